@@ -1,0 +1,90 @@
+//! The one path from ids to outcomes, walked by protocol mode and by every verb of the shell.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+use crate::backend::Backend;
+use crate::board::Board;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::failure::{Failure, Kind};
+use crate::process;
+use crate::resolve::resolve;
+use crate::settings::Settings;
+use crate::watch::Watch;
+use crate::wire::Outcome;
+
+/// What a run came to: an outcome for each id, in the order of the ids, and how protocol mode should end.
+pub struct Answer {
+    /// The outcomes.
+    pub outcomes: Vec<Outcome>,
+    /// The exit code of protocol mode.
+    pub exit: Exit,
+}
+
+impl Answer {
+    /// The answer where nothing could be tried: the same failure for every id.
+    #[must_use]
+    pub fn refuse(ids: &[String], failure: &Failure, exit: Exit) -> Self {
+        Self { outcomes: ids.iter().map(|_| Err(failure.clone())).collect(), exit }
+    }
+
+    fn of(outcomes: Vec<Outcome>) -> Self {
+        let exit = Exit::of(&outcomes);
+        Self { outcomes, exit }
+    }
+}
+
+/// Resolves `ids`, hands the answer to `write`, and returns how the process should end.
+///
+/// The answer is written at the deadline at the latest, with what has arrived by then: by the watch, which whatever hangs
+/// on this thread (a name server, a file on a dead network mount, a bug) cannot delay. Whichever of the two takes the
+/// board down writes the answer, so there is one answer only.
+pub fn answer<B: Backend>(
+    settings: &Settings,
+    ids: &Arc<[String]>,
+    (deadline, watch): (Deadline, &Watch),
+    write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
+) -> Exit {
+    let board = Arc::new(Board::new(ids.len(), settings.max_output()));
+    let write = Arc::new(write);
+    watch.answer_with({
+        let (board, ids, write) = (Arc::clone(&board), Arc::clone(ids), Arc::clone(&write));
+        move || {
+            if let Some(outcomes) = board.take(&Failure::timeout(deadline.limit())) {
+                process::exit(write(&ids, Answer::of(outcomes)));
+            }
+        }
+    });
+    let (rest, exit) = match catch_unwind(AssertUnwindSafe(|| work::<B>(settings, ids, &board, deadline))) {
+        Ok(Ok(())) => (Failure::internal("a secret that was never settled"), None),
+        Ok(Err(failure)) if failure.kind() == Kind::Internal => (failure, Some(Exit::Internal)),
+        Ok(Err(failure)) => (failure, Some(Exit::Configuration)),
+        Err(_) => (Failure::internal("a panic outside of any id"), Some(Exit::Internal)),
+    };
+    match board.take(&rest) {
+        Some(outcomes) => {
+            let answer = Answer::of(outcomes);
+            let nothing_done = answer.outcomes.iter().all(Result::is_err);
+            let exit = exit.filter(|_| nothing_done).unwrap_or(answer.exit);
+            write(ids, Answer { exit, ..answer })
+        }
+        None => process::wait_for_exit(),
+    }
+}
+
+/// Fails where the resolver itself is not configured.
+fn work<B: Backend>(
+    settings: &Settings,
+    ids: &[String],
+    board: &Board,
+    deadline: Deadline,
+) -> Result<(), Failure> {
+    let backend = B::configure(settings)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|_| Failure::internal("no runtime could be started"))?;
+    runtime.block_on(resolve(&backend, settings, ids, board, deadline));
+    // The process ends now. Shutting the runtime down would wait for every name look-up that still hangs.
+    std::mem::forget(runtime);
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! Where outcomes are put up as they come, and taken down at the deadline.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::failure::Failure;
+use crate::wire::{self, Outcome};
+
+/// One slot for each id of a request. Every id gets an outcome by construction: what nobody settled becomes a failure
+/// when the board is taken down.
+pub struct Board {
+    slots: Mutex<Option<Slots>>,
+}
+
+struct Slots {
+    slots: Vec<Slot>,
+    /// How many bytes of values can still fit in the response.
+    room: usize,
+}
+
+enum Slot {
+    /// Not settled; with the last failure, if there was one and it may pass.
+    Open(Option<Failure>),
+    Settled(Outcome),
+}
+
+impl Board {
+    /// A board for `count` ids, whose values together have at most `room` bytes: more could not be answered, and need
+    /// not be kept.
+    #[must_use]
+    pub fn new(count: usize, room: usize) -> Self {
+        let slots = (0..count).map(|_| Slot::Open(None)).collect();
+        Self { slots: Mutex::new(Some(Slots { slots, room })) }
+    }
+
+    /// Settles one id for good. A second outcome for the same id is dropped.
+    pub fn settle(&self, at: usize, outcome: Outcome) {
+        self.change(at, |slot, room| {
+            *slot = Slot::Settled(match outcome {
+                Ok(value) if value.expose().len() > *room => Err(wire::does_not_fit()),
+                Ok(value) => {
+                    *room -= value.expose().len();
+                    Ok(value)
+                }
+                Err(failure) => Err(failure),
+            });
+        });
+    }
+
+    /// Notes a failure that may pass; it stands if nothing better comes.
+    pub fn note(&self, at: usize, failure: Failure) {
+        self.change(at, |slot, _| *slot = Slot::Open(Some(failure)));
+    }
+
+    /// Takes all outcomes down; an id that is still open gets its last failure, else `rest`. `None` for all but the
+    /// first who asks: an answer is given once.
+    pub fn take(&self, rest: &Failure) -> Option<Vec<Outcome>> {
+        let slots = self.slots().take()?.slots;
+        let outcome = |slot| match slot {
+            Slot::Settled(outcome) => outcome,
+            Slot::Open(last) => Err(last.unwrap_or_else(|| rest.clone())),
+        };
+        Some(slots.into_iter().map(outcome).collect())
+    }
+
+    fn change(&self, at: usize, change: impl FnOnce(&mut Slot, &mut usize)) {
+        if let Some(Slots { slots, room }) = self.slots().as_mut()
+            && let Some(slot @ Slot::Open(_)) = slots.get_mut(at)
+        {
+            change(slot, room);
+        }
+    }
+
+    fn slots(&self) -> MutexGuard<'_, Option<Slots>> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Kind;
+    use crate::secret::Secret;
+
+    #[test]
+    fn every_place_has_one_outcome_and_is_taken_once() {
+        let board = Board::new(4, 100);
+        board.settle(0, Ok(Secret::new("first".into())));
+        board.settle(0, Err(Failure::internal("second")));
+        board.note(1, Failure::unavailable("passing", ""));
+        board.note(2, Failure::unavailable("passing", ""));
+        board.settle(2, Ok(Secret::new("after all".into())));
+        let rest = Failure::new(Kind::Timeout, "", "");
+        let kinds =
+            board.take(&rest).unwrap().into_iter().map(|outcome| outcome.map_err(|failure| failure.kind()));
+        let kinds: Vec<_> = kinds.map(|outcome| outcome.map(|value| value.expose().to_owned())).collect();
+        assert_eq!(
+            kinds,
+            [Ok("first".into()), Err(Kind::Unavailable), Ok("after all".into()), Err(Kind::Timeout)]
+        );
+        assert!(board.take(&rest).is_none());
+    }
+
+    #[test]
+    fn values_that_could_not_be_answered_are_not_kept() {
+        let board = Board::new(3, 10);
+        board.settle(0, Ok(Secret::new("12345678".into())));
+        board.settle(1, Ok(Secret::new("123".into())));
+        board.settle(2, Ok(Secret::new("12".into())));
+        let outcomes = board.take(&Failure::internal("")).unwrap();
+        assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+    }
+}

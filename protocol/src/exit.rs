@@ -1,0 +1,107 @@
+//! Exit codes: what help, documentation and tests read.
+
+use crate::failure::{Failure, Kind};
+use crate::wire::Outcome;
+
+/// How a process ends.
+///
+/// In protocol mode a failure that belongs to an id is no failure of the process: a gateway throws the whole answer
+/// away when the code is not 0. Another code therefore says that nothing at all could be done, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    /// Answered; in protocol mode also when ids failed on their own account.
+    Done = 0,
+    /// In a shell: some id has no value.
+    IdFailed = 1,
+    /// The command line is wrong.
+    Usage = 2,
+    /// A setting is missing or wrong.
+    Configuration = 3,
+    /// The store refuses the credential.
+    SignIn = 4,
+    /// The store cannot be reached, or cannot answer now.
+    Store = 5,
+    /// The deadline came before any answer.
+    Deadline = 6,
+    /// stdin held no request of this protocol.
+    Request = 7,
+    /// A bug.
+    Internal = 8,
+    /// The answer could not be written whole.
+    Output = 9,
+}
+
+impl Exit {
+    /// Every code with what it means, in order, for help and documentation.
+    pub const TABLE: [(Self, &str); 10] = [
+        (Self::Done, "answered; a gateway reads errors of single ids in the response"),
+        (Self::IdFailed, "get: an id has no value"),
+        (Self::Usage, "the command line is wrong"),
+        (Self::Configuration, "a setting is missing or wrong"),
+        (Self::SignIn, "the store refuses the credential"),
+        (Self::Store, "the store cannot be reached or cannot answer now"),
+        (Self::Deadline, "the deadline came before any answer"),
+        (Self::Request, "stdin held no request of this protocol"),
+        (Self::Internal, "a bug in the resolver"),
+        (Self::Output, "the answer could not be written whole: the disk is full, or nobody reads"),
+    ];
+
+    /// The code.
+    #[must_use]
+    pub fn code(self) -> i32 {
+        self as i32
+    }
+
+    /// The code of an answer: [`Exit::Done`] if any id got a value or the store's verdict, or if all failures belong
+    /// to ids; else the code of the cause.
+    #[must_use]
+    pub fn of(outcomes: &[Outcome]) -> Self {
+        let kinds = || outcomes.iter().filter_map(|outcome| outcome.as_ref().err().map(Failure::kind));
+        let answered = outcomes.iter().any(Result::is_ok) || kinds().any(Kind::is_verdict);
+        if answered || kinds().all(Kind::is_of_id) {
+            return Self::Done;
+        }
+        let causes = [
+            (Kind::Misconfigured, Self::Configuration),
+            (Kind::Unauthenticated, Self::SignIn),
+            (Kind::RateLimited, Self::Store),
+            (Kind::Unavailable, Self::Store),
+            (Kind::Timeout, Self::Deadline),
+        ];
+        let cause = causes.into_iter().find(|(cause, _)| kinds().any(|kind| kind == *cause));
+        cause.map_or(Self::Internal, |(_, exit)| exit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    fn of(kinds: &[Kind]) -> i32 {
+        Exit::of(&kinds.iter().map(|kind| Err(Failure::new(*kind, "", ""))).collect::<Vec<_>>()).code()
+    }
+
+    #[test]
+    fn the_process_fails_only_where_nothing_could_be_done() {
+        assert_eq!(of(&[]), 0);
+        assert_eq!(of(&[Kind::NotFound, Kind::AccessDenied]), 0);
+        assert_eq!(of(&[Kind::InvalidId, Kind::NotAllowed]), 0);
+        assert_eq!(of(&[Kind::Internal, Kind::NotFound]), 0);
+        assert_eq!(of(&[Kind::Internal, Kind::InvalidId]), 8);
+        assert_eq!(of(&[Kind::Unavailable, Kind::NotFound]), 0);
+        assert_eq!(of(&[Kind::Unavailable, Kind::InvalidId]), 5);
+        assert_eq!(of(&[Kind::Misconfigured]), 3);
+        assert_eq!(of(&[Kind::Unauthenticated, Kind::Timeout]), 4);
+        assert_eq!(of(&[Kind::RateLimited]), 5);
+        assert_eq!(of(&[Kind::Timeout, Kind::Unavailable]), 5);
+        assert_eq!(of(&[Kind::Timeout]), 6);
+        let mixed = [Ok(Secret::new("v".into())), Err(Failure::new(Kind::Timeout, "", ""))];
+        assert_eq!(Exit::of(&mixed), Exit::Done);
+    }
+
+    #[test]
+    fn the_table_is_in_order_and_whole() {
+        assert!(Exit::TABLE.iter().enumerate().all(|(at, (exit, _))| usize::try_from(exit.code()) == Ok(at)));
+    }
+}

@@ -1,0 +1,186 @@
+//! Why an id has no value: of which kind, what happened, and what to do about it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// Why an id has no value.
+///
+/// A failure is addressed to a person. `what` says what failed and for which thing, `remedy` what to do next; neither
+/// ever holds a value, a token, the body of an answer or a URL with credentials.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    kind: Kind,
+    what: String,
+    remedy: String,
+    retry: Retry,
+}
+
+/// The kinds of failure, one for each code of the response.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// The store answered that there is no such secret, field or version.
+    NotFound,
+    /// More than one secret answers to the id.
+    Ambiguous,
+    /// The store knows who asks, and refuses this secret.
+    AccessDenied,
+    /// The store does not accept the credential.
+    Unauthenticated,
+    /// The id cannot be an id, or cannot be one for this store.
+    InvalidId,
+    /// There is a value, but not one that a gateway could use.
+    InvalidValue,
+    /// The store asks to be left alone for a while.
+    RateLimited,
+    /// The store cannot be reached, or cannot answer now.
+    Unavailable,
+    /// The deadline came first.
+    Timeout,
+    /// A setting is missing or wrong.
+    Misconfigured,
+    /// The profile does not allow this id.
+    NotAllowed,
+    /// A bug in the resolver.
+    Internal,
+}
+
+/// Whether the engine should ask again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retry {
+    /// Asking again would get the same answer.
+    No,
+    /// A passing fault: again after a short, jittered pause, three times in all.
+    Soon,
+    /// Nobody listened: one more try after this pause, and no third.
+    Once(Duration),
+    /// The store named the pause itself.
+    After(Duration),
+}
+
+impl Kind {
+    /// The code of `errors[id].code`. `NOT_FOUND` and `AMBIGUOUS_DUPLICATE_KEY` are the words that a gateway shows.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::NotFound => "NOT_FOUND",
+            Self::Ambiguous => "AMBIGUOUS_DUPLICATE_KEY",
+            Self::AccessDenied => "ACCESS_DENIED",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::InvalidId => "INVALID_ID",
+            Self::InvalidValue => "INVALID_VALUE",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::Unavailable => "UNAVAILABLE",
+            Self::Timeout => "TIMEOUT",
+            Self::Misconfigured => "MISCONFIGURED",
+            Self::NotAllowed => "NOT_ALLOWED",
+            Self::Internal => "INTERNAL",
+        }
+    }
+
+    /// Whether a failure of this kind is the store's own verdict on an id: it was asked, and it answered.
+    #[must_use]
+    pub fn is_verdict(self) -> bool {
+        matches!(self, Self::NotFound | Self::Ambiguous | Self::AccessDenied | Self::InvalidValue)
+    }
+
+    /// Whether a failure of this kind belongs to the id alone and says nothing about the resolver.
+    #[must_use]
+    pub fn is_of_id(self) -> bool {
+        self.is_verdict() || matches!(self, Self::InvalidId | Self::NotAllowed)
+    }
+}
+
+impl Failure {
+    /// A failure of `kind`: `what` failed, and the `remedy`. Both in lower case, without a full stop.
+    pub fn new(kind: Kind, what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { kind, what: printable(what.into()), remedy: printable(remedy.into()), retry: Retry::No }
+    }
+
+    /// There is no such secret, field or version.
+    pub fn not_found(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Kind::NotFound, what, remedy)
+    }
+
+    /// The text cannot be an id.
+    pub fn invalid_id(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidId, what, remedy)
+    }
+
+    /// There is a value, but not one that can be given.
+    pub fn invalid_value(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Kind::InvalidValue, what, remedy)
+    }
+
+    /// The store cannot be reached or cannot answer; asked again soon unless said otherwise.
+    pub fn unavailable(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Kind::Unavailable, what, remedy).retry(Retry::Soon)
+    }
+
+    /// A setting is missing or wrong.
+    pub fn misconfigured(what: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self::new(Kind::Misconfigured, what, remedy)
+    }
+
+    /// The deadline came before an answer.
+    #[must_use]
+    pub fn timeout(deadline: Duration) -> Self {
+        Self::new(
+            Kind::Timeout,
+            format!("no answer from the store within {} ms", deadline.as_millis()),
+            "see whether the store is slow or out of reach, or raise `timeout` (and the gateway's timeoutMs above it)",
+        )
+    }
+
+    /// A bug: `place` says where, and nothing of what was being worked on.
+    pub fn internal(place: impl fmt::Display) -> Self {
+        Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")
+    }
+
+    /// The same failure, with the thing that it is about before it.
+    #[must_use]
+    pub fn about(self, thing: impl fmt::Display) -> Self {
+        Self { what: format!("{thing}: {}", self.what), ..self }
+    }
+
+    /// The same failure with another rule for asking again.
+    #[must_use]
+    pub fn retry(self, retry: Retry) -> Self {
+        Self { retry, ..self }
+    }
+
+    /// Of which kind it is.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// What failed.
+    #[must_use]
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
+    /// What to do next.
+    #[must_use]
+    pub fn remedy(&self) -> &str {
+        &self.remedy
+    }
+
+    /// Whether the engine should ask again.
+    #[must_use]
+    pub fn asks_again(&self) -> Retry {
+        self.retry
+    }
+}
+
+/// Some words come from a server or a file: they are not to move a terminal's cursor, nor to start a line.
+fn printable(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
+}
+
+/// `what: remedy`, on one line, as in `errors[id].message`.
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.what, self.remedy)
+    }
+}

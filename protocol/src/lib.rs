@@ -1,0 +1,94 @@
+//! What every secretref resolver shares.
+//!
+//! A gateway starts a resolver, writes one JSON [`Request`](wire::Request) to its stdin and reads one response from its
+//! stdout. The way of the data, each step in a file of its name:
+//!
+//! ```text
+//! stdin bytes → wire::Request → resolve (ids → names → locators → batches; a session per scope; fetch)
+//!             → board (an outcome for each id, by construction) → wire::respond → one write → exit
+//! ```
+//!
+//! A resolver is a [`Backend`] and a `main` of one call. This is a whole one, for a store that knows one secret:
+//!
+//! ```no_run
+//! use secretref_protocol::{Backend, Document, Failure, Field, Name, Secret, Settings, Sink, Store};
+//!
+//! struct Motto;
+//!
+//! impl Backend for Motto {
+//!     const STORE: Store = Store {
+//!         binary: "secretref-motto",
+//!         version: "0.1.0",
+//!         about: "Reads the one secret there is",
+//!         settings: &[],
+//!         name_keys: &[],
+//!         examples: "",
+//!     };
+//!     type Locator = String;
+//!     type Scope = ();
+//!     type Session = ();
+//!
+//!     fn configure(_: &Settings) -> Result<Self, Failure> {
+//!         Ok(Self)
+//!     }
+//!
+//!     fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {
+//!         Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
+//!     }
+//!
+//!     fn scope(&self, _: &String) {}
+//!
+//!     async fn session(&self, _: &(), _: usize) -> Result<(), Failure> {
+//!         Ok(())
+//!     }
+//!
+//!     async fn fetch(&self, _: &(), batch: &[String], sink: &Sink<'_, String>) {
+//!         for locator in batch {
+//!             sink.settle(locator, match locator.as_str() {
+//!                 "motto" => Ok(Document::Text(Secret::new("small and plain".into()))),
+//!                 other => Err(Failure::not_found(format!("no secret {other}"), "ask for motto")),
+//!             });
+//!         }
+//!     }
+//! }
+//!
+//! secretref_protocol::main::<Motto>();
+//! ```
+//!
+//! Dependencies point one way: resolvers use this crate, it names no store, and resolvers never see each other.
+
+mod allow;
+mod answer;
+mod backend;
+mod board;
+mod deadline;
+mod exit;
+mod failure;
+pub mod file;
+mod id;
+#[cfg(feature = "net")]
+pub mod net;
+mod process;
+mod profile;
+mod resolve;
+mod secret;
+mod selector;
+mod serve;
+mod settings;
+mod shell;
+mod sink;
+mod store;
+mod streams;
+mod trust;
+mod watch;
+pub mod wire;
+mod world;
+
+pub use backend::Backend;
+pub use failure::{Failure, Kind, Retry};
+pub use secret::Secret;
+pub use selector::{Document, Field, Name};
+pub use settings::{Settings, Source};
+pub use shell::main;
+pub use sink::Sink;
+pub use store::{Kind as SettingKind, Setting, Store};

@@ -1,0 +1,209 @@
+//! Where a store is: `https://vault.example.com:8200/base`.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use http::Uri;
+
+use crate::failure::Failure;
+
+/// An origin (RFC 6454) and the path below which the store answers.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Address {
+    key: &'static str,
+    secure: bool,
+    host: String,
+    port: u16,
+    base: String,
+}
+
+impl Address {
+    /// Parses the value of the setting `key`.
+    ///
+    /// Fails with `MISCONFIGURED` where it is no http(s) URL, has credentials, a query or a fragment in it, or sends
+    /// them in clear text beyond this machine without `allow_http`. The message never quotes the address.
+    pub fn parse(key: &'static str, text: &str, allow_http: bool) -> Result<Self, Failure> {
+        let wrong =
+            |why: &str, remedy: &str| Failure::misconfigured(format!("`{key}` {why}"), remedy.to_owned());
+        let example = "write it as https://vault.example.com:8200";
+        let uri: Uri = text.parse().map_err(|_| wrong("is not a URL", example))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(wrong("has no https:// before the host", example));
+        };
+        if authority.as_str().contains('@') {
+            return Err(wrong(
+                "has a user name or password in it",
+                "leave them out; a credential has its own setting",
+            ));
+        }
+        if uri.query().is_some() || text.contains('#') {
+            return Err(wrong("has a query or a fragment", "end it after the path"));
+        }
+        let secure = match scheme {
+            "https" => true,
+            "http" => false,
+            _ => return Err(wrong("is neither https:// nor http://", example)),
+        };
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if host.is_empty() {
+            return Err(wrong("has no host", example));
+        }
+        let port = match authority.as_str().rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
+            Some(_) => authority
+                .port_u16()
+                .filter(|port| *port != 0)
+                .ok_or_else(|| wrong("has a port that is no port", example))?,
+            None if secure => 443,
+            None => 80,
+        };
+        if !secure && !allow_http && !is_loopback(&host) {
+            return Err(wrong(
+                "sends credentials in clear text to another machine",
+                "use https://, or set allow_http = true if the way there is safe",
+            ));
+        }
+        Ok(Self { key, secure, host, port, base: uri.path().trim_end_matches('/').to_owned() })
+    }
+
+    /// The setting that it came from.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        self.key
+    }
+
+    /// Whether it is https.
+    #[must_use]
+    pub fn is_secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The host: a name or an IP address, without brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The path before every request's own, without a `/` at its end; mostly empty.
+    #[must_use]
+    pub fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// `host` or `host:port`, as the `Host` header has it.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
+        match (self.secure, self.port) {
+            (true, 443) | (false, 80) => host,
+            (_, port) => format!("{host}:{port}"),
+        }
+    }
+
+    /// The scheme.
+    #[must_use]
+    pub fn scheme(&self) -> &'static str {
+        if self.secure { "https" } else { "http" }
+    }
+
+    /// The path of a redirect's `Location` (RFC 9110 §10.2.2), if it stays within this origin.
+    #[must_use]
+    pub fn path_within(&self, location: &str) -> Option<String> {
+        if !location.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return None;
+        }
+        if location.starts_with('/') && !location.starts_with("//") {
+            return Some(location.to_owned());
+        }
+        let uri: Uri = location.parse().ok()?;
+        let authority = uri.authority()?;
+        let port = authority.port_u16().unwrap_or(if self.secure { 443 } else { 80 });
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
+        let same = uri.scheme_str() == Some(self.scheme())
+            && host.eq_ignore_ascii_case(&self.host)
+            && port == self.port
+            && !authority.as_str().contains('@');
+        same.then(|| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string))
+    }
+}
+
+/// The origin, for a message.
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}://{}", self.scheme(), self.authority())
+    }
+}
+
+fn is_loopback(host: &str) -> bool {
+    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parse(text: &str) -> Result<String, String> {
+        let address = Address::parse("address", text, false).map_err(|failure| failure.to_string())?;
+        Ok(format!("{address} {} {} {}", address.host(), address.port(), address.base()))
+    }
+
+    #[test]
+    fn addresses() {
+        assert_eq!(parse("https://v.example.com"), Ok("https://v.example.com v.example.com 443 ".into()));
+        assert_eq!(parse("https://v:8200/base/"), Ok("https://v:8200 v 8200 /base".into()));
+        assert_eq!(parse("http://127.0.0.1:8200"), Ok("http://127.0.0.1:8200 127.0.0.1 8200 ".into()));
+        assert_eq!(parse("https://[::1]:8200"), Ok("https://[::1]:8200 ::1 8200 ".into()));
+        assert_eq!(parse("http://[::1]"), Ok("http://[::1] ::1 80 ".into()));
+        assert!(Address::parse("address", "http://v.example.com", true).is_ok());
+        for (bad, why) in [
+            ("v.example.com:8200", "no https://"),
+            ("", "not a URL"),
+            ("https://", "not a URL"),
+            ("ftp://v", "neither"),
+            ("https://user:hunter2@v", "user name"),
+            ("https://v?x=1", "query"),
+            ("https://v/#x", "fragment"),
+            ("https://v:99999", "port"),
+            ("https://v:", "port"),
+            ("http://v.example.com", "clear text"),
+            ("http://127.0.0.1.example.com", "clear text"),
+            ("https://v\nx", "not a URL"),
+        ] {
+            let message = parse(bad).unwrap_err();
+            assert!(message.contains(why) && !message.contains("hunter2"), "{bad}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_redirect_stays_within_the_origin() {
+        let here = Address::parse("address", "https://v:8200", false).unwrap();
+        assert_eq!(here.path_within("/v1/x?y=1").as_deref(), Some("/v1/x?y=1"));
+        assert_eq!(here.path_within("https://V:8200/v1/x").as_deref(), Some("/v1/x"));
+        for away in [
+            "//evil/x",
+            "https://evil:8200/x",
+            "http://v:8200/x",
+            "https://v/x",
+            "https://a@v:8200/",
+            "/a b",
+            "x",
+            "",
+        ] {
+            assert_eq!(here.path_within(away), None, "{away}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "(https?://)?[a-z:/@\\[\\]?#.0-9]{0,20}|\\PC{0,20}") {
+            let _ = parse(&text);
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The way to a store that is reached over HTTP: address, roots, connection, lanes.
+//!
+//! A [`Transport`] is one origin. It opens as few connections as will do, never one before it is needed, and knows of
+//! each request whether to ask again. It is built on hyper's connection API rather than on a pooling client, because
+//! what decides the speed of a resolve is how many connections are opened and when.
+
+mod address;
+mod connect;
+mod lanes;
+mod roots;
+mod transport;
+
+use std::path::PathBuf;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode};
+
+pub use address::Address;
+pub use transport::Transport;
+
+use crate::store::{Kind, Setting};
+
+/// The settings of every store that is reached over HTTP.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        key: "allow_http",
+        kind: Kind::Switch,
+        env: &[],
+        default: Some("false"),
+        steers: true,
+        help: "let an http:// address lead beyond this machine, in clear text",
+    },
+    Setting {
+        key: "http",
+        kind: Kind::Choice(&["auto", "h1", "h2"]),
+        env: &[],
+        default: Some("auto"),
+        steers: false,
+        help: "the version of HTTP over TLS: what the server prefers, or this one",
+    },
+];
+
+/// How to reach an origin.
+#[derive(Debug)]
+pub struct Route {
+    /// Where it is.
+    pub address: Address,
+    /// The file of the certificates to trust; `None` trusts what the system does.
+    pub ca: Option<PathBuf>,
+    /// The setting that names this file.
+    pub ca_key: &'static str,
+    /// Which versions of HTTP to offer over TLS.
+    pub http: Versions,
+}
+
+/// Which versions of HTTP to offer over TLS. Plain HTTP is always 1.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Versions {
+    /// Both, and the server chooses.
+    Auto,
+    /// HTTP/1.1.
+    H1,
+    /// HTTP/2.
+    H2,
+}
+
+impl Versions {
+    /// The value of the setting `http`.
+    #[must_use]
+    pub fn of(word: Option<&str>) -> Self {
+        match word {
+            Some("h1") => Self::H1,
+            Some("h2") => Self::H2,
+            _ => Self::Auto,
+        }
+    }
+}
+
+/// A request to a path of the transport's origin.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// The method.
+    pub method: Method,
+    /// Path and query, percent-encoded, from the root of the origin.
+    pub path: String,
+    /// Headers beside `host`.
+    pub headers: Vec<(HeaderName, http::HeaderValue)>,
+    /// The body; empty for none.
+    pub body: Bytes,
+}
+
+impl Ask {
+    /// A `GET` without headers.
+    #[must_use]
+    pub fn get(path: String) -> Self {
+        Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
+    }
+}
+
+/// What a server answered. It has no `Debug`: the body may be a secret.
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The body, whole.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The pause that the server asks for in `Retry-After`, if it does so in seconds (RFC 9110 §10.2.3).
+    #[must_use]
+    pub fn retry_after(&self) -> Option<std::time::Duration> {
+        let seconds = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+        Some(std::time::Duration::from_secs(seconds))
+    }
+}

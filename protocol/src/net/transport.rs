@@ -1,0 +1,161 @@
+//! Requests and answers: redirects, bounds, and what to make of a connection that breaks.
+
+use std::error::Error as _;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::{HeaderValue, Method, Request, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+
+use super::lanes::{Body, Lane, Lanes};
+use super::{Address, Ask, Reply, Route};
+use crate::failure::{Failure, Retry};
+
+/// The most bytes of an answer. A secret that is longer would not pass the gateway's own limit.
+const BODY_LIMIT: usize = 2 << 20;
+
+/// How often a request that is lost with a shared connection is sent again though nothing else was answered.
+const CHANCES: usize = 3;
+
+/// The most redirects that are followed, all within the origin.
+const REDIRECTS: usize = 3;
+
+/// One origin and the connections to it. Requests may be sent at the same time; they share what is open.
+pub struct Transport {
+    lanes: Lanes,
+    /// How many answers have come.
+    answers: AtomicUsize,
+}
+
+/// Why a request has no answer.
+enum Miss {
+    /// Its connection or stream ended first.
+    Lost {
+        /// Whether other requests were on the same connection.
+        shared: bool,
+    },
+    Failed(Failure),
+}
+
+impl Transport {
+    /// A transport that has not connected yet. Reads the trusted certificates if the address is https.
+    pub fn new(route: Route) -> Result<Self, Failure> {
+        Ok(Self { lanes: Lanes::new(route)?, answers: AtomicUsize::new(0) })
+    }
+
+    /// The origin.
+    #[must_use]
+    pub fn address(&self) -> &Address {
+        self.lanes.address()
+    }
+
+    /// Announces requests to come, so that the right number of connections is opened from the start.
+    pub fn expect(&self, requests: usize) {
+        self.lanes.expect(requests);
+    }
+
+    /// Sends a request and reads the whole answer, following redirects within the origin.
+    ///
+    /// Fails with `UNAVAILABLE` where there is no answer; an answer of any status is a success here.
+    pub async fn send(&self, ask: Ask) -> Result<Reply, Failure> {
+        let mut path = ask.path.clone();
+        for _ in 0..=REDIRECTS {
+            let reply = self.exchange(&ask, &path).await?;
+            if !reply.status.is_redirection() || ask.method != Method::GET {
+                return Ok(reply);
+            }
+            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let Some(location) = location else { return Ok(reply) };
+            path = self.lanes.address().path_within(location).ok_or_else(|| {
+                Failure::unavailable(
+                    format!(
+                        "{} redirects to another place, which is not followed with a credential",
+                        self.lanes.address()
+                    ),
+                    format!("set `{}` to where it leads", self.lanes.address().key()),
+                )
+                .retry(Retry::No)
+            })?;
+        }
+        Err(Failure::unavailable(
+            format!("{} redirects in circles", self.lanes.address()),
+            "check what stands before the store",
+        )
+        .retry(Retry::No))
+    }
+
+    /// Sends a request over the first free lane. One that is lost with its connection is sent again at once, as long as
+    /// others have got answers meanwhile, and a few times more where it shared the connection: a server may close one
+    /// after so many requests. Whatever else fails is the engine's to ask again.
+    async fn exchange(&self, ask: &Ask, path: &str) -> Result<Reply, Failure> {
+        let mut chances = CHANCES;
+        loop {
+            let before = self.answers.load(Ordering::Relaxed);
+            match self.exchange_once(ask, path).await {
+                Ok(reply) => return Ok(reply),
+                Err(Miss::Failed(failure)) => return Err(failure),
+                Err(Miss::Lost { .. })
+                    if ask.method == Method::GET && self.answers.load(Ordering::Relaxed) > before => {}
+                Err(Miss::Lost { shared: true }) if ask.method == Method::GET && chances > 0 => chances -= 1,
+                Err(Miss::Lost { .. }) => {
+                    let what =
+                        format!("{} ended the connection without a whole answer", self.lanes.address());
+                    let remedy = "see whether this port speaks HTTP, and look into the server's log";
+                    return Err(Failure::unavailable(what, remedy));
+                }
+            }
+        }
+    }
+
+    async fn exchange_once(&self, ask: &Ask, path: &str) -> Result<Reply, Miss> {
+        let mut lane = self.lanes.lane().await.map_err(Miss::Failed)?;
+        let request = self.request(ask, path, lane.is_shared()).map_err(Miss::Failed)?;
+        let (head, mut body) = lane.send(request).await.map_err(|error| lost(&lane, &error))?.into_parts();
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(|error| lost(&lane, &error))?.into_data() {
+                if bytes.len() + data.len() > BODY_LIMIT {
+                    return Err(Miss::Failed(Failure::invalid_value(
+                        format!("the store's answer is longer than {} MiB", BODY_LIMIT >> 20),
+                        "keep large data elsewhere",
+                    )));
+                }
+                bytes.extend_from_slice(&data);
+            }
+        }
+        lane.release().await;
+        self.answers.fetch_add(1, Ordering::Relaxed);
+        Ok(Reply { status: head.status, headers: head.headers, body: bytes })
+    }
+
+    fn request(&self, ask: &Ask, path: &str, shared: bool) -> Result<Request<Body>, Failure> {
+        let address = self.lanes.address();
+        // HTTP/2 has scheme and authority in the URI, HTTP/1.1 has a header for the host and the path alone.
+        let mut uri = Uri::builder().path_and_query(path);
+        if shared {
+            uri = uri.scheme(address.scheme()).authority(address.authority());
+        }
+        let uri = uri.build().map_err(|_| Failure::internal("a path that is no path"))?;
+        let mut request = Request::new(Full::new(ask.body.clone()));
+        *request.method_mut() = ask.method.clone();
+        *request.uri_mut() = uri;
+        if !shared {
+            let host = HeaderValue::try_from(address.authority())
+                .map_err(|_| Failure::internal("a host that is no host"))?;
+            request.headers_mut().insert(header::HOST, host);
+        }
+        request
+            .headers_mut()
+            .extend(ask.headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
+        Ok(request)
+    }
+}
+
+/// Gives the connection up, unless the server ended this one stream of it alone (RFC 9113 §5.4.2).
+fn lost(lane: &Lane, error: &hyper::Error) -> Miss {
+    let of_stream =
+        error.source().and_then(|source| source.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_reset);
+    if !of_stream {
+        lane.retire();
+    }
+    Miss::Lost { shared: lane.is_shared() }
+}

@@ -1,0 +1,36 @@
+//! The process itself: what it refuses to leave behind, and how it ends.
+
+use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+
+use crate::exit::Exit;
+use crate::streams::say;
+
+/// Every block that is freed is wiped: secrets pass through buffers of TLS, HTTP and JSON that know nothing of them.
+#[global_allocator]
+static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
+    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+
+/// Keeps secrets out of core dumps and out of reach of other processes of the same user, and keeps a panic from
+/// printing what it was about.
+pub(crate) fn harden() {
+    // Where the kernel refuses (some containers do), the resolve matters more.
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(place) = panic.location() {
+            say(format!("a bug at {}:{}: please report it", place.file(), place.line()));
+        }
+    }));
+}
+
+/// Ends the process at once, without waiting for anything that still hangs.
+pub(crate) fn exit(exit: Exit) -> ! {
+    std::process::exit(exit.code())
+}
+
+/// Waits for the other thread, which is writing the answer, to end the process.
+pub(crate) fn wait_for_exit() -> ! {
+    loop {
+        std::thread::park();
+    }
+}

@@ -1,0 +1,327 @@
+//! A profile: the settings of one provider in a TOML file.
+//!
+//! ```toml
+//! #!/usr/bin/secretref-vault --profile
+//! address = "https://vault.example.com:8200"
+//! token_file = "/run/vault/token"
+//! allow = ["providers/**"]
+//!
+//! [ids]
+//! "slack" = { name = "teams/chat (old)", field = "token", version = "3", mount = "kv" }
+//! ```
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::id::Id;
+use crate::selector::{Field, Name};
+use crate::store::{Kind, Store, nearest, table};
+use crate::trust::read_trusted;
+use crate::world::{World, recorded_home};
+
+/// What a profile says, with its keys checked and its values not yet.
+#[derive(Debug)]
+pub struct Profile {
+    /// The settings that it sets.
+    pub values: BTreeMap<String, toml::Value>,
+    /// The environment variables that may fill what it leaves unset.
+    pub env: Vec<String>,
+    /// What stands for an id.
+    pub ids: HashMap<String, Name>,
+    /// The folder it is in.
+    pub folder: PathBuf,
+}
+
+impl Profile {
+    /// What holds without a profile: nothing is set, and every variable of the store counts.
+    #[must_use]
+    pub fn none(store: &Store) -> Self {
+        let env = table(store).flat_map(|setting| setting.env).map(|name| (*name).to_owned()).collect();
+        Self { values: BTreeMap::new(), env, ids: HashMap::new(), folder: PathBuf::new() }
+    }
+
+    /// Reads `--profile`'s argument: a file if it has a `/`, else a name in `~/.config/secretref`.
+    ///
+    /// Fails with `MISCONFIGURED` where somebody else could have written the file, and where it is no profile.
+    pub fn read(store: &Store, argument: &str, world: &World) -> Result<Self, Failure> {
+        if argument.is_empty() {
+            return Err(Failure::misconfigured("--profile names nothing", "write a path or a name after it"));
+        }
+        let path = if argument.contains('/') {
+            PathBuf::from(argument)
+        } else if Path::new(argument).extension().is_some_and(|extension| extension == "toml") {
+            return Err(Failure::misconfigured(
+                format!("--profile {argument} is neither a path nor a name"),
+                format!(
+                    "write ./{argument} for a file here, or leave out .toml for one in ~/.config/secretref"
+                ),
+            ));
+        } else {
+            recorded_home(world.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
+        };
+        let text = read_trusted(&path, world.uid)?;
+        Ok(Self {
+            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
+            ..Self::parse(store, &text).map_err(|failure| failure.about(path.display()))?
+        })
+    }
+
+    /// Reads the text of a profile.
+    pub fn parse(store: &Store, text: &str) -> Result<Self, Failure> {
+        let mut values: BTreeMap<String, toml::Value> = toml::from_str(text).map_err(|error| {
+            let before = error.span().map_or(0, |span| span.start.min(text.len()));
+            let line = text.get(..before).unwrap_or_default().matches('\n').count() + 1;
+            Failure::misconfigured(
+                format!("line {line} of the profile is not TOML"),
+                "correct it: strings need quotes, and a key can be set once",
+            )
+        })?;
+        let env = match values.remove("env") {
+            None => Vec::new(),
+            Some(toml::Value::Array(items)) => strings(items).ok_or_else(env_is_wrong)?,
+            Some(_) => return Err(env_is_wrong()),
+        };
+        let ids = match values.remove("ids") {
+            None => HashMap::new(),
+            Some(toml::Value::Table(entries)) => entries
+                .into_iter()
+                .map(|(id, entry)| Ok((id.clone(), name(store, &id, entry)?)))
+                .collect::<Result<_, Failure>>()?,
+            Some(_) => {
+                return Err(Failure::misconfigured(
+                    "`ids` in the profile is not a table",
+                    "write [ids] on a line of its own",
+                ));
+            }
+        };
+        Self { values, env, ids, folder: PathBuf::new() }.checked(store)
+    }
+
+    /// Refuses keys and variables that the store does not know, and secrets.
+    fn checked(self, store: &Store) -> Result<Self, Failure> {
+        for key in self.values.keys() {
+            match table(store).find(|setting| setting.key == *key) {
+                Some(setting) if matches!(setting.kind, Kind::Secret(_)) => {
+                    return Err(Failure::misconfigured(
+                        format!("`{key}` in the profile is a secret"),
+                        format!(
+                            "a profile holds none: name a file with `{key}_file`, or list the variable in it: env = [\"{}\"]",
+                            setting.env.first().unwrap_or(&"")
+                        ),
+                    ));
+                }
+                Some(_) => {}
+                None => {
+                    let known = table(store).map(|setting| setting.key).chain(["env", "ids"]);
+                    return Err(unknown("key", key, nearest(key, known)));
+                }
+            }
+        }
+        let known = || table(store).flat_map(|setting| setting.env).copied();
+        match self.env.iter().find(|listed| known().all(|name| name != *listed)) {
+            Some(listed) => Err(unknown("variable in `env`:", listed, nearest(listed, known()))),
+            None => Ok(self),
+        }
+    }
+}
+
+fn env_is_wrong() -> Failure {
+    Failure::misconfigured("`env` in the profile is not a list of strings", "write env = [\"NAME\"]")
+}
+
+fn unknown(what: &str, word: &str, nearest: Option<&str>) -> Failure {
+    let remedy = nearest.map_or_else(
+        || "see --help for those there are".to_owned(),
+        |nearest| format!("did you mean `{nearest}`?"),
+    );
+    Failure::misconfigured(format!("the profile has an unknown {what} `{word}`"), remedy)
+}
+
+/// The strings of a TOML array, or `None` where one is something else.
+pub(crate) fn strings(items: Vec<toml::Value>) -> Option<Vec<String>> {
+    items
+        .into_iter()
+        .map(|item| match item {
+            toml::Value::String(text) => Some(text),
+            _ => None,
+        })
+        .collect()
+}
+
+/// One entry of `[ids]`.
+fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
+    let wrong = |why: String, remedy: &str| {
+        Failure::misconfigured(format!("the entry `{id}` of [ids] {why}"), remedy.to_owned())
+    };
+    if Id::parse(id).is_err() {
+        return Err(wrong(
+            "is not an id that a gateway can ask for".into(),
+            "use A-Z a-z 0-9 . _ : / # -, a letter or digit first",
+        ));
+    }
+    let toml::Value::Table(entry) = entry else {
+        let remedy = "write { name = \"…\", field = \"…\" }, or move a setting above [ids]";
+        return Err(wrong("is not a table".into(), remedy));
+    };
+    let mut name = Name { is_entry: true, ..Name::default() };
+    for (key, value) in entry {
+        let text = match value {
+            toml::Value::String(text) if !text.is_empty() => text,
+            toml::Value::Integer(number) if key == "version" => number.to_string(),
+            _ => {
+                return Err(wrong(
+                    format!("has a `{key}` that is not a string with something in it"),
+                    "correct the value",
+                ));
+            }
+        };
+        match key.as_str() {
+            "name" => name.name = text,
+            "field" => name.field = Some(Field::parse(&text)),
+            "version" => name.version = Some(text),
+            _ => {
+                let own = store.name_keys.iter().find(|known| **known == key);
+                let own = own.ok_or_else(|| {
+                    let known = store.name_keys.iter().copied().chain(["name", "field", "version"]);
+                    let meant = nearest(&key, known).unwrap_or("name");
+                    wrong(format!("has an unknown key `{key}`"), &format!("did you mean `{meant}`?"))
+                })?;
+                name.keys.push((own, text));
+            }
+        }
+    }
+    if name.name.is_empty() {
+        return Err(wrong("has no `name`".into(), "say which secret it stands for"));
+    }
+    // An entry says all there is to say: without a field it means the whole secret, never the store's short form.
+    name.field.get_or_insert(Field::Whole);
+    Ok(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::settings::Settings;
+    use crate::store::{Kind, Setting};
+
+    const TABLE: &[Setting] = &[
+        Setting {
+            key: "address",
+            kind: Kind::Text,
+            env: &["ADDR", "OLD_ADDR"],
+            default: None,
+            steers: true,
+            help: "",
+        },
+        Setting {
+            key: "token",
+            kind: Kind::Secret("x-token"),
+            env: &["TOKEN"],
+            default: None,
+            steers: true,
+            help: "",
+        },
+        Setting { key: "token_file", kind: Kind::Path, env: &[], default: None, steers: true, help: "" },
+    ];
+    const STORE: Store = Store {
+        binary: "secretref-x",
+        version: "0",
+        about: "",
+        settings: &[TABLE],
+        name_keys: &["mount"],
+        examples: "",
+    };
+
+    fn world() -> World {
+        World::new(u32::MAX - 1, |name| match name {
+            "ADDR" => Some("from-env".into()),
+            "TOKEN" => Some(" t \n".into()),
+            _ => None,
+        })
+    }
+
+    fn load(text: &str) -> Result<Settings, String> {
+        Profile::parse(&STORE, text)
+            .and_then(|profile| Settings::load(&STORE, &Vec::new(), Some(profile), &world()))
+            .map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn beside_a_profile_only_listed_variables_count_and_never_over_a_set_key() {
+        assert_eq!(load("").unwrap().text("address"), None);
+        assert_eq!(load(r#"env = ["ADDR"]"#).unwrap().text("address"), Some("from-env"));
+        let both = load("address = \"mine\"\nenv = [\"ADDR\", \"TOKEN\"]").unwrap();
+        assert_eq!(both.text("address"), Some("mine"));
+        assert_eq!(both.secret(&TABLE[1]).unwrap().unwrap().0.expose(), "t");
+        assert!(load("").unwrap().secret(&TABLE[1]).unwrap().is_none());
+    }
+
+    #[test]
+    fn without_a_profile_flag_over_environment_over_default() {
+        let flags = vec![("timeout", vec!["1500ms".to_owned()])];
+        let settings = Settings::load(&STORE, &flags, None, &world()).unwrap();
+        assert_eq!(settings.text("address"), Some("from-env"));
+        assert_eq!(settings.timeout().as_millis(), 1500);
+        assert_eq!(settings.max_output(), 1 << 20);
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_what_was_meant() {
+        for (text, words) in [
+            ("adress = \"a\"", "unknown key `adress`: did you mean `address`?"),
+            ("token = \"hvs.secret\"", "`token` in the profile is a secret"),
+            ("env = [\"ADR\"]", "did you mean `ADDR`?"),
+            ("env = \"ADDR\"", "write env = [\"NAME\"]"),
+            ("address = 4", "`address` in the profile is not a string"),
+            ("timeout = \"4\"", "`timeout` is not a duration"),
+            ("timeout = \"0s\"", "`timeout` is not a duration"),
+            ("max_output = 12", "at least 1KiB"),
+            ("json_fields = \"yes\"", "`json_fields` in the profile is not true or false"),
+            ("allow = \"a\"", "`allow` in the profile is not a list of strings"),
+            ("address = \"a\"\n\ntimeout = 4s", "line 3 of the profile is not TOML"),
+            ("address = \"a\"\naddress = \"b\"", "line 2 of the profile is not TOML"),
+            ("[ids]\n\"a b\" = { name = \"x\" }", "entry `a b` of [ids] is not an id"),
+            ("[ids]\na = { name = \"x\", mont = \"y\" }", "unknown key `mont`: did you mean `mount`?"),
+            ("[ids]\na = { field = \"x\" }", "has no `name`"),
+            ("[ids]\na = \"x\"", "is not a table"),
+        ] {
+            let message = load(text).err().unwrap();
+            assert!(message.contains(words), "{text}: {message}");
+            assert!(!message.contains("hvs.secret"), "{message}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_ids_stands_for_an_id() {
+        let settings = load("[ids]\na = { name = \"b c\", field = \"/k\", version = 3, mount = \"kv\" }\nw = { name = \"x\" }").unwrap();
+        let name = settings.name("a").unwrap();
+        assert_eq!((name.name.as_str(), name.key("mount")), ("b c", Some("kv")));
+        assert_eq!(
+            (name.field.as_ref(), name.version.as_deref()),
+            (Some(&Field::Pointer("/k".into())), Some("3"))
+        );
+        assert_eq!(settings.name("w").unwrap().field, Some(Field::Whole));
+        assert!(settings.name("b").is_none());
+    }
+
+    #[test]
+    fn relative_paths_start_from_the_profile_and_a_missing_home_fails_only_where_it_is_needed() {
+        let at = |text: &str| {
+            let profile = Profile { folder: "/etc/x".into(), ..Profile::parse(&STORE, text).unwrap() };
+            Settings::load(&STORE, &Vec::new(), Some(profile), &world()).unwrap().path("token_file")
+        };
+        assert_eq!(at("token_file = \"t\"").unwrap(), Some("/etc/x/t".into()));
+        assert_eq!(at("token_file = \"/t\"").unwrap(), Some("/t".into()));
+        assert!(at("token_file = \"~/t\"").unwrap_err().what().contains("no home"));
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "\\PC{0,80}|([a-z_]{1,9}|\\[ids\\]|\"[a-z]{0,3}\"|[=\\n{},\\[\\]#]){0,30}") {
+            let _ = load(&text);
+        }
+    }
+}

@@ -1,0 +1,303 @@
+//! From ids to outcomes: plan, sessions, reads, and asking again. Only here is anything retried.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::panic::AssertUnwindSafe;
+use std::time::Duration;
+
+use futures_util::FutureExt as _;
+use futures_util::future::join_all;
+
+use crate::backend::Backend;
+use crate::board::Board;
+use crate::deadline::Deadline;
+use crate::failure::{Failure, Retry};
+use crate::id::Id;
+use crate::selector::Name;
+use crate::settings::Settings;
+use crate::sink::{Sink, Wanted, guarded};
+
+/// The most times that one thing is asked for.
+const TRIES: u32 = 3;
+
+/// The pause before the second try; it doubles, and is jittered.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// Resolves `ids` and puts each outcome on the board at its place. Returns when every one is settled.
+pub(crate) async fn resolve<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    ids: &[String],
+    board: &Board,
+    deadline: Deadline,
+) {
+    let plan = Plan::make(backend, settings, ids, board);
+    let engine =
+        Engine { backend, wanted: &plan.wanted, json: settings.is_on("json_fields"), board, deadline };
+    join_all(plan.scopes.into_iter().map(|(scope, locators)| engine.read_scope(scope, locators))).await;
+}
+
+/// Which documents to read, and which ids each one answers.
+struct Plan<B: Backend> {
+    wanted: Wanted<B::Locator>,
+    scopes: Vec<(B::Scope, Vec<B::Locator>)>,
+}
+
+impl<B: Backend> Plan<B> {
+    /// Pure: ids → names → locators, one for each document, by scope. An id that leads nowhere is settled at once.
+    fn make(backend: &B, settings: &Settings, ids: &[String], board: &Board) -> Self {
+        let allow = settings.allow();
+        let locate = |text: &str| {
+            let id = Id::parse(text)?;
+            allow.check(&id)?;
+            match settings.name(text) {
+                Some(name) => backend.locate(name),
+                None => backend.locate(&Name::of_id(&id)?),
+            }
+        };
+        let mut wanted = Wanted::<B::Locator>::new();
+        let mut scopes: Vec<(B::Scope, Vec<B::Locator>)> = Vec::new();
+        for (at, text) in ids.iter().enumerate() {
+            match guarded(|| locate(text)) {
+                Err(failure) => board.settle(at, Err(failure)),
+                Ok((locator, field)) => {
+                    if !wanted.contains_key(&locator) {
+                        let scope = backend.scope(&locator);
+                        match scopes.iter_mut().find(|(known, _)| *known == scope) {
+                            Some((_, locators)) => locators.push(locator.clone()),
+                            None => scopes.push((scope, vec![locator.clone()])),
+                        }
+                    }
+                    wanted.entry(locator).or_default().push((at, field));
+                }
+            }
+        }
+        Self { wanted, scopes }
+    }
+}
+
+struct Engine<'e, B: Backend> {
+    backend: &'e B,
+    wanted: &'e Wanted<B::Locator>,
+    json: bool,
+    board: &'e Board,
+    deadline: Deadline,
+}
+
+impl<B: Backend> Engine<'_, B> {
+    fn sink(&self) -> Sink<'_, B::Locator> {
+        Sink::new(self.wanted, self.json, self.board)
+    }
+
+    /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
+    async fn read_scope(&self, scope: B::Scope, locators: Vec<B::Locator>) {
+        let everything = self.sink();
+        let batches = self.backend.batches(locators.clone());
+        let session = match self.sign_in(&scope, batches.len(), &locators, &everything).await {
+            Ok(session) => session,
+            Err(failure) => {
+                return locators.iter().for_each(|locator| everything.fail(locator, &failure));
+            }
+        };
+        join_all(batches.into_iter().map(|batch| self.read_batch(&session, batch))).await;
+    }
+
+    async fn sign_in(
+        &self,
+        scope: &B::Scope,
+        reads: usize,
+        locators: &[B::Locator],
+        sink: &Sink<'_, B::Locator>,
+    ) -> Result<B::Session, Failure> {
+        for tries in 1.. {
+            let session = AssertUnwindSafe(self.backend.session(scope, reads)).catch_unwind().await;
+            match session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) {
+                Ok(session) => return Ok(session),
+                Err(failure) => match self.pause(&failure, tries) {
+                    None => return Err(failure),
+                    Some(pause) => {
+                        for locator in locators {
+                            sink.note(locator, &failure);
+                        }
+                        tokio::time::sleep(pause).await;
+                    }
+                },
+            }
+        }
+        unreachable!("the tries are counted")
+    }
+
+    async fn read_batch(&self, session: &B::Session, mut batch: Vec<B::Locator>) {
+        for tries in 1.. {
+            let sink = self.sink();
+            if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
+                let failure = Failure::internal("a panic while it read the secret");
+                return batch.iter().for_each(|locator| sink.fail(locator, &failure));
+            }
+            let mut pause = Duration::ZERO;
+            let failed = sink.passing();
+            batch = Vec::new();
+            for (locator, failure) in failed {
+                match self.pause(&failure, tries) {
+                    None => sink.fail(&locator, &failure),
+                    Some(wanted) => {
+                        pause = pause.max(wanted);
+                        batch.push(locator);
+                    }
+                }
+            }
+            if batch.is_empty() {
+                return;
+            }
+            tokio::time::sleep(pause).await;
+        }
+    }
+
+    /// How long to wait before the next try; `None` where there is none, or where the deadline would come first.
+    fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
+        let pause = match failure.asks_again() {
+            Retry::No => return None,
+            Retry::Once(pause) => (tries == 1).then_some(pause)?,
+            Retry::Soon => jittered(PAUSE * 2_u32.pow(tries - 1)),
+            Retry::After(pause) => pause + jittered(PAUSE / 4),
+        };
+        (tries < TRIES && pause < self.deadline.left()).then_some(pause)
+    }
+}
+
+/// Between half of `pause` and all of it, so that many processes that failed together do not come back together.
+fn jittered(pause: Duration) -> Duration {
+    let random = RandomState::new().hash_one(0) % 1024;
+    pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 1024
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::{Cell, RefCell};
+    use std::collections::HashMap;
+    use std::time::Instant;
+
+    use super::*;
+    use crate::failure::Kind;
+    use crate::profile::Profile;
+    use crate::secret::Secret;
+    use crate::selector::{Document, Field};
+    use crate::store::Store;
+    use crate::wire;
+    use crate::world::World;
+
+    /// A store whose secrets are instructions: the path says how the read of it goes.
+    #[derive(Default)]
+    struct Scripted {
+        reads: RefCell<HashMap<String, u32>>,
+        sessions: Cell<u32>,
+    }
+
+    impl Backend for Scripted {
+        const STORE: Store = Store {
+            binary: "secretref-x",
+            version: "0",
+            about: "",
+            settings: &[],
+            name_keys: &[],
+            examples: "",
+        };
+        type Locator = String;
+        type Scope = ();
+        type Session = ();
+
+        fn configure(_: &Settings) -> Result<Self, Failure> {
+            Ok(Self::default())
+        }
+
+        fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {
+            assert!(!name.name.starts_with("panic-early"), "a bug before the read");
+            Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
+        }
+
+        fn scope(&self, _: &String) {}
+
+        async fn session(&self, (): &(), _: usize) -> Result<(), Failure> {
+            self.sessions.set(self.sessions.get() + 1);
+            Ok(())
+        }
+
+        async fn fetch(&self, (): &(), batch: &[String], sink: &Sink<'_, String>) {
+            for locator in batch {
+                let reads = *self
+                    .reads
+                    .borrow_mut()
+                    .entry(locator.clone())
+                    .and_modify(|reads| *reads += 1)
+                    .or_insert(1);
+                let passing = || Failure::unavailable("passing", "");
+                let read = match locator.split('-').next() {
+                    Some("panic") => panic!("a bug with the secret hunter2"),
+                    Some("silent") => continue,
+                    Some("third") if reads < 3 => Err(passing()),
+                    Some("never") => Err(passing()),
+                    Some("once") => Err(passing().retry(Retry::Once(Duration::from_millis(1)))),
+                    Some("later") => Err(passing().retry(Retry::After(Duration::from_mins(1)))),
+                    Some("hang") if reads > 1 => std::future::pending().await,
+                    Some("hang") => Err(passing().retry(Retry::After(Duration::from_millis(1)))),
+                    Some("missing") => Err(Failure::not_found("missing", "")),
+                    _ => Ok(Document::Fields(Secret::new(r#"{"a":"value-a","b":"value-b"}"#.into()))),
+                };
+                sink.settle(locator, read);
+            }
+        }
+    }
+
+    /// Resolves `ids`, and gives each its value or kind, with the number of times that each document was read.
+    fn run(ids: &[&str]) -> (Vec<Result<String, Kind>>, HashMap<String, u32>, u32) {
+        let store = &Scripted::STORE;
+        let world = World::new(0, |_| None);
+        let settings = Settings::load(store, &Vec::new(), Some(Profile::none(store)), &world).unwrap();
+        let backend = Scripted::default();
+        let board = Board::new(ids.len(), 1 << 20);
+        let ids: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();
+        let deadline = Deadline::new(Instant::now(), Duration::from_millis(800));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            let _ =
+                tokio::time::timeout(deadline.left(), resolve(&backend, &settings, &ids, &board, deadline))
+                    .await;
+        });
+        let outcomes = board.take(&Failure::new(Kind::Timeout, "", "")).unwrap();
+        let shown = |outcome: wire::Outcome| {
+            outcome.map(|value| value.expose().to_owned()).map_err(|failure| failure.kind())
+        };
+        (outcomes.into_iter().map(shown).collect(), backend.reads.take(), backend.sessions.get())
+    }
+
+    #[test]
+    fn one_read_and_one_session_for_all_fields_of_a_secret() {
+        let (outcomes, reads, sessions) = run(&["s#a", "s#b", "s#c", "t#a"]);
+        let value = |value: &str| Ok(value.to_owned());
+        assert_eq!(outcomes, [value("value-a"), value("value-b"), Err(Kind::NotFound), value("value-a")]);
+        assert_eq!((reads["s"], reads["t"], sessions), (1, 1, 1));
+    }
+
+    #[test]
+    fn a_bug_costs_one_id_only() {
+        let (outcomes, ..) = run(&["panic-early#a", "panic#a", "s#a", "silent#a"]);
+        // What a backend never settles is left to whoever takes the board down.
+        assert_eq!(
+            outcomes,
+            [Err(Kind::Internal), Err(Kind::Internal), Ok("value-a".into()), Err(Kind::Timeout)]
+        );
+    }
+
+    #[test]
+    fn only_what_may_pass_is_asked_again_and_three_times_at_most() {
+        let (outcomes, reads, _) = run(&["third#a", "never#a", "once#a", "later#a", "missing#a"]);
+        let down = Err(Kind::Unavailable);
+        assert_eq!(outcomes, [Ok("value-a".into()), down.clone(), down.clone(), down, Err(Kind::NotFound)]);
+        let count = |name: &str| reads[name];
+        assert_eq!(["third", "never", "once", "later", "missing"].map(count), [3, 3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn at_the_deadline_an_id_keeps_its_last_failure() {
+        assert_eq!(run(&["hang#a"]).0, [Err(Kind::Unavailable)]);
+    }
+}

@@ -1,0 +1,338 @@
+//! The settings of one run: each value from the most explicit place that has one.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::allow::Allow;
+use crate::failure::Failure;
+use crate::file;
+use crate::profile::{self, Profile};
+use crate::secret::Secret;
+use crate::selector::Name;
+use crate::store::{Kind, Setting, Store, table};
+use crate::world::{self, World};
+
+/// The settings of one run, each from the most explicit place that sets it.
+pub struct Settings {
+    given: HashMap<&'static str, Given>,
+    ids: HashMap<String, Name>,
+    credentials: Option<PathBuf>,
+    home: Home,
+    /// Whether there is a profile.
+    bound: bool,
+    /// What a relative path starts from.
+    folder: PathBuf,
+}
+
+/// What `~` is in a path. Looked up only when it is needed: that asks the system's name service.
+struct Home {
+    /// What `HOME` says, without a profile.
+    variable: Option<PathBuf>,
+    uid: u32,
+}
+
+impl Home {
+    fn find(&self) -> Result<PathBuf, Failure> {
+        self.variable.clone().map_or_else(|| world::recorded_home(self.uid), Ok)
+    }
+}
+
+struct Given {
+    value: Value,
+    source: Source,
+}
+
+/// Where a setting came from; the more explicit is the greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Source {
+    /// The table.
+    Default,
+    /// An environment variable.
+    Environment,
+    /// A flag or the profile.
+    Written,
+}
+
+enum Value {
+    Text(String),
+    Duration(Duration),
+    Size(usize),
+    Switch(bool),
+    List(Vec<String>),
+}
+
+/// Flags by key, as they were typed.
+pub type Flags = Vec<(&'static str, Vec<String>)>;
+
+/// The value of the flag `--timeout`, if there is one and it can be read.
+pub fn timeout_of(flags: &Flags) -> Option<Duration> {
+    duration(flags.iter().find(|(key, _)| *key == "timeout")?.1.last()?)
+}
+
+/// What a flag says, else the profile.
+fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Option<Value>, Failure> {
+    if let Some((_, texts)) = flags.iter().find(|(key, _)| *key == setting.key) {
+        return Value::of_texts(setting, texts).map(Some);
+    }
+    profile.values.remove(setting.key).map(|value| Value::of_toml(setting, value)).transpose()
+}
+
+/// What the first of the setting's variables says that counts and is set, else the default.
+fn unwritten(
+    setting: &Setting,
+    profile: &Profile,
+    world: &World,
+) -> Result<Option<(Value, Source)>, Failure> {
+    let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
+    if let Some((name, text)) = counting.find_map(|name| Some((*name, world.variable(name)?))) {
+        return Value::of_text(setting, name, text).map(|value| Some((value, Source::Environment)));
+    }
+    let default =
+        setting.default.map(|text| Value::of_text(setting, setting.key, text.to_owned())).transpose()?;
+    Ok(default.map(|value| (value, Source::Default)))
+}
+
+/// Fails where a flag's value is not of its kind.
+pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
+    let setting = |key: &str| table(store).find(|setting| setting.key == key);
+    flags
+        .iter()
+        .filter_map(|(key, texts)| Some((setting(key)?, texts)))
+        .try_for_each(|(setting, texts)| Value::of_texts(setting, texts).map(drop))
+}
+
+impl Settings {
+    /// Puts the settings together: with a profile, flag over profile over the variables that it lists; without one,
+    /// flag over environment over default.
+    ///
+    /// Fails with `MISCONFIGURED`, naming the setting, where a value is not of its kind.
+    pub fn load(
+        store: &Store,
+        flags: &Flags,
+        profile: Option<Profile>,
+        world: &World,
+    ) -> Result<Self, Failure> {
+        let bound = profile.is_some();
+        let mut profile = profile.unwrap_or_else(|| Profile::none(store));
+        let mut given = HashMap::new();
+        for setting in table(store) {
+            let value = match written(setting, flags, &mut profile)? {
+                Some(value) => Some((value, Source::Written)),
+                None => unwritten(setting, &profile, world)?,
+            };
+            if let Some((value, source)) = value {
+                given.insert(setting.key, Given { value, source });
+            }
+        }
+        Ok(Self {
+            given,
+            ids: profile.ids,
+            credentials: world.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            home: Home { variable: if bound { None } else { world.home_variable() }, uid: world.uid },
+            bound,
+            folder: profile.folder,
+        })
+    }
+
+    /// The value of a text or choice.
+    #[must_use]
+    pub fn text(&self, key: &str) -> Option<&str> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The value of a text or choice that must be there.
+    pub fn required(&self, store: &Store, key: &str) -> Result<&str, Failure> {
+        self.text(key).ok_or_else(|| {
+            let variable = table(store).find(|setting| setting.key == key).and_then(|setting| setting.env.first());
+            let variable = variable.unwrap_or(&"");
+            let remedy = if self.bound {
+                format!("set it in the profile, or let the environment set it: env = [\"{variable}\"]")
+            } else {
+                format!("set it in a profile, or set {variable} in the environment (a gateway passes only what passEnv lists)")
+            };
+            Failure::misconfigured(format!("`{key}` is not set"), remedy)
+        })
+    }
+
+    /// The value of a path: absolute, or from `~` or the profile's folder.
+    pub fn path(&self, key: &str) -> Result<Option<PathBuf>, Failure> {
+        self.text(key).map(|text| self.locate(text)).transpose()
+    }
+
+    fn locate(&self, text: &str) -> Result<PathBuf, Failure> {
+        match text.strip_prefix("~/") {
+            Some(rest) => Ok(self.home.find()?.join(rest)),
+            None => Ok(self.folder.join(text)),
+        }
+    }
+
+    /// A file in the user's home, where there is a home.
+    #[must_use]
+    pub fn in_home(&self, name: &str) -> Option<PathBuf> {
+        self.home.find().ok().map(|home| home.join(name))
+    }
+
+    /// The value of a switch.
+    #[must_use]
+    pub fn is_on(&self, key: &str) -> bool {
+        matches!(self.value(key), Some(Value::Switch(true)))
+    }
+
+    /// The value of a secret and where it came from: a variable of the environment, else a file of systemd's
+    /// credentials.
+    pub fn secret(&self, setting: &Setting) -> Result<Option<(Secret, String)>, Failure> {
+        if let Some(text) = self.text(setting.key) {
+            return Ok(Some((Secret::new(text.to_owned()), setting.env.join(" or "))));
+        }
+        let Kind::Secret(name) = setting.kind else { return Ok(None) };
+        match self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| file::is_there(path)) {
+            Some(path) => {
+                let secret = file::read_secret(&path, "$CREDENTIALS_DIRECTORY")?;
+                Ok(Some((secret, path.display().to_string())))
+            }
+            None => Ok(None),
+        }
+    }
+
+    /// Where a setting came from, if it is set.
+    #[must_use]
+    pub fn source(&self, key: &str) -> Option<Source> {
+        self.given.get(key).map(|given| given.source)
+    }
+
+    /// How long the process has.
+    #[must_use]
+    pub fn timeout(&self) -> Duration {
+        match self.value("timeout") {
+            Some(Value::Duration(duration)) => *duration,
+            _ => DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// The most bytes of a response.
+    #[must_use]
+    pub fn max_output(&self) -> usize {
+        match self.value("max_output") {
+            Some(Value::Size(size)) => *size,
+            _ => DEFAULT_MAX_OUTPUT,
+        }
+    }
+
+    /// Which ids may be resolved.
+    #[must_use]
+    pub fn allow(&self) -> Allow {
+        match self.value("allow") {
+            Some(Value::List(patterns)) => Allow::new(patterns.clone()),
+            _ => Allow::default(),
+        }
+    }
+
+    /// What the profile's `[ids]` puts in the place of an id.
+    #[must_use]
+    pub fn name(&self, id: &str) -> Option<&Name> {
+        self.ids.get(id)
+    }
+
+    fn value(&self, key: &str) -> Option<&Value> {
+        self.given.get(key).map(|given| &given.value)
+    }
+}
+
+/// How long a process has before its settings are known, and where they cannot be read.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The most bytes of a response where the settings cannot be read.
+pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
+
+impl Value {
+    fn of_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
+        let flag = format!("--{}", setting.key.replace('_', "-"));
+        match (setting.kind, texts) {
+            (Kind::List, texts) => Ok(Self::List(texts.to_vec())),
+            (Kind::Switch, []) => Ok(Self::Switch(true)),
+            (_, [.., text]) => Self::of_text(setting, &flag, text.clone()),
+            (_, []) => Err(Failure::misconfigured(format!("`{flag}` has no value"), "write one after it")),
+        }
+    }
+
+    /// `place` is what the person wrote the value for: a flag, a variable or a key.
+    fn of_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
+        let wrong = |expected: String| {
+            Err(Failure::misconfigured(format!("`{place}` is not {expected}"), "correct the value"))
+        };
+        match setting.kind {
+            Kind::Text | Kind::Path | Kind::Secret(_) => Ok(Self::Text(text)),
+            Kind::Choice(words) if words.contains(&text.as_str()) => Ok(Self::Text(text)),
+            Kind::Choice(words) => wrong(format!("one of {}", words.join(", "))),
+            Kind::Duration => match duration(&text) {
+                Some(duration) => Ok(Self::Duration(duration)),
+                None => wrong("a duration between 1ms and 120s, such as 4s or 1500ms".into()),
+            },
+            Kind::Size => match size(&text) {
+                Some(size) => Ok(Self::Size(size)),
+                None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
+            },
+            Kind::Switch => match text.as_str() {
+                "true" | "1" => Ok(Self::Switch(true)),
+                "false" | "0" => Ok(Self::Switch(false)),
+                _ => wrong("true or false".into()),
+            },
+            Kind::List => Ok(Self::List(vec![text])),
+        }
+    }
+
+    fn of_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
+        let expected = match setting.kind {
+            Kind::List => "a list of strings",
+            Kind::Switch => "true or false",
+            Kind::Size => "a number of bytes or a string such as \"1MiB\"",
+            Kind::Duration => "a string such as \"4s\"",
+            _ => "a string",
+        };
+        let wrong = || {
+            Failure::misconfigured(
+                format!("`{}` in the profile is not {expected}", setting.key),
+                "correct the value",
+            )
+        };
+        match (setting.kind, value) {
+            (Kind::List, toml::Value::Array(items)) => {
+                Ok(Self::List(profile::strings(items).ok_or_else(wrong)?))
+            }
+            (Kind::Switch, toml::Value::Boolean(on)) => Ok(Self::Switch(on)),
+            (Kind::Switch | Kind::List, _) => Err(wrong()),
+            (Kind::Size, toml::Value::Integer(bytes)) => {
+                Self::of_text(setting, setting.key, bytes.to_string())
+            }
+            // A number where its text is meant, such as `kv_version = 2`.
+            (Kind::Choice(_), toml::Value::Integer(number)) => {
+                Self::of_text(setting, setting.key, number.to_string())
+            }
+            (_, toml::Value::String(text)) => Self::of_text(setting, setting.key, text),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// `4s` or `1500ms`, from 1 ms to the 120 s that a gateway grants at most.
+fn duration(text: &str) -> Option<Duration> {
+    let millis = match text.strip_suffix("ms") {
+        Some(number) => number.parse::<u64>().ok()?,
+        None => text.strip_suffix('s')?.parse::<u64>().ok()?.checked_mul(1000)?,
+    };
+    (1..=120_000).contains(&millis).then(|| Duration::from_millis(millis))
+}
+
+/// `65536`, `512KiB` or `1MiB`.
+fn size(text: &str) -> Option<usize> {
+    let (number, unit) = [("KiB", 1024), ("MiB", 1 << 20)]
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
+        .unwrap_or((text, 1));
+    let bytes = number.trim().parse::<usize>().ok()?.checked_mul(unit)?;
+    (bytes >= 1024).then_some(bytes)
+}

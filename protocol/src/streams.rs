@@ -1,0 +1,106 @@
+//! stdin, stdout and stderr, none of which may hold the process beyond its deadline.
+
+use std::io::{self, IsTerminal as _};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+
+use crate::deadline::Deadline;
+
+/// The most that can be written to a pipe that `poll` calls writable without waiting (POSIX's `PIPE_BUF` on Linux).
+const PIPE_BUF: usize = 4096;
+
+/// What came from stdin.
+pub enum Input {
+    /// Everything up to its end, or one byte more than the limit.
+    Whole(Vec<u8>),
+    /// What had come when the deadline did.
+    Unfinished(Vec<u8>),
+}
+
+/// Whether somebody types at stdin.
+#[must_use]
+pub fn stdin_is_terminal() -> bool {
+    io::stdin().is_terminal()
+}
+
+/// Whether somebody reads stdout on a screen.
+#[must_use]
+pub fn stdout_is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Reads stdin to its end, to one byte more than `limit`, or to the deadline.
+#[must_use]
+pub fn read_stdin(limit: usize, deadline: Deadline) -> Input {
+    let stdin = io::stdin();
+    let mut bytes = Vec::with_capacity(4096);
+    let mut chunk = [0; 4096];
+    while bytes.len() <= limit {
+        if !ready(stdin.as_fd(), PollFlags::IN, deadline) {
+            return Input::Unfinished(bytes);
+        }
+        match rustix::io::read(&stdin, &mut chunk) {
+            Ok(0) => break,
+            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(_) => break,
+        }
+    }
+    bytes.truncate(limit + 1);
+    Input::Whole(bytes)
+}
+
+/// What became of a write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    /// All of it, or the reader is gone and wants no more.
+    Done,
+    /// Not all of it: the disk is full, or the reader did not read in time.
+    Cut,
+}
+
+/// Writes to stdout until all is written, the reader is gone, or the deadline has come.
+pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> Written {
+    write(io::stdout().as_fd(), bytes, deadline)
+}
+
+/// Says something to a person, on stderr, if it takes it at once. Whether it does is no error.
+pub fn say(line: impl AsRef<str>) {
+    let now = Deadline::new(Instant::now(), Duration::ZERO);
+    write(io::stderr().as_fd(), format!("{}\n", line.as_ref()).as_bytes(), now);
+}
+
+fn write(fd: BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> Written {
+    let mut rest = bytes;
+    while !rest.is_empty() {
+        if !ready(fd, PollFlags::OUT, deadline) {
+            return Written::Cut;
+        }
+        match rustix::io::write(fd, &rest[..rest.len().min(PIPE_BUF)]) {
+            Ok(count) => rest = &rest[count..],
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(Errno::PIPE | Errno::CONNRESET) => return Written::Done,
+            Err(_) => return Written::Cut,
+        }
+    }
+    Written::Done
+}
+
+fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
+    loop {
+        let left = deadline.left();
+        let timeout = Timespec {
+            tv_sec: left.as_secs().try_into().unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        };
+        match poll(&mut [PollFd::new(&fd, what)], Some(&timeout)) {
+            Ok(0) => return false,
+            Ok(_) => return true,
+            Err(Errno::INTR) => {}
+            Err(_) => return false,
+        }
+    }
+}

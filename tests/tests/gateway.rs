@@ -1,0 +1,539 @@
+//! The resolver as the real gateway starts it, with secrets from the real OpenBao.
+//!
+//! Every test has a gateway of its own, with a fresh home and state folder, and a server of its own.
+
+use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, Receiver};
+
+use secretref_tests::gateway::{self, Gateway};
+use secretref_tests::openbao::OpenBao;
+use secretref_tests::{port, resolver};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn values_arrive_exactly() {
+    let pem = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\n+/==\n-----END PRIVATE KEY-----\n";
+    let odd = " \t\"quoted\" \\ \u{e4}\u{1f511}\u{2028}\r\n ";
+    let store = Store::with(&[
+        ("providers/openai", json!({"apiKey": "sk-1", "odd": odd})),
+        ("tls/site", json!({"key": pem})),
+    ]);
+    let gateway = Gateway::own();
+    let profile = store.profile(&gateway, "vault.toml", "");
+    // As Homebrew links a folder: the working folder is then the link, and the files beside the profile are found all
+    // the same.
+    symlink(".", gateway.folder().join("opt")).expect("a link");
+    let linked = gateway.folder().join("opt/vault.toml");
+    let providers = json!({"vault": exec(&profile), "linked": exec(&linked)});
+    let ids =
+        ["providers/openai/apiKey", "providers/openai#odd", "tls/site#key", "providers/openai#apiKey#1"];
+
+    for answer in gateway.resolve(&providers, &[("vault", &ids), ("linked", &ids)], &[]) {
+        let values = answer.expect("values");
+        assert_eq!(ids.map(|id| values[id].as_str()), ["sk-1", odd, pem, "sk-1"]);
+    }
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn an_audit_is_clean_when_all_resolve_and_names_the_id_that_does_not() {
+    let store = Store::with(&[("openai", json!({"key": "sk-1"})), ("mistral", json!({"key": "sk-2"}))]);
+    let gateway = Gateway::own();
+    let provider = exec(&store.profile(&gateway, "vault.toml", ""));
+
+    gateway.configure(&models(&provider, &["openai/key", "mistral/key"]));
+    assert_eq!(audit(&gateway), (Some(0), Vec::new()));
+
+    gateway.configure(&models(&provider, &["openai/key", "no/such", "mistral/key"]));
+    let (code, unresolved) = audit(&gateway);
+    assert_eq!(code, Some(2));
+    assert_eq!(unresolved.len(), 1, "{unresolved:?}");
+    assert!(unresolved[0].contains("failed for id \"no/such\" (NOT_FOUND)"), "{unresolved:?}");
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn a_value_reaches_the_model_as_its_bearer_token() {
+    let store = Store::with(&[("acme", json!({"key": "sk-the-one"}))]);
+    let gateway = Gateway::own();
+    let model = Model::start();
+    let provider = exec(&store.profile(&gateway, "vault.toml", ""));
+    let mut config = models(&provider, &["acme/key"]);
+    config["models"]["providers"]["acme0"]["baseUrl"] = json!(model.address);
+    gateway.configure(&config);
+
+    let (code, reply) =
+        gateway.openclaw_json(&["infer", "model", "run", "--model", "acme0/m1", "--prompt", "hi", "--json"]);
+
+    assert_eq!((code, &reply["outputs"][0]["text"]), (Some(0), &json!("hello")), "{reply:#}");
+    let seen: Vec<_> = model.authorizations.try_iter().collect();
+    assert!(!seen.is_empty() && seen.iter().all(|seen| seen == "Bearer sk-the-one"), "{seen:?}");
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn an_ordinary_user_names_a_profile_and_not_the_binary_of_the_package() {
+    need_root();
+    let package = Package::install();
+    let gateway = Gateway::ordinary();
+    let profile = gateway.file("vault.toml", 0o700, shebang(&package.binary));
+
+    assert_eq!(gateway.validate(&json!({"vault": exec(&profile)})).len(), 0);
+    let issues = gateway.validate(&json!({"vault": exec(&profile), "bare": exec(&package.binary)}));
+
+    assert_eq!(issues.keys().collect::<Vec<_>>(), ["bare"]);
+    assert!(issues["bare"].contains("must be owned by the current user"), "{issues:?}");
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn an_ordinary_user_resolves_with_the_binary_of_the_package() {
+    need_root();
+    let store = Store::with(&[("a", json!({"key": "sk-1"}))]);
+    let package = Package::install();
+    let gateway = Gateway::ordinary();
+    let profile = store.profile_for(&package.binary, &gateway, "vault.toml", "");
+    let closed = store.profile_for(&package.binary, &gateway, "closed.toml", "");
+    fs::set_permissions(&closed, Permissions::from_mode(0o600)).expect("a mode");
+    let providers = json!({"vault": exec(&profile), "closed": exec(&closed), "bare": exec(&package.binary)});
+    let asks: [(&str, &[&str]); 3] = [("vault", &["a/key"]), ("closed", &["a/key"]), ("bare", &["a/key"])];
+
+    let answers = gateway.resolve(&providers, &asks, &[]);
+
+    assert_eq!(answers[0].as_ref().expect("values")["a/key"], "sk-1");
+    assert_says(&answers[1], "EACCES");
+    assert_says(&answers[2], "must be owned by the current user (uid=65534)");
+    let of_root = Gateway::own().resolve(&providers, &asks[..1], &[]);
+    assert_says(&of_root[0], "must be owned by the current user (uid=0)");
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn hostile_variables_do_not_move_a_profile_that_says_all() {
+    let store = Store::with(&[("a", json!({"key": "sk-1"}))]);
+    let gateway = Gateway::own();
+    let trap = Trap::set();
+    let hostile = hostile_variables(&trap.address);
+    let lines = hostile.map(|(name, value)| format!("{name}={value}\n"));
+    gateway.file("state/.env", 0o600, lines.concat());
+    let names: Vec<_> = hostile.iter().map(|(name, _)| *name).chain(["VAULT_TOKEN"]).collect();
+    let exposed = |profile: &Path| {
+        let mut provider = exec(profile);
+        provider["passEnv"] = json!(names);
+        provider
+    };
+    let configure = |profile: &Path| {
+        let mut config = models(&exposed(profile), &["a/key"]);
+        config["env"] = json!({"vars": {"VAULT_TOKEN": "hostile"}});
+        gateway.configure(&config);
+    };
+
+    // The variables do arrive: a profile that lists them follows them.
+    let trusting = gateway.file(
+        "trusting.toml",
+        0o700,
+        format!(
+            "{}env = [\"VAULT_ADDR\", \"VAULT_TOKEN\"]\ntimeout = \"500ms\"\n",
+            shebang(&resolver::path("secretref-vault"))
+        ),
+    );
+    configure(&trusting);
+    let (code, unresolved) = audit(&gateway);
+    assert_eq!((code, unresolved.len()), (Some(2), 1), "{unresolved:?}");
+    assert_ne!(trap.visits(), 0, "the trap does not work");
+
+    let steady = store.profile(&gateway, "vault.toml", "");
+    configure(&steady);
+    assert_eq!(audit(&gateway), (Some(0), Vec::new()));
+    let mut written = exec(&steady);
+    written["env"] = hostile.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+    let providers = json!({"passed": exposed(&steady), "written": written});
+    let asks: [(&str, &[&str]); 2] = [("passed", &["a/key"]), ("written", &["a/key"])];
+    for answer in gateway.resolve(&providers, &asks, &hostile) {
+        assert_eq!(answer.expect("values")["a/key"], "sk-1");
+    }
+    assert_eq!(trap.visits(), 0);
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn hostile_arguments_do_not_move_a_profile() {
+    let store = Store::with(&[("a", json!({"key": "sk-1"}))]);
+    let gateway = Gateway::own();
+    let trap = Trap::set();
+    let profile = store.profile(&gateway, "vault.toml", "");
+    let address = format!("address = \"{}\"\n", trap.address);
+    let hostile = gateway.file("hostile.toml", 0o700, address);
+    let hostile = hostile.to_str().expect("UTF-8");
+    let glued = format!("--address={}", trap.address);
+    let lines: &[&[&str]] = &[
+        // The first leads nowhere else, and is followed.
+        &["--timeout", "3s"],
+        &["--address", &trap.address],
+        &[&glued],
+        &["resolve", "--address", &trap.address],
+        &["--", "--address", &trap.address],
+        &["--profile", hostile],
+        &["resolve", "--profile", hostile],
+        &["--ca-cert", hostile],
+        &["--token-file", hostile],
+        &["--auth", "token"],
+        &["--mount", "hostile"],
+        &["--namespace", "hostile"],
+        &["--kv-version", "1"],
+        &["--allow", "**"],
+        &["--allow-http"],
+    ];
+    let alias = |at: usize| format!("line{at}");
+    let provider = |args: &&[&str]| {
+        let mut provider = exec(&profile);
+        provider["args"] = json!(args);
+        provider
+    };
+    let providers: serde_json::Map<_, _> =
+        lines.iter().enumerate().map(|(at, args)| (alias(at), provider(args))).collect();
+    let aliases: Vec<_> = (0..lines.len()).map(alias).collect();
+    let asks: Vec<(&str, &[&str])> = aliases.iter().map(|alias| (alias.as_str(), &["a/key"][..])).collect();
+
+    let answers = gateway.resolve(&providers.into(), &asks, &[]);
+
+    assert_eq!(answers[0].as_ref().expect("values")["a/key"], "sk-1");
+    for (args, answer) in lines.iter().zip(&answers).skip(1) {
+        let is_refused = answer.as_ref().is_err_and(|why| why.contains("exited with code 2"));
+        assert!(is_refused, "{args:?} was followed: {answer:?}");
+    }
+    assert_eq!(trap.visits(), 0);
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn the_gateway_takes_these_files_as_a_command_and_no_others() {
+    let gateway = Gateway::ordinary();
+    let text = shebang(&resolver::path("secretref-vault"));
+    let file = |mode: u32| exec(&gateway.file(&format!("{mode:o}.toml"), mode, &text));
+    let link = gateway.folder().join("link.toml");
+    symlink("700.toml", &link).expect("a link");
+    let folder = gateway.folder().join("folder");
+    symlink(".", &folder).expect("a link");
+    let mut trusted = exec(&link);
+    trusted["trustedDirs"] = json!([gateway.folder()]);
+    let rooted = fs::canonicalize("/bin/sh").expect("a shell");
+    let rows = [
+        ("private", file(0o700), None),
+        ("public", file(0o755), None),
+        // It cannot be started; that shows at launch only.
+        ("closed", file(0o600), None),
+        ("linkedfolder", exec(&folder.join("700.toml")), None),
+        ("group", file(0o775), Some("permissions are too open")),
+        ("world", file(0o702), Some("permissions are too open")),
+        ("link", exec(&link), Some("must not be a symlink")),
+        ("trustedlink", trusted, Some("must not be a symlink")),
+        ("rooted", exec(&rooted), Some("must be owned by the current user")),
+        ("folder", exec(&gateway.folder().join("home")), Some("must be a file")),
+        ("missing", exec(&gateway.folder().join("missing")), Some("is not readable")),
+    ];
+    let providers: serde_json::Map<_, _> =
+        rows.iter().map(|(alias, provider, _)| ((*alias).to_owned(), provider.clone())).collect();
+
+    let issues = gateway.validate(&providers.into());
+
+    for (alias, _, expected) in rows {
+        match (expected, issues.get(alias)) {
+            (None, None) => {}
+            (Some(words), Some(issue)) if issue.contains(words) => {}
+            (expected, issue) => panic!("{alias}: expected {expected:?}, got {issue:?}"),
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn a_key_that_waived_the_rules_once_makes_the_whole_config_invalid() {
+    let gateway = Gateway::ordinary();
+    let profile = gateway.file("vault.toml", 0o700, shebang(&resolver::path("secretref-vault")));
+    let provider = |key: &str| {
+        let mut provider = exec(&profile);
+        provider[key] = json!(true);
+        provider
+    };
+    let keys = ["allowSymlinkCommand", "allowInsecurePath"];
+
+    let issues = gateway.validate(&json!({"a": provider(keys[0]), "b": provider(keys[1])}));
+
+    for key in keys {
+        assert!(issues.values().any(|issue| issue.contains(key)), "{key}: {issues:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn the_most_ids_that_a_request_can_hold_are_resolved() {
+    let fields = |document: usize| -> Value {
+        (0..64).map(|field| (format!("field{field}"), json!(format!("value {document} {field}")))).collect()
+    };
+    let documents: Vec<_> = (0..8).map(|number| (format!("team/document{number}"), fields(number))).collect();
+    let store = Store::with(
+        &documents.iter().map(|(path, fields)| (path.as_str(), fields.clone())).collect::<Vec<_>>(),
+    );
+    let gateway = Gateway::own();
+    let providers = json!({"vault": exec(&store.profile(&gateway, "vault.toml", ""))});
+    let pairs = || (0..8).flat_map(|document| (0..64).map(move |field| (document, field)));
+    let ids: Vec<_> =
+        pairs().map(|(document, field)| format!("team/document{document}/field{field}")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+
+    let answers = gateway.resolve(&providers, &[("vault", &ids)], &[]);
+
+    let values = answers[0].as_ref().expect("values");
+    assert_eq!(values.len(), 512);
+    for (id, (document, field)) in ids.iter().zip(pairs()) {
+        assert_eq!(values[*id], format!("value {document} {field}"));
+    }
+}
+
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn a_profile_keeps_within_the_limits_of_the_gateway() {
+    let long: Value = (0..6).map(|field| (format!("field{field}"), json!("x".repeat(1000)))).collect();
+    let store = Store::with(&[("a", long)]);
+    let gateway = Gateway::own();
+    let trap = Trap::set();
+    let limited = |name: &str, lines: &str| {
+        let mut provider = exec(&store.profile(&gateway, name, lines));
+        provider["maxOutputBytes"] = json!(4096);
+        provider
+    };
+    let waiting = |name: &str, timeout: &str| {
+        let lines = format!("timeout = \"{timeout}\"\n");
+        let mut provider = exec(&store.profile_at(&trap.address, &gateway, name, &lines));
+        provider["timeoutMs"] = json!(1500);
+        provider
+    };
+    let providers = json!({
+        "within": limited("within.toml", "max_output = \"3KiB\"\n"),
+        "over": limited("over.toml", ""),
+        "intime": waiting("intime.toml", "1s"),
+        "late": waiting("late.toml", "3s"),
+    });
+    let ids = ["a/field0", "a/field1", "a/field2", "a/field3", "a/field4", "a/field5"];
+
+    let answers = gateway.resolve(
+        &providers,
+        &[
+            ("within", &ids),
+            ("within", &ids[..2]),
+            ("over", &ids),
+            ("intime", &ids[..1]),
+            ("late", &ids[..1]),
+        ],
+        &[],
+    );
+
+    // The gateway read the whole answer: the first ids have their values, and the first that did not fit is named.
+    assert_says(&answers[0], "failed for id \"a/field2\"");
+    assert_eq!(answers[1].as_ref().expect("values").len(), 2);
+    assert_says(&answers[2], "exceeded maxOutputBytes (4096)");
+    assert_says(&answers[3], "exited with code");
+    assert_says(&answers[4], "timed out after 1500ms");
+}
+
+/// Everything that could lead a resolver elsewhere.
+fn hostile_variables(trap: &str) -> [(&str, &str); 14] {
+    [
+        ("VAULT_ADDR", trap),
+        ("HTTPS_PROXY", trap),
+        ("HTTP_PROXY", trap),
+        ("ALL_PROXY", trap),
+        ("SSL_CERT_FILE", "/hostile/ca.pem"),
+        ("SSL_CERT_DIR", "/hostile"),
+        ("VAULT_CACERT", "/hostile/ca.pem"),
+        ("VAULT_NAMESPACE", "hostile"),
+        ("VAULT_TOKEN_FILE", "/hostile/token"),
+        ("OPENCLAW_VAULT_AUTH_METHOD", "kubernetes"),
+        ("OPENCLAW_VAULT_KV_MOUNT", "hostile"),
+        ("OPENCLAW_VAULT_KV_VERSION", "1"),
+        ("CREDENTIALS_DIRECTORY", "/hostile"),
+        ("HOME", "/hostile"),
+    ]
+}
+
+/// An OpenBao that holds some secrets, and a token that can read them and no more.
+struct Store(OpenBao);
+
+impl Store {
+    /// Documents by path.
+    fn with(documents: &[(&str, Value)]) -> Self {
+        let server = OpenBao::start();
+        for (path, fields) in documents {
+            server.api(&format!("secret/data/{path}"), Some(&json!({"data": fields})));
+        }
+        server.token("reader", "reader", r#"path "secret/data/*" { capabilities = ["read"] }"#, true);
+        Self(server)
+    }
+
+    /// A profile of the gateway's user that reads from here, with these lines more.
+    fn profile(&self, gateway: &Gateway, name: &str, lines: &str) -> PathBuf {
+        self.profile_for(&resolver::path("secretref-vault"), gateway, name, lines)
+    }
+
+    fn profile_for(&self, binary: &Path, gateway: &Gateway, name: &str, lines: &str) -> PathBuf {
+        self.write(binary, &self.0.https, gateway, name, lines)
+    }
+
+    fn profile_at(&self, address: &str, gateway: &Gateway, name: &str, lines: &str) -> PathBuf {
+        self.write(&resolver::path("secretref-vault"), address, gateway, name, lines)
+    }
+
+    /// Authority and token are files beside the profile.
+    fn write(&self, binary: &Path, address: &str, gateway: &Gateway, name: &str, lines: &str) -> PathBuf {
+        gateway.file("ca.pem", 0o644, fs::read(&self.0.ca).expect("a certificate"));
+        gateway.file("token", 0o600, "reader\n");
+        let first = shebang(binary);
+        let text =
+            format!("{first}address = \"{address}\"\nca_cert = \"ca.pem\"\ntoken_file = \"token\"\n{lines}");
+        gateway.file(name, 0o700, text)
+    }
+}
+
+/// The resolver as a package installs it: root's, in a folder of root's that everybody can enter.
+struct Package {
+    binary: PathBuf,
+    _folder: TempDir,
+}
+
+impl Package {
+    fn install() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let binary = folder.path().join("secretref-vault");
+        fs::copy(resolver::path("secretref-vault"), &binary).expect("a copy");
+        for path in [folder.path(), &binary] {
+            fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
+        }
+        Self { binary, _folder: folder }
+    }
+}
+
+/// An address that nobody should ever visit. The system itself accepts who comes, and they wait until they are counted.
+struct Trap {
+    address: String,
+    listener: TcpListener,
+}
+
+impl Trap {
+    fn set() -> Self {
+        let listener = port::listen();
+        listener.set_nonblocking(true).expect("nonblocking");
+        Self { address: format!("http://{}", listener.local_addr().expect("an address")), listener }
+    }
+
+    /// How many came since this was last asked.
+    fn visits(&self) -> usize {
+        std::iter::from_fn(|| self.listener.accept().ok()).count()
+    }
+}
+
+/// A model behind the API of `OpenAI`. Its thread ends with the process.
+struct Model {
+    address: String,
+    /// What each request was authorized by.
+    authorizations: Receiver<String>,
+}
+
+impl Model {
+    fn start() -> Self {
+        let listener = port::listen();
+        let address = format!("http://{}/v1", listener.local_addr().expect("an address"));
+        let (seen, authorizations) = mpsc::channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if let Ok(authorization) = say_hello(stream) {
+                    let _ = seen.send(authorization);
+                }
+            }
+        });
+        Self { address, authorizations }
+    }
+}
+
+/// Answers one request, and returns what it was authorized by.
+fn say_hello(stream: TcpStream) -> std::io::Result<String> {
+    let mut reader = BufReader::new(stream);
+    let (mut authorization, mut length) = (String::new(), 0);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line)?;
+        match line.trim_end().split_once(": ") {
+            Some((name, value)) if name.eq_ignore_ascii_case("authorization") => {
+                value.clone_into(&mut authorization);
+            }
+            Some((name, value)) if name.eq_ignore_ascii_case("content-length") => {
+                length = value.parse().unwrap_or(0);
+            }
+            None if line.trim_end().is_empty() => break,
+            _ => {}
+        }
+    }
+    std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink())?;
+    let chunk = |delta: Value, end: Value| {
+        json!({
+            "id": "1", "object": "chat.completion.chunk", "created": 1, "model": "m1",
+            "choices": [{"index": 0, "delta": delta, "finish_reason": end}],
+        })
+    };
+    let first = chunk(json!({"role": "assistant", "content": "hello"}), Value::Null);
+    let last = chunk(json!({}), json!("stop"));
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n\
+         data: {first}\n\ndata: {last}\n\ndata: [DONE]\n\n"
+    )?;
+    Ok(authorization)
+}
+
+/// The line that makes a profile a command.
+fn shebang(binary: &Path) -> String {
+    format!("#!{} --profile\n", binary.display())
+}
+
+/// A provider that starts this command.
+fn exec(command: &Path) -> Value {
+    json!({"source": "exec", "command": command})
+}
+
+/// A configuration in which `acme0`, `acme1` and so on have these ids as their keys, all from one provider.
+fn models(provider: &Value, ids: &[&str]) -> Value {
+    let model = |(number, id): (usize, &&str)| {
+        let reference = json!({"source": "exec", "provider": "vault", "id": id});
+        let model = json!({
+            "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-completions", "apiKey": reference,
+            "models": [{"id": "m1", "name": "m1"}],
+        });
+        (format!("acme{number}"), model)
+    };
+    let models: serde_json::Map<_, _> = ids.iter().enumerate().map(model).collect();
+    json!({"secrets": {"providers": {"vault": provider}}, "models": {"providers": models}})
+}
+
+/// The exit code of an audit, and what it says of each reference that does not resolve.
+fn audit(gateway: &Gateway) -> (Option<i32>, Vec<String>) {
+    let (code, report) = gateway.openclaw_json(&["secrets", "audit", "--allow-exec", "--check", "--json"]);
+    let findings = report["findings"].as_array().expect("findings");
+    (
+        code,
+        findings.iter().map(|finding| finding["message"].as_str().unwrap_or_default().to_owned()).collect(),
+    )
+}
+
+fn assert_says(answer: &gateway::Answer, words: &str) {
+    assert!(answer.as_ref().is_err_and(|why| why.contains(words)), "expected {words:?}, got {answer:?}");
+}
+
+fn need_root() {
+    assert!(gateway::is_root(), "needs root: it starts the gateway as another user over files of root");
+}

@@ -1,0 +1,498 @@
+//! The process as a gateway meets it: its deadline, its streams, its signals, its files. Needs no server.
+
+use std::fs::Permissions;
+use std::io::{Read as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use secretref_tests::canned::Canned;
+use secretref_tests::fake_vault::{FakeVault, Manner, Token};
+use secretref_tests::resolver::{self, Ended, Run};
+use serde_json::Value;
+
+/// What a deadline may be missed by.
+const GRACE: Duration = Duration::from_millis(100);
+
+fn vault() -> Run {
+    Run::new(resolver::path("secretref-vault"))
+}
+
+/// Without a profile, against `address`.
+fn at(address: &str) -> Run {
+    vault().env("VAULT_ADDR", address).env("VAULT_TOKEN", "hvs.seeded-token")
+}
+
+fn code(ended: &Ended, id: &str) -> String {
+    let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
+    response["errors"][id]["code"].as_str().unwrap_or_default().to_owned()
+}
+
+fn fake(folder: &tempfile::TempDir) -> FakeVault {
+    let fake = FakeVault::start(folder.path(), Manner::default());
+    fake.mount("secret");
+    fake.token("hvs.seeded-token", Token { denied: "\0", may_look: true });
+    fake.put("secret", "a", r#"{"k":"value-a"}"#);
+    fake
+}
+
+#[test]
+fn a_store_that_never_answers_costs_the_deadline_and_no_more() {
+    let silent = Canned::start("");
+    let ended = at(&silent.http).args(["--timeout", "300ms"]).request(&["a#k", "b#k", "@"]).end();
+    assert_eq!(ended.code, Some(6), "{ended:?}");
+    assert_eq!(
+        [code(&ended, "a#k"), code(&ended, "b#k"), code(&ended, "@")],
+        ["TIMEOUT", "TIMEOUT", "INVALID_ID"]
+    );
+    assert!(ended.took < Duration::from_millis(300) + GRACE, "{ended:?}");
+}
+
+#[test]
+fn what_has_arrived_by_the_deadline_is_answered() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    for http in ["h1", "h2"] {
+        let run = at(&fake.https).env("VAULT_CACERT", &fake.ca).args(["--timeout", "400ms", "--http", http]);
+        let ended = run.request(&["a#k", "hang#k"]).end();
+        assert_eq!((ended.code, code(&ended, "hang#k").as_str()), (Some(0), "TIMEOUT"), "{ended:?}");
+        assert!(
+            ended.stdout.contains(r#""a#k":"value-a""#) && ended.took < Duration::from_millis(400) + GRACE,
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn a_stdin_that_stays_open_ends_at_the_deadline() {
+    for request in [r#"{"protocolVersion":1,"ids":["a#k"]}"#, ""] {
+        let started = Instant::now();
+        let mut child = at("http://127.0.0.1:1").args(["--timeout", "300ms"]).command().spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        stdin.write_all(request.as_bytes()).unwrap();
+        let ended = child.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(6));
+        assert!(started.elapsed() < Duration::from_millis(300) + GRACE);
+        let stdout = String::from_utf8(ended.stdout).unwrap();
+        assert_eq!(stdout.contains(r#""a#k":{"code":"TIMEOUT""#), !request.is_empty(), "{stdout}");
+        drop(stdin);
+    }
+}
+
+#[test]
+fn a_reader_that_does_not_read_ends_at_the_deadline() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    fake.put("secret", "large", &format!("{{\"k\":\"{}\"}}", "x".repeat(500_000)));
+    let started = Instant::now();
+    let mut child = at(&fake.http).args(["--timeout", "400ms"]).command().spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(br#"{"protocolVersion":1,"ids":["large#k"]}"#).unwrap();
+    drop(stdin);
+    child.wait().unwrap();
+    assert!(started.elapsed() < Duration::from_millis(400) + GRACE, "{:?}", started.elapsed());
+}
+
+#[test]
+fn an_answer_that_is_cut_off_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+    for args in [&["get", "a#k"][..], &[]] {
+        let mut command = at(&fake.http).args(args).command();
+        let mut child = command.stdout(full()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(br#"{"protocolVersion":1,"ids":["a#k"]}"#).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(9));
+    }
+}
+
+#[test]
+fn a_stderr_that_nobody_reads_delays_nothing() {
+    let (reader, writer) = rustix::pipe::pipe().unwrap();
+    rustix::io::ioctl_fionbio(&writer, true).unwrap();
+    while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
+    rustix::io::ioctl_fionbio(&writer, false).unwrap();
+    let started = Instant::now();
+    let mut child = at("http://127.0.0.1:1").command().stderr(writer).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(br#"{"protocolVersion":1,"ids":["a#k"]}"#).unwrap();
+    let mut stdout = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+    assert!(stdout.contains("UNAVAILABLE") && child.wait().unwrap().code() == Some(5));
+    assert!(started.elapsed() < Duration::from_secs(1));
+    drop(reader);
+}
+
+#[test]
+fn values_for_which_there_is_no_room_cost_neither_time_nor_their_neighbours() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    let ids: Vec<String> = (0..100).map(|number| format!("large{number}#k")).collect();
+    for number in 0..100 {
+        fake.put("secret", &format!("large{number}"), &format!("{{\"k\":\"{}\"}}", "x".repeat(1_000_000)));
+    }
+    let ids: Vec<&str> = ids.iter().map(String::as_str).chain(["a#k", "hang#k"]).collect();
+    let ended = at(&fake.http).args(["--timeout", "3s"]).request(&ids).end();
+    let response: Value = serde_json::from_str(&ended.stdout).expect("one whole response");
+    assert_eq!(
+        response["values"].as_object().unwrap().len() + response["errors"].as_object().unwrap().len(),
+        102
+    );
+    assert!(ended.stdout.len() <= 1 << 20 && ended.took < Duration::from_secs(3) + GRACE, "{:?}", ended.took);
+}
+
+#[test]
+fn beside_a_profile_nothing_bends_the_look_up_of_a_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = profile(folder.path(), "address = \"https://vault\"\ntoken_file = \"t\"\n", 0o700, 0o600);
+    for name in ["HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_HOST_CONF"] {
+        let run = vault().args(["--profile".as_ref(), path.as_os_str()]).env(name, "x");
+        let ended = run.request(&["a#k"]).end();
+        assert!(ended.code == Some(3) && ended.stdout.contains(name), "{ended:?}");
+    }
+}
+
+#[test]
+fn a_reader_that_is_gone_is_no_error() {
+    let mut child = at("http://127.0.0.1:1").args(["--timeout", "2s"]).command().spawn().unwrap();
+    drop(child.stdout.take());
+    child.stdin.take().unwrap().write_all(br#"{"protocolVersion":1,"ids":["@"]}"#).unwrap();
+    let mut stderr = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+    assert_eq!((child.wait().unwrap().code(), stderr.as_str()), (Some(0), ""));
+}
+
+#[test]
+fn sigterm_ends_it_at_once() {
+    let silent = Canned::start("");
+    let mut child = at(&silent.http).command().spawn().unwrap();
+    child.stdin.take().unwrap().write_all(br#"{"protocolVersion":1,"ids":["a#k"]}"#).unwrap();
+    while silent.connections() == 0 {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let started = Instant::now();
+    let pid = rustix::process::Pid::from_child(&child);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().signal(), Some(15));
+    assert!(started.elapsed() < GRACE);
+}
+
+#[test]
+fn no_core_is_dumped() {
+    let mut child = at("http://127.0.0.1:1").args(["--timeout", "1s"]).command().spawn().unwrap();
+    let limits = format!("/proc/{}/limits", child.id());
+    let says_none = || {
+        let limits = std::fs::read_to_string(&limits).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        core.split_whitespace().skip(4).take(2).all(|limit| limit == "0")
+    };
+    let started = Instant::now();
+    while !says_none() {
+        assert!(started.elapsed() < Duration::from_millis(500), "the limit stays");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
+#[ignore = "needs root, for a mount namespace: tests/run"]
+fn a_name_server_that_never_answers_costs_the_deadline_and_no_more() {
+    assert!(
+        rustix::process::geteuid().is_root(),
+        "needs root: a name server is put in place in a mount namespace"
+    );
+    let folder = tempfile::tempdir().unwrap();
+    let process = std::process::id();
+    let server = format!("127.53.{}.{}", process / 250 % 250 + 1, process % 250 + 1);
+    let _silent = std::net::UdpSocket::bind((server.as_str(), 53)).unwrap();
+    let conf = folder.path().join("resolv.conf");
+    std::fs::write(&conf, format!("nameserver {server}\noptions timeout:10 attempts:1\n")).unwrap();
+    let switch = folder.path().join("nsswitch.conf");
+    std::fs::write(&switch, "hosts: dns\n").unwrap();
+    let script = "mount --bind \"$1\" /etc/resolv.conf && mount --bind \"$2\" /etc/nsswitch.conf && shift 2 && exec \"$@\"";
+    let run = Run::new("/usr/bin/unshare").args(["-m", "sh", "-c", script, "sh"]).args([&conf, &switch]);
+    let run = run.args([resolver::path("secretref-vault")]).args(["--timeout", "500ms"]);
+    let run = run
+        .env("PATH", "/usr/bin:/bin")
+        .env("VAULT_ADDR", "https://vault.example.com")
+        .env("VAULT_TOKEN", "t");
+    let ended = run.request(&["a#k"]).end();
+    assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(6), "TIMEOUT"), "{ended:?}");
+    // The namespace and the shell before it take their time, too.
+    assert!(
+        ended.took > Duration::from_millis(500) && ended.took < Duration::from_millis(600) + GRACE,
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn a_store_that_is_not_there_is_unreachable() {
+    let ended = at("http://127.0.0.1:1").request(&["a#k"]).end();
+    assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(5), "UNAVAILABLE"), "{ended:?}");
+    assert!(
+        ended.stderr.contains("see whether the store runs") && ended.took < Duration::from_secs(1),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn what_is_not_allowed_makes_no_connection() {
+    let silent = Canned::start("");
+    let ended = at(&silent.http).args(["--allow", "b/**"]).request(&["a#k"]).end();
+    assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(0), "NOT_ALLOWED"), "{ended:?}");
+    assert_eq!(silent.connections(), 0);
+}
+
+#[test]
+fn without_an_address_or_a_token_nothing_is_configured() {
+    for (run, words) in [
+        (vault().env("VAULT_TOKEN", "t"), "`address` is not set"),
+        (vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("HOME", "/nonexistent"), "there is no token"),
+        (vault().env("VAULT_ADDR", "http://vault.example.com").env("VAULT_TOKEN", "t"), "clear text"),
+        (
+            vault().env("VAULT_ADDR", "http://user:hunter2@127.0.0.1").env("VAULT_TOKEN", "t"),
+            "user name or password",
+        ),
+        (at("http://127.0.0.1:1").env("OPENCLAW_VAULT_AUTH_METHOD", "ldap"), "not one of token"),
+        (at("https://127.0.0.1:1").env("VAULT_CACERT", "/nonexistent"), "`ca_cert` names, cannot be opened"),
+        (at("https://127.0.0.1:1").env("VAULT_CACERT", "/etc/passwd"), "holds no certificate"),
+        (at("http://127.0.0.1:1/v1"), "`address` ends in /v1"),
+        (vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "two words"), "white space"),
+    ] {
+        let ended = run.request(&["a#k", "@"]).end();
+        assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(3), "MISCONFIGURED"), "{ended:?}");
+        assert!(ended.stdout.contains(words) && ended.stderr.contains(words), "{words}: {ended:?}");
+        assert!(!format!("{ended:?}").contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_token_is_found_in_the_documented_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    let file = |name: &str, token: &str| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, format!("{token}\n")).unwrap();
+        path
+    };
+    let (good, bad) = (file("good", "hvs.seeded-token"), file("bad", "hvs.other"));
+    let base = || vault().env("VAULT_ADDR", &fake.http);
+    let home = |token: &str| {
+        let home = tempfile::tempdir_in(folder.path()).unwrap().keep();
+        std::fs::write(home.join(".vault-token"), token).unwrap();
+        home
+    };
+    let credentials = folder.path().join("credentials");
+    std::fs::create_dir(&credentials).unwrap();
+    std::fs::write(credentials.join("vault-token"), "hvs.seeded-token").unwrap();
+    for run in [
+        base().env("VAULT_TOKEN", " hvs.seeded-token\n").env("VAULT_TOKEN_FILE", &bad),
+        base().env("VAULT_TOKEN", "hvs.other").args(["--token-file".as_ref(), good.as_os_str()]),
+        base().env("VAULT_TOKEN_FILE", &good).env("HOME", home("hvs.other")),
+        base().env("CREDENTIALS_DIRECTORY", &credentials).env("HOME", home("hvs.other")),
+        base().env("HOME", home("hvs.seeded-token")),
+        base().env("VAULT_TOKEN", "").env("VAULT_TOKEN_FILE", &good),
+        base()
+            .env("OPENCLAW_VAULT_AUTH_METHOD", "token_file")
+            .env("VAULT_TOKEN", "hvs.other")
+            .env("VAULT_TOKEN_FILE", &good),
+        base()
+            .env("OPENCLAW_VAULT_AUTH_METHOD", "token")
+            .env("VAULT_TOKEN", "hvs.seeded-token")
+            .env("VAULT_TOKEN_FILE", &bad),
+    ] {
+        let ended = run.request(&["a#k"]).end();
+        assert!(ended.stdout.contains("value-a"), "{ended:?}");
+    }
+}
+
+#[test]
+fn the_variables_of_the_bundled_plugin_are_honoured() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    fake.mount("team/kv");
+    fake.put("team/kv", "providers/openai", r#"{"apiKey":"value-b"}"#);
+    let run = at(&format!("{}/", fake.http))
+        .env("OPENCLAW_VAULT_KV_MOUNT", "/team/kv/")
+        .env("OPENCLAW_VAULT_KV_VERSION", "2");
+    let ended = run.env("VAULT_NAMESPACE", "").request(&["providers/openai/apiKey"]).end();
+    assert!(ended.stdout.contains("value-b"), "{ended:?}");
+    let ended = at(&format!("{}/base", fake.http)).request(&["a/k"]).end();
+    assert!(ended.stdout.contains("value-a"), "an address with a base path: {ended:?}");
+}
+
+/// A profile in a folder of its own, with these modes.
+fn profile(folder: &Path, text: &str, folder_mode: u32, mode: u32) -> PathBuf {
+    let inner = tempfile::tempdir_in(folder).unwrap().keep();
+    let path = inner.join("vault.toml");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(mode)).unwrap();
+    std::fs::set_permissions(&inner, Permissions::from_mode(folder_mode)).unwrap();
+    path
+}
+
+#[test]
+fn a_profile_that_others_could_have_written_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "address = \"http://127.0.0.1:1\"\ntoken_file = \"/nonexistent\"\n";
+    for (folder_mode, mode, words) in [
+        (0o700, 0o600, "/nonexistent"),
+        (0o755, 0o644, "/nonexistent"),
+        (0o1777, 0o600, "/nonexistent"),
+        (0o700, 0o620, "can be written by others"),
+        (0o700, 0o602, "can be written by others"),
+        (0o777, 0o600, "where others can put another in its place"),
+        (0o770, 0o600, "where others can put another in its place"),
+    ] {
+        let path = profile(folder.path(), text, folder_mode, mode);
+        let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        assert!(ended.stderr.contains(words), "{folder_mode:o} {mode:o}: {ended:?}");
+    }
+    // Through a link in a folder that others can write, too.
+    let path = profile(folder.path(), text, 0o700, 0o600);
+    let open = profile(folder.path(), text, 0o777, 0o600);
+    let link = open.with_file_name("link.toml");
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    let ended = vault().args(["--profile".as_ref(), link.as_os_str()]).request(&["a#k"]).end();
+    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+    // And where such a folder is only on the way.
+    let first = path.with_file_name("first.toml");
+    std::os::unix::fs::symlink(&link, &first).unwrap();
+    let ended = vault().args(["--profile".as_ref(), first.as_os_str()]).request(&["a#k"]).end();
+    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+}
+
+#[test]
+#[ignore = "needs root, for a file of another user: tests/run"]
+fn a_profile_of_another_user_is_refused() {
+    assert!(rustix::process::geteuid().is_root(), "needs root: a file is given to another user");
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
+    let path = profile(folder.path(), "address = \"http://127.0.0.1:1\"\n", 0o755, 0o644);
+    std::os::unix::fs::chown(&path, Some(1234), None).unwrap();
+    let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
+    assert!(ended.stderr.contains("belongs to uid 1234, neither root nor you (0)"), "{ended:?}");
+    std::os::unix::fs::chown(&path, Some(0), None).unwrap();
+    std::os::unix::fs::chown(path.parent().unwrap(), Some(1234), None).unwrap();
+    let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
+    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+}
+
+#[test]
+fn a_profile_that_is_no_file_is_refused_at_once() {
+    for path in ["/dev/zero", "/tmp/", "/nonexistent/x.toml"] {
+        let ended = vault().args(["--profile", path]).request(&["a#k"]).end();
+        assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(3), "MISCONFIGURED"), "{ended:?}");
+        assert!(ended.took < Duration::from_secs(1));
+    }
+}
+
+#[test]
+fn an_executable_profile_is_a_command_and_every_steering_flag_beside_it_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    let token = folder.path().join("token");
+    std::fs::write(&token, "hvs.seeded-token").unwrap();
+    let binary = resolver::path("secretref-vault");
+    let text =
+        format!("#!{} --profile\naddress = \"{}\"\ntoken_file = \"token\"\n", binary.display(), fake.http);
+    let path = folder.path().join("vault.toml");
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+    let ended = Run::new(&path).request(&["a#k"]).end();
+    assert!(ended.stdout.contains("value-a"), "{ended:?}");
+    let ended = Run::new(&path).args(["get", "a#k", "--timeout", "3s"]).end();
+    assert_eq!((ended.stdout.as_str(), ended.code), ("value-a", Some(0)), "{ended:?}");
+    for flag in [
+        "--address=x",
+        "--ca-cert=x",
+        "--auth=token",
+        "--mount=x",
+        "--namespace=x",
+        "--token-file=x",
+        "--allow=**",
+        "--allow-http",
+        "--json-fields",
+        "--kv-version=2",
+    ] {
+        let ended = Run::new(&path).args([flag]).request(&["a#k"]).end();
+        assert_eq!(
+            (ended.code, code(&ended, "a#k").as_str()),
+            (Some(2), "MISCONFIGURED"),
+            "{flag}: {ended:?}"
+        );
+        let ended = Run::new(&path).args(["get", "a#k", flag]).end();
+        assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""), "{flag}: {ended:?}");
+    }
+}
+
+#[test]
+fn a_first_line_that_cannot_work_says_so_to_the_gateway_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = resolver::path("secretref-vault");
+    for (line, words) in [("--profile\r", "ends in CRLF"), ("", "if it is a profile, its first line is")] {
+        let path = folder.path().join("vault.toml");
+        std::fs::write(&path, format!("#!{} {line}\n", binary.display())).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();
+        let ended = Run::new(&path).request(&["a#k"]).end();
+        assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(2), "MISCONFIGURED"), "{ended:?}");
+        assert!(ended.stdout.contains(words) && ended.stderr.contains(words), "{ended:?}");
+    }
+    let ended = vault().args(["--profile", "vault.toml"]).request(&["a#k"]).end();
+    assert!(ended.code == Some(3) && ended.stdout.contains("write ./vault.toml"), "{ended:?}");
+    let ended = vault().args(["--profile", "no-such-name"]).request(&["a#k"]).end();
+    assert!(
+        ended.code == Some(3) && ended.stdout.contains("/.config/secretref/no-such-name.toml"),
+        "{ended:?}"
+    );
+}
+
+#[test]
+fn get_prints_values_and_nothing_else_on_stdout() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    let ended = at(&fake.http).args(["get", "a#k"]).end();
+    assert_eq!((ended.stdout.as_str(), ended.stderr.as_str(), ended.code), ("value-a", "", Some(0)));
+    let ended = at(&fake.http).args(["--timeout", "3s", "get", "a#k", "b#k", "a/k"]).end();
+    assert_eq!((ended.stdout.as_str(), ended.code), ("value-a\nvalue-a\n", Some(1)));
+    assert!(
+        ended.stderr.starts_with("error: b#k: there is no secret at secret/b (NOT_FOUND)\n  hint: "),
+        "{ended:?}"
+    );
+    let ended = at("http://127.0.0.1:1").args(["get", "a#k"]).end();
+    assert_eq!((ended.stdout.as_str(), ended.code), ("", Some(5)));
+}
+
+#[test]
+fn a_line_typed_wrong_says_what_was_meant() {
+    let ended = vault().args(["--adress", "x", "get", "a#k"]).end();
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(2), ""));
+    assert!(ended.stderr.contains("--address"), "{ended:?}");
+    let ended = vault().args(["gett", "a#k"]).stdin("").end();
+    assert!(ended.code == Some(2) && ended.stderr.contains("'get'"), "{ended:?}");
+    for help in ["-h", "--help", "--version"] {
+        let ended = vault().args([help]).end();
+        assert!(
+            ended.code == Some(0) && ended.stderr.is_empty() && ended.stdout.contains("ecret"),
+            "{ended:?}"
+        );
+    }
+}
+
+#[test]
+fn on_a_terminal_without_a_verb_it_helps_and_does_not_wait() {
+    let master =
+        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
+    rustix::pty::grantpt(&master).unwrap();
+    rustix::pty::unlockpt(&master).unwrap();
+    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
+    let terminal = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
+    let started = Instant::now();
+    let mut command = vault().command();
+    let ended = command.stdin(terminal).spawn().unwrap().wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(2));
+    assert!(String::from_utf8(ended.stderr).unwrap().contains("Usage: secretref-vault"));
+    assert!(ended.stdout.is_empty() && started.elapsed() < Duration::from_secs(1));
+}

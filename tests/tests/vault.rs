@@ -1,0 +1,149 @@
+//! What only the real server can show.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use secretref_tests::openbao::{OpenBao, ROOT};
+use secretref_tests::resolver::{self, Run};
+use serde_json::{Value, json};
+
+/// A profile for `server`, with these lines.
+fn profile(server: &OpenBao, name: &str, lines: &str) -> PathBuf {
+    let token = server.folder().join("token");
+    std::fs::write(&token, ROOT).unwrap();
+    let path = server.folder().join(name);
+    let (address, ca) = (&server.https, server.ca.display());
+    let text = format!(
+        "address = \"{address}\"\nca_cert = \"{ca}\"\ntoken_file = \"{}\"\n{lines}\n",
+        token.display()
+    );
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn answer(profile: &Path, ids: &[&str]) -> Value {
+    let run = Run::new(resolver::path("secretref-vault")).args(["--profile".as_ref(), profile.as_os_str()]);
+    let ended = run.request(ids).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    serde_json::from_str(&ended.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn namespaces_are_read_by_default_and_by_entry() {
+    let server = OpenBao::start();
+    server.api("sys/namespaces/team", Some(&json!({})));
+    server.api_in("team", "sys/mounts/secret", Some(&json!({"type": "kv", "options": {"version": "2"}})));
+    std::thread::sleep(std::time::Duration::from_millis(500));
+    server.api_in("team", "secret/data/a", Some(&json!({"data": {"k": "value-of-team"}})));
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-of-root"}})));
+
+    let entry = "[ids]\nteam = { name = \"a\", field = \"k\", namespace = \"team\" }\nabsent = { name = \"b\", field = \"k\", namespace = \"team/\" }";
+    let response = answer(&profile(&server, "entry.toml", entry), &["a#k", "team", "absent"]);
+    assert_eq!(response["values"], json!({"a#k": "value-of-root", "team": "value-of-team"}), "{response}");
+    assert_eq!(
+        response["errors"]["absent"]["message"],
+        "there is no secret at secret/b in namespace team: check the path, `mount` and `kv_version`; without a # the last segment of an id is its field"
+    );
+
+    let response = answer(&profile(&server, "default.toml", "namespace = \"team\""), &["a#k"]);
+    assert_eq!(response["values"], json!({"a#k": "value-of-team"}), "{response}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn five_hundred_and_twelve_ids_over_every_version_of_http() {
+    let server = OpenBao::start();
+    let ids: Vec<String> = (0..512).map(|number| format!("n{number}#k")).collect();
+    for number in 0..512 {
+        server
+            .api(&format!("secret/data/n{number}"), Some(&json!({"data": {"k": format!("value-{number}")}})));
+    }
+    for http in ["auto", "h1", "h2"] {
+        let profile = profile(&server, &format!("{http}.toml"), &format!("http = \"{http}\""));
+        let response = answer(&profile, &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        assert!(
+            (0..512).all(|number| response["values"][format!("n{number}#k")] == format!("value-{number}")),
+            "{http}: {}",
+            response["errors"]
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_token_that_is_revoked_or_used_up_is_a_failure_of_the_sign_in() {
+    let server = OpenBao::start();
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
+    let policy = json!({"policy": "path \"secret/data/*\" { capabilities = [\"read\"] }"});
+    server.api("sys/policies/acl/reader", Some(&policy));
+    server.api("auth/token/create", Some(&json!({"id": "revoked-token", "policies": ["reader"]})));
+    server.api("auth/token/revoke", Some(&json!({"token": "revoked-token"})));
+    server.api(
+        "auth/token/create",
+        Some(&json!({"id": "one-use-token", "policies": ["reader"], "num_uses": 1})),
+    );
+    let get = |token: &str| {
+        let run = Run::new(resolver::path("secretref-vault"))
+            .env("VAULT_ADDR", &server.http)
+            .env("VAULT_TOKEN", token);
+        run.args(["get", "a#k"]).end()
+    };
+    assert_eq!(get("one-use-token").stdout, "value-a");
+    for token in ["revoked-token", "one-use-token"] {
+        let ended = get(token);
+        assert_eq!(ended.code, Some(4), "{ended:?}");
+        assert!(ended.stderr.contains("(UNAUTHENTICATED)") && !ended.stderr.contains(token), "{ended:?}");
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn version_1_of_the_engine_is_read_where_the_settings_say_so() {
+    let server = OpenBao::start();
+    server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    server.api(
+        "old/providers/openai",
+        Some(&json!({"apiKey": "value-old", "data": {"apiKey": "value-inner"}})),
+    );
+    let profile = profile(&server, "v1.toml", "kv_version = 1\nmount = \"old\"");
+    let response = answer(
+        &profile,
+        &[
+            "providers/openai/apiKey",
+            "providers/openai#/data/apiKey",
+            "absent#k",
+            "providers/openai#apiKey#1",
+        ],
+    );
+    let values =
+        json!({"providers/openai/apiKey": "value-old", "providers/openai#/data/apiKey": "value-inner"});
+    assert_eq!(response["values"], values, "{response}");
+    assert_eq!(response["errors"]["absent#k"]["code"], "NOT_FOUND");
+    assert_eq!(response["errors"]["providers/openai#apiKey#1"]["code"], "INVALID_ID");
+
+    let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &server.http);
+    let run = run
+        .env("VAULT_TOKEN", ROOT)
+        .env("OPENCLAW_VAULT_KV_VERSION", "1")
+        .env("OPENCLAW_VAULT_KV_MOUNT", "old");
+    assert_eq!(run.args(["get", "providers/openai/apiKey"]).end().stdout, "value-old");
+}
+
+/// The least policy of the Vault page.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn the_least_policy_is_enough() {
+    let server = OpenBao::start();
+    server.api("secret/data/providers/openai", Some(&json!({"data": {"apiKey": "value-openai"}})));
+    let policy = "path \"secret/data/providers/*\" { capabilities = [\"read\"] }";
+    server.token("least-token", "least", policy, false);
+    let run = Run::new(resolver::path("secretref-vault"))
+        .env("VAULT_ADDR", &server.http)
+        .env("VAULT_TOKEN", "least-token");
+    let ended = run.request(&["providers/openai/apiKey", "other#k"]).end();
+    assert!(ended.stdout.contains("\"providers/openai/apiKey\":\"value-openai\""), "{ended:?}");
+    assert!(ended.stdout.contains("\"other#k\":{\"code\":\"ACCESS_DENIED\""), "{ended:?}");
+}
