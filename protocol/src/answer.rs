@@ -10,6 +10,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::process;
 use crate::resolve::resolve;
+use crate::runtime;
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::Outcome;
@@ -81,10 +82,5 @@ fn work<B: Backend>(
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let backend = B::configure(settings)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|_| Failure::internal("no runtime could be started"))?;
-    runtime.block_on(resolve(&backend, settings, ids, board, deadline));
-    // The process ends now. Shutting the runtime down would wait for every name look-up that still hangs.
-    std::mem::forget(runtime);
-    Ok(())
+    runtime::run(resolve(&backend, settings, ids, board, deadline))
 }

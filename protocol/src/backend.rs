@@ -41,12 +41,18 @@ pub trait Backend: Sized + 'static {
         locators.into_iter().map(|locator| vec![locator]).collect()
     }
 
-    /// Signs in; called once for each scope. `reads` is how many batches will follow.
+    /// Signs in; called once for each scope, and once more where a read failed with
+    /// [`Retry::SignInAnew`](crate::Retry::SignInAnew). `reads` is how many batches will follow.
     fn session(
         &self,
         scope: &Self::Scope,
         reads: usize,
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
+
+    /// Ends the session that is kept, in the store too. Says whether there was one; a store without sessions has none.
+    fn sign_out(&self) -> impl Future<Output = Result<bool, Failure>> {
+        std::future::ready(Ok(false))
+    }
 
     /// Reads a batch, and settles each of its locators in `sink` as soon as its document or failure is known.
     fn fetch(

@@ -55,6 +55,8 @@ pub enum Retry {
     Once(Duration),
     /// The store named the pause itself.
     After(Duration),
+    /// Once more at once, with a new session: the store refused one that was kept.
+    SignInAnew,
 }
 
 impl Kind {

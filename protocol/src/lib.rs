@@ -65,12 +65,17 @@ mod deadline;
 mod exit;
 mod failure;
 pub mod file;
+#[cfg(feature = "net")]
+mod hex;
 mod id;
+#[cfg(feature = "net")]
+pub mod kept;
 #[cfg(feature = "net")]
 pub mod net;
 mod process;
 mod profile;
 mod resolve;
+mod runtime;
 mod secret;
 mod selector;
 mod serve;
@@ -86,6 +91,8 @@ mod world;
 
 pub use backend::Backend;
 pub use failure::{Failure, Kind, Retry};
+#[cfg(feature = "net")]
+pub use hex::hex;
 pub use secret::Secret;
 pub use selector::{Document, Field, Name};
 pub use settings::{Settings, Source};

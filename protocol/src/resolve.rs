@@ -89,16 +89,23 @@ impl<B: Backend> Engine<'_, B> {
     }
 
     /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
-    async fn read_scope(&self, scope: B::Scope, locators: Vec<B::Locator>) {
-        let everything = self.sink();
-        let batches = self.backend.batches(locators.clone());
-        let session = match self.sign_in(&scope, batches.len(), &locators, &everything).await {
-            Ok(session) => session,
-            Err(failure) => {
-                return locators.iter().for_each(|locator| everything.fail(locator, &failure));
+    /// What the store refused because of a session that was kept is read once more with a new one.
+    async fn read_scope(&self, scope: B::Scope, mut locators: Vec<B::Locator>) {
+        for may_be_old in [true, false] {
+            let batches = self.backend.batches(locators.clone());
+            let session = match self.sign_in(&scope, batches.len(), &locators).await {
+                Ok(session) => session,
+                Err(failure) => {
+                    let everything = self.sink();
+                    return locators.iter().for_each(|locator| everything.fail(locator, &failure));
+                }
+            };
+            let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
+            locators = join_all(reads).await.concat();
+            if locators.is_empty() {
+                return;
             }
-        };
-        join_all(batches.into_iter().map(|batch| self.read_batch(&session, batch))).await;
+        }
     }
 
     async fn sign_in(
@@ -106,8 +113,8 @@ impl<B: Backend> Engine<'_, B> {
         scope: &B::Scope,
         reads: usize,
         locators: &[B::Locator],
-        sink: &Sink<'_, B::Locator>,
     ) -> Result<B::Session, Failure> {
+        let sink = self.sink();
         for tries in 1.. {
             let session = AssertUnwindSafe(self.backend.session(scope, reads)).catch_unwind().await;
             match session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) {
@@ -126,18 +133,29 @@ impl<B: Backend> Engine<'_, B> {
         unreachable!("the tries are counted")
     }
 
-    async fn read_batch(&self, session: &B::Session, mut batch: Vec<B::Locator>) {
+    /// Reads a batch until nothing of it is left to ask for; returns what wants a new session, if `may_be_old`.
+    async fn read_batch(
+        &self,
+        session: &B::Session,
+        mut batch: Vec<B::Locator>,
+        may_be_old: bool,
+    ) -> Vec<B::Locator> {
+        let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
             if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
                 let failure = Failure::internal("a panic while it read the secret");
-                return batch.iter().for_each(|locator| sink.fail(locator, &failure));
+                for locator in &batch {
+                    sink.fail(locator, &failure);
+                }
+                break;
             }
             let mut pause = Duration::ZERO;
             let failed = sink.passing();
             batch = Vec::new();
             for (locator, failure) in failed {
                 match self.pause(&failure, tries) {
+                    _ if may_be_old && failure.asks_again() == Retry::SignInAnew => refused.push(locator),
                     None => sink.fail(&locator, &failure),
                     Some(wanted) => {
                         pause = pause.max(wanted);
@@ -146,16 +164,17 @@ impl<B: Backend> Engine<'_, B> {
                 }
             }
             if batch.is_empty() {
-                return;
+                break;
             }
             tokio::time::sleep(pause).await;
         }
+        refused
     }
 
     /// How long to wait before the next try; `None` where there is none, or where the deadline would come first.
     fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
         let pause = match failure.asks_again() {
-            Retry::No => return None,
+            Retry::No | Retry::SignInAnew => return None,
             Retry::Once(pause) => (tries == 1).then_some(pause)?,
             Retry::Soon => jittered(PAUSE * 2_u32.pow(tries - 1)),
             Retry::After(pause) => pause + jittered(PAUSE / 4),
@@ -239,6 +258,8 @@ mod tests {
                     Some("later") => Err(passing().retry(Retry::After(Duration::from_mins(1)))),
                     Some("hang") if reads > 1 => std::future::pending().await,
                     Some("hang") => Err(passing().retry(Retry::After(Duration::from_millis(1)))),
+                    Some("old") if self.sessions.get() == 1 => Err(passing().retry(Retry::SignInAnew)),
+                    Some("stale") => Err(passing().retry(Retry::SignInAnew)),
                     Some("missing") => Err(Failure::not_found("missing", "")),
                     _ => Ok(Document::Fields(Secret::new(r#"{"a":"value-a","b":"value-b"}"#.into()))),
                 };
@@ -294,6 +315,14 @@ mod tests {
         assert_eq!(outcomes, [Ok("value-a".into()), down.clone(), down.clone(), down, Err(Kind::NotFound)]);
         let count = |name: &str| reads[name];
         assert_eq!(["third", "never", "once", "later", "missing"].map(count), [3, 3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn a_session_that_was_kept_is_made_anew_once() {
+        let (outcomes, reads, sessions) = run(&["old#a", "stale#a", "s#a"]);
+        let value = || Ok("value-a".to_owned());
+        assert_eq!(outcomes, [value(), Err(Kind::Unavailable), value()]);
+        assert_eq!((reads["old"], reads["stale"], reads["s"], sessions), (2, 2, 1, 2));
     }
 
     #[test]

@@ -16,8 +16,8 @@ impl Secret {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself. Every call is a place to look at in a review: the text may be examined, sent to the store, or
-    /// given in the response, and nothing else.
+    /// The text itself. Every call is a place to look at in a review: the text may be examined, sent to the store,
+    /// given in the response or, if it is a session, kept for the next start, and nothing else.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

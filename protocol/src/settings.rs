@@ -18,6 +18,8 @@ pub struct Settings {
     given: HashMap<&'static str, Given>,
     ids: HashMap<String, Name>,
     credentials: Option<PathBuf>,
+    /// What systemd says of the unit's runtime folder.
+    runtime: Option<String>,
     home: Home,
     /// Whether there is a profile.
     bound: bool,
@@ -129,6 +131,7 @@ impl Settings {
             given,
             ids: profile.ids,
             credentials: world.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            runtime: world.variable("RUNTIME_DIRECTORY"),
             home: Home { variable: if bound { None } else { world.home_variable() }, uid: world.uid },
             bound,
             folder: profile.folder,
@@ -176,6 +179,12 @@ impl Settings {
         self.home.find().ok().map(|home| home.join(name))
     }
 
+    /// Where the user's runtime folders can be, the nearest first.
+    #[must_use]
+    pub fn runtime_folders(&self) -> Vec<PathBuf> {
+        world::runtime_folders(self.runtime.as_deref(), self.home.uid)
+    }
+
     /// The value of a switch.
     #[must_use]
     pub fn is_on(&self, key: &str) -> bool {
@@ -195,6 +204,28 @@ impl Settings {
                 Ok(Some((secret, path.display().to_string())))
             }
             None => Ok(None),
+        }
+    }
+
+    /// The value of a secret that can also be in a file, which the setting `file_key` names, and where it came from.
+    ///
+    /// A file that a flag or the profile names counts before the secret's own variable, and that before a file that
+    /// another variable names. What is set and cannot be read is a failure; the next is not tried in its place.
+    pub fn credential(
+        &self,
+        setting: &Setting,
+        file_key: &'static str,
+    ) -> Result<Option<(Secret, String)>, Failure> {
+        let of_file = || match self.path(file_key)? {
+            Some(path) => Ok(Some((file::read_secret(&path, file_key)?, path.display().to_string()))),
+            None => Ok(None),
+        };
+        if self.source(file_key) > self.source(setting.key) {
+            return of_file();
+        }
+        match self.secret(setting)? {
+            None => of_file(),
+            found => Ok(found),
         }
     }
 

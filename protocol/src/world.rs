@@ -1,6 +1,6 @@
 //! The process's surroundings: environment, user and home. The one room that reads them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
 
@@ -57,4 +57,36 @@ pub fn recorded_home(uid: u32) -> Result<PathBuf, Failure> {
             "write an absolute path instead of a name or ~",
         )
     })
+}
+
+/// Where a user's runtime folders can be: what systemd says in `RUNTIME_DIRECTORY`, and the one of the login session.
+///
+/// A variable could name any folder, one that a sandboxed agent reads too, so it counts below `/run` alone: there only
+/// root and the user's own services make folders.
+#[must_use]
+pub fn runtime_folders(variable: Option<&str>, uid: u32) -> Vec<PathBuf> {
+    let given = variable.and_then(|folders| folders.split(':').next()).map(Path::new);
+    let is_below_run =
+        |path: &&Path| path.starts_with("/run") && !path.components().any(|part| part.as_os_str() == "..");
+    let own = PathBuf::from(format!("/run/user/{uid}"));
+    let folders = given.filter(is_below_run).map(Path::to_owned).into_iter().chain([own]);
+    folders.map(|folder| folder.join("secretref")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_runtime_folder_is_below_run() {
+        let of = |variable| runtime_folders(variable, 7);
+        let own = PathBuf::from("/run/user/7/secretref");
+        let given = PathBuf::from("/run/gateway/secretref");
+        assert_eq!(of(Some("/run/gateway:/run/other")), [given, own.clone()]);
+        let own = [own];
+        assert_eq!(of(None), own);
+        for elsewhere in ["/home/me/workspace", "/run/../tmp", "run", "", "/runaway"] {
+            assert_eq!(of(Some(elsewhere)), own, "{elsewhere}");
+        }
+    }
 }

@@ -38,6 +38,14 @@ pub const SETTINGS: &[Setting] = &[
         steers: false,
         help: "the version of HTTP over TLS: what the server prefers, or this one",
     },
+    Setting {
+        key: "keep_session",
+        kind: Kind::Text,
+        env: &[],
+        default: Some("auto"),
+        steers: true,
+        help: "where sessions are kept between starts: auto (the user's runtime folder), off, or a folder",
+    },
 ];
 
 /// How to reach an origin.
@@ -51,6 +59,14 @@ pub struct Route {
     pub ca_key: &'static str,
     /// Which versions of HTTP to offer over TLS.
     pub http: Versions,
+}
+
+impl Route {
+    /// The route to `address` with nothing else set.
+    #[must_use]
+    pub fn to(address: Address) -> Self {
+        Self { address, ca: None, ca_key: "ca_cert", http: Versions::Auto }
+    }
 }
 
 /// Which versions of HTTP to offer over TLS. Plain HTTP is always 1.1.

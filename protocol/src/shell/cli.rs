@@ -29,6 +29,7 @@ pub(super) enum Verb {
     None,
     Resolve,
     Get(Vec<String>),
+    Logout,
 }
 
 /// Reads a command line. Flags may stand before or after the verb.
@@ -49,6 +50,7 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
         Some(("get", inner)) => {
             (Verb::Get(inner.get_many("ID").into_iter().flatten().cloned().collect()), Some(inner))
         }
+        Some(("logout", inner)) => (Verb::Logout, Some(inner)),
         Some((_, inner)) => (Verb::Resolve, Some(inner)),
     };
     let levels = || std::iter::once(&matches).chain(inner);
@@ -154,6 +156,11 @@ fn command<B: Backend>() -> Command {
                 .about("Print the value of each ID")
                 .defer(|command| command.arg(Arg::new("ID").required(true).help("what a gateway would ask for: name[#field[#version]]").num_args(1..)).args(flags::<B>())),
         )
+        .subcommands(keeps_sessions(store).then(|| {
+            Command::new("logout")
+                .about("Forget the session that is kept, and revoke it")
+                .defer(|command| command.args(flags::<B>()))
+        }))
         .subcommand(
             Command::new("resolve")
                 .about("Answer one request on stdin, as without a command")
@@ -188,6 +195,10 @@ fn flags<B: Backend>() -> Vec<Arg> {
         .value_name("FILE|NAME")
         .help("read the settings from this file (with a /), or from ~/.config/secretref/NAME.toml");
     std::iter::once(profile).chain(table(&B::STORE).filter(|setting| is_flag(setting)).map(flag)).collect()
+}
+
+fn keeps_sessions(store: &Store) -> bool {
+    table(store).any(|setting| setting.key == "keep_session")
 }
 
 fn is_flag(setting: &Setting) -> bool {

@@ -2,6 +2,7 @@
 
 mod cli;
 mod get;
+mod logout;
 
 use std::time::Instant;
 
@@ -53,12 +54,13 @@ fn run<B: Backend>(arguments: &[String], started: Instant) -> Exit {
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, (deadline, &watch)),
-        Verb::Get(ids) => match settings {
-            Ok(settings) => get::get::<B>(&settings, ids, (deadline, &watch)),
-            Err((failure, exit)) => {
+        verb => match (verb, settings) {
+            (_, Err((failure, exit))) => {
                 get::explain(None, &failure);
                 exit
             }
+            (Verb::Get(ids), Ok(settings)) => get::get::<B>(&settings, ids, (deadline, &watch)),
+            (_, Ok(settings)) => logout::logout::<B>(&settings, deadline),
         },
     }
 }

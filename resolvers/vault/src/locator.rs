@@ -8,8 +8,9 @@ use secretref_protocol::{Failure, Field, Name};
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Locator {
     pub(crate) namespace: Option<String>,
-    kv: Kv,
-    mount: String,
+    /// The version of the engine; `None` where the server is to say.
+    kv: Option<Kv>,
+    pub(crate) mount: String,
     path: String,
     version: Option<u64>,
 }
@@ -23,10 +24,21 @@ pub(crate) enum Kv {
     V2,
 }
 
+impl Kv {
+    /// The value of the setting `kv_version`, if it is not `auto`.
+    pub(crate) fn of(word: Option<&str>) -> Option<Self> {
+        match word {
+            Some("1") => Some(Self::V1),
+            Some("2") => Some(Self::V2),
+            _ => None,
+        }
+    }
+}
+
 /// What holds for every name that does not say otherwise.
 #[derive(Debug)]
 pub(crate) struct Defaults {
-    pub(crate) kv: Kv,
+    pub(crate) kv: Option<Kv>,
     pub(crate) mount: String,
     pub(crate) namespace: Option<String>,
 }
@@ -40,7 +52,7 @@ impl Locator {
     pub(crate) fn of(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
         let (prefix, path) = match name.name.split_once(':') {
             // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
-            Some(_) if !name.is_entry && defaults.kv == Kv::V1 => {
+            Some(_) if !name.is_entry && defaults.kv == Some(Kv::V1) => {
                 return Err(Failure::invalid_id(
                     "with KV version 1 an id cannot name a mount",
                     "name it in an entry of [ids], or with `mount`",
@@ -61,17 +73,36 @@ impl Locator {
             kv: defaults.kv,
             mount: segments(mount.trim_matches('/'), "mount")?,
             path: segments(path, "path")?,
-            version: name.version.as_deref().map(|text| version(text, defaults.kv)).transpose()?,
+            version: name.version.as_deref().map(version).transpose()?,
         };
+        if let Some(kv) = defaults.kv {
+            locator.fits(kv)?;
+        }
         Ok((locator, field))
+    }
+
+    /// The version of the engine, where the settings say it.
+    pub(crate) fn kv(&self) -> Option<Kv> {
+        self.kv
+    }
+
+    /// Fails where an engine of this version cannot have what is asked for.
+    pub(crate) fn fits(&self, kv: Kv) -> Result<(), Failure> {
+        if kv == Kv::V1 && self.version.is_some() {
+            return Err(Failure::invalid_id(
+                "KV version 1 keeps no versions",
+                "leave the version out of the id",
+            ));
+        }
+        Ok(())
     }
 
     /// The path of the request, percent-encoded, below the address.
     ///
     /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v1#read-secret>,
     /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-version>
-    pub(crate) fn request_path(&self) -> String {
-        let path = format!("/v1/{}", encode(&self.policy_path()));
+    pub(crate) fn request_path(&self, kv: Kv) -> String {
+        let path = format!("/v1/{}", encode(&self.policy_path(kv)));
         match self.version {
             Some(version) => format!("{path}?version={version}"),
             None => path,
@@ -79,11 +110,17 @@ impl Locator {
     }
 
     /// The path that a policy must grant `read` on.
-    pub(crate) fn policy_path(&self) -> String {
-        match self.kv {
+    pub(crate) fn policy_path(&self, kv: Kv) -> String {
+        match kv {
             Kv::V1 => format!("{}/{}", self.mount, self.path),
             Kv::V2 => format!("{}/data/{}", self.mount, self.path),
         }
+    }
+
+    /// The path of the request for what is mounted there.
+    /// <https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts#get-mount-information>
+    pub(crate) fn mount_request_path(&self) -> String {
+        format!("/v1/sys/internal/ui/mounts/{}", encode(&self.mount))
     }
 
     /// `secret/`, or `secret/ in namespace team`.
@@ -100,10 +137,6 @@ impl Locator {
 
     pub(crate) fn version(&self) -> Option<u64> {
         self.version
-    }
-
-    pub(crate) fn kv(&self) -> Kv {
-        self.kv
     }
 }
 
@@ -135,10 +168,7 @@ fn segments(path: &str, what: &str) -> Result<String, Failure> {
     Ok(path.to_owned())
 }
 
-fn version(text: &str, kv: Kv) -> Result<u64, Failure> {
-    if kv == Kv::V1 {
-        return Err(Failure::invalid_id("KV version 1 keeps no versions", "leave the version out of the id"));
-    }
+fn version(text: &str) -> Result<u64, Failure> {
     text.parse().ok().filter(|version| *version > 0).ok_or_else(|| {
         Failure::invalid_id(
             "the version is not a positive number",
@@ -148,7 +178,7 @@ fn version(text: &str, kv: Kv) -> Result<u64, Failure> {
 }
 
 /// Percent-encodes everything but the unreserved characters of RFC 3986 §2.3 and the `/` between segments.
-fn encode(path: &str) -> String {
+pub(crate) fn encode(path: &str) -> String {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {
@@ -170,11 +200,11 @@ mod tests {
     fn of(name: &Name) -> Result<String, &'static str> {
         let (locator, field) =
             Locator::of(name, &defaults(Kv::V2)).map_err(|failure| failure.kind().code())?;
-        Ok(format!("{} {field}", locator.request_path()))
+        Ok(format!("{} {field}", locator.request_path(Kv::V2)))
     }
 
     fn defaults(kv: Kv) -> Defaults {
-        Defaults { kv, mount: "secret".into(), namespace: Some("team".into()) }
+        Defaults { kv: Some(kv), mount: "secret".into(), namespace: Some("team".into()) }
     }
 
     #[test]
@@ -186,7 +216,7 @@ mod tests {
             ..Name::default()
         };
         let (locator, _) = Locator::of(&name(None), &defaults(Kv::V1)).unwrap();
-        assert_eq!(locator.request_path(), "/v1/secret/a/b");
+        assert_eq!(locator.request_path(Kv::V1), "/v1/secret/a/b");
         assert!(Locator::of(&name(Some("3")), &defaults(Kv::V1)).is_err());
         let any_path = Name { name: "auth:token/lookup-self".into(), ..name(None) };
         assert!(Locator::of(&any_path, &defaults(Kv::V1)).is_err());

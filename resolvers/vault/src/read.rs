@@ -5,43 +5,64 @@
 
 use http::StatusCode;
 use secretref_protocol::net::Reply;
-use secretref_protocol::{Document, Failure, Kind, Retry, Secret};
+use secretref_protocol::{Document, Failure, Kind, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::locator::{Kv, Locator};
+use crate::server::{envelope, speaks_vault};
 use crate::session::{Session, Standing};
 
 /// What is easily overlooked in an id.
 const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
 
 /// Reads one version of one secret. `so_far` hears what is known while more is being asked.
+///
+/// Where the settings do not say the engine's version, 2 is tried first: then only a read that fails, and those of
+/// version 1, take another trip.
 pub(crate) async fn read(
     session: &Session,
     locator: &Locator,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
-    let reply = session.get(&locator.request_path()).await?;
-    match reply.status {
-        StatusCode::OK => document(session, &reply, locator.kv()),
-        status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(session)),
-        StatusCode::NOT_FOUND => Err(absent(&reply, locator)),
-        StatusCode::FORBIDDEN => {
-            so_far(denied(session, &Standing::Unclear, locator));
-            Err(denied(session, session.standing().await, locator))
-        }
-        status => Err(refused(session, &reply, status)),
+    let kv = locator.kv().unwrap_or(Kv::V2);
+    let reply = session.get(locator.request_path(kv), locator).await?;
+    let may_be_version_1 = locator.kv().is_none()
+        && matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
+        && speaks_vault(&reply);
+    if may_be_version_1 && session.kv(locator).await == Some(Kv::V1) {
+        locator.fits(Kv::V1)?;
+        let reply = session.get(locator.request_path(Kv::V1), locator).await?;
+        return understand(session, locator, Kv::V1, &reply, so_far).await;
     }
+    understand(session, locator, kv, &reply, so_far).await
 }
 
-/// What every answer is wrapped in.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    /// Of version 1, the secret; of version 2, [`Data`].
-    #[serde(borrow)]
-    data: Option<&'a RawValue>,
-    #[serde(borrow)]
-    errors: Option<Vec<&'a RawValue>>,
+async fn understand(
+    session: &Session,
+    locator: &Locator,
+    kv: Kv,
+    reply: &Reply,
+    so_far: impl Fn(Failure),
+) -> Result<Document, Failure> {
+    match reply.status {
+        StatusCode::OK => document(reply, kv).ok_or_else(|| session.server().stranger()),
+        status if status.is_client_error() && !speaks_vault(reply) => Err(session.server().stranger()),
+        StatusCode::NOT_FOUND => Err(absent(reply, locator)),
+        StatusCode::FORBIDDEN => {
+            let path = locator.policy_path(kv);
+            so_far(denied(&Standing::Unclear, locator, &path));
+            Err(match session.standing().await {
+                Standing::Unknown => session.unknown(),
+                standing => session.unless_outdated(denied(standing, locator, &path)),
+            })
+        }
+        StatusCode::BAD_REQUEST => Err(Failure::invalid_id(
+            format!("{} does not take the path for one of a secret (400)", session.server().address()),
+            "check path and version",
+        )),
+        _ => Err(session.server().state(reply).await),
+    }
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#sample-response-1>
@@ -61,39 +82,18 @@ struct Metadata {
     destroyed: bool,
 }
 
-fn document(session: &Session, reply: &Reply, kv: Kv) -> Result<Document, Failure> {
-    let data = envelope(reply).and_then(|envelope| envelope.data);
+/// The secret's fields, if it is an answer of an engine of this version.
+fn document(reply: &Reply, kv: Kv) -> Option<Document> {
+    let data = envelope(reply)?.data?;
     let fields = match kv {
         Kv::V1 => data,
-        Kv::V2 => data.and_then(versioned).and_then(|data| data.data),
+        Kv::V2 => versioned(data)?.data?,
     };
-    match fields.filter(|fields| fields.get().starts_with('{')) {
-        Some(fields) => Ok(Document::Fields(Secret::new(fields.get().to_owned()))),
-        None => Err(stranger(session)),
-    }
-}
-
-fn envelope(reply: &Reply) -> Option<Envelope<'_>> {
-    serde_json::from_slice(&reply.body).ok()
+    fields.get().starts_with('{').then(|| Document::Fields(Secret::new(fields.get().to_owned())))
 }
 
 fn versioned(data: &RawValue) -> Option<Data<'_>> {
     serde_json::from_str(data.get()).ok()
-}
-
-/// Whether an error has the body that Vault gives its errors: a proxy, a portal or a TLS port asked in clear text has
-/// not, and its 404 says nothing about a secret. Rate limits are spoken by proxies, too.
-fn speaks_vault(reply: &Reply) -> bool {
-    reply.status == StatusCode::TOO_MANY_REQUESTS
-        || envelope(reply).is_some_and(|envelope| envelope.errors.is_some() || envelope.data.is_some())
-}
-
-fn stranger(session: &Session) -> Failure {
-    Failure::unavailable(
-        format!("{} answered, but not as a Vault does", session.address()),
-        "check scheme, port and base path of `address`, and `mount` and `kv_version`",
-    )
-    .retry(Retry::No)
 }
 
 /// A 404 with metadata in its body is a version that once was; one with errors, a mount that is not there.
@@ -138,74 +138,22 @@ fn is_time(text: &str) -> bool {
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte))
 }
 
-fn denied(session: &Session, standing: &Standing, locator: &Locator) -> Failure {
-    let path = locator.policy_path();
+fn denied(standing: &Standing, locator: &Locator, path: &str) -> Failure {
     let grant =
         format!("grant `read` on {path} in one of its policies, or check `mount` and the id: {LAST_SEGMENT}");
-    match standing {
+    let (what, remedy) = match standing {
         Standing::Valid(policies) if policies.is_empty() => {
-            Failure::new(Kind::AccessDenied, format!("the token may not read {locator}"), grant)
+            (format!("the token may not read {locator}"), grant)
         }
         Standing::Valid(policies) => {
-            let what = format!("the token may not read {locator}; its policies are {}", policies.join(", "));
-            Failure::new(Kind::AccessDenied, what, grant)
+            (format!("the token may not read {locator}; its policies are {}", policies.join(", ")), grant)
         }
-        Standing::Unknown => Failure::new(
-            Kind::Unauthenticated,
-            format!(
-                "the server does not know the token of {}: it has expired, is revoked or used up, or is another server's",
-                session.origin
-            ),
-            "put a new token there",
-        ),
-        Standing::Unclear => Failure::new(
-            Kind::AccessDenied,
+        Standing::Unknown | Standing::Unclear => (
             format!(
                 "the server refuses {locator}, and does not say whether for the token or for its policies"
             ),
             format!("check that the token is valid, and {grant}"),
         ),
-    }
-}
-
-/// Every other status: <https://developer.hashicorp.com/vault/api-docs#http-status-codes>
-fn refused(session: &Session, reply: &Reply, status: StatusCode) -> Failure {
-    let address = session.address();
-    let failure = match status.as_u16() {
-        429 => Failure::new(
-            Kind::RateLimited,
-            format!("{address} limits the rate of requests (429)"),
-            "raise the quota (sys/quotas/rate-limit), or ask less often",
-        )
-        .retry(Retry::Soon),
-        400 => {
-            return Failure::invalid_id(
-                format!("{address} does not take the path for one of a secret (400)"),
-                "check path and version",
-            );
-        }
-        412 | 472 | 473 => Failure::unavailable(
-            format!("{address} is a standby that cannot answer yet ({status})"),
-            "let `address` lead to the active node",
-        ),
-        501 => Failure::unavailable(
-            format!("{address} is not initialised (501)"),
-            "run `bao operator init` on it",
-        ),
-        503 => Failure::unavailable(
-            format!("{address} is sealed or in maintenance (503)"),
-            "unseal it with `bao operator unseal`",
-        ),
-        500..=599 => {
-            Failure::unavailable(format!("{address} failed ({status})"), "look into the server's log")
-        }
-        _ => {
-            return Failure::unavailable(format!("{address} answered with {status}"), "check `address`")
-                .retry(Retry::No);
-        }
     };
-    match reply.retry_after() {
-        Some(pause) => failure.retry(Retry::After(pause)),
-        None => failure,
-    }
+    Failure::new(Kind::AccessDenied, what, remedy)
 }

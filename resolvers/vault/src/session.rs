@@ -1,24 +1,33 @@
-//! A session: the transport to the server, and what stands in the head of every request.
+//! A session: a token, and what the server thinks of it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::StatusCode;
 use rustify::Endpoint as _;
-use rustify::errors::ClientError;
-use secretref_protocol::Failure;
-use secretref_protocol::net::{Ask, Reply, Transport};
+use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::{Failure, Kind, Retry};
 use tokio::sync::OnceCell;
 use vaultrs::api::EndpointResult;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 use vaultrs::api::token::responses::LookupTokenResponse;
 
-/// The way to read in one namespace with one token.
+use crate::auth::Token;
+use crate::client::Client;
+use crate::locator::{Kv, Locator};
+use crate::mounts::Mounts;
+use crate::server::{Server, header};
+
+/// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
+/// made.
+const OLD: Duration = Duration::from_mins(1);
+
+/// The way to read with one token.
 pub(crate) struct Session {
-    transport: Arc<Transport>,
-    headers: Vec<(HeaderName, HeaderValue)>,
+    server: Arc<Server>,
+    token: Token,
     standing: OnceCell<Standing>,
-    /// Where the token came from, for a message.
-    pub(crate) origin: String,
+    mounts: Mounts,
 }
 
 /// What the server thinks of the token.
@@ -33,35 +42,23 @@ pub(crate) enum Standing {
 }
 
 impl Session {
-    pub(crate) fn new(
-        transport: Arc<Transport>,
-        token: HeaderValue,
-        namespace: Option<HeaderValue>,
-        origin: String,
-    ) -> Self {
-        let mut headers = vec![
-            (HeaderName::from_static("x-vault-token"), token),
-            // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
-            (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true")),
-        ];
-        headers.extend(namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace)));
-        Self { transport, headers, standing: OnceCell::new(), origin }
+    pub(crate) fn new(server: Arc<Server>, token: Token) -> Self {
+        Self { server, token, standing: OnceCell::new(), mounts: Mounts::default() }
     }
 
-    /// Reads a path below the address: `/v1/…`.
-    pub(crate) async fn get(&self, path: &str) -> Result<Reply, Failure> {
-        self.ask(Ask::get(path.to_owned())).await
+    pub(crate) fn server(&self) -> &Server {
+        &self.server
     }
 
-    /// Sends a request for a path below the address, with this session's headers alone.
-    async fn ask(&self, ask: Ask) -> Result<Reply, Failure> {
-        let path = format!("{}{}", self.transport.address().base(), ask.path);
-        self.transport.send(Ask { path, headers: self.headers.clone(), ..ask }).await
+    /// Reads a path below the address, in the namespace of a locator.
+    pub(crate) async fn get(&self, path: String, locator: &Locator) -> Result<Reply, Failure> {
+        let namespace = locator.namespace.as_deref().map(header).transpose()?;
+        self.server.ask(Ask::get(path), self.token.header(), namespace.as_ref()).await
     }
 
-    /// The origin of the server, for a message.
-    pub(crate) fn address(&self) -> String {
-        self.transport.address().to_string()
+    /// The version of the secrets engine that a locator leads to, if it can be known.
+    pub(crate) async fn kv(&self, locator: &Locator) -> Option<Kv> {
+        self.mounts.kv(self, locator).await
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something.
@@ -70,8 +67,9 @@ impl Session {
     }
 
     async fn ask_standing(&self) -> Standing {
+        let client = Client { server: Arc::clone(&self.server), token: self.token.header().cloned() };
         let looked: Result<rustify::endpoint::EndpointResult<LookupTokenResponse>, _> =
-            LookupTokenSelfRequest {}.exec(self).await;
+            LookupTokenSelfRequest {}.exec(&client).await;
         if let Ok(looked) = looked {
             let found: Result<EndpointResult<LookupTokenResponse>, _> = looked.wrap();
             return Standing::Valid(
@@ -80,33 +78,27 @@ impl Session {
         }
         // A token without the policy `default` may not look itself up. This listing is open to every token that is
         // valid, whatever its policies, and to no other.
-        match self.get("/v1/sys/internal/ui/mounts").await.map(|reply| reply.status) {
+        let listed = self.server.get("/v1/sys/internal/ui/mounts", self.token.header()).await;
+        match listed.map(|reply| reply.status) {
             Ok(StatusCode::OK) => Standing::Valid(Vec::new()),
             Ok(StatusCode::FORBIDDEN) => Standing::Unknown,
             _ => Standing::Unclear,
         }
     }
-}
 
-/// Lets vaultrs speak over this session's transport, with its bounds, its deadline and its connections.
-#[async_trait::async_trait]
-impl rustify::client::Client for Session {
-    async fn send(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, ClientError> {
-        let failed =
-            |failure: Failure| ClientError::GenericError { source: anyhow::Error::msg(failure.to_string()) };
-        let (head, body) = request.into_parts();
-        // vaultrs writes two slashes after its base, which a server would redirect.
-        let path =
-            head.uri.path_and_query().map(|path| path.as_str().trim_start_matches('/')).unwrap_or_default();
-        let ask = Ask { method: head.method, body: body.into(), ..Ask::get(format!("/v1/{path}")) };
-        let reply = self.ask(ask).await.map_err(failed)?;
-        let mut response = Response::new(reply.body);
-        *response.status_mut() = reply.status;
-        *response.headers_mut() = reply.headers;
-        Ok(response)
+    /// Why the server does not know the token. One that was kept is no longer, and a new session may do better.
+    pub(crate) fn unknown(&self) -> Failure {
+        let (what, remedy) = self.token.unknown();
+        self.unless_kept(Duration::ZERO, Failure::new(Kind::Unauthenticated, what, remedy))
     }
 
-    fn base(&self) -> &'static str {
-        "http://localhost"
+    /// The same `refusal`, which a new session need not meet where this one was kept for long: its role may have got
+    /// other policies since.
+    pub(crate) fn unless_outdated(&self, refusal: Failure) -> Failure {
+        self.unless_kept(OLD, refusal)
+    }
+
+    fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
+        if self.token.forget_if_kept(age) { failure.retry(Retry::SignInAnew) } else { failure }
     }
 }

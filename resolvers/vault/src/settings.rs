@@ -7,79 +7,193 @@ pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, net::SETTINGS],
+    settings: &[VAULT, AUTH, net::SETTINGS],
     name_keys: &["mount", "namespace"],
     examples: "  secretref-vault get providers/openai/apiKey
   secretref-vault --profile ./vault.toml get 'providers/openai#apiKey#3'
   echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai#apiKey\"]}' | secretref-vault",
 };
 
-/// The token, which has no place in a profile or a flag.
-pub(crate) const TOKEN: Setting = Setting {
-    key: "token",
-    kind: Kind::Secret("vault-token"),
-    env: &["VAULT_TOKEN"],
-    default: None,
-    steers: true,
-    help: "the token to read with",
-};
+/// A secret, which has no place in a profile or a flag.
+const fn secret(
+    key: &'static str,
+    file: &'static str,
+    env: &'static [&'static str],
+    help: &'static str,
+) -> Setting {
+    Setting { key, kind: Kind::Secret(file), env, default: None, steers: true, help }
+}
+
+/// A setting that decides where credentials go, or which secrets come back.
+const fn steering(
+    key: &'static str,
+    kind: Kind,
+    env: &'static [&'static str],
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { key, kind, env, default, steers: true, help }
+}
+
+pub(crate) const TOKEN: Setting = secret("token", "vault-token", &["VAULT_TOKEN"], "the token to read with");
+
+pub(crate) const SECRET_ID: Setting =
+    secret("secret_id", "vault-secret-id", &["VAULT_SECRET_ID"], "approle: the secret id");
+
+pub(crate) const JWT: Setting =
+    secret("jwt", "vault-jwt", &["VAULT_JWT"], "jwt, kubernetes: the JSON web token");
+
+pub(crate) const PASSWORD: Setting =
+    secret("password", "vault-password", &["VAULT_PASSWORD"], "userpass, ldap: the password");
+
+pub(crate) const AWS_ACCESS_KEY_ID: Setting =
+    secret("aws_access_key_id", "aws-access-key-id", &["AWS_ACCESS_KEY_ID"], "aws: the access key");
+
+pub(crate) const AWS_SECRET_ACCESS_KEY: Setting = secret(
+    "aws_secret_access_key",
+    "aws-secret-access-key",
+    &["AWS_SECRET_ACCESS_KEY"],
+    "aws: the secret of the access key",
+);
+
+pub(crate) const AWS_SESSION_TOKEN: Setting = secret(
+    "aws_session_token",
+    "aws-session-token",
+    &["AWS_SESSION_TOKEN"],
+    "aws: the token of a temporary access key",
+);
 
 const VAULT: &[Setting] = &[
-    Setting {
-        key: "address",
-        kind: Kind::Text,
-        env: &["VAULT_ADDR"],
-        default: None,
-        steers: true,
-        help: "the server, https://vault.example.com:8200, with a base path if it has one",
-    },
-    Setting {
-        key: "auth",
-        kind: Kind::Choice(&["token", "token_file"]),
-        env: &["OPENCLAW_VAULT_AUTH_METHOD"],
-        default: None,
-        steers: true,
-        help: "how to sign in; unset, with the first token there is",
-    },
-    Setting {
-        key: "ca_cert",
-        kind: Kind::Path,
-        env: &["VAULT_CACERT", "SSL_CERT_FILE"],
-        default: None,
-        steers: true,
-        help: "the certificates to trust, as PEM; unset, the system's",
-    },
-    Setting {
-        key: "kv_version",
-        kind: Kind::Choice(&["2", "1"]),
-        env: &["OPENCLAW_VAULT_KV_VERSION"],
-        default: Some("2"),
-        steers: true,
-        help: "the version of the secrets engine",
-    },
-    Setting {
-        key: "mount",
-        kind: Kind::Text,
-        env: &["OPENCLAW_VAULT_KV_MOUNT"],
-        default: Some("secret"),
-        steers: true,
-        help: "where the secrets engine is mounted",
-    },
-    Setting {
-        key: "namespace",
-        kind: Kind::Text,
-        env: &["VAULT_NAMESPACE"],
-        default: None,
-        steers: true,
-        help: "the namespace of sign-in and secrets",
-    },
+    steering(
+        "address",
+        Kind::Text,
+        &["VAULT_ADDR"],
+        None,
+        "the server, https://vault.example.com:8200, with a base path if it has one",
+    ),
+    steering(
+        "ca_cert",
+        Kind::Path,
+        &["VAULT_CACERT", "SSL_CERT_FILE"],
+        None,
+        "the certificates to trust, as PEM; unset, the system's",
+    ),
+    steering(
+        "kv_version",
+        Kind::Choice(&["auto", "2", "1"]),
+        &["OPENCLAW_VAULT_KV_VERSION"],
+        Some("auto"),
+        "the version of the secrets engine; auto asks the server where it is not 2",
+    ),
+    steering(
+        "mount",
+        Kind::Text,
+        &["OPENCLAW_VAULT_KV_MOUNT"],
+        Some("secret"),
+        "where the secrets engine is mounted",
+    ),
+    steering("namespace", Kind::Text, &["VAULT_NAMESPACE"], None, "the namespace of sign-in and secrets"),
+];
+
+/// How to sign in.
+const AUTH: &[Setting] = &[
+    steering(
+        "auth",
+        Kind::Choice(&[
+            "token",
+            "token_file",
+            "agent",
+            "approle",
+            "aws",
+            "cert",
+            "jwt",
+            "kubernetes",
+            "ldap",
+            "userpass",
+        ]),
+        &["OPENCLAW_VAULT_AUTH_METHOD"],
+        None,
+        "how to sign in; unset, with the first token there is",
+    ),
+    steering(
+        "auth_mount",
+        Kind::Text,
+        &["OPENCLAW_VAULT_AUTH_MOUNT"],
+        None,
+        "where the method is mounted, without auth/; unset, at its own name",
+    ),
     TOKEN,
-    Setting {
-        key: "token_file",
-        kind: Kind::Path,
-        env: &["VAULT_TOKEN_FILE"],
-        default: None,
-        steers: true,
-        help: "a file with the token to read with",
-    },
+    steering("token_file", Kind::Path, &["VAULT_TOKEN_FILE"], None, "a file with the token to read with"),
+    steering(
+        "role",
+        Kind::Text,
+        &["OPENCLAW_VAULT_AUTH_ROLE"],
+        None,
+        "aws, cert, jwt, kubernetes: the role to sign in to",
+    ),
+    steering("role_id", Kind::Text, &["VAULT_ROLE_ID"], None, "approle: the role id"),
+    SECRET_ID,
+    steering(
+        "secret_id_file",
+        Kind::Path,
+        &["VAULT_SECRET_ID_FILE"],
+        None,
+        "approle: a file with the secret id; none for a role without one",
+    ),
+    steering(
+        "secret_id_wrapped",
+        Kind::Switch,
+        &[],
+        Some("false"),
+        "approle: what is there is a token that wraps the secret id",
+    ),
+    JWT,
+    steering(
+        "jwt_file",
+        Kind::Path,
+        &["OPENCLAW_VAULT_JWT_FILE"],
+        None,
+        "jwt, kubernetes: a file with the JSON web token; kubernetes has the pod's own",
+    ),
+    steering("username", Kind::Text, &["VAULT_USERNAME"], None, "ldap, userpass: the user"),
+    PASSWORD,
+    steering(
+        "password_file",
+        Kind::Path,
+        &["VAULT_PASSWORD_FILE"],
+        None,
+        "ldap, userpass: a file with the password",
+    ),
+    AWS_ACCESS_KEY_ID,
+    AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+    steering(
+        "aws_credentials_file",
+        Kind::Path,
+        &["AWS_SHARED_CREDENTIALS_FILE"],
+        None,
+        "aws: a file of access keys; unset, ~/.aws/credentials, else the instance's own",
+    ),
+    steering("aws_profile", Kind::Text, &["AWS_PROFILE"], None, "aws: the section of that file [default]"),
+    steering(
+        "aws_region",
+        Kind::Text,
+        &["AWS_REGION", "AWS_DEFAULT_REGION"],
+        None,
+        "aws: the region of STS; unset, the global endpoint",
+    ),
+    steering(
+        "aws_server_id",
+        Kind::Text,
+        &[],
+        None,
+        "aws: what the server wants in X-Vault-AWS-IAM-Server-ID",
+    ),
+    steering(
+        "aws_metadata",
+        Kind::Text,
+        &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
+        None,
+        "aws: the instance's metadata service [http://169.254.169.254]",
+    ),
 ];

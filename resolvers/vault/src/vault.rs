@@ -2,28 +2,30 @@
 
 use std::sync::Arc;
 
-use http::HeaderValue;
+use secretref_protocol::kept::Kept;
 use secretref_protocol::net::{Address, Route, Transport, Versions};
 use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
-use crate::auth::Credential;
+use crate::auth::Auth;
 use crate::locator::{Defaults, Kv, Locator};
 use crate::read;
+use crate::server::Server;
 use crate::session::Session;
 use crate::settings::STORE;
 
-/// A server, and the credential to read from it.
+/// A server, and how to sign in to it.
 pub(crate) struct Vault {
     defaults: Defaults,
-    credential: Credential,
-    transport: Arc<Transport>,
+    auth: Auth,
+    kept: Arc<Kept>,
+    server: Arc<Server>,
 }
 
 impl Backend for Vault {
     const STORE: Store = STORE;
     type Locator = Locator;
-    /// The namespace.
-    type Scope = Option<String>;
+    /// One sign-in serves every namespace: a token is good in those below its own, too.
+    type Scope = ();
     type Session = Session;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
@@ -43,14 +45,16 @@ impl Backend for Vault {
                 "leave /v1 out",
             ));
         }
+        let kept = Kept::of(settings)?;
         Ok(Self {
             defaults: Defaults {
-                kv: if settings.text("kv_version") == Some("1") { Kv::V1 } else { Kv::V2 },
+                kv: Kv::of(settings.text("kv_version")),
                 mount: settings.required(&STORE, "mount")?.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },
-            credential: Credential::of(settings)?,
-            transport: Arc::new(Transport::new(route)?),
+            auth: Auth::of(settings, &kept)?,
+            kept: Arc::new(kept),
+            server: Arc::new(Server::new(Transport::new(route)?, settings.text("namespace"))?),
         })
     }
 
@@ -58,20 +62,15 @@ impl Backend for Vault {
         Locator::of(name, &self.defaults)
     }
 
-    fn scope(&self, locator: &Locator) -> Option<String> {
-        locator.namespace.clone()
+    fn scope(&self, _: &Locator) {}
+
+    async fn session(&self, (): &(), reads: usize) -> Result<Session, Failure> {
+        self.server.expect(reads);
+        Ok(Session::new(Arc::clone(&self.server), self.auth.token(&self.server, &self.kept).await?))
     }
 
-    async fn session(&self, namespace: &Option<String>, reads: usize) -> Result<Session, Failure> {
-        self.transport.expect(reads);
-        let wrong = |what: &str| {
-            Failure::misconfigured(format!("the {what} cannot be sent as a header"), "check its characters")
-        };
-        let mut token = HeaderValue::try_from(self.credential.token.expose()).map_err(|_| wrong("token"))?;
-        token.set_sensitive(true);
-        let namespace =
-            namespace.as_ref().map(HeaderValue::try_from).transpose().map_err(|_| wrong("namespace"))?;
-        Ok(Session::new(Arc::clone(&self.transport), token, namespace, self.credential.origin.clone()))
+    async fn sign_out(&self) -> Result<bool, Failure> {
+        self.auth.sign_out(&self.server, &self.kept).await
     }
 
     async fn fetch(&self, session: &Session, batch: &[Locator], sink: &Sink<'_, Locator>) {

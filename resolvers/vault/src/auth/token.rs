@@ -1,56 +1,150 @@
-//! A token that somebody else has obtained.
+//! Tokens: those that somebody else obtained, and what is known of one when the server refuses it.
 
-use secretref_protocol::{Failure, Settings, file};
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::Credential;
+use http::HeaderValue;
+use secretref_protocol::kept::{Held, Identity, Kept};
+use secretref_protocol::{Failure, Secret, Settings, file};
+
+use super::Auth;
 use crate::settings::TOKEN;
+
+/// What stands in the head of every request.
+pub(crate) enum Token {
+    /// A token that somebody else obtained.
+    Given {
+        header: HeaderValue,
+        /// Where it came from, for a message.
+        origin: String,
+    },
+    /// What a sign-in returned, now or earlier.
+    Granted {
+        header: HeaderValue,
+        held: Held,
+        /// Where it is kept.
+        kept: Arc<Kept>,
+        identity: Identity,
+        /// What signed in, for a message: `approle at auth/approle`.
+        origin: String,
+    },
+    /// Nothing: an agent on the way puts its own in.
+    Agent,
+}
+
+impl Token {
+    pub(super) fn given_by(token: &Secret, origin: &str) -> Result<Self, Failure> {
+        Ok(Self::Given { header: header(token, origin)?, origin: origin.to_owned() })
+    }
+
+    pub(super) fn granted(
+        held: Held,
+        kept: &Arc<Kept>,
+        identity: Identity,
+        origin: String,
+    ) -> Result<Self, Failure> {
+        Ok(Self::Granted {
+            header: header(&held.secret, &origin)?,
+            held,
+            kept: Arc::clone(kept),
+            identity,
+            origin,
+        })
+    }
+
+    pub(crate) fn header(&self) -> Option<&HeaderValue> {
+        match self {
+            Self::Given { header, .. } | Self::Granted { header, .. } => Some(header),
+            Self::Agent => None,
+        }
+    }
+
+    /// What it means that the server does not know the token, and what to do.
+    pub(crate) fn unknown(&self) -> (String, &'static str) {
+        match self {
+            Self::Given { origin, .. } => (
+                format!(
+                    "the server does not know the token of {origin}: it has expired, is revoked or used up, or is another server's"
+                ),
+                "put a new token there",
+            ),
+            Self::Granted { origin, .. } => (
+                format!(
+                    "the server no longer knows the token that it gave to {origin}: it is used up, revoked or bound to another address"
+                ),
+                "see how long, how often and from where tokens of this role can be used",
+            ),
+            Self::Agent => (
+                "the agent lets requests through without a token, or with one that the server does not know"
+                    .to_owned(),
+                "set `use_auto_auth_token = true` in the agent's config and see whether it has signed in, or set another `auth`",
+            ),
+        }
+    }
+
+    /// Keeps the token no longer, if it was kept for `age` or longer. Says whether it was.
+    pub(crate) fn forget_if_kept(&self, age: Duration) -> bool {
+        match self {
+            Self::Granted { held, kept, identity, .. } if held.age.is_some_and(|kept| kept >= age) => {
+                kept.forget(identity, &held.secret);
+                true
+            }
+            _ => false,
+        }
+    }
+}
 
 /// The first there is: `token_file` as a flag or in the profile, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `vault-token` in
 /// `$CREDENTIALS_DIRECTORY`, and what `vault login` leaves in `~/.vault-token`. One that is set and cannot be read is
 /// a failure; the next is not tried in its place.
-pub(super) fn first(settings: &Settings) -> Result<Credential, Failure> {
-    let file_is_nearer = settings.source("token_file") > settings.source("token");
-    if file_is_nearer {
-        return of_file(settings);
-    }
-    match settings.secret(&TOKEN)? {
-        Some((token, origin)) => Ok(Credential { token, origin }),
-        None => of_file(settings),
+pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
+    match settings.credential(&TOKEN, "token_file")? {
+        Some((token, origin)) => Ok(Auth::Token { token, origin }),
+        None => of_login(settings),
     }
 }
 
 /// `auth = "token"`: from the environment or systemd's credentials.
-pub(super) fn given(settings: &Settings) -> Result<Credential, Failure> {
+pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
     let (token, origin) = settings.secret(&TOKEN)?.ok_or_else(none)?;
-    Ok(Credential { token, origin })
+    Ok(Auth::Token { token, origin })
 }
 
 /// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
-pub(super) fn of_file(settings: &Settings) -> Result<Credential, Failure> {
-    let (path, setting) = match settings.path("token_file")? {
-        Some(path) => (path, "token_file"),
-        None => (settings.in_home(".vault-token").filter(|path| file::is_there(path)).ok_or_else(none)?, "~"),
-    };
-    Ok(Credential { token: file::read_secret(&path, setting)?, origin: path.display().to_string() })
+pub(super) fn of_file(settings: &Settings) -> Result<Auth, Failure> {
+    match settings.path("token_file")? {
+        Some(path) => Ok(Auth::Token {
+            token: file::read_secret(&path, "token_file")?,
+            origin: path.display().to_string(),
+        }),
+        None => of_login(settings),
+    }
 }
 
-/// Refuses what could not be a header; the server would only say that it is no token.
-pub(super) fn checked(credential: Credential) -> Result<Credential, Failure> {
-    if credential.token.expose().bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Ok(credential);
-    }
-    Err(Failure::misconfigured(
-        format!(
-            "the token of {} has white space or other characters in it that no token has",
-            credential.origin
-        ),
-        "write the token alone, on one line",
-    ))
+fn of_login(settings: &Settings) -> Result<Auth, Failure> {
+    let path = settings.in_home(".vault-token").filter(|path| file::is_there(path)).ok_or_else(none)?;
+    Ok(Auth::Token { token: file::read_secret(&path, "~")?, origin: path.display().to_string() })
+}
+
+/// The token as it is sent. Refuses what could not be a header; the server would only say that it is no token.
+pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failure> {
+    let is_plain = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
+    let header = HeaderValue::try_from(token.expose()).ok().filter(|_| is_plain).map(|mut header| {
+        header.set_sensitive(true);
+        header
+    });
+    header.ok_or_else(|| {
+        Failure::misconfigured(
+            format!("the token of {origin} has white space or other characters in it that no token has"),
+            "write the token alone, on one line",
+        )
+    })
 }
 
 fn none() -> Failure {
     Failure::misconfigured(
         "there is no token",
-        "set `token_file` in a profile, or VAULT_TOKEN in the environment (beside a profile: env = [\"VAULT_TOKEN\"])",
+        "set `token_file` in a profile, or VAULT_TOKEN in the environment (beside a profile: env = [\"VAULT_TOKEN\"]), or \
+         `auth` to the way to sign in",
     )
 }

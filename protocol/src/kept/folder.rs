@@ -1,0 +1,141 @@
+//! The user's runtime folder, and the files in it. Nothing in here fails a resolve: what cannot be read is not there,
+//! and what cannot be written is signed in for again.
+
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::path::Path;
+use std::time::Duration;
+
+use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::record::Record;
+use crate::failure::Failure;
+use crate::secret::Secret;
+use crate::settings::Settings;
+
+/// The most bytes of a file.
+const LIMIT: u64 = 64 << 10;
+
+/// How long to wait before a lock is asked for again, at first; it grows to eight times as much.
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A folder that nobody but its user can enter.
+pub(super) struct Folder(OwnedFd);
+
+/// The file of one identity.
+pub(super) struct File<'f> {
+    folder: &'f Folder,
+    name: String,
+}
+
+/// Held until it is dropped, or the process ends.
+pub(super) struct Lock {
+    _file: OwnedFd,
+}
+
+impl Folder {
+    /// The folder that `keep_session` names: a path, or with `auto` the first of the user's runtime folders that serves.
+    pub(super) fn of(settings: &Settings) -> Result<Option<Self>, Failure> {
+        match settings.text("keep_session") {
+            Some("off") => Ok(None),
+            None | Some("auto") => {
+                Ok(settings.runtime_folders().iter().find_map(|path| Self::open(path).ok()))
+            }
+            Some(_) => {
+                let path = settings.path("keep_session")?.unwrap_or_default();
+                Self::open(&path).map(Some).map_err(|why| {
+                    Failure::misconfigured(
+                        format!("{}, which `keep_session` names, {why}", path.display()),
+                        "name a folder that this user can make, or owns with mode 0700, or write \"auto\" or \"off\"",
+                    )
+                })
+            }
+        }
+    }
+
+    /// Opens the folder, and makes it where only it is missing.
+    fn open(path: &Path) -> Result<Self, String> {
+        if !path.is_absolute() {
+            return Err("is not an absolute path".into());
+        }
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let open = || rustix::fs::open(path, flags, Mode::empty());
+        let folder = match open() {
+            Err(Errno::NOENT) => rustix::fs::mkdir(path, Mode::RWXU).and_then(|()| open()),
+            opened => opened,
+        };
+        let folder = folder.map_err(|errno| format!("cannot be opened ({})", std::io::Error::from(errno)))?;
+        match rustix::fs::fstat(&folder) {
+            Ok(stat) if stat.st_uid != rustix::process::geteuid().as_raw() => {
+                Err("belongs to another user".into())
+            }
+            Ok(stat) if stat.st_mode & 0o077 != 0 => Err("can be entered by others".into()),
+            Ok(_) => Ok(Self(folder)),
+            Err(_) => Err("cannot be looked at".into()),
+        }
+    }
+
+    pub(super) fn file(&self, name: &str) -> File<'_> {
+        File { folder: self, name: name.to_owned() }
+    }
+}
+
+impl File<'_> {
+    /// What is kept, if it can be read and is this user's own.
+    pub(super) fn read(&self) -> Option<Record> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.folder.0, &self.name, flags, Mode::empty()).ok()?;
+        let stat = rustix::fs::fstat(&file).ok()?;
+        let is_own = stat.st_uid == rustix::process::geteuid().as_raw();
+        let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
+        if !is_own || !is_plain || stat.st_mode & 0o077 != 0 {
+            return None;
+        }
+        let mut text = String::new();
+        std::fs::File::from(file).take(LIMIT).read_to_string(&mut text).ok()?;
+        Record::parse(&Secret::new(text))
+    }
+
+    /// Puts a record in the place of what was kept; a reader sees the one or the other, whole.
+    pub(super) fn write(&self, record: &Record) {
+        let text = record.text();
+        let beside = format!("{}.{}", self.name, std::process::id());
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let written = rustix::fs::openat(&self.folder.0, &beside, flags, Mode::RUSR | Mode::WUSR)
+            .map_err(std::io::Error::from)
+            .and_then(|file| std::fs::File::from(file).write_all(text.expose().as_bytes()))
+            .and_then(|()| {
+                rustix::fs::renameat(&self.folder.0, &beside, &self.folder.0, &self.name)
+                    .map_err(std::io::Error::from)
+            });
+        if written.is_err() {
+            self.unlink(&beside);
+        }
+    }
+
+    /// Removes what is kept.
+    pub(super) fn remove(&self) {
+        self.unlink(&self.name);
+    }
+
+    /// Waits until no other process signs in for the same identity. `None` where there are no locks to be had.
+    pub(super) async fn lock(&self) -> Option<Lock> {
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let name = format!("{}.lock", self.name);
+        let file = rustix::fs::openat(&self.folder.0, name, flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let mut pause = PAUSE;
+        loop {
+            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Some(Lock { _file: file }),
+                Err(Errno::WOULDBLOCK | Errno::INTR) => tokio::time::sleep(pause).await,
+                Err(_) => return None,
+            }
+            pause = (pause * 2).min(PAUSE * 8);
+        }
+    }
+
+    fn unlink(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.folder.0, name, AtFlags::empty());
+    }
+}

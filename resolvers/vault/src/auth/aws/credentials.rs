@@ -1,0 +1,193 @@
+//! Where the AWS credentials are: the environment, the shared file, or the machine's own.
+
+use std::path::Path;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use secretref_protocol::net::{Address, Ask, Reply, Route, Transport};
+use secretref_protocol::{Failure, Secret, Settings, file};
+use serde::Deserialize;
+use tokio::sync::OnceCell;
+
+use crate::settings::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
+
+/// How long the machine's own service may take: elsewhere nobody answers at its address.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Credentials of AWS.
+pub(super) struct Credentials {
+    pub(super) key_id: String,
+    pub(super) secret_key: Secret,
+    pub(super) session_token: Option<Secret>,
+}
+
+/// Where credentials come from.
+pub(super) enum Source {
+    Found {
+        credentials: Credentials,
+        origin: String,
+    },
+    /// The metadata service of an EC2 instance.
+    Instance {
+        address: Address,
+        fetched: OnceCell<Credentials>,
+    },
+}
+
+impl Source {
+    /// The environment, else the shared file, else the instance.
+    pub(super) fn of(settings: &Settings) -> Result<Self, Failure> {
+        if let Some((key_id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? {
+            let (secret_key, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
+                Failure::misconfigured(
+                    format!("{origin} is set, and its secret key is not"),
+                    "set AWS_SECRET_ACCESS_KEY in the same place",
+                )
+            })?;
+            let session_token = settings.secret(&AWS_SESSION_TOKEN)?.map(|(token, _)| token);
+            let key_id = key_id.expose().to_owned();
+            return Ok(Self::Found {
+                credentials: Credentials { key_id, secret_key, session_token },
+                origin,
+            });
+        }
+        let named = settings.path("aws_credentials_file")?;
+        let usual = || settings.in_home(".aws/credentials").filter(|path| file::is_there(path));
+        if let Some(path) = named.or_else(usual) {
+            return of_file(settings, &path);
+        }
+        let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
+        let address = Address::parse("aws_metadata", address, true)?;
+        Ok(Self::Instance { address, fetched: OnceCell::new() })
+    }
+
+    /// What tells one from another before any is fetched; the key id is no secret.
+    pub(super) fn key_id(&self) -> &str {
+        match self {
+            Self::Found { credentials, .. } => &credentials.key_id,
+            Self::Instance { .. } => "instance",
+        }
+    }
+
+    /// For a message.
+    pub(super) fn origin(&self) -> &str {
+        match self {
+            Self::Found { origin, .. } => origin,
+            Self::Instance { .. } => "this instance",
+        }
+    }
+
+    /// The credentials; those of an instance are fetched.
+    pub(super) async fn credentials(&self) -> Result<&Credentials, Failure> {
+        match self {
+            Self::Found { credentials, .. } => Ok(credentials),
+            Self::Instance { address, fetched } => {
+                let fetch = fetched.get_or_try_init(|| of_instance(address));
+                tokio::time::timeout(PATIENCE, fetch).await.unwrap_or_else(|_| Err(none()))
+            }
+        }
+    }
+}
+
+/// One section of the shared file.
+/// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>
+fn of_file(settings: &Settings, path: &Path) -> Result<Source, Failure> {
+    let section = settings.text("aws_profile").unwrap_or("default");
+    let text = file::read_secret(path, "aws_credentials_file")?;
+    let credentials = parse(text.expose(), section).ok_or_else(|| {
+        Failure::misconfigured(
+            format!("{} has no access key in its section [{section}]", path.display()),
+            "set `aws_profile` to a section with aws_access_key_id and aws_secret_access_key",
+        )
+    })?;
+    Ok(Source::Found { credentials, origin: format!("[{section}] of {}", path.display()) })
+}
+
+fn parse(text: &str, section: &str) -> Option<Credentials> {
+    let lines = text.lines().map(str::trim);
+    let own = lines
+        .skip_while(|line| {
+            line.strip_prefix('[').and_then(|line| line.strip_suffix(']')).map(str::trim) != Some(section)
+        })
+        .skip(1)
+        .take_while(|line| !line.starts_with('['));
+    let own: Vec<_> = own.filter_map(|line| line.split_once('=')).collect();
+    let value = |key: &str| {
+        let (_, value) = own.iter().find(|(name, _)| name.trim().eq_ignore_ascii_case(key))?;
+        Some(value.trim().to_owned()).filter(|value| !value.is_empty())
+    };
+    Some(Credentials {
+        key_id: value("aws_access_key_id")?,
+        secret_key: Secret::new(value("aws_secret_access_key")?),
+        session_token: value("aws_session_token").map(Secret::new),
+    })
+}
+
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
+async fn of_instance(address: &Address) -> Result<Credentials, Failure> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "PascalCase")]
+    struct Found {
+        access_key_id: String,
+        secret_access_key: String,
+        token: Option<String>,
+    }
+    let service = Transport::new(Route::to(address.clone()))?;
+    let lasting =
+        (HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"), HeaderValue::from_static("60"));
+    let token = ask(&service, Method::PUT, "/latest/api/token", lasting).await?;
+    let token = HeaderValue::try_from(token).map_err(|_| none())?;
+    let shown = || (HeaderName::from_static("x-aws-ec2-metadata-token"), token.clone());
+    let folder = "/latest/meta-data/iam/security-credentials/";
+    let roles = ask(&service, Method::GET, folder, shown()).await?;
+    let role = roles.lines().next().unwrap_or_default().trim();
+    let found = Secret::new(ask(&service, Method::GET, &format!("{folder}{role}"), shown()).await?);
+    let found: Found = serde_json::from_str(found.expose()).map_err(|_| none())?;
+    Ok(Credentials {
+        key_id: found.access_key_id,
+        secret_key: Secret::new(found.secret_access_key),
+        session_token: found.token.map(Secret::new),
+    })
+}
+
+async fn ask(
+    service: &Transport,
+    method: Method,
+    path: &str,
+    header: (HeaderName, HeaderValue),
+) -> Result<String, Failure> {
+    let ask = Ask { method, headers: vec![header], ..Ask::get(path.to_owned()) };
+    let reply = service.send(ask).await.ok().filter(|reply: &Reply| reply.status == StatusCode::OK);
+    reply.and_then(|reply| String::from_utf8(reply.body).ok()).ok_or_else(none)
+}
+
+fn none() -> Failure {
+    Failure::misconfigured(
+        "there are no AWS credentials: neither in the environment nor in a file, and this machine has no role of its own",
+        "set `aws_credentials_file`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (beside a profile: list them in `env`)",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_of_the_shared_file() {
+        let text = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key=abc/+=\n\n[ other ]\n# a comment\nAWS_ACCESS_KEY_ID=AKIA2\n\
+                    aws_secret_access_key = x=y\naws_session_token = t\n[empty]\naws_access_key_id = AKIA3\n";
+        let of = |section| {
+            parse(text, section).map(|found| {
+                (
+                    found.key_id,
+                    found.secret_key.expose().to_owned(),
+                    found.session_token.map(|token| token.expose().to_owned()),
+                )
+            })
+        };
+        assert_eq!(of("default"), Some(("AKIA1".into(), "abc/+=".into(), None)));
+        assert_eq!(of("other"), Some(("AKIA2".into(), "x=y".into(), Some("t".into()))));
+        assert_eq!(of("empty"), None);
+        assert_eq!(of("absent"), None);
+    }
+}

@@ -1,0 +1,29 @@
+//! `auth = "cert"`: the client certificate of the connection itself.
+
+use secretref_protocol::{Failure, Secret, Settings, file};
+
+use super::login::{Login, Proof, json};
+
+/// Says which role the certificate is for; the connection shows it.
+pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
+    let path = settings.path("client_cert")?.ok_or_else(|| {
+        Failure::misconfigured(
+            "`client_cert` is not set",
+            "set it and `client_key` to the certificate to sign in with",
+        )
+    })?;
+    let certificate = String::from_utf8(file::read(&path, "client_cert")?).unwrap_or_default();
+    let role = settings.text("role");
+    Ok(Login {
+        method: "cert",
+        mount: Login::mount(settings, "cert")?,
+        who: role.unwrap_or_default().to_owned(),
+        path: "/login".into(),
+        credential: Secret::new(certificate),
+        proof: Proof::Body(json(&role.map(|role| ("name", role)).into_iter().collect::<Vec<_>>())),
+        remedy: format!(
+            "check that {} is valid and signed by a certificate that the server has at auth/cert/certs, and `role`",
+            path.display()
+        ),
+    })
+}

@@ -1,0 +1,46 @@
+//! `auth = "jwt"` and `auth = "kubernetes"`: a JSON web token that somebody writes to a file.
+
+use std::path::PathBuf;
+
+use secretref_protocol::{Failure, Settings, file};
+
+use super::login::{Login, Proof, json};
+use crate::settings::{JWT, STORE};
+
+/// Where Kubernetes mounts the token of a pod's service account.
+const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+
+/// Reads the token anew, since whoever writes it replaces it every few minutes.
+pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
+    let role = match method {
+        // The mount may have a default role.
+        "jwt" => settings.text("role"),
+        _ => Some(settings.required(&STORE, "role")?),
+    };
+    let (jwt, origin) = match settings.credential(&JWT, "jwt_file")? {
+        Some(found) => found,
+        None if method == "kubernetes" => {
+            let path = PathBuf::from(SERVICE_ACCOUNT);
+            (file::read_secret(&path, "jwt_file")?, path.display().to_string())
+        }
+        None => {
+            return Err(Failure::misconfigured(
+                "there is no JWT to sign in with",
+                "set `jwt_file` to the file that it is written to",
+            ));
+        }
+    };
+    let role_member = role.map(|role| ("role", role));
+    let body: Vec<_> = role_member.into_iter().chain([("jwt", jwt.expose())]).collect();
+    Ok(Login {
+        method,
+        mount: Login::mount(settings, method)?,
+        who: role.unwrap_or_default().to_owned(),
+        path: "/login".into(),
+        proof: Proof::Body(json(&body)),
+        remedy: format!(
+            "check `role` and what it is bound to (audience, subject, service account), and that {origin} is fresh"
+        ),
+        credential: jwt,
+    })
+}

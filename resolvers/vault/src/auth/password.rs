@@ -1,0 +1,30 @@
+//! `auth = "userpass"` and `auth = "ldap"`: a user and a password.
+
+use secretref_protocol::{Failure, Settings};
+
+use super::login::{Login, Proof, json};
+use crate::locator::encode;
+use crate::settings::{PASSWORD, STORE};
+
+/// Reads user and password.
+pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
+    let user = settings.required(&STORE, "username")?.to_owned();
+    if matches!(user.as_str(), "." | "..") || user.contains('/') {
+        return Err(Failure::misconfigured("`username` is no name of a user", "correct it"));
+    }
+    let (password, origin) = settings.credential(&PASSWORD, "password_file")?.ok_or_else(|| {
+        Failure::misconfigured(
+            "there is no password",
+            "set `password_file`, or VAULT_PASSWORD in the environment (beside a profile: env = [\"VAULT_PASSWORD\"])",
+        )
+    })?;
+    Ok(Login {
+        method,
+        mount: Login::mount(settings, method)?,
+        path: format!("/login/{}", encode(&user)),
+        who: user,
+        proof: Proof::Body(json(&[("password", password.expose())])),
+        remedy: format!("check `username` and the password of {origin}"),
+        credential: password,
+    })
+}

@@ -1,0 +1,171 @@
+//! The server: how it is asked, and the states in which it has no answer.
+
+use std::sync::Arc;
+
+use http::{HeaderName, HeaderValue, Method, StatusCode};
+use secretref_protocol::net::{Ask, Reply, Transport};
+use secretref_protocol::{Failure, Kind, Retry, Secret};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::sync::OnceCell;
+
+/// A Vault or OpenBao server.
+pub(crate) struct Server {
+    transport: Arc<Transport>,
+    /// The namespace of sign-in, and of every secret that does not name another.
+    namespace: Option<HeaderValue>,
+    /// Whether it said that it is sealed.
+    sealed: OnceCell<bool>,
+}
+
+/// What every answer is wrapped in.
+#[derive(Deserialize)]
+pub(crate) struct Envelope<'a> {
+    /// Of a read, the secret or what holds it.
+    #[serde(borrow)]
+    pub(crate) data: Option<&'a RawValue>,
+    /// Of a sign-in.
+    #[serde(borrow)]
+    pub(crate) auth: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(crate) errors: Option<Vec<&'a RawValue>>,
+}
+
+impl Server {
+    pub(crate) fn new(transport: Transport, namespace: Option<&str>) -> Result<Self, Failure> {
+        let namespace = namespace.map(header).transpose()?;
+        Ok(Self { transport: Arc::new(transport), namespace, sealed: OnceCell::new() })
+    }
+
+    /// Announces requests to come.
+    pub(crate) fn expect(&self, requests: usize) {
+        self.transport.expect(requests);
+    }
+
+    /// Address and namespace: what sets the sessions of one server apart from those of another.
+    pub(crate) fn place(&self) -> String {
+        let namespace = self.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
+        format!("{}{} {}", self.address(), self.transport.address().base(), namespace.unwrap_or_default())
+    }
+
+    /// The origin, for a message.
+    pub(crate) fn address(&self) -> String {
+        self.transport.address().to_string()
+    }
+
+    /// Asks for a path below the address, `/v1/…`.
+    pub(crate) async fn get(&self, path: &str, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
+        self.ask(Ask::get(path.to_owned()), token, None).await
+    }
+
+    /// Posts JSON to a path below the address.
+    pub(crate) async fn post(
+        &self,
+        path: &str,
+        token: Option<&HeaderValue>,
+        body: &Secret,
+    ) -> Result<Reply, Failure> {
+        let body = body.expose().as_bytes().to_vec().into();
+        self.ask(Ask { method: Method::POST, body, ..Ask::get(path.to_owned()) }, token, None).await
+    }
+
+    /// Sends a request for a path below the address, in a namespace of its own if it has one.
+    pub(crate) async fn ask(
+        &self,
+        ask: Ask,
+        token: Option<&HeaderValue>,
+        namespace: Option<&HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        let path = format!("{}{}", self.transport.address().base(), ask.path);
+        // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
+        let mut headers =
+            vec![(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))];
+        headers.extend(token.map(|token| (HeaderName::from_static("x-vault-token"), token.clone())));
+        let namespace = namespace.or(self.namespace.as_ref());
+        headers.extend(
+            namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone())),
+        );
+        self.transport.send(Ask { path, headers, ..ask }).await
+    }
+
+    /// What every answer means that is neither a success nor about what was asked.
+    /// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>
+    pub(crate) async fn state(&self, reply: &Reply) -> Failure {
+        let address = self.address();
+        let status = reply.status;
+        let unavailable = |what: &str, remedy: &str| {
+            Failure::unavailable(format!("{address} {what} ({})", status.as_u16()), remedy)
+        };
+        let failure = match status.as_u16() {
+            429 => Failure::new(
+                Kind::RateLimited,
+                format!("{address} limits the rate of requests (429)"),
+                "raise the quota (sys/quotas/rate-limit), or ask less often",
+            )
+            .retry(Retry::Soon),
+            412 => unavailable(
+                "is a replica that has not caught up with a write yet",
+                "try again, or let `address` lead to the active node",
+            ),
+            472 => unavailable(
+                "is a standby of disaster recovery, which answers nothing",
+                "let `address` lead to the primary cluster",
+            ),
+            473 => {
+                unavailable("is a standby that does not answer this", "let `address` lead to the active node")
+            }
+            501 => unavailable("is not initialised", "run `bao operator init` on it"),
+            503 if self.is_sealed().await => unavailable("is sealed", "unseal it with `bao operator unseal`"),
+            503 => unavailable(
+                "is in maintenance, or what stands before it is",
+                "try again later, and look at the health of the server",
+            ),
+            500..=599 => unavailable("failed", "look into the server's log"),
+            _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
+        };
+        match reply.retry_after() {
+            Some(pause) => failure.retry(Retry::After(pause)),
+            None => failure,
+        }
+    }
+
+    /// What it means that an answer is not Vault's: one of a proxy, a portal, or a TLS port asked in clear text.
+    pub(crate) fn stranger(&self) -> Failure {
+        Failure::unavailable(
+            format!("{} answered, but not as a Vault does", self.address()),
+            "check scheme, port and base path of `address`, and `mount` and `kv_version`",
+        )
+        .retry(Retry::No)
+    }
+
+    /// Asked once in a process. <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
+    async fn is_sealed(&self) -> bool {
+        #[derive(Deserialize)]
+        struct Seal {
+            sealed: bool,
+        }
+        let ask = async || {
+            let reply = self.get("/v1/sys/seal-status", None).await.ok();
+            let seal: Option<Seal> = reply.and_then(|reply| serde_json::from_slice(&reply.body).ok());
+            seal.is_some_and(|seal| seal.sealed)
+        };
+        *self.sealed.get_or_init(ask).await
+    }
+}
+
+pub(crate) fn envelope(reply: &Reply) -> Option<Envelope<'_>> {
+    serde_json::from_slice(&reply.body).ok()
+}
+
+/// Whether an error has the body that Vault gives its errors. Rate limits are spoken by proxies, too.
+pub(crate) fn speaks_vault(reply: &Reply) -> bool {
+    reply.status == StatusCode::TOO_MANY_REQUESTS
+        || envelope(reply).is_some_and(|envelope| envelope.errors.is_some() || envelope.data.is_some())
+}
+
+/// A namespace as it is sent.
+pub(crate) fn header(namespace: &str) -> Result<HeaderValue, Failure> {
+    HeaderValue::try_from(namespace).map_err(|_| {
+        Failure::misconfigured("the `namespace` cannot be sent as a header", "check its characters")
+    })
+}
