@@ -14,6 +14,7 @@ pub mod canned;
 pub mod certificate;
 pub mod fake_vault;
 pub mod gateway;
+pub mod jwt;
 pub mod openbao;
 pub mod port;
 pub mod proxy;

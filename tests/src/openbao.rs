@@ -75,6 +75,20 @@ impl OpenBao {
         server
     }
 
+    /// Mounts a method of sign-in under its own name.
+    pub fn enable(&self, method: &str) {
+        self.api(&format!("sys/auth/{method}"), Some(&json!({"type": method})));
+    }
+
+    /// A response wrapped in a token that can be unwrapped once (`X-Vault-Wrap-TTL`), for a `POST` with nothing.
+    #[must_use]
+    pub fn wrapped(&self, path: &str) -> String {
+        let url = format!("{}/v1/{path}", self.http);
+        let request = self.agent.post(url).header("x-vault-token", ROOT).header("x-vault-wrap-ttl", "60s");
+        let reply: Value = request.send_empty().expect("an answer").body_mut().read_json().expect("JSON");
+        reply["wrap_info"]["token"].as_str().expect("a token").to_owned()
+    }
+
     fn wait(&self) {
         for _ in 0..300 {
             if let Ok(mut reply) = self.agent.get(format!("{}/v1/sys/health", self.http)).call()
@@ -97,6 +111,17 @@ impl OpenBao {
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
+    }
+
+    /// How many requests for `path` the audit log has.
+    #[must_use]
+    pub fn audited(&self, path: &str) -> usize {
+        let log = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap_or_default();
+        let is_one = |line: &&str| {
+            let entry: Value = serde_json::from_str(line).unwrap_or_default();
+            entry["type"] == "request" && entry["request"]["path"] == path
+        };
+        log.lines().filter(is_one).count()
     }
 
     /// A folder of this server's own, for what belongs to it.

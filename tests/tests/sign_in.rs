@@ -1,0 +1,318 @@
+//! Every way to sign in, on the real server where it has the method: from a profile alone, under an empty environment.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use secretref_tests::canned::Canned;
+use secretref_tests::jwt::Issuer;
+use secretref_tests::openbao::OpenBao;
+use secretref_tests::resolver::{self, Ended, Run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A server with one secret, `a#k`, and a folder for the files of one resolver.
+struct Bench {
+    server: OpenBao,
+    folder: TempDir,
+}
+
+impl Bench {
+    fn new(methods: &[&str]) -> Self {
+        let server = OpenBao::start();
+        server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
+        let policy = json!({"policy": "path \"secret/data/*\" { capabilities = [\"read\"] }"});
+        server.api("sys/policies/acl/reader", Some(&policy));
+        for method in methods {
+            server.enable(method);
+        }
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("a mode");
+        Self { server, folder }
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
+        path
+    }
+
+    /// A profile for the server that keeps sessions in a folder of its own.
+    fn profile(&self, lines: &str) -> PathBuf {
+        let (address, ca) = (&self.server.https, self.server.ca.display());
+        let kept = self.folder.path().join("kept");
+        let text = format!(
+            "address = \"{address}\"\nca_cert = \"{ca}\"\nkeep_session = \"{}\"\n{lines}\n",
+            kept.display()
+        );
+        self.file("profile.toml", &text)
+    }
+
+    fn approle(&self, role: &Value) -> String {
+        let mut all = json!({"token_policies": "reader", "token_ttl": "1h"});
+        all.as_object_mut().expect("an object").extend(role.as_object().expect("a role").clone());
+        self.server.api("auth/approle/role/gateway", Some(&all));
+        let found = self.server.api("auth/approle/role/gateway/role-id", None);
+        found["data"]["role_id"].as_str().expect("a role id").to_owned()
+    }
+
+    fn secret_id(&self) -> String {
+        let made = self.server.api("auth/approle/role/gateway/secret-id", Some(&json!({})));
+        made["data"]["secret_id"].as_str().expect("a secret id").to_owned()
+    }
+}
+
+fn start(profile: &Path) -> Ended {
+    let run = Run::new(resolver::path("secretref-vault")).args(["--profile".as_ref(), profile.as_os_str()]);
+    run.request(&["a#k"]).end()
+}
+
+fn logout(profile: &Path) -> Ended {
+    let arguments = ["logout".as_ref(), "--profile".as_ref(), profile.as_os_str()];
+    Run::new(resolver::path("secretref-vault")).args(arguments).end()
+}
+
+fn value(ended: &Ended) -> Value {
+    let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    response["values"]["a#k"].clone()
+}
+
+/// The code and message of the one id, and the exit code.
+fn failure(ended: &Ended) -> (String, String, Option<i32>) {
+    let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
+    let text = |key: &str| response["errors"]["a#k"][key].as_str().unwrap_or_default().to_owned();
+    (text("code"), text("message"), ended.code)
+}
+
+/// Two starts in a row and eight at once are one sign-in; after `logout` there is one more.
+fn works_and_is_kept(bench: &Bench, profile: &Path, login: &str) {
+    let before = bench.server.audited(login);
+    for _ in 0..2 {
+        let ended = start(profile);
+        assert_eq!(value(&ended), "value-a", "{ended:?}");
+    }
+    assert_eq!(bench.server.audited(login) - before, 1, "{login}: the second start signs in again");
+
+    let out = logout(profile);
+    assert_eq!(
+        (out.code, out.stderr.as_str()),
+        (Some(0), "the session that was kept is revoked and removed\n")
+    );
+    std::thread::scope(|scope| {
+        let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| start(profile))).collect();
+        for ended in starts {
+            assert_eq!(value(&ended.join().expect("a start")), "value-a");
+        }
+    });
+    assert_eq!(
+        bench.server.audited(login) - before,
+        2,
+        "{login}: eight starts at once sign in more than once"
+    );
+    assert_eq!(logout(profile).code, Some(0));
+    assert_eq!(logout(profile).stderr, "no session is kept\n");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn approle_with_a_secret_id_and_without() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
+
+    let (code, message, exit) =
+        failure(&start(&bench.profile(&format!("auth = \"approle\"\nrole_id = \"{role_id}\""))));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("the role wants a secret id"), "{message}");
+
+    let role_id = bench.approle(&json!({"bind_secret_id": false, "token_bound_cidrs": "127.0.0.1/32"}));
+    logout(&bench.profile(&format!("auth = \"approle\"\nrole_id = \"{role_id}\"")));
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"");
+    works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_wrapped_secret_id_outlives_its_wrapping_token_and_the_session() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({"token_ttl": "1s"}));
+    let wrapping = bench.server.wrapped("auth/approle/role/gateway/secret-id");
+    bench.file("secret-id", &wrapping);
+    let lines = format!(
+        "auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"\nsecret_id_wrapped = true"
+    );
+    let profile = bench.profile(&lines);
+
+    assert_eq!(value(&start(&profile)), "value-a");
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    assert_eq!(value(&start(&profile)), "value-a");
+    assert_eq!(bench.server.audited("sys/wrapping/unwrap"), 1);
+    assert_eq!(bench.server.audited("auth/approle/login"), 2);
+
+    // A token that somebody else was faster with.
+    fs::remove_dir_all(bench.folder.path().join("kept")).expect("what was kept");
+    let (code, message, exit) = failure(&start(&profile));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("it was unwrapped already") && !message.contains(&wrapping), "{message}");
+
+    // Without a place to keep what was in it, it is not even tried.
+    let text = fs::read_to_string(&profile).expect("the profile");
+    let kept = format!("keep_session = \"{}\"", bench.folder.path().join("kept").display());
+    let profile = bench.file("profile.toml", &text.replace(&kept, "keep_session = \"off\""));
+    let (code, message, exit) = failure(&start(&profile));
+    assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)));
+    assert!(message.contains("`keep_session`"), "{message}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn userpass() {
+    let bench = Bench::new(&["userpass"]);
+    let user = json!({"password": "pass \"word\\", "token_policies": "reader", "token_ttl": "1h"});
+    bench.server.api("auth/userpass/users/gate.way", Some(&user));
+    bench.file("password", "pass \"word\\\n");
+    let lines = "auth = \"userpass\"\nusername = \"gate.way\"\npassword_file = \"password\"";
+    works_and_is_kept(&bench, &bench.profile(lines), "auth/userpass/login/gate.way");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn jwt() {
+    let bench = Bench::new(&[]);
+    bench.server.api("sys/auth/ci/jwt", Some(&json!({"type": "jwt"})));
+    let issuer = Issuer::new();
+    let config = json!({"jwt_validation_pubkeys": [issuer.public_key()]});
+    bench.server.api("auth/ci/jwt/config", Some(&config));
+    let role = json!({"role_type": "jwt", "bound_audiences": ["vault"], "user_claim": "sub", "token_policies": "reader", "token_ttl": "1h"});
+    bench.server.api("auth/ci/jwt/role/gateway", Some(&role));
+    let claims = json!({"sub": "gateway", "aud": "vault"});
+    bench.file("jwt", &issuer.sign(&claims, 300));
+    let lines = |role: &str| {
+        format!("auth = \"jwt\"\nauth_mount = \"ci/jwt\"\nrole = \"{role}\"\njwt_file = \"jwt\"")
+    };
+    works_and_is_kept(&bench, &bench.profile(&lines("gateway")), "auth/ci/jwt/login");
+
+    let (code, message, exit) = failure(&start(&bench.profile(&lines("absent"))));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("there is no such role"), "{message}");
+
+    // The file is read anew: another token is another credential.
+    bench.file("jwt", &issuer.sign(&claims, -300));
+    let (code, message, _) = failure(&start(&bench.profile(&lines("gateway"))));
+    assert_eq!(code, "UNAUTHENTICATED");
+    assert!(message.contains("the credential has expired"), "{message}");
+    bench.file("jwt", &issuer.sign(&claims, 300));
+    assert_eq!(value(&start(&bench.profile(&lines("gateway")))), "value-a");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn kubernetes() {
+    let bench = Bench::new(&["kubernetes"]);
+    let review = json!({
+        "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1",
+        "status": {"authenticated": true, "user": {"username": "system:serviceaccount:agents:gateway", "uid": "u-1"}},
+    });
+    let cluster = Canned::http("201 Created", "content-type: application/json\r\n", &review.to_string());
+    let config = json!({"kubernetes_host": cluster.http, "kubernetes_ca_cert": fs::read_to_string(&bench.server.ca).unwrap(), "disable_local_ca_jwt": true});
+    bench.server.api("auth/kubernetes/config", Some(&config));
+    let role = json!({"bound_service_account_names": "gateway", "bound_service_account_namespaces": "agents", "token_policies": "reader", "token_ttl": "1h"});
+    bench.server.api("auth/kubernetes/role/gateway", Some(&role));
+    let claims = json!({
+        "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:agents:gateway",
+        "kubernetes.io/serviceaccount/namespace": "agents",
+        "kubernetes.io/serviceaccount/service-account.name": "gateway",
+        "kubernetes.io/serviceaccount/service-account.uid": "u-1",
+    });
+    bench.file("account", &Issuer::new().sign(&claims, 300));
+    let lines = |role: &str| format!("auth = \"kubernetes\"\nrole = \"{role}\"\njwt_file = \"account\"");
+    works_and_is_kept(&bench, &bench.profile(&lines("gateway")), "auth/kubernetes/login");
+
+    let (code, message, _) = failure(&start(&bench.profile(&lines("absent"))));
+    assert_eq!(code, "UNAUTHENTICATED");
+    assert!(message.contains("there is no such role"), "{message}");
+
+    // Outside of a cluster the pod's own token is not there.
+    let (code, message, exit) = failure(&start(&bench.profile("auth = \"kubernetes\"\nrole = \"gateway\"")));
+    assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)));
+    assert!(message.contains("serviceaccount/token"), "{message}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_login_that_wants_a_second_factor_says_so() {
+    let bench = Bench::new(&["userpass"]);
+    bench.server.api(
+        "auth/userpass/users/person",
+        Some(&json!({"password": "password", "token_policies": "reader"})),
+    );
+    let method = bench.server.api("identity/mfa/method/totp", Some(&json!({"issuer": "kit"})));
+    let mounts = bench.server.api("sys/auth", None);
+    let enforcement = json!({
+        "mfa_method_ids": [method["data"]["method_id"]],
+        "auth_method_accessors": [mounts["data"]["userpass/"]["accessor"]],
+    });
+    bench.server.api("identity/mfa/login-enforcement/all", Some(&enforcement));
+    bench.file("password", "password");
+    let lines = "auth = \"userpass\"\nusername = \"person\"\npassword_file = \"password\"";
+    let (code, message, exit) = failure(&start(&bench.profile(lines)));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("second factor"), "{message}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_session_that_the_server_ended_is_made_anew() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    assert_eq!(value(&start(&profile)), "value-a");
+
+    bench.server.api("sys/leases/revoke-prefix/auth/approle/login", Some(&json!({"sync": true})));
+    assert_eq!(value(&start(&profile)), "value-a");
+    assert_eq!(bench.server.audited("auth/approle/login"), 2);
+    assert_eq!(value(&start(&profile)), "value-a");
+    assert_eq!(bench.server.audited("auth/approle/login"), 2);
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_token_with_counted_uses_is_not_kept() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({"token_num_uses": 1}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    for _ in 0..2 {
+        assert_eq!(value(&start(&profile)), "value-a");
+    }
+    assert_eq!(bench.server.audited("auth/approle/login"), 2);
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_wrong_secret_id_is_tried_once_and_the_right_one_at_once() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({}));
+    bench.file("secret-id", "wrong-secret-id");
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    for _ in 0..8 {
+        let (code, message, exit) = failure(&start(&profile));
+        assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)), "{message}");
+        assert!(
+            message.contains("put a new secret id into") && !message.contains("wrong-secret-id"),
+            "{message}"
+        );
+    }
+    assert_eq!(bench.server.audited("auth/approle/login"), 1);
+
+    bench.file("secret-id", &bench.secret_id());
+    assert_eq!(value(&start(&profile)), "value-a");
+}
