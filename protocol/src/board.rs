@@ -84,11 +84,11 @@ mod tests {
     #[test]
     fn every_place_has_one_outcome_and_is_taken_once() {
         let board = Board::new(4, 100);
-        board.settle(0, Ok(Secret::new("first".into())));
+        board.settle(0, Ok(Secret::new("first".into()).into()));
         board.settle(0, Err(Failure::internal("second")));
         board.note(1, Failure::unavailable("passing", ""));
         board.note(2, Failure::unavailable("passing", ""));
-        board.settle(2, Ok(Secret::new("after all".into())));
+        board.settle(2, Ok(Secret::new("after all".into()).into()));
         let rest = Failure::new(Kind::Timeout, "", "");
         let kinds =
             board.take(&rest).unwrap().into_iter().map(|outcome| outcome.map_err(|failure| failure.kind()));
@@ -103,9 +103,9 @@ mod tests {
     #[test]
     fn values_that_could_not_be_answered_are_not_kept() {
         let board = Board::new(3, 10);
-        board.settle(0, Ok(Secret::new("12345678".into())));
-        board.settle(1, Ok(Secret::new("123".into())));
-        board.settle(2, Ok(Secret::new("12".into())));
+        board.settle(0, Ok(Secret::new("12345678".into()).into()));
+        board.settle(1, Ok(Secret::new("123".into()).into()));
+        board.settle(2, Ok(Secret::new("12".into()).into()));
         let outcomes = board.take(&Failure::internal("")).unwrap();
         assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
     }

@@ -96,7 +96,7 @@ mod tests {
         assert_eq!(of(&[Kind::RateLimited]), 5);
         assert_eq!(of(&[Kind::Timeout, Kind::Unavailable]), 5);
         assert_eq!(of(&[Kind::Timeout]), 6);
-        let mixed = [Ok(Secret::new("v".into())), Err(Failure::new(Kind::Timeout, "", ""))];
+        let mixed = [Ok(Secret::new("v".into()).into()), Err(Failure::new(Kind::Timeout, "", ""))];
         assert_eq!(Exit::of(&mixed), Exit::Done);
     }
 

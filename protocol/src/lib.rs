@@ -45,7 +45,7 @@
 //!     async fn fetch(&self, _: &(), batch: &[String], sink: &Sink<'_, String>) {
 //!         for locator in batch {
 //!             sink.settle(locator, match locator.as_str() {
-//!                 "motto" => Ok(Document::Text(Secret::new("small and plain".into()))),
+//!                 "motto" => Ok(Document::text(Secret::new("small and plain".into()))),
 //!                 other => Err(Failure::not_found(format!("no secret {other}"), "ask for motto")),
 //!             });
 //!         }
@@ -62,6 +62,7 @@ mod answer;
 mod backend;
 mod board;
 mod deadline;
+mod document;
 mod exit;
 mod failure;
 pub mod file;
@@ -90,11 +91,12 @@ pub mod wire;
 mod world;
 
 pub use backend::Backend;
+pub use document::{About, Document, Value};
 pub use failure::{Failure, Kind, Retry};
 #[cfg(feature = "net")]
 pub use hex::hex;
 pub use secret::Secret;
-pub use selector::{Document, Field, Name};
+pub use selector::{Field, Name};
 pub use settings::{Settings, Source};
 pub use shell::main;
 pub use sink::Sink;

@@ -196,10 +196,11 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::document::Document;
     use crate::failure::Kind;
     use crate::profile::Profile;
     use crate::secret::Secret;
-    use crate::selector::{Document, Field};
+    use crate::selector::Field;
     use crate::store::Store;
     use crate::wire;
     use crate::world::World;
@@ -261,7 +262,7 @@ mod tests {
                     Some("old") if self.sessions.get() == 1 => Err(passing().retry(Retry::SignInAnew)),
                     Some("stale") => Err(passing().retry(Retry::SignInAnew)),
                     Some("missing") => Err(Failure::not_found("missing", "")),
-                    _ => Ok(Document::Fields(Secret::new(r#"{"a":"value-a","b":"value-b"}"#.into()))),
+                    _ => Ok(Document::fields(Secret::new(r#"{"a":"value-a","b":"value-b"}"#.into()))),
                 };
                 sink.settle(locator, read);
             }

@@ -14,6 +14,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::document::{Content, Document};
 use crate::failure::Failure;
 use crate::id::Id;
 use crate::secret::Secret;
@@ -42,15 +43,6 @@ pub enum Field {
     Key(String),
     /// An RFC 6901 JSON pointer; it starts with `/`.
     Pointer(String),
-}
-
-/// A secret as the store keeps it.
-#[derive(Debug)]
-pub enum Document {
-    /// A JSON object whose members are the secret's fields.
-    Fields(Secret),
-    /// A text, which may happen to be JSON.
-    Text(Secret),
 }
 
 impl Name {
@@ -95,13 +87,13 @@ impl Field {
     /// A number or boolean comes out as its text in the document (`1.10` stays `1.10`). An object or array is an
     /// `INVALID_VALUE` unless `json` is set; then it comes out as its JSON text.
     pub fn take(&self, document: &Document, json: bool) -> Result<Secret, Failure> {
-        match (self, document) {
-            (Self::Whole, Document::Text(text)) => Ok(Secret::new(text.expose().to_owned())),
-            (Self::Whole, Document::Fields(object)) => leaf(self, parse(object)?, json),
-            (Self::Key(key), Document::Fields(text) | Document::Text(text)) => {
+        match (self, &document.content) {
+            (Self::Whole, Content::Text(text)) => Ok(Secret::new(text.expose().to_owned())),
+            (Self::Whole, Content::Fields(object)) => leaf(self, parse(object)?, json),
+            (Self::Key(key), Content::Fields(text) | Content::Text(text)) => {
                 leaf(self, child(parse(text)?, key)?.ok_or_else(|| self.missing())?, json)
             }
-            (Self::Pointer(pointer), Document::Fields(text) | Document::Text(text)) => {
+            (Self::Pointer(pointer), Content::Fields(text) | Content::Text(text)) => {
                 let mut value = parse(text)?;
                 for token in pointer.split('/').skip(1) {
                     let token = token.replace("~1", "/").replace("~0", "~");
@@ -256,7 +248,7 @@ mod tests {
         "a/b":{"m~n":["x",{"y":"deep"}]},"esc\u0061ped":"line\nbreak","":"empty name"}"#;
 
     fn take(field: &str, json: bool) -> Result<String, &'static str> {
-        let document = Document::Fields(Secret::new(DOCUMENT.to_owned()));
+        let document = Document::fields(Secret::new(DOCUMENT.to_owned()));
         let taken = Field::parse(field).take(&document, json);
         taken.map(|secret| secret.expose().to_owned()).map_err(|failure| failure.kind().code())
     }
@@ -288,10 +280,10 @@ mod tests {
 
     #[test]
     fn a_text_is_given_whole_and_its_fields_only_if_it_is_json() {
-        let text = Document::Text(Secret::new("-----BEGIN\n".into()));
+        let text = Document::text(Secret::new("-----BEGIN\n".into()));
         assert_eq!(Field::Whole.take(&text, false).unwrap().expose(), "-----BEGIN\n");
         assert!(Field::Key("a".into()).take(&text, false).is_err());
-        let json = Document::Text(Secret::new(r#"{"a":"b"}"#.into()));
+        let json = Document::text(Secret::new(r#"{"a":"b"}"#.into()));
         assert_eq!(Field::Key("a".into()).take(&json, false).unwrap().expose(), "b");
     }
 
@@ -338,7 +330,7 @@ mod tests {
             let text = r#"{"":"e","/":{"a":true},"a":{"":2,"b":["x",{"~":1}]},"b":[[3,"four"]]}"#;
             let expected = serde_json::from_str::<serde_json::Value>(text).unwrap();
             let expected = expected.pointer(&pointer).map(|value| value.as_str().map_or_else(|| value.to_string(), str::to_owned));
-            let taken = Field::parse(&pointer).take(&Document::Fields(Secret::new(text.into())), true);
+            let taken = Field::parse(&pointer).take(&Document::fields(Secret::new(text.into())), true);
             let taken = taken.ok().map(|secret| secret.expose().to_owned());
             if pointer.is_empty() {
                 prop_assert_eq!(taken.as_deref(), Some(text));

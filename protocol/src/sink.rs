@@ -5,10 +5,12 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use crate::board::Board;
+use crate::document::{Document, Value};
 use crate::failure::{Failure, Retry};
-use crate::selector::{Document, Field};
+use crate::selector::Field;
 use crate::wire;
 
 /// For each document, the ids that read it: the place on the board, and the field.
@@ -39,6 +41,7 @@ impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
             Ok(document) => {
                 for (at, field) in self.wanted.get(locator).into_iter().flatten() {
                     let outcome = guarded(|| field.take(&document, self.json).and_then(wire::accept));
+                    let outcome = outcome.map(|text| Value::new(text, Arc::clone(&document.about)));
                     self.board.settle(*at, outcome.map_err(|failure| failure.about(locator)));
                 }
             }

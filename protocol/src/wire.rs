@@ -7,7 +7,7 @@
 //! let request = Request::parse(br#"{"protocolVersion":1,"provider":"vault","ids":["a#k","b#k"]}"#).unwrap();
 //! assert_eq!(request.ids, ["a#k", "b#k"]);
 //!
-//! let outcomes = vec![Ok(Secret::new("sk-1".into())), Err(Failure::not_found("no secret at b", "store it"))];
+//! let outcomes = vec![Ok(Secret::new("sk-1".into()).into()), Err(Failure::not_found("no secret at b", "store it"))];
 //! assert_eq!(
 //!     respond(&request.ids, &outcomes, 1 << 20).unwrap().expose(),
 //!     r#"{"protocolVersion":1,"values":{"a#k":"sk-1"},"errors":{"b#k":{"code":"NOT_FOUND","message":"no secret at b: store it"}}}"#,
@@ -18,6 +18,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
+use crate::document::{About, Value};
 use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 
@@ -45,7 +46,7 @@ const REDACTION_WORDS: [&str; 10] = [
 ];
 
 /// What became of one id: its value, or why it has none.
-pub type Outcome = Result<Secret, Failure>;
+pub type Outcome = Result<Value, Failure>;
 
 /// A gateway's request.
 #[derive(Debug, PartialEq, Eq)]
@@ -106,7 +107,7 @@ impl Request {
 }
 
 /// Whether a gateway would take this text as a secret; it stops at a blank value, and refuses its own redaction words.
-pub fn accept(value: Secret) -> Outcome {
+pub fn accept(value: Secret) -> Result<Secret, Failure> {
     // JavaScript's `trim` takes a byte order mark for white space; Rust's does not.
     let text = value.expose().trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     if text.is_empty() {
@@ -158,6 +159,24 @@ pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Sec
     push_list(&mut response, &errors);
     response.push_str("}}");
     Some(Secret::new(response))
+}
+
+/// The response, with what is known of each value's document under `about`: for a person or a script, not a gateway.
+#[must_use]
+pub fn report(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
+    let response = respond(ids, outcomes, limit)?;
+    let known = ids.iter().zip(outcomes).filter_map(|(id, outcome)| {
+        Some(format!("{}:{{{}}}", quote(id), facts(outcome.as_ref().ok()?.about())))
+    });
+    let known: Vec<_> = known.collect();
+    let rest = response.expose().strip_suffix('}')?;
+    Some(Secret::new(format!("{rest},\"about\":{{{}}}}}", known.join(","))))
+}
+
+fn facts(about: &About) -> String {
+    let facts = [("version", &about.version), ("created", &about.created), ("expires", &about.expires)];
+    let facts = facts.iter().filter_map(|(name, fact)| Some(format!("\"{name}\":{}", quote(fact.as_ref()?))));
+    facts.collect::<Vec<_>>().join(",")
 }
 
 fn push_list(response: &mut String, entries: &[String]) {
@@ -258,7 +277,7 @@ mod tests {
 
     fn sized(sizes: &[usize], limit: usize) -> Option<serde_json::Value> {
         let ids: Vec<_> = (0..sizes.len()).map(|n| format!("id{n}")).collect();
-        let outcomes: Vec<_> = sizes.iter().map(|size| Ok(Secret::new("x".repeat(*size)))).collect();
+        let outcomes: Vec<_> = sizes.iter().map(|size| Ok(Secret::new("x".repeat(*size)).into())).collect();
         let response = respond(&ids, &outcomes, limit)?;
         assert!(response.expose().len() <= limit);
         Some(serde_json::from_str(response.expose()).unwrap())
@@ -289,7 +308,7 @@ mod tests {
             let ids: Vec<_> = (0..texts.len()).map(|n| format!("id{n}")).collect();
             let outcomes: Vec<_> = texts.iter().enumerate().map(|(n, text)| match n % 3 {
                 0 => Err(Failure::not_found(text.clone(), "r")),
-                _ => Ok(Secret::new(text.clone())),
+                _ => Ok(Secret::new(text.clone()).into()),
             }).collect();
             let response = respond(&ids, &outcomes, 1 << 20).unwrap();
             let json: serde_json::Value = serde_json::from_str(response.expose()).unwrap();

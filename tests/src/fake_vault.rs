@@ -244,8 +244,19 @@ impl State {
             "auth/token/lookup-self" if token.may_look => (StatusCode::OK, look_up()),
             "auth/token/lookup-self" => (StatusCode::FORBIDDEN, denied()),
             "sys/internal/ui/mounts" => (StatusCode::OK, json!({"data": {"secret": {}}}).to_string()),
-            _ => self.read(path, query, token),
+            _ => match path.strip_prefix("sys/internal/ui/mounts/") {
+                Some(mount) => self.describe(mount),
+                None => self.read(path, query, token),
+            },
         }
+    }
+
+    fn describe(&self, mount: &str) -> (StatusCode, String) {
+        if !self.mounts.lock().expect("mounts").iter().any(|known| known == mount) {
+            return (StatusCode::FORBIDDEN, denied());
+        }
+        let data = json!({"path": format!("{mount}/"), "type": "kv", "options": {"version": "2"}});
+        (StatusCode::OK, json!({"data": data}).to_string())
     }
 
     fn read(&self, path: &str, query: Option<&str>, token: &Token) -> (StatusCode, String) {

@@ -101,28 +101,47 @@ fn a_token_that_is_revoked_or_used_up_is_a_failure_of_the_sign_in() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn version_1_of_the_engine_is_read_where_the_settings_say_so() {
+fn version_1_of_the_engine_is_read_where_settings_or_server_say_so() {
     let server = OpenBao::start();
     server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
     server.api(
         "old/providers/openai",
         Some(&json!({"apiKey": "value-old", "data": {"apiKey": "value-inner"}})),
     );
-    let profile = profile(&server, "v1.toml", "kv_version = 1\nmount = \"old\"");
-    let response = answer(
-        &profile,
-        &[
-            "providers/openai/apiKey",
-            "providers/openai#/data/apiKey",
-            "absent#k",
-            "providers/openai#apiKey#1",
-        ],
+    for kv_version in ["1", "\"auto\""] {
+        let lines = format!("kv_version = {kv_version}\nmount = \"old\"");
+        let response = answer(
+            &profile(&server, "v1.toml", &lines),
+            &[
+                "providers/openai/apiKey",
+                "providers/openai#/data/apiKey",
+                "absent#k",
+                "providers/openai#apiKey#1",
+            ],
+        );
+        let values =
+            json!({"providers/openai/apiKey": "value-old", "providers/openai#/data/apiKey": "value-inner"});
+        assert_eq!(response["values"], values, "{response}");
+        assert_eq!(response["errors"]["absent#k"]["code"], "NOT_FOUND");
+        assert_eq!(response["errors"]["providers/openai#apiKey#1"]["code"], "INVALID_ID");
+    }
+
+    // Unasked, both versions are read side by side, with a token that may do no more than read, and what is no
+    // key-value engine is not.
+    let policy = "path \"old/providers/*\" { capabilities = [\"read\"] }\npath \"secret/data/a\" { capabilities = [\"read\"] }";
+    server.token("both-token", "both", policy, true);
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-new"}})));
+    let run = Run::new(resolver::path("secretref-vault"))
+        .env("VAULT_ADDR", &server.http)
+        .env("VAULT_TOKEN", "both-token");
+    let ended = run.request(&["old:providers/openai#apiKey", "a#k", "auth:token/lookup-self#id"]).end();
+    let response: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(
+        response["values"],
+        json!({"old:providers/openai#apiKey": "value-old", "a#k": "value-new"}),
+        "{response}"
     );
-    let values =
-        json!({"providers/openai/apiKey": "value-old", "providers/openai#/data/apiKey": "value-inner"});
-    assert_eq!(response["values"], values, "{response}");
-    assert_eq!(response["errors"]["absent#k"]["code"], "NOT_FOUND");
-    assert_eq!(response["errors"]["providers/openai#apiKey#1"]["code"], "INVALID_ID");
+    assert!(response["errors"]["auth:token/lookup-self#id"].is_object(), "{response}");
 
     let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &server.http);
     let run = run
@@ -146,4 +165,27 @@ fn the_least_policy_is_enough() {
     let ended = run.request(&["providers/openai/apiKey", "other#k"]).end();
     assert!(ended.stdout.contains("\"providers/openai/apiKey\":\"value-openai\""), "{ended:?}");
     assert!(ended.stdout.contains("\"other#k\":{\"code\":\"ACCESS_DENIED\""), "{ended:?}");
+}
+
+/// What `get --json` tells a person beside the value.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn versions_and_times_are_told_on_request() {
+    let server = OpenBao::start();
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-1"}})));
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-2"}})));
+    let profile = profile(&server, "json.toml", "");
+    let run = Run::new(resolver::path("secretref-vault"));
+    let ended =
+        run.args(["--profile", profile.to_str().unwrap(), "get", "--json", "a#k#1", "a#k", "b#k"]).end();
+    let told: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert_eq!(told["values"], json!({"a#k#1": "value-1", "a#k": "value-2"}), "{told}");
+    assert_eq!(told["errors"]["b#k"]["code"], "NOT_FOUND", "{told}");
+    assert_eq!(
+        (&told["about"]["a#k#1"]["version"], &told["about"]["a#k"]["version"]),
+        (&json!("1"), &json!("2"))
+    );
+    let created = told["about"]["a#k"]["created"].as_str().unwrap();
+    assert!(created.starts_with("20") && created.ends_with('Z'), "{created}");
 }

@@ -28,7 +28,10 @@ pub(super) enum Verb {
     /// None was typed: protocol mode, unless somebody sits at stdin.
     None,
     Resolve,
-    Get(Vec<String>),
+    Get {
+        ids: Vec<String>,
+        json: bool,
+    },
     Logout,
 }
 
@@ -48,7 +51,8 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
     let (verb, inner) = match matches.subcommand() {
         None => (Verb::None, None),
         Some(("get", inner)) => {
-            (Verb::Get(inner.get_many("ID").into_iter().flatten().cloned().collect()), Some(inner))
+            let ids = inner.get_many("ID").into_iter().flatten().cloned().collect();
+            (Verb::Get { ids, json: inner.get_flag("json") }, Some(inner))
         }
         Some(("logout", inner)) => (Verb::Logout, Some(inner)),
         Some((_, inner)) => (Verb::Resolve, Some(inner)),
@@ -154,7 +158,7 @@ fn command<B: Backend>() -> Command {
         .subcommand(
             Command::new("get")
                 .about("Print the value of each ID")
-                .defer(|command| command.arg(Arg::new("ID").required(true).help("what a gateway would ask for: name[#field[#version]]").num_args(1..)).args(flags::<B>())),
+                .defer(|command| command.arg(Arg::new("ID").required(true).help("what a gateway would ask for: name[#field[#version]]").num_args(1..)).arg(json()).args(flags::<B>())),
         )
         .subcommands(keeps_sessions(store).then(|| {
             Command::new("logout")
@@ -195,6 +199,13 @@ fn flags<B: Backend>() -> Vec<Arg> {
         .value_name("FILE|NAME")
         .help("read the settings from this file (with a /), or from ~/.config/secretref/NAME.toml");
     std::iter::once(profile).chain(table(&B::STORE).filter(|setting| is_flag(setting)).map(flag)).collect()
+}
+
+fn json() -> Arg {
+    Arg::new("json")
+        .long("json")
+        .action(ArgAction::SetTrue)
+        .help("print the response as a gateway gets it, with version and times")
 }
 
 fn keeps_sessions(store: &Store) -> bool {

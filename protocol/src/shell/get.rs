@@ -8,14 +8,33 @@ use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::streams::{Written, say, stdout_is_terminal, write_stdout};
 use crate::watch::{GRACE, Watch};
+use crate::wire::{does_not_fit, report};
 
-/// Resolves `ids` and prints their values: one as it is, several with a line end after each.
+/// Resolves `ids` and prints their values: one as it is, several with a line end after each, or all that is known of
+/// them as `json`.
 pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
+    json: bool,
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
-    answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| print(ids, &answer, deadline))
+    let limit = settings.max_output();
+    answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
+        if json { print_json(ids, &answer, limit, deadline) } else { print(ids, &answer, deadline) }
+    })
+}
+
+fn print_json(ids: &[String], answer: &Answer, limit: usize, deadline: Deadline) -> Exit {
+    let Some(report) = report(ids, &answer.outcomes, limit) else {
+        explain(None, &does_not_fit());
+        return Exit::Configuration;
+    };
+    for text in [report.expose(), "\n"] {
+        if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Cut {
+            return cut();
+        }
+    }
+    exit(answer)
 }
 
 fn print(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
@@ -33,16 +52,22 @@ fn print(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
                 let line_end = if ends_lines && !value.expose().ends_with('\n') { "\n" } else { "" };
                 for text in [value.expose(), line_end] {
                     if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Cut {
-                        say(
-                            "error: the value could not be written whole\n  hint: see whether the disk is full",
-                        );
-                        return Exit::Output;
+                        return cut();
                     }
                 }
             }
             Err(failure) => explain(Some(id), failure),
         }
     }
+    exit(answer)
+}
+
+fn cut() -> Exit {
+    say("error: the value could not be written whole\n  hint: see whether the disk is full");
+    Exit::Output
+}
+
+fn exit(answer: &Answer) -> Exit {
     match answer.exit {
         Exit::Done if answer.outcomes.iter().any(Result::is_err) => Exit::IdFailed,
         exit => exit,

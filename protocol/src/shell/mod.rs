@@ -59,7 +59,9 @@ fn run<B: Backend>(arguments: &[String], started: Instant) -> Exit {
                 get::explain(None, &failure);
                 exit
             }
-            (Verb::Get(ids), Ok(settings)) => get::get::<B>(&settings, ids, (deadline, &watch)),
+            (Verb::Get { ids, json }, Ok(settings)) => {
+                get::get::<B>(&settings, ids, json, (deadline, &watch))
+            }
             (_, Ok(settings)) => logout::logout::<B>(&settings, deadline),
         },
     }

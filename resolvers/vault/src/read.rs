@@ -5,7 +5,7 @@
 
 use http::StatusCode;
 use secretref_protocol::net::Reply;
-use secretref_protocol::{Document, Failure, Kind, Secret};
+use secretref_protocol::{About, Document, Failure, Kind, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -77,6 +77,8 @@ struct Data<'a> {
 struct Metadata {
     version: u64,
     #[serde(default)]
+    created_time: String,
+    #[serde(default)]
     deletion_time: String,
     #[serde(default)]
     destroyed: bool,
@@ -85,11 +87,26 @@ struct Metadata {
 /// The secret's fields, if it is an answer of an engine of this version.
 fn document(reply: &Reply, kv: Kv) -> Option<Document> {
     let data = envelope(reply)?.data?;
-    let fields = match kv {
-        Kv::V1 => data,
-        Kv::V2 => versioned(data)?.data?,
+    let (fields, about) = match kv {
+        Kv::V1 => (data, About::default()),
+        Kv::V2 => {
+            let version = versioned(data)?;
+            (version.data?, version.metadata.map_or_else(About::default, Metadata::about))
+        }
     };
-    fields.get().starts_with('{').then(|| Document::Fields(Secret::new(fields.get().to_owned())))
+    let fields = fields.get().starts_with('{').then(|| Secret::new(fields.get().to_owned()))?;
+    Some(Document::fields(fields).about(about))
+}
+
+impl Metadata {
+    fn about(self) -> About {
+        let time = |text: String| is_time(&text).then_some(text);
+        About {
+            version: Some(self.version.to_string()),
+            created: time(self.created_time),
+            expires: time(self.deletion_time),
+        }
+    }
 }
 
 fn versioned(data: &RawValue) -> Option<Data<'_>> {
