@@ -53,7 +53,7 @@ pub enum Retry {
     Soon,
     /// Nobody listened: one more try after this pause, and no third.
     Once(Duration),
-    /// The store named the pause itself.
+    /// The store named the pause itself, or it is known from elsewhere; asked again until the deadline.
     After(Duration),
     /// Once more at once, with a new session: the store refused one that was kept.
     SignInAnew,

@@ -16,7 +16,7 @@ use crate::selector::Name;
 use crate::settings::Settings;
 use crate::sink::{Sink, Wanted, guarded};
 
-/// The most times that one thing is asked for.
+/// The most times that one thing is asked for, where the store does not say when to come back.
 const TRIES: u32 = 3;
 
 /// The pause before the second try; it doubles, and is jittered.
@@ -176,10 +176,11 @@ impl<B: Backend> Engine<'_, B> {
         let pause = match failure.asks_again() {
             Retry::No | Retry::SignInAnew => return None,
             Retry::Once(pause) => (tries == 1).then_some(pause)?,
-            Retry::Soon => jittered(PAUSE * 2_u32.pow(tries - 1)),
-            Retry::After(pause) => pause + jittered(PAUSE / 4),
+            Retry::Soon => (tries < TRIES).then(|| jittered(PAUSE * 2_u32.pow(tries - 1)))?,
+            // Never without a pause of our own: the store may name none.
+            Retry::After(pause) => pause.max(PAUSE * tries) + jittered(PAUSE / 4),
         };
-        (tries < TRIES && pause < self.deadline.left()).then_some(pause)
+        (pause < self.deadline.left()).then_some(pause)
     }
 }
 
@@ -256,6 +257,7 @@ mod tests {
                     Some("third") if reads < 3 => Err(passing()),
                     Some("never") => Err(passing()),
                     Some("once") => Err(passing().retry(Retry::Once(Duration::from_millis(1)))),
+                    Some("fifth") if reads < 5 => Err(passing().retry(Retry::After(Duration::ZERO))),
                     Some("later") => Err(passing().retry(Retry::After(Duration::from_mins(1)))),
                     Some("hang") if reads > 1 => std::future::pending().await,
                     Some("hang") => Err(passing().retry(Retry::After(Duration::from_millis(1)))),
@@ -311,11 +313,18 @@ mod tests {
 
     #[test]
     fn only_what_may_pass_is_asked_again_and_three_times_at_most() {
-        let (outcomes, reads, _) = run(&["third#a", "never#a", "once#a", "later#a", "missing#a"]);
+        let ids = ["third#a", "never#a", "once#a", "later#a", "missing#a"];
+        let (outcomes, reads, _) = run(&ids);
         let down = Err(Kind::Unavailable);
         assert_eq!(outcomes, [Ok("value-a".into()), down.clone(), down.clone(), down, Err(Kind::NotFound)]);
         let count = |name: &str| reads[name];
         assert_eq!(["third", "never", "once", "later", "missing"].map(count), [3, 3, 2, 1, 1]);
+    }
+
+    #[test]
+    fn where_the_store_says_when_it_is_asked_until_the_deadline() {
+        let (_, reads, _) = run(&["fifth#a"]);
+        assert!((3..5).contains(&reads["fifth"]), "{reads:?}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The real server: OpenBao in development mode, on this machine alone.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -41,26 +42,53 @@ impl OpenBao {
     /// Starts a server and waits until it answers.
     #[must_use]
     pub fn start() -> Self {
+        let server = Self::launch(true);
+        server.wait();
+        server
+    }
+
+    /// Starts a server that nobody has initialised.
+    #[must_use]
+    pub fn uninitialised() -> Self {
+        let server = Self::launch(false);
+        for _ in 0..300 {
+            let health = server.agent.get(format!("{}/v1/sys/health", server.http)).call();
+            if health.is_ok_and(|reply| reply.status() == 501) {
+                return server;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("OpenBao did not start within 15 s: {}", server.log());
+    }
+
+    fn launch(dev: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let certificates = Certificates::make(folder.path());
         let (plain, secure) = (port::free(), port::free());
         let audit = folder.path().join("audit.log");
         let config = folder.path().join("extra.hcl");
-        let text = format!(
+        let mut text = format!(
             "listener \"tcp\" {{\n  address = \"127.0.0.1:{secure}\"\n  tls_cert_file = \"{}\"\n  tls_key_file = \"{}\"\n}}\n\
              audit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
             certificates.certificate.display(),
             certificates.key.display(),
             audit.display()
         );
+        let mut command = Command::new(binary());
+        if dev {
+            command.args(["server", "-dev", &format!("-dev-root-token-id={ROOT}"), "-dev-no-store-token"]);
+            command.arg(format!("-dev-listen-address=127.0.0.1:{plain}"));
+        } else {
+            command.arg("server");
+            let _ = write!(
+                text,
+                "listener \"tcp\" {{\n  address = \"127.0.0.1:{plain}\"\n  tls_disable = true\n}}\nstorage \"inmem\" {{}}\n"
+            );
+        }
         std::fs::write(&config, text).expect("a file");
         let log = std::fs::File::create(folder.path().join("server.log")).expect("a file");
-        let process = Command::new(binary())
-            .args(["server", "-dev", &format!("-dev-root-token-id={ROOT}"), "-dev-no-store-token"])
-            .args([
-                &format!("-dev-listen-address=127.0.0.1:{plain}"),
-                &format!("-config={}", config.display()),
-            ])
+        let process = command
+            .arg(format!("-config={}", config.display()))
             .env_clear()
             .env("HOME", folder.path())
             .stdin(Stdio::null())
@@ -70,9 +98,7 @@ impl OpenBao {
             .expect("OpenBao starts");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
         let (http, https) = (format!("http://127.0.0.1:{plain}"), format!("https://127.0.0.1:{secure}"));
-        let server = Self { process, folder, http, https, ca: certificates.ca, agent };
-        server.wait();
-        server
+        Self { process, folder, http, https, ca: certificates.ca, agent }
     }
 
     /// Mounts a method of sign-in under its own name.

@@ -271,6 +271,43 @@ fn a_key_that_waived_the_rules_once_makes_the_whole_config_invalid() {
     }
 }
 
+/// A gateway whose own token comes from a store that refuses the sign-in does not start, and asks again and again on its
+/// way down. Five refusals would lock the account.
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn a_start_that_fails_over_a_wrong_secret_id_locks_nobody_out() {
+    let store = Store::with(&[("gateway", json!({"token": "gateway-token"}))]);
+    store.0.enable("approle");
+    store.0.api("auth/approle/role/gateway", Some(&json!({"token_policies": "reader"})));
+    let role_id = store.0.api("auth/approle/role/gateway/role-id", None);
+    let gateway = Gateway::own();
+    let lines = format!(
+        "auth = \"approle\"\nrole_id = {}\nsecret_id_file = \"secret-id\"\nkeep_session = \"{}\"\n",
+        role_id["data"]["role_id"],
+        gateway.folder().join("kept").display()
+    );
+    let profile = store.profile(&gateway, "vault.toml", &lines);
+    gateway.file("secret-id", 0o600, "wrong-secret-id");
+    let reference = json!({"source": "exec", "provider": "vault", "id": "gateway/token"});
+    gateway.configure(&json!({
+        "gateway": {
+            "mode": "local", "bind": "loopback", "port": port::free(),
+            "auth": {"mode": "token", "token": reference},
+        },
+        "secrets": {"providers": {"vault": exec(&profile)}},
+    }));
+
+    let ended = gateway.openclaw(&["gateway", "run"]);
+
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    let logins = store.0.audited("auth/approle/login");
+    assert!((1..=2).contains(&logins), "{logins} logins");
+    let made = store.0.api("auth/approle/role/gateway/secret-id", Some(&json!({})));
+    gateway.file("secret-id", 0o600, made["data"]["secret_id"].as_str().expect("a secret id"));
+    let answers = gateway.resolve(&json!({"vault": exec(&profile)}), &[("vault", &["gateway/token"])], &[]);
+    assert_eq!(answers[0].as_ref().expect("values")["gateway/token"], "gateway-token");
+}
+
 #[test]
 #[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
 fn the_most_ids_that_a_request_can_hold_are_resolved() {

@@ -1,6 +1,7 @@
 //! The server: how it is asked, and the states in which it has no answer.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply, Transport};
@@ -14,8 +15,8 @@ pub(crate) struct Server {
     transport: Arc<Transport>,
     /// The namespace of sign-in, and of every secret that does not name another.
     namespace: Option<HeaderValue>,
-    /// Whether it said that it is sealed.
-    sealed: OnceCell<bool>,
+    /// What it said of its seal.
+    seal: OnceCell<Option<Seal>>,
 }
 
 /// What every answer is wrapped in.
@@ -31,10 +32,17 @@ pub(crate) struct Envelope<'a> {
     pub(crate) errors: Option<Vec<&'a RawValue>>,
 }
 
+/// <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
+#[derive(Deserialize, Clone, Copy)]
+struct Seal {
+    initialized: bool,
+    sealed: bool,
+}
+
 impl Server {
     pub(crate) fn new(transport: Transport, namespace: Option<&str>) -> Result<Self, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        Ok(Self { transport: Arc::new(transport), namespace, sealed: OnceCell::new() })
+        Ok(Self { transport: Arc::new(transport), namespace, seal: OnceCell::new() })
     }
 
     /// Announces requests to come.
@@ -102,7 +110,8 @@ impl Server {
                 format!("{address} limits the rate of requests (429)"),
                 "raise the quota (sys/quotas/rate-limit), or ask less often",
             )
-            .retry(Retry::Soon),
+            // The interval of a quota, unless its author chose another; the server names it only if told to.
+            .retry(Retry::After(Duration::from_secs(1))),
             412 => unavailable(
                 "is a replica that has not caught up with a write yet",
                 "try again, or let `address` lead to the active node",
@@ -115,11 +124,18 @@ impl Server {
                 unavailable("is a standby that does not answer this", "let `address` lead to the active node")
             }
             501 => unavailable("is not initialised", "run `bao operator init` on it"),
-            503 if self.is_sealed().await => unavailable("is sealed", "unseal it with `bao operator unseal`"),
-            503 => unavailable(
-                "is in maintenance, or what stands before it is",
-                "try again later, and look at the health of the server",
-            ),
+            503 => match self.seal().await {
+                Some(Seal { initialized: false, .. }) => {
+                    unavailable("is not initialised", "run `bao operator init` on it")
+                }
+                Some(Seal { sealed: true, .. }) => {
+                    unavailable("is sealed", "unseal it with `bao operator unseal`")
+                }
+                _ => unavailable(
+                    "is in maintenance, or what stands before it is",
+                    "try again later, and look at the health of the server",
+                ),
+            },
             500..=599 => unavailable("failed", "look into the server's log"),
             _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
         };
@@ -138,18 +154,13 @@ impl Server {
         .retry(Retry::No)
     }
 
-    /// Asked once in a process. <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
-    async fn is_sealed(&self) -> bool {
-        #[derive(Deserialize)]
-        struct Seal {
-            sealed: bool,
-        }
+    /// Asked once in a process, after it refused to answer.
+    async fn seal(&self) -> Option<Seal> {
         let ask = async || {
-            let reply = self.get("/v1/sys/seal-status", None).await.ok();
-            let seal: Option<Seal> = reply.and_then(|reply| serde_json::from_slice(&reply.body).ok());
-            seal.is_some_and(|seal| seal.sealed)
+            let reply = self.get("/v1/sys/seal-status", None).await.ok()?;
+            serde_json::from_slice(&reply.body).ok()
         };
-        *self.sealed.get_or_init(ask).await
+        *self.seal.get_or_init(ask).await
     }
 }
 
