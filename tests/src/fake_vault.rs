@@ -60,6 +60,7 @@ struct State {
     secrets: Mutex<HashMap<String, Vec<Version>>>,
     mounts: Mutex<Vec<String>>,
     tokens: Mutex<HashMap<String, Token>>,
+    logins: Mutex<HashMap<String, Login>>,
     connections: AtomicUsize,
     requests: AtomicUsize,
 }
@@ -78,6 +79,18 @@ pub struct Token {
     pub denied: &'static str,
     /// Whether it may look itself up.
     pub may_look: bool,
+}
+
+/// Who may sign in at a path, by the body of the request, and the token that this gives.
+struct Login {
+    is_right: Box<dyn Fn(&Value) -> bool + Send>,
+    token: String,
+}
+
+impl std::fmt::Debug for Login {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Login")
+    }
 }
 
 impl FakeVault {
@@ -138,6 +151,13 @@ impl FakeVault {
     /// Makes a token known.
     pub fn token(&self, id: &str, token: Token) {
         self.state.tokens.lock().expect("tokens").insert(id.to_owned(), token);
+    }
+
+    /// Lets in who posts a body to `path`, such as `auth/ldap/login/name`, that is right.
+    pub fn login(&self, path: &str, token: &str, is_right: impl Fn(&Value) -> bool + Send + 'static) {
+        let login = Login { is_right: Box::new(is_right), token: token.to_owned() };
+        self.state.logins.lock().expect("logins").insert(path.to_owned(), login);
+        self.token(token, Token { denied: "\0", may_look: true });
     }
 
     /// How many connections were accepted, and how many requests answered, since this was last asked.
@@ -203,13 +223,15 @@ async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Respons
     let token = request.headers().get("x-vault-token").and_then(|value| value.to_str().ok());
     let token = token.and_then(|id| state.tokens.lock().expect("tokens").get(id).cloned());
     let (head, body) = request.into_parts();
-    let _ = body.collect().await;
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     if head.uri.path().contains("hang") {
         std::future::pending::<()>().await;
     }
-    let (status, text) = match token {
-        None => (StatusCode::FORBIDDEN, denied()),
-        Some(token) => state.judge(&head.method, &decode(head.uri.path()), head.uri.query(), &token),
+    let signed_in = state.sign_in(&head.method, &decode(head.uri.path()), &body);
+    let (status, text) = match (signed_in, token) {
+        (Some(answer), _) => answer,
+        (None, None) => (StatusCode::FORBIDDEN, denied()),
+        (None, Some(token)) => state.judge(&head.method, &decode(head.uri.path()), head.uri.query(), &token),
     };
     let mut response = Response::new(Full::new(Bytes::from(text)));
     *response.status_mut() = status;
@@ -235,6 +257,20 @@ fn denied() -> String {
 impl State {
     fn counts(&self) -> (usize, usize) {
         (self.connections.swap(0, Ordering::Relaxed), self.requests.swap(0, Ordering::Relaxed))
+    }
+
+    /// The answer to a sign-in, if it is one.
+    fn sign_in(&self, method: &Method, path: &str, body: &[u8]) -> Option<(StatusCode, String)> {
+        let logins = self.logins.lock().expect("logins");
+        let login = logins.get(path.strip_prefix("/v1/")?).filter(|_| method == Method::POST)?;
+        let is_right = serde_json::from_slice(body).is_ok_and(|body| (login.is_right)(&body));
+        let auth = json!({"client_token": login.token, "accessor": "a", "policies": ["limited"], "lease_duration": 3600,
+            "renewable": true, "num_uses": 0, "mfa_requirement": null});
+        Some(if is_right {
+            (StatusCode::OK, json!({"request_id": "fake", "data": null, "auth": auth}).to_string())
+        } else {
+            (StatusCode::BAD_REQUEST, json!({"errors": ["invalid credentials"]}).to_string())
+        })
     }
 
     fn judge(&self, method: &Method, path: &str, query: Option<&str>, token: &Token) -> (StatusCode, String) {

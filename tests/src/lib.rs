@@ -10,6 +10,7 @@
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
 
+pub mod aws;
 pub mod canned;
 pub mod certificate;
 pub mod fake_vault;

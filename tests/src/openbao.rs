@@ -214,6 +214,64 @@ impl OpenBao {
     }
 }
 
+/// OpenBao's own proxy, which signs in by a role id and puts its token into every request. It ends with this value.
+#[derive(Debug)]
+pub struct Proxy {
+    process: Child,
+    /// `http://127.0.0.1:PORT`.
+    pub http: String,
+}
+
+impl Proxy {
+    /// Starts a proxy before `server`, with the files `role-id` and `secret-id` of `folder`, and waits until it has
+    /// signed in.
+    #[must_use]
+    pub fn start(server: &OpenBao, folder: &Path) -> Self {
+        let port = port::free();
+        let (here, sink) = (folder.display(), folder.join("sink"));
+        let text = format!(
+            "vault {{ address = \"{}\" }}\n\
+             auto_auth {{\n  method \"approle\" {{\n    config = {{\n      role_id_file_path = \"{here}/role-id\"\n      \
+             secret_id_file_path = \"{here}/secret-id\"\n      remove_secret_id_file_after_reading = false\n    }}\n  }}\n  \
+             sink \"file\" {{\n    config = {{ path = \"{}\" }}\n  }}\n}}\n\
+             api_proxy {{ use_auto_auth_token = true }}\n\
+             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = true\n}}\n",
+            server.http,
+            sink.display()
+        );
+        let config = folder.join("proxy.hcl");
+        std::fs::write(&config, text).expect("a file");
+        let log = std::fs::File::create(folder.join("proxy.log")).expect("a file");
+        let process = Command::new(binary())
+            .args(["proxy".to_owned(), format!("-config={}", config.display())])
+            .env_clear()
+            .env("HOME", folder)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the proxy starts");
+        let proxy = Self { process, http: format!("http://127.0.0.1:{port}") };
+        for _ in 0..300 {
+            if sink.exists() {
+                return proxy;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!(
+            "the proxy did not sign in: {}",
+            std::fs::read_to_string(folder.join("proxy.log")).unwrap_or_default()
+        );
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
 /// Percent-encodes all but the unreserved characters and the slashes.
 fn encode(path: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);

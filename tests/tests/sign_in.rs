@@ -4,9 +4,11 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use secretref_tests::aws::{self, Aws};
 use secretref_tests::canned::Canned;
+use secretref_tests::fake_vault::{FakeVault, Manner};
 use secretref_tests::jwt::Issuer;
-use secretref_tests::openbao::OpenBao;
+use secretref_tests::openbao::{OpenBao, Proxy};
 use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -315,4 +317,108 @@ fn a_wrong_secret_id_is_tried_once_and_the_right_one_at_once() {
 
     bench.file("secret-id", &bench.secret_id());
     assert_eq!(value(&start(&profile)), "value-a");
+}
+
+/// OpenBao 2.7.2 has no LDAP of its own: the request is judged by the kit's Vault.
+#[test]
+fn ldap() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = fake(&folder);
+    fake.login("auth/corp/login/gate way", "ldap-token", |body| *body == json!({"password": "pass\"word"}));
+    let lines =
+        "auth = \"ldap\"\nauth_mount = \"corp\"\nusername = \"gate way\"\npassword_file = \"password\"\n";
+    let profile = fake_profile(&folder, &fake, lines);
+    fs::write(folder.path().join("password"), "pass\"word\n").expect("a file");
+    assert_eq!(value(&start(&profile)), "value-a");
+    fs::write(folder.path().join("password"), "another").expect("a file");
+    let (code, message, exit) = failure(&start(&profile));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("check `username` and the password"), "{message}");
+}
+
+/// OpenBao 2.7.2 has no AWS method: the kit's Vault does what Vault does, and has AWS, here an emulator that checks
+/// signatures, say who signed.
+#[test]
+#[ignore = "needs ministack: tests/run installs it"]
+fn aws() {
+    let aws = Aws::start();
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = fake(&folder);
+    let address = aws.http.clone();
+    fake.login("auth/aws/login", "aws-token", move |body| {
+        body["role"] == "gateway" && aws::vouches(&address, body)
+    });
+    let file = |key_id: &str, secret: &str| {
+        let text = format!("[gateway]\naws_access_key_id = {key_id}\naws_secret_access_key = {secret}\n");
+        fs::write(folder.path().join("credentials"), text).expect("a file");
+    };
+    let lines = "auth = \"aws\"\nrole = \"gateway\"\naws_credentials_file = \"credentials\"\naws_profile = \"gateway\"\naws_region = \"eu-central-1\"\naws_server_id = \"vault.example.com\"\n";
+    let profile = fake_profile(&folder, &fake, lines);
+    file(&aws.key_id, &aws.secret_key);
+    assert_eq!(value(&start(&profile)), "value-a");
+
+    let _ = logout(&profile);
+    file(&aws.key_id, "wrong");
+    let (code, message, exit) = failure(&start(&profile));
+    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+    assert!(message.contains("`aws_server_id`") && message.contains("[gateway] of "), "{message}");
+
+    // From the environment, and from the instance's own service.
+    let run = |run: Run| {
+        run.env("VAULT_ADDR", &fake.http).args(["get", "a#k", "--auth=aws", "--role=gateway"]).end()
+    };
+    let binary = || Run::new(resolver::path("secretref-vault")).env("HOME", folder.path());
+    let ended =
+        run(binary().env("AWS_ACCESS_KEY_ID", &aws.key_id).env("AWS_SECRET_ACCESS_KEY", &aws.secret_key));
+    assert_eq!(ended.stdout, "value-a", "{ended:?}");
+    // The emulator's AWS does not know the key that its own instance service gives.
+    fake.login("auth/aws/login", "aws-token", |body| {
+        let headers = aws::signed_headers(body);
+        headers["x-amz-security-token"].is_string() && headers["authorization"].is_string()
+    });
+    let ended = run(binary().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &aws.http));
+    assert_eq!(ended.stdout, "value-a", "{ended:?}");
+    let ended = run(binary().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &fake.http));
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("there are no AWS credentials"), "{ended:?}");
+}
+
+/// A Vault of the kit's own with one secret, `a#k`.
+fn fake(folder: &TempDir) -> FakeVault {
+    fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("a mode");
+    let fake = FakeVault::start(folder.path(), Manner::default());
+    fake.mount("secret");
+    fake.put("secret", "a", r#"{"k":"value-a"}"#);
+    fake
+}
+
+fn fake_profile(folder: &TempDir, fake: &FakeVault, lines: &str) -> PathBuf {
+    let path = folder.path().join("profile.toml");
+    let text = format!(
+        "address = \"{}\"\nkeep_session = \"{}\"\n{lines}",
+        fake.http,
+        folder.path().join("kept").display()
+    );
+    fs::write(&path, text).expect("a file");
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
+    path
+}
+
+/// An agent signs in on its own, and puts its token into what it lets through.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn agent() {
+    let bench = Bench::new(&["approle"]);
+    bench.file("role-id", &bench.approle(&json!({})));
+    bench.file("secret-id", &bench.secret_id());
+    let agent = Proxy::start(&bench.server, bench.folder.path());
+    let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &agent.http).env("HOME", "/");
+    let ended = run.args(["get", "a#k", "--auth=agent"]).end();
+    assert_eq!(ended.stdout, "value-a", "{ended:?}");
+
+    // A server is no agent.
+    let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &bench.server.http);
+    let ended = run.args(["get", "a#k", "--auth=agent"]).end();
+    assert_eq!(ended.code, Some(4), "{ended:?}");
+    assert!(ended.stderr.contains("use_auto_auth_token = true"), "{ended:?}");
 }

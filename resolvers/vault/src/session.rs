@@ -7,6 +7,8 @@ use http::StatusCode;
 use rustify::Endpoint as _;
 use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry};
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use vaultrs::api::EndpointResult;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
@@ -16,7 +18,7 @@ use crate::auth::Token;
 use crate::client::Client;
 use crate::locator::{Kv, Locator};
 use crate::mounts::Mounts;
-use crate::server::{Server, header};
+use crate::server::{Server, envelope, header};
 
 /// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
 /// made.
@@ -79,9 +81,14 @@ impl Session {
         // A token without the policy `default` may not look itself up. This listing is open to every token that is
         // valid, whatever its policies, and to no other.
         let listed = self.server.get("/v1/sys/internal/ui/mounts", self.token.header()).await;
-        match listed.map(|reply| reply.status) {
-            Ok(StatusCode::OK) => Standing::Valid(Vec::new()),
-            Ok(StatusCode::FORBIDDEN) => Standing::Unknown,
+        match listed {
+            // Without any token it is open too, and empty.
+            Ok(reply)
+                if reply.status == StatusCode::OK && (self.token.header().is_some() || lists(&reply)) =>
+            {
+                Standing::Valid(Vec::new())
+            }
+            Ok(reply) if matches!(reply.status, StatusCode::OK | StatusCode::FORBIDDEN) => Standing::Unknown,
             _ => Standing::Unclear,
         }
     }
@@ -101,4 +108,16 @@ impl Session {
     fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
         if self.token.forget_if_kept(age) { failure.retry(Retry::SignInAnew) } else { failure }
     }
+}
+
+/// Whether a listing of mounts has one with secrets in it.
+fn lists(reply: &Reply) -> bool {
+    #[derive(Deserialize)]
+    struct Listing<'a> {
+        #[serde(borrow)]
+        secret: &'a RawValue,
+    }
+    let data = envelope(reply).and_then(|envelope| envelope.data);
+    let listing: Option<Listing<'_>> = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    listing.is_some_and(|listing| listing.secret.get().len() > "{}".len())
 }
