@@ -38,6 +38,8 @@ struct Place {
     http: String,
     ca: PathBuf,
     profile: PathBuf,
+    /// Role id and secret id, and a profile each that signs in with them every time and once; where the server has it.
+    approle: Option<(String, [PathBuf; 2])>,
     /// Whether it counts connections.
     counts: bool,
     /// The servers end with their place.
@@ -53,8 +55,10 @@ impl Place {
             server.api(&format!("secret/data/bench/n{number}"), Some(&data));
         }
         let (https, http, ca) = (server.https.clone(), server.http.clone(), server.ca.clone());
+        let approle = approle(&server, folder);
         let profile = profile(folder, "openbao", &https, &ca);
         Self {
+            approle: Some(approle),
             name: "OpenBao, 0 ms",
             https,
             http,
@@ -79,6 +83,7 @@ impl Place {
         let ca = folder.join("ca.pem");
         let profile = profile(&folder, "slow", https, &ca);
         Self {
+            approle: None,
             name,
             https: https.into(),
             http: http.into(),
@@ -103,6 +108,31 @@ impl Drop for Place {
             let _ = child.wait();
         }
     }
+}
+
+/// A role that may read, and what signs in to it.
+fn approle(server: &OpenBao, folder: &Path) -> (String, [PathBuf; 2]) {
+    server.enable("approle");
+    let policy = json!({"policy": "path \"secret/data/*\" { capabilities = [\"read\"] }"});
+    server.api("sys/policies/acl/reader", Some(&policy));
+    server.api("auth/approle/role/bench", Some(&json!({"token_policies": "reader", "token_ttl": "1h"})));
+    let role_id = server.api("auth/approle/role/bench/role-id", None)["data"]["role_id"].clone();
+    let secret_id = server.api("auth/approle/role/bench/secret-id", Some(&json!({})));
+    let secret_id = secret_id["data"]["secret_id"].as_str().expect("a secret id");
+    std::fs::write(folder.join("secret-id"), secret_id).expect("a file");
+    let profile = |name: &str, keep: &str| {
+        let path = folder.join(name);
+        let text = format!(
+            "address = \"{}\"\nca_cert = \"{}\"\nauth = \"approle\"\nrole_id = {role_id}\nsecret_id_file = \"secret-id\"\nkeep_session = \"{keep}\"\n",
+            server.https,
+            server.ca.display()
+        );
+        std::fs::write(&path, text).expect("a profile");
+        path
+    };
+    let kept = folder.join("kept").display().to_string();
+    let credential = format!("{},{secret_id}", role_id.as_str().expect("a role id"));
+    (credential, [profile("approle.toml", "off"), profile("kept.toml", &kept)])
 }
 
 fn profile(folder: &Path, name: &str, https: &str, ca: &Path) -> PathBuf {
@@ -167,6 +197,28 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
                 .map(str::to_owned)
                 .chain([format!("{}/v1/secret/data/bench/n0", place.https)])
                 .collect(),
+            env: vec![],
+            every: 1,
+        });
+    }
+    if let (1, Some((credential, [each, once]))) = (ids, &place.approle) {
+        let ours = |name: &'static str, profile: &Path| Contestant {
+            name,
+            program: resolver::path("secretref-vault"),
+            args: vec!["--profile".into(), text(profile)],
+            env: vec![],
+            every: 1,
+        };
+        all.push(ours("secretref-vault, AppRole", each));
+        all.push(ours("secretref-vault, kept session", once));
+        all.push(Contestant {
+            name: "hand-written sockets, AppRole",
+            program: resolver::path("sockets"),
+            args: vec![
+                place.https.trim_start_matches("https://").to_owned(),
+                text(&place.ca),
+                credential.clone(),
+            ],
             env: vec![],
             every: 1,
         });
@@ -337,6 +389,17 @@ fn goals(rows: &[Value]) -> Vec<Value> {
             1.15,
         ),
         ("1 id over https: times curl", one / find(real, 1, "curl", "wall_ms"), 0.30),
+        (
+            "AppRole and 1 id: times the hand-written sockets",
+            find(real, 1, "secretref-vault, AppRole", "wall_ms")
+                / find(real, 1, "hand-written sockets, AppRole", "wall_ms"),
+            1.20,
+        ),
+        (
+            "a kept session and 1 id: times a read by token",
+            find(real, 1, "secretref-vault, kept session", "wall_ms") / one,
+            1.10,
+        ),
         ("100 ids at 20 ms over HTTP/2: ms", ours(h2, 100, "wall_ms"), 30.0),
         ("100 ids at 20 ms over HTTP/2: connections", ours(h2, 100, "connections") / 5.0, 1.0),
         ("100 ids at 20 ms over HTTP/1.1: ms", ours(h1, 100, "wall_ms"), 120.0),

@@ -3,7 +3,8 @@
 //! It reads a request, asks for each id in turn over up to 32 connections of HTTP/1.1, and writes a response. It has no
 //! settings, no deadline, no retry and no care for what goes wrong: that is what the resolver's extra time pays for.
 //!
-//! `sockets HOST:PORT CA_FILE TOKEN` (no `CA_FILE`, `-`: plain HTTP)
+//! `sockets HOST:PORT CA_FILE TOKEN` (no `CA_FILE`, `-`: plain HTTP); instead of the token, `ROLE_ID,SECRET_ID` signs in
+//! by them first, for a request of one id.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -27,6 +28,10 @@ fn main() {
     let next = AtomicUsize::new(0);
     let work = || {
         let mut stream = connect(&address, config.clone());
+        let token = match token.split_once(',') {
+            Some((role_id, secret_id)) => sign_in(&mut stream, &address, role_id, secret_id),
+            None => token.clone(),
+        };
         let mut found = Vec::new();
         while let Some(id) = ids.get(next.fetch_add(1, Ordering::Relaxed)) {
             found.push(((*id).to_owned(), read(&mut stream, &address, &token, id)));
@@ -72,10 +77,24 @@ fn connect(address: &str, config: Option<Arc<ClientConfig>>) -> Box<dyn Stream> 
     }
 }
 
+fn sign_in(stream: &mut Box<dyn Stream>, address: &str, role_id: &str, secret_id: &str) -> String {
+    let body = format!("{{\"role_id\":\"{role_id}\",\"secret_id\":\"{secret_id}\"}}");
+    let length = body.len();
+    let head = format!(
+        "POST /v1/auth/approle/login HTTP/1.1\r\nhost: {address}\r\ncontent-length: {length}\r\n\r\n"
+    );
+    let answer = exchange(stream, &(head + &body));
+    answer["auth"]["client_token"].as_str().expect("a token").to_owned()
+}
+
 fn read(stream: &mut Box<dyn Stream>, address: &str, token: &str, id: &str) -> Value {
     let (path, field) = id.rsplit_once('/').expect("path/field");
     let request =
         format!("GET /v1/secret/data/{path} HTTP/1.1\r\nhost: {address}\r\nx-vault-token: {token}\r\n\r\n");
+    exchange(stream, &request)["data"]["data"][field].clone()
+}
+
+fn exchange(stream: &mut Box<dyn Stream>, request: &str) -> Value {
     stream.write_all(request.as_bytes()).expect("a request");
     let mut answer = Vec::new();
     let mut chunk = [0; 8192];
@@ -83,8 +102,7 @@ fn read(stream: &mut Box<dyn Stream>, address: &str, token: &str, id: &str) -> V
         let count = stream.read(&mut chunk).expect("an answer");
         answer.extend_from_slice(&chunk[..count]);
         if let Some(body) = body(&answer) {
-            let document: Value = serde_json::from_slice(body).expect("JSON");
-            return document["data"]["data"][field].clone();
+            return serde_json::from_slice(body).expect("JSON");
         }
     }
 }
