@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
-use secretref_tests::openbao::{self, OpenBao, ROOT};
+use secretref_tests::openbao::{self, OpenBao};
 use secretref_tests::resolver;
 use serde_json::{Value, json};
 
@@ -30,6 +30,9 @@ fn main() {
     let report = json!({"rounds": rounds, "rows": rows, "goals": goals});
     std::fs::write(&json_file, format!("{report:#}\n")).expect("the JSON file");
 }
+
+/// The token of all who read with one; it may read, and no more.
+const TOKEN: &str = "reader-token-of-the-bench";
 
 /// A server, and how each contestant is told of it.
 struct Place {
@@ -74,7 +77,7 @@ impl Place {
         let name = if no_h2 { "kit, 20 ms, HTTP/1.1" } else { "kit, 20 ms, HTTP/2" };
         let folder = tempfile::tempdir_in(folder).expect("a folder").keep();
         let mut command = Command::new(resolver::path("slow-vault"));
-        command.arg(&folder).arg(ROOT).args(no_h2.then_some("h1"));
+        command.arg(&folder).arg(TOKEN).args(no_h2.then_some("h1"));
         let mut child =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
@@ -113,8 +116,7 @@ impl Drop for Place {
 /// A role that may read, and what signs in to it.
 fn approle(server: &OpenBao, folder: &Path) -> (String, [PathBuf; 2]) {
     server.enable("approle");
-    let policy = json!({"policy": "path \"secret/data/*\" { capabilities = [\"read\"] }"});
-    server.api("sys/policies/acl/reader", Some(&policy));
+    server.token(TOKEN, "reader", "path \"secret/data/*\" { capabilities = [\"read\"] }", true);
     server.api("auth/approle/role/bench", Some(&json!({"token_policies": "reader", "token_ttl": "1h"})));
     let role_id = server.api("auth/approle/role/bench/role-id", None)["data"]["role_id"].clone();
     let secret_id = server.api("auth/approle/role/bench/secret-id", Some(&json!({})));
@@ -137,7 +139,7 @@ fn approle(server: &OpenBao, folder: &Path) -> (String, [PathBuf; 2]) {
 
 fn profile(folder: &Path, name: &str, https: &str, ca: &Path) -> PathBuf {
     let token = folder.join(format!("{name}.token"));
-    std::fs::write(&token, ROOT).expect("a token");
+    std::fs::write(&token, TOKEN).expect("a token");
     let path = folder.join(format!("{name}.toml"));
     let text = format!(
         "address = \"{https}\"\nca_cert = \"{}\"\ntoken_file = \"{}\"\n",
@@ -172,7 +174,7 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
         Contestant {
             name: "hand-written sockets",
             program: resolver::path("sockets"),
-            args: vec![host, text(&place.ca), ROOT.into()],
+            args: vec![host, text(&place.ca), TOKEN.into()],
             env: vec![],
             every: 1,
         },
@@ -182,7 +184,7 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
             args: vec![text(&gateway("openclaw/dist/extensions/vault/vault-secret-ref-resolver.js"))],
             env: vec![
                 ("VAULT_ADDR", place.https.clone()),
-                ("VAULT_TOKEN", ROOT.into()),
+                ("VAULT_TOKEN", TOKEN.into()),
                 ("NODE_EXTRA_CA_CERTS", text(&place.ca)),
             ],
             every: 4,
@@ -192,7 +194,7 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
         all.push(Contestant {
             name: "curl",
             program: "/usr/bin/curl".into(),
-            args: ["-s", "--cacert", &text(&place.ca), "-H", &format!("X-Vault-Token: {ROOT}")]
+            args: ["-s", "--cacert", &text(&place.ca), "-H", &format!("X-Vault-Token: {TOKEN}")]
                 .into_iter()
                 .map(str::to_owned)
                 .chain([format!("{}/v1/secret/data/bench/n0", place.https)])
@@ -230,7 +232,7 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
             args: ["kv", "get", "-field=key", "-mount=secret", "bench/n0"].map(str::to_owned).into(),
             env: vec![
                 ("BAO_ADDR", place.https.clone()),
-                ("BAO_TOKEN", ROOT.into()),
+                ("BAO_TOKEN", TOKEN.into()),
                 ("BAO_CACERT", text(&place.ca)),
                 ("HOME", "/nonexistent".into()),
             ],
