@@ -2,8 +2,9 @@
 //!
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
+//! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
-//! - [`transcript`]: cases as data, and the judge of an answer;
+//! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
 //! - [`canned`]: a server that gives the same bytes to everybody;
 //! - [`proxy`]: what passes some connections on, and not the others;
 //! - [`certificate`], [`port`]: what servers need.
@@ -17,6 +18,7 @@ pub mod fake_vault;
 pub mod gateway;
 pub mod jwt;
 pub mod openbao;
+pub mod page;
 pub mod port;
 pub mod proxy;
 pub mod resolver;

@@ -1,0 +1,152 @@
+//! The recipes of the page about signing in, typed as they stand there, against the real server.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::Command;
+
+use secretref_tests::canned::Canned;
+use secretref_tests::jwt::Issuer;
+use secretref_tests::openbao::{self, OpenBao, ROOT};
+use secretref_tests::page::Page;
+use secretref_tests::resolver::{self, Run};
+use serde_json::json;
+use tempfile::TempDir;
+
+/// The role id of the page.
+const ROLE_ID: &str = "0f8ab8b4-2f2b-0f0a-8e4e-6d2a2d7b5a34";
+
+/// An administrator's shell beside a server, and the home of the gateway's user.
+struct Desk {
+    server: OpenBao,
+    home: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let server = OpenBao::start();
+        server.api("secret/data/providers/openai", Some(&json!({"data": {"apiKey": "value-openai"}})));
+        let home = tempfile::tempdir().expect("a folder");
+        let desk = Self { server, home };
+        desk.type_in(&Page::read("resolvers/vault/README.md").blocks("Set up", "sh")[0]);
+        desk
+    }
+
+    fn folder(&self) -> PathBuf {
+        self.home.path().join(".config/secretref")
+    }
+
+    fn file(&self, name: &str, text: &str) {
+        fs::write(self.folder().join(name), text).expect("a file");
+    }
+
+    /// Types commands into bash, in the user's home.
+    fn type_in(&self, commands: &str) {
+        let path = openbao::binary().parent().expect("a folder").display().to_string();
+        let ended = Command::new("bash")
+            .args(["-euc", commands])
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", format!("{path}:/usr/bin:/bin"))
+            .env("BAO_ADDR", &self.server.https)
+            .env("BAO_CACERT", &self.server.ca)
+            .env("BAO_TOKEN", ROOT)
+            .env("PASSWORD", "password-of-the-kit")
+            .output()
+            .expect("bash");
+        assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
+    }
+
+    /// Types a recipe's commands, puts its settings into a profile, and reads with it: twice, the second time with what
+    /// was kept. `here` is what stands in the place of the page's examples.
+    fn follow(&self, recipe: &str, here: &[(&str, String)]) {
+        let page = Page::read("resolvers/vault/sign-in.md");
+        let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));
+        self.type_in(&put(page.block(recipe, "sh")));
+        let mut settings = put(page.block(recipe, "toml"));
+        if recipe == "AppRole" || recipe == "Wrapped" {
+            let found = self.server.api("auth/approle/role/gateway/role-id", None);
+            let found = found["data"]["role_id"].as_str().expect("a role id");
+            settings = settings.replace(ROLE_ID, found);
+        }
+        let kept = self.home.path().join("kept");
+        let profile = self.folder().join("vault.toml");
+        let text = format!(
+            "address = \"{}\"\nca_cert = \"{}\"\nkeep_session = \"{}\"\n{}\n",
+            self.server.https,
+            self.server.ca.display(),
+            kept.display(),
+            settings
+        );
+        fs::write(&profile, text).expect("a file");
+        fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
+        for _ in 0..2 {
+            let arguments = ["--profile", profile.to_str().expect("UTF-8"), "get", "providers/openai/apiKey"];
+            let ended = Run::new(resolver::path("secretref-vault")).args(arguments).end();
+            assert_eq!(ended.stdout, "value-openai", "{recipe}: {ended:?}");
+        }
+        let is_record = |path: &PathBuf| path.extension().is_none();
+        let kept = fs::read_dir(&kept).expect("what is kept").flatten().map(|entry| entry.path());
+        assert_eq!(kept.filter(is_record).count(), 1 + usize::from(recipe == "Wrapped"), "{recipe}");
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn approle() {
+    Desk::new().follow("AppRole", &[]);
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn approle_wrapped() {
+    Desk::new().follow("Wrapped", &[]);
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn userpass() {
+    let desk = Desk::new();
+    desk.file("password", "password-of-the-kit");
+    desk.follow("User and password", &[]);
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn jwt() {
+    let desk = Desk::new();
+    let issuer = Issuer::new();
+    fs::write(desk.home.path().join("issuer.pem"), issuer.public_key()).expect("a file");
+    desk.file("jwt", &issuer.sign(&json!({"sub": "gateway", "aud": "vault"}), 300));
+    desk.follow("JWT", &[]);
+}
+
+/// A cluster that vouches for the pod, and the pod's token in a file of the kit's: the pod's own place is not to be had.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn kubernetes() {
+    let desk = Desk::new();
+    let review = json!({
+        "kind": "TokenReview", "apiVersion": "authentication.k8s.io/v1",
+        "status": {"authenticated": true, "user": {"username": "system:serviceaccount:agents:gateway", "uid": "u-1"}},
+    });
+    let cluster = Canned::http("201 Created", "content-type: application/json\r\n", &review.to_string());
+    let claims = json!({
+        "iss": "kubernetes/serviceaccount", "sub": "system:serviceaccount:agents:gateway",
+        "kubernetes.io/serviceaccount/namespace": "agents",
+        "kubernetes.io/serviceaccount/service-account.name": "gateway",
+        "kubernetes.io/serviceaccount/service-account.uid": "u-1",
+    });
+    desk.file("token", &Issuer::new().sign(&claims, 300));
+    let host = format!(
+        "kubernetes_host={} disable_local_ca_jwt=true kubernetes_ca_cert=@{}",
+        cluster.http,
+        desk.server.ca.display()
+    );
+    let here = [
+        ("kubernetes_host=https://kubernetes.example.com:6443", host),
+        ("role = \"gateway\"", "role = \"gateway\"\njwt_file = \"token\"".to_owned()),
+    ];
+    desk.follow("Kubernetes", &here);
+}
