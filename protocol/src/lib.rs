@@ -65,6 +65,8 @@ mod deadline;
 mod exit;
 mod failure;
 pub mod file;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod id;
 #[cfg(feature = "net")]
 pub mod net;

@@ -1,12 +1,5 @@
 //! `secretref-vault`: secrets from HashiCorp Vault and OpenBao.
 
-mod auth;
-mod locator;
-mod read;
-mod session;
-mod settings;
-mod vault;
-
 fn main() {
-    secretref_protocol::main::<vault::Vault>()
+    secretref_vault::main()
 }

@@ -4,7 +4,7 @@
 //! `1.10` into `1.1`.
 
 use http::StatusCode;
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::{Address, Reply};
 use secretref_protocol::{Document, Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -22,15 +22,20 @@ pub(crate) async fn read(
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
     let reply = session.get(&locator.request_path()).await?;
+    if reply.status == StatusCode::FORBIDDEN && speaks_vault(&reply) {
+        so_far(denied(session, &Standing::Unclear, locator));
+        return Err(denied(session, session.standing().await, locator));
+    }
+    understand(&reply, locator, session.address())
+}
+
+/// What an answer means that leaves no more to ask.
+pub(crate) fn understand(reply: &Reply, locator: &Locator, address: &Address) -> Result<Document, Failure> {
     match reply.status {
-        StatusCode::OK => document(session, &reply, locator.kv()),
-        status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(session)),
-        StatusCode::NOT_FOUND => Err(absent(&reply, locator)),
-        StatusCode::FORBIDDEN => {
-            so_far(denied(session, &Standing::Unclear, locator));
-            Err(denied(session, session.standing().await, locator))
-        }
-        status => Err(refused(session, &reply, status)),
+        StatusCode::OK => document(address, reply, locator.kv()),
+        status if status.is_client_error() && !speaks_vault(reply) => Err(stranger(address)),
+        StatusCode::NOT_FOUND => Err(absent(reply, locator)),
+        status => Err(refused(address, reply, status)),
     }
 }
 
@@ -61,7 +66,7 @@ struct Metadata {
     destroyed: bool,
 }
 
-fn document(session: &Session, reply: &Reply, kv: Kv) -> Result<Document, Failure> {
+fn document(address: &Address, reply: &Reply, kv: Kv) -> Result<Document, Failure> {
     let data = envelope(reply).and_then(|envelope| envelope.data);
     let fields = match kv {
         Kv::V1 => data,
@@ -69,7 +74,7 @@ fn document(session: &Session, reply: &Reply, kv: Kv) -> Result<Document, Failur
     };
     match fields.filter(|fields| fields.get().starts_with('{')) {
         Some(fields) => Ok(Document::Fields(Secret::new(fields.get().to_owned()))),
-        None => Err(stranger(session)),
+        None => Err(stranger(address)),
     }
 }
 
@@ -88,9 +93,9 @@ fn speaks_vault(reply: &Reply) -> bool {
         || envelope(reply).is_some_and(|envelope| envelope.errors.is_some() || envelope.data.is_some())
 }
 
-fn stranger(session: &Session) -> Failure {
+fn stranger(address: &Address) -> Failure {
     Failure::unavailable(
-        format!("{} answered, but not as a Vault does", session.address()),
+        format!("{address} answered, but not as a Vault does"),
         "check scheme, port and base path of `address`, and `mount` and `kv_version`",
     )
     .retry(Retry::No)
@@ -169,8 +174,7 @@ fn denied(session: &Session, standing: &Standing, locator: &Locator) -> Failure 
 }
 
 /// Every other status: <https://developer.hashicorp.com/vault/api-docs#http-status-codes>
-fn refused(session: &Session, reply: &Reply, status: StatusCode) -> Failure {
-    let address = session.address();
+fn refused(address: &Address, reply: &Reply, status: StatusCode) -> Failure {
     let failure = match status.as_u16() {
         429 => Failure::new(
             Kind::RateLimited,

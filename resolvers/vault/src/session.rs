@@ -6,7 +6,7 @@ use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use rustify::Endpoint as _;
 use rustify::errors::ClientError;
 use secretref_protocol::Failure;
-use secretref_protocol::net::{Ask, Reply, Transport};
+use secretref_protocol::net::{Address, Ask, Reply, Transport};
 use tokio::sync::OnceCell;
 use vaultrs::api::EndpointResult;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
@@ -60,8 +60,8 @@ impl Session {
     }
 
     /// The origin of the server, for a message.
-    pub(crate) fn address(&self) -> String {
-        self.transport.address().to_string()
+    pub(crate) fn address(&self) -> &Address {
+        self.transport.address()
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something.
