@@ -20,8 +20,8 @@ const CASES: [Case; 5] = [
     Case { sentence: "100 ids over https, HTTP/2", scheme: Some("https"), ids: 100, thousands: 12455 },
 ];
 
-/// How much more a case may cost, in percent. Runs of the same binary differ by 0.3 (keys of TLS, seeds of hash tables,
-/// who wakes whom) to 0.6 (lengths of paths); another C library takes the rest.
+/// How much more a case may cost, in percent. Runs of one binary differ by 0.3 (keys of TLS, seeds of hash tables), and
+/// by 1 from another place (the C library reads `/proc/self/maps`, in which paths stand); another C library takes more.
 const MARGIN: u64 = 3;
 
 /// The least of some runs counts: what comes by chance mostly comes on top.
