@@ -18,7 +18,7 @@ fuzz_target!(|input: &[u8]| {
         Err(failure) => return check_failure(&failure, ""),
     };
     reads_back(&request);
-    let texts: Vec<_> = parts.take(4).map(String::from_utf8_lossy).collect();
+    let texts: Vec<_> = parts.take(16).map(String::from_utf8_lossy).collect();
     let outcomes: Vec<_> = texts.iter().cycle().take(request.ids.len()).map(|text| outcome(text)).collect();
     let whole = judge(&request.ids, &outcomes, usize::MAX >> 1).expect("there is room for everything");
     // The room is counted with a comma after each, so that two bytes can be left over.
