@@ -66,6 +66,8 @@ mod document;
 mod exit;
 mod failure;
 pub mod file;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 #[cfg(feature = "net")]
 mod hex;
 mod id;

@@ -120,6 +120,15 @@ impl Profile {
         }
         let known = || table(store).flat_map(|setting| setting.env).copied();
         match self.env.iter().find(|listed| known().all(|name| name != *listed)) {
+            // `VAULT_TOKEN=hvs.…`: what has not the look of a name may be a secret.
+            Some(listed)
+                if !listed.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') =>
+            {
+                Err(Failure::misconfigured(
+                    "`env` in the profile lists what is not the name of a variable",
+                    "list names alone, env = [\"NAME\"]: their values stand in the environment",
+                ))
+            }
             Some(listed) => Err(unknown("variable in `env`:", listed, nearest(listed, known()))),
             None => Ok(self),
         }
@@ -274,6 +283,7 @@ mod tests {
             ("adress = \"a\"", "unknown key `adress`: did you mean `address`?"),
             ("token = \"hvs.secret\"", "`token` in the profile is a secret"),
             ("env = [\"ADR\"]", "did you mean `ADDR`?"),
+            ("env = [\"TOKEN=hvs.secret\"]", "list names alone"),
             ("env = \"ADDR\"", "write env = [\"NAME\"]"),
             ("address = 4", "`address` in the profile is not a string"),
             ("timeout = \"4\"", "`timeout` is not a duration"),

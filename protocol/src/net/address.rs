@@ -1,9 +1,9 @@
 //! Where a store is: `https://vault.example.com:8200/base`.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 
-use http::Uri;
+use http::uri::{Authority, PathAndQuery, Uri};
 
 use crate::failure::Failure;
 
@@ -44,10 +44,7 @@ impl Address {
             "http" => false,
             _ => return Err(wrong("is neither https:// nor http://", example)),
         };
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
-        if host.is_empty() {
-            return Err(wrong("has no host", example));
-        }
+        let host = host(authority).ok_or_else(|| wrong("has a host that is no host", example))?.to_owned();
         let port = match authority.as_str().rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
             Some(_) => authority
                 .port_u16()
@@ -118,14 +115,13 @@ impl Address {
             return None;
         }
         if location.starts_with('/') && !location.starts_with("//") {
-            return Some(location.to_owned());
+            return location.parse().ok().map(|path: PathAndQuery| path.to_string());
         }
         let uri: Uri = location.parse().ok()?;
         let authority = uri.authority()?;
         let port = authority.port_u16().unwrap_or(if self.secure { 443 } else { 80 });
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']');
         let same = uri.scheme_str() == Some(self.scheme())
-            && host.eq_ignore_ascii_case(&self.host)
+            && host(authority).is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
             && port == self.port
             && !authority.as_str().contains('@');
         same.then(|| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string))
@@ -136,6 +132,15 @@ impl Address {
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}://{}", self.scheme(), self.authority())
+    }
+}
+
+/// The host without its brackets, which belong around an IPv6 address (RFC 3986 §3.2.2) and nowhere else.
+fn host(authority: &Authority) -> Option<&str> {
+    let host = authority.host();
+    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(inner) => inner.parse::<Ipv6Addr>().is_ok().then_some(inner),
+        None => (!host.is_empty() && !host.contains(['[', ']'])).then_some(host),
     }
 }
 
@@ -172,6 +177,8 @@ mod tests {
             ("https://v/#x", "fragment"),
             ("https://v:99999", "port"),
             ("https://v:", "port"),
+            ("https://v[::1]:8200", "no host"),
+            ("https://[v]", "no host"),
             ("http://v.example.com", "clear text"),
             ("http://127.0.0.1.example.com", "clear text"),
             ("https://v\nx", "not a URL"),
@@ -185,6 +192,7 @@ mod tests {
     fn a_redirect_stays_within_the_origin() {
         let here = Address::parse("address", "https://v:8200", false).unwrap();
         assert_eq!(here.path_within("/v1/x?y=1").as_deref(), Some("/v1/x?y=1"));
+        assert_eq!(here.path_within("/v1/x#here").as_deref(), Some("/v1/x"));
         assert_eq!(here.path_within("https://V:8200/v1/x").as_deref(), Some("/v1/x"));
         for away in [
             "//evil/x",
@@ -193,6 +201,7 @@ mod tests {
             "https://v/x",
             "https://a@v:8200/",
             "/a b",
+            "/a<b",
             "x",
             "",
         ] {

@@ -4,13 +4,13 @@
 //! `1.10` into `1.1`.
 
 use http::StatusCode;
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::{Address, Reply};
 use secretref_protocol::{About, Document, Failure, Kind, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::locator::{Kv, Locator};
-use crate::server::{envelope, speaks_vault};
+use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::{Session, Standing};
 
 /// What is easily overlooked in an id.
@@ -33,35 +33,49 @@ pub(crate) async fn read(
     if may_be_version_1 && session.kv(locator).await == Some(Kv::V1) {
         locator.fits(Kv::V1)?;
         let reply = session.get(locator.request_path(Kv::V1), locator).await?;
-        return understand(session, locator, Kv::V1, &reply, so_far).await;
+        return settle(session, locator, Kv::V1, &reply, so_far).await;
     }
-    understand(session, locator, kv, &reply, so_far).await
+    settle(session, locator, kv, &reply, so_far).await
 }
 
-async fn understand(
+/// Makes an outcome of an answer, and asks what it takes to name the failure.
+async fn settle(
     session: &Session,
     locator: &Locator,
     kv: Kv,
     reply: &Reply,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
+    if let Some(understood) = understand(reply, locator, kv, session.server().address()) {
+        return understood;
+    }
+    if reply.status != StatusCode::FORBIDDEN {
+        return Err(session.server().state(reply).await);
+    }
+    let path = locator.policy_path(kv);
+    so_far(denied(&Standing::Unclear, locator, &path));
+    Err(match session.standing().await {
+        Standing::Unknown => session.unknown(),
+        standing => session.unless_outdated(denied(standing, locator, &path)),
+    })
+}
+
+/// What an answer means on its own; `None` where there is more to ask. Pure.
+pub(crate) fn understand(
+    reply: &Reply,
+    locator: &Locator,
+    kv: Kv,
+    address: &Address,
+) -> Option<Result<Document, Failure>> {
     match reply.status {
-        StatusCode::OK => document(reply, kv).ok_or_else(|| session.server().stranger()),
-        status if status.is_client_error() && !speaks_vault(reply) => Err(session.server().stranger()),
-        StatusCode::NOT_FOUND => Err(absent(reply, locator)),
-        StatusCode::FORBIDDEN => {
-            let path = locator.policy_path(kv);
-            so_far(denied(&Standing::Unclear, locator, &path));
-            Err(match session.standing().await {
-                Standing::Unknown => session.unknown(),
-                standing => session.unless_outdated(denied(standing, locator, &path)),
-            })
-        }
-        StatusCode::BAD_REQUEST => Err(Failure::invalid_id(
-            format!("{} does not take the path for one of a secret (400)", session.server().address()),
+        StatusCode::OK => Some(document(reply, kv).ok_or_else(|| stranger(address))),
+        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(address))),
+        StatusCode::NOT_FOUND => Some(Err(absent(reply, locator))),
+        StatusCode::BAD_REQUEST => Some(Err(Failure::invalid_id(
+            format!("{address} does not take the path for one of a secret (400)"),
             "check path and version",
-        )),
-        _ => Err(session.server().state(reply).await),
+        ))),
+        _ => None,
     }
 }
 

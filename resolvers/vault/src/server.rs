@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Ask, Reply, Transport};
+use secretref_protocol::net::{Address, Ask, Reply, Transport};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -34,7 +34,7 @@ pub(crate) struct Envelope<'a> {
 
 /// <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
 #[derive(Deserialize, Clone, Copy)]
-struct Seal {
+pub(crate) struct Seal {
     initialized: bool,
     sealed: bool,
 }
@@ -56,9 +56,8 @@ impl Server {
         format!("{}{} {}", self.address(), self.transport.address().base(), namespace.unwrap_or_default())
     }
 
-    /// The origin, for a message.
-    pub(crate) fn address(&self) -> String {
-        self.transport.address().to_string()
+    pub(crate) fn address(&self) -> &Address {
+        self.transport.address()
     }
 
     /// Asks for a path below the address, `/v1/…`.
@@ -96,62 +95,10 @@ impl Server {
         self.transport.send(Ask { path, headers, ..ask }).await
     }
 
-    /// What every answer means that is neither a success nor about what was asked.
-    /// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>
+    /// What an answer means that is neither a success nor about what was asked. Asks for the seal where that explains it.
     pub(crate) async fn state(&self, reply: &Reply) -> Failure {
-        let address = self.address();
-        let status = reply.status;
-        let unavailable = |what: &str, remedy: &str| {
-            Failure::unavailable(format!("{address} {what} ({})", status.as_u16()), remedy)
-        };
-        let failure = match status.as_u16() {
-            429 => Failure::new(
-                Kind::RateLimited,
-                format!("{address} limits the rate of requests (429)"),
-                "raise the quota (sys/quotas/rate-limit), or ask less often",
-            )
-            // The interval of a quota, unless its author chose another; the server names it only if told to.
-            .retry(Retry::After(Duration::from_secs(1))),
-            412 => unavailable(
-                "is a replica that has not caught up with a write yet",
-                "try again, or let `address` lead to the active node",
-            ),
-            472 => unavailable(
-                "is a standby of disaster recovery, which answers nothing",
-                "let `address` lead to the primary cluster",
-            ),
-            473 => {
-                unavailable("is a standby that does not answer this", "let `address` lead to the active node")
-            }
-            501 => unavailable("is not initialised", "run `bao operator init` on it"),
-            503 => match self.seal().await {
-                Some(Seal { initialized: false, .. }) => {
-                    unavailable("is not initialised", "run `bao operator init` on it")
-                }
-                Some(Seal { sealed: true, .. }) => {
-                    unavailable("is sealed", "unseal it with `bao operator unseal`")
-                }
-                _ => unavailable(
-                    "is in maintenance, or what stands before it is",
-                    "try again later, and look at the health of the server",
-                ),
-            },
-            500..=599 => unavailable("failed", "look into the server's log"),
-            _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
-        };
-        match reply.retry_after() {
-            Some(pause) => failure.retry(Retry::After(pause)),
-            None => failure,
-        }
-    }
-
-    /// What it means that an answer is not Vault's: one of a proxy, a portal, or a TLS port asked in clear text.
-    pub(crate) fn stranger(&self) -> Failure {
-        Failure::unavailable(
-            format!("{} answered, but not as a Vault does", self.address()),
-            "check scheme, port and base path of `address`, and `mount` and `kv_version`",
-        )
-        .retry(Retry::No)
+        let seal = if reply.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
+        state(reply, seal, self.address())
     }
 
     /// Asked once in a process, after it refused to answer.
@@ -162,6 +109,58 @@ impl Server {
         };
         *self.seal.get_or_init(ask).await
     }
+}
+
+/// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>. Pure.
+pub(crate) fn state(reply: &Reply, seal: Option<Seal>, address: &Address) -> Failure {
+    let status = reply.status;
+    let unavailable = |what: &str, remedy: &str| {
+        Failure::unavailable(format!("{address} {what} ({})", status.as_u16()), remedy)
+    };
+    let not_initialised = || unavailable("is not initialised", "run `bao operator init` on it");
+    let failure = match (status.as_u16(), seal) {
+        (429, _) => Failure::new(
+            Kind::RateLimited,
+            format!("{address} limits the rate of requests (429)"),
+            "raise the quota (sys/quotas/rate-limit), or ask less often",
+        )
+        // The interval of a quota, unless its author chose another; the server names it only if told to.
+        .retry(Retry::After(Duration::from_secs(1))),
+        (412, _) => unavailable(
+            "is a replica that has not caught up with a write yet",
+            "try again, or let `address` lead to the active node",
+        ),
+        (472, _) => unavailable(
+            "is a standby of disaster recovery, which answers nothing",
+            "let `address` lead to the primary cluster",
+        ),
+        (473, _) => {
+            unavailable("is a standby that does not answer this", "let `address` lead to the active node")
+        }
+        (501, _) | (503, Some(Seal { initialized: false, .. })) => not_initialised(),
+        (503, Some(Seal { sealed: true, .. })) => {
+            unavailable("is sealed", "unseal it with `bao operator unseal`")
+        }
+        (503, _) => unavailable(
+            "is in maintenance, or what stands before it is",
+            "try again later, and look at the health of the server",
+        ),
+        (500..=599, _) => unavailable("failed", "look into the server's log"),
+        _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
+    };
+    match reply.retry_after() {
+        Some(pause) => failure.retry(Retry::After(pause)),
+        None => failure,
+    }
+}
+
+/// What it means that an answer is not Vault's: one of a proxy, a portal, or a TLS port asked in clear text.
+pub(crate) fn stranger(address: &Address) -> Failure {
+    Failure::unavailable(
+        format!("{address} answered, but not as a Vault does"),
+        "check scheme, port and base path of `address`, and `mount` and `kv_version`",
+    )
+    .retry(Retry::No)
 }
 
 pub(crate) fn envelope(reply: &Reply) -> Option<Envelope<'_>> {

@@ -9,7 +9,7 @@ use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
 use super::login::{Login, Proof, json};
-use crate::server::{Server, envelope, speaks_vault};
+use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::{SECRET_ID, STORE};
 
 /// Reads role id and secret id; a role without a secret id is signed in to by its role id alone.
@@ -89,7 +89,9 @@ async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Failure> {
     let reply = server.post("/v1/sys/wrapping/unwrap", Some(&token), &Secret::new(String::new())).await?;
     match reply.status {
         StatusCode::OK => {}
-        status if status.is_client_error() && !speaks_vault(&reply) => return Err(server.stranger()),
+        status if status.is_client_error() && !speaks_vault(&reply) => {
+            return Err(stranger(server.address()));
+        }
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => return Err(none()),
         _ => return Err(server.state(&reply).await),
     }

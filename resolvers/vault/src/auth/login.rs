@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use super::aws::Signer;
 use super::token::Token;
 use super::{approle, token};
-use crate::server::{Server, envelope, speaks_vault};
+use crate::server::{Server, envelope, speaks_vault, stranger};
 
 /// Who signs in, where, and with what.
 pub(crate) struct Login {
@@ -100,7 +100,7 @@ impl Login {
         let reply = server.post(&format!("/v1/auth/{}{}", self.mount, self.path), None, body).await?;
         match reply.status {
             StatusCode::OK => self.granted(server, &reply),
-            status if status.is_client_error() && !speaks_vault(&reply) => Err(server.stranger()),
+            status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(server.address())),
             StatusCode::BAD_REQUEST
             | StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
@@ -110,7 +110,7 @@ impl Login {
     }
 
     fn granted(&self, server: &Server, reply: &Reply) -> Result<Grant, Failure> {
-        let Some(envelope) = envelope(reply) else { return Err(server.stranger()) };
+        let Some(envelope) = envelope(reply) else { return Err(stranger(server.address())) };
         let auth = envelope.auth.and_then(|auth| serde_json::from_str::<Granted>(auth.get()).ok());
         match auth {
             Some(auth) if auth.mfa_requirement.is_some() => Err(self.failure(

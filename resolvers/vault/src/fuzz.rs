@@ -1,0 +1,32 @@
+//! Doors for the targets of `tests/fuzz`, which feed what is pure in here with bytes of their own.
+
+use secretref_protocol::net::{Address, Reply};
+use secretref_protocol::{Document, Failure, Field, Name, Store};
+
+use crate::locator::{Defaults, Kv, Locator};
+use crate::{read, server};
+
+/// The store with its table of settings.
+pub const STORE: Store = crate::settings::STORE;
+
+/// The path that `name` is read at, and the field of it.
+pub fn locate(name: &Name, is_v1: bool) -> Result<(String, Field), Failure> {
+    let (locator, field) = locator(name, kv(is_v1))?;
+    Ok((locator.request_path(kv(is_v1)), field))
+}
+
+/// What `reply` means to a read of `name`.
+pub fn understand(reply: &Reply, name: &Name, is_v1: bool) -> Result<Document, Failure> {
+    let address = Address::parse("address", "https://vault.example.com", false)?;
+    let (locator, _) = locator(name, kv(is_v1))?;
+    let understood = read::understand(reply, &locator, kv(is_v1), &address);
+    understood.unwrap_or_else(|| Err(server::state(reply, None, &address)))
+}
+
+fn kv(is_v1: bool) -> Kv {
+    if is_v1 { Kv::V1 } else { Kv::V2 }
+}
+
+fn locator(name: &Name, kv: Kv) -> Result<(Locator, Field), Failure> {
+    Locator::of(name, &Defaults { kv: Some(kv), mount: "secret".to_owned(), namespace: None })
+}

@@ -1,0 +1,18 @@
+//! The resolver for HashiCorp Vault and OpenBao, of which `main.rs` is the command.
+
+mod auth;
+mod client;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
+mod locator;
+mod mounts;
+mod read;
+mod server;
+mod session;
+mod settings;
+mod vault;
+
+/// The `main` of the command.
+pub fn main() -> ! {
+    secretref_protocol::main::<vault::Vault>()
+}
