@@ -18,9 +18,10 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
@@ -39,6 +40,10 @@ pub struct Manner {
     pub delay: Duration,
     /// Whether it offers HTTP/2 over TLS.
     pub no_h2: bool,
+    /// Whether it talks over TLS to nobody but a client with a certificate of its own authority.
+    pub mutual: bool,
+    /// Whether it knows nothing newer than TLS 1.2.
+    pub tls_1_2: bool,
 }
 
 /// A running server. Its threads end with the process.
@@ -50,6 +55,8 @@ pub struct FakeVault {
     pub https: String,
     /// The certificate of its authority.
     pub ca: PathBuf,
+    /// What its authority has signed.
+    pub certificates: Certificates,
     state: Arc<State>,
 }
 
@@ -94,9 +101,10 @@ impl FakeVault {
             http: url("http", &plain),
             https: url("https", &secure),
             ca: certificates.ca.clone(),
+            certificates,
             state,
         };
-        let tls = acceptor(&certificates, manner);
+        let tls = acceptor(&fake.certificates, manner);
         let state = Arc::clone(&fake.state);
         std::thread::spawn(move || {
             let runtime =
@@ -148,16 +156,25 @@ impl FakeVault {
 }
 
 fn acceptor(certificates: &Certificates, manner: Manner) -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(&certificates.certificate)
-        .expect("a file")
-        .map(|one| one.expect("a certificate"));
+    let read = |path: &Path| -> Vec<CertificateDer<'static>> {
+        let certificates = CertificateDer::pem_file_iter(path).expect("a file");
+        certificates.map(|one| one.expect("a certificate")).collect()
+    };
     let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("a key");
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain.collect(), key)
-        .expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = if manner.tls_1_2 { &[&rustls::version::TLS12][..] } else { rustls::DEFAULT_VERSIONS };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .expect("versions");
+    let builder = if manner.mutual {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(read(&certificates.ca));
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        builder.with_client_cert_verifier(verifier.expect("a verifier"))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_single_cert(read(&certificates.certificate), key).expect("a certificate");
     let h1 = b"http/1.1".to_vec();
     config.alpn_protocols = if manner.no_h2 { vec![h1] } else { vec![b"h2".to_vec(), h1] };
     TlsAcceptor::from(Arc::new(config))

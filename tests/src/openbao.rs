@@ -24,8 +24,14 @@ pub struct OpenBao {
     pub http: String,
     /// `https://127.0.0.1:PORT`, signed by [`OpenBao::ca`].
     pub https: String,
+    /// The same, for nobody but a client with a certificate of that authority.
+    pub mutual: String,
+    /// A socket on which it speaks HTTP.
+    pub socket: PathBuf,
     /// The certificate of the authority.
     pub ca: PathBuf,
+    /// What the authority has signed.
+    pub certificates: Certificates,
     agent: ureq::Agent,
 }
 
@@ -43,14 +49,25 @@ impl OpenBao {
     pub fn start() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let certificates = Certificates::make(folder.path());
-        let (plain, secure) = (port::free(), port::free());
+        let (plain, secure, mutual) = (port::free(), port::free(), port::free());
+        let socket = folder.path().join("bao.sock");
         let audit = folder.path().join("audit.log");
         let config = folder.path().join("extra.hcl");
+        let tcp = |port: u16, more: &str| {
+            let (certificate, key) = (certificates.certificate.display(), certificates.key.display());
+            format!(
+                "listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_cert_file = \"{certificate}\"\n  tls_key_file = \"{key}\"\n{more}}}\n"
+            )
+        };
+        let mutual_lines = format!(
+            "  tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"\n",
+            certificates.ca.display()
+        );
         let text = format!(
-            "listener \"tcp\" {{\n  address = \"127.0.0.1:{secure}\"\n  tls_cert_file = \"{}\"\n  tls_key_file = \"{}\"\n}}\n\
-             audit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
-            certificates.certificate.display(),
-            certificates.key.display(),
+            "{}{}listener \"unix\" {{\n  address = \"{}\"\n}}\naudit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
+            tcp(secure, ""),
+            tcp(mutual, &mutual_lines),
+            socket.display(),
             audit.display()
         );
         std::fs::write(&config, text).expect("a file");
@@ -69,8 +86,18 @@ impl OpenBao {
             .spawn()
             .expect("OpenBao starts");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let (http, https) = (format!("http://127.0.0.1:{plain}"), format!("https://127.0.0.1:{secure}"));
-        let server = Self { process, folder, http, https, ca: certificates.ca, agent };
+        let https = |port: u16| format!("https://127.0.0.1:{port}");
+        let server = Self {
+            process,
+            folder,
+            http: format!("http://127.0.0.1:{plain}"),
+            https: https(secure),
+            mutual: https(mutual),
+            socket,
+            ca: certificates.ca.clone(),
+            certificates,
+            agent,
+        };
         server.wait();
         server
     }

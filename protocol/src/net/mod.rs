@@ -1,4 +1,4 @@
-//! The way to a store that is reached over HTTP: address, roots, connection, lanes.
+//! The way to a store that is reached over HTTP: address, roots, identity, TLS, connection, lanes.
 //!
 //! A [`Transport`] is one origin. It opens as few connections as will do, never one before it is needed, and knows of
 //! each request whether to ask again. It is built on hyper's connection API rather than on a pooling client, because
@@ -6,16 +6,20 @@
 
 mod address;
 mod connect;
+mod identity;
 mod lanes;
 mod roots;
+mod tls;
 mod transport;
 
-use std::path::PathBuf;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 pub use address::Address;
+pub use identity::Identity;
+pub use roots::{Roots, Trust};
 pub use transport::Transport;
 
 use crate::store::{Kind, Setting};
@@ -38,6 +42,14 @@ pub const SETTINGS: &[Setting] = &[
         steers: false,
         help: "the version of HTTP over TLS: what the server prefers, or this one",
     },
+    Setting {
+        key: "ssl_cert_file",
+        kind: Kind::Path,
+        env: &["SSL_CERT_FILE"],
+        default: None,
+        steers: true,
+        help: "the file of the system's trusted certificates, if not the usual one",
+    },
 ];
 
 /// How to reach an origin.
@@ -45,12 +57,21 @@ pub const SETTINGS: &[Setting] = &[
 pub struct Route {
     /// Where it is.
     pub address: Address,
-    /// The file of the certificates to trust; `None` trusts what the system does.
-    pub ca: Option<PathBuf>,
-    /// The setting that names this file.
-    pub ca_key: &'static str,
+    /// Whom to trust to be there.
+    pub trust: Trust,
+    /// The name that the server's certificate must have, if not the address's host.
+    pub server_name: Option<String>,
+    /// Who the client is, for a server that asks for a certificate.
+    pub identity: Option<Identity>,
     /// Which versions of HTTP to offer over TLS.
     pub http: Versions,
+}
+
+/// The origin, for a message.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)
+    }
 }
 
 /// Which versions of HTTP to offer over TLS. Plain HTTP is always 1.1.

@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 
 use super::lanes::{Body, Lane, Lanes};
-use super::{Address, Ask, Reply, Route};
+use super::{Ask, Reply, Route};
 use crate::failure::{Failure, Retry};
 
 /// The most bytes of an answer. A secret that is longer would not pass the gateway's own limit.
@@ -37,15 +37,15 @@ enum Miss {
 }
 
 impl Transport {
-    /// A transport that has not connected yet. Reads the trusted certificates if the address is https.
+    /// A transport that has not connected yet. Reads the files of certificates and keys if the address is https.
     pub fn new(route: Route) -> Result<Self, Failure> {
         Ok(Self { lanes: Lanes::new(route)?, answers: AtomicUsize::new(0) })
     }
 
-    /// The origin.
+    /// The way to the origin.
     #[must_use]
-    pub fn address(&self) -> &Address {
-        self.lanes.address()
+    pub fn route(&self) -> &Route {
+        self.lanes.route()
     }
 
     /// Announces requests to come, so that the right number of connections is opened from the start.
@@ -65,19 +65,17 @@ impl Transport {
             }
             let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
             let Some(location) = location else { return Ok(reply) };
-            path = self.lanes.address().path_within(location).ok_or_else(|| {
+            let route = self.route();
+            path = route.address.path_within(location).ok_or_else(|| {
                 Failure::unavailable(
-                    format!(
-                        "{} redirects to another place, which is not followed with a credential",
-                        self.lanes.address()
-                    ),
-                    format!("set `{}` to where it leads", self.lanes.address().key()),
+                    format!("{route} redirects to another place, which is not followed with a credential"),
+                    format!("set `{}` to where it leads", route.address.key()),
                 )
                 .retry(Retry::No)
             })?;
         }
         Err(Failure::unavailable(
-            format!("{} redirects in circles", self.lanes.address()),
+            format!("{} redirects in circles", self.route()),
             "check what stands before the store",
         )
         .retry(Retry::No))
@@ -93,12 +91,12 @@ impl Transport {
             match self.exchange_once(ask, path).await {
                 Ok(reply) => return Ok(reply),
                 Err(Miss::Failed(failure)) => return Err(failure),
+                Err(Miss::Lost { .. }) if let Some(refusal) = self.lanes.refusal() => return Err(refusal),
                 Err(Miss::Lost { .. })
                     if ask.method == Method::GET && self.answers.load(Ordering::Relaxed) > before => {}
                 Err(Miss::Lost { shared: true }) if ask.method == Method::GET && chances > 0 => chances -= 1,
                 Err(Miss::Lost { .. }) => {
-                    let what =
-                        format!("{} ended the connection without a whole answer", self.lanes.address());
+                    let what = format!("{} ended the connection without a whole answer", self.route());
                     let remedy = "see whether this port speaks HTTP, and look into the server's log";
                     return Err(Failure::unavailable(what, remedy));
                 }
@@ -128,7 +126,7 @@ impl Transport {
     }
 
     fn request(&self, ask: &Ask, path: &str, shared: bool) -> Result<Request<Body>, Failure> {
-        let address = self.lanes.address();
+        let address = &self.route().address;
         // HTTP/2 has scheme and authority in the URI, HTTP/1.1 has a header for the host and the path alone.
         let mut uri = Uri::builder().path_and_query(path);
         if shared {

@@ -3,6 +3,7 @@
 mod auth;
 mod locator;
 mod read;
+mod route;
 mod session;
 mod settings;
 mod vault;

@@ -55,13 +55,13 @@ impl Session {
 
     /// Sends a request for a path below the address, with this session's headers alone.
     async fn ask(&self, ask: Ask) -> Result<Reply, Failure> {
-        let path = format!("{}{}", self.transport.address().base(), ask.path);
+        let path = format!("{}{}", self.transport.route().address.base(), ask.path);
         self.transport.send(Ask { path, headers: self.headers.clone(), ..ask }).await
     }
 
-    /// The origin of the server, for a message.
+    /// The way to the server, for a message.
     pub(crate) fn address(&self) -> String {
-        self.transport.address().to_string()
+        self.transport.route().to_string()
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something.

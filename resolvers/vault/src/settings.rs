@@ -2,12 +2,14 @@
 
 use secretref_protocol::{Setting, SettingKind as Kind, Store, net};
 
+use crate::route;
+
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, net::SETTINGS],
+    settings: &[VAULT, route::SETTINGS, net::SETTINGS],
     name_keys: &["mount", "namespace"],
     examples: "  secretref-vault get providers/openai/apiKey
   secretref-vault --profile ./vault.toml get 'providers/openai#apiKey#3'
@@ -18,7 +20,7 @@ pub(crate) const STORE: Store = Store {
 pub(crate) const TOKEN: Setting = Setting {
     key: "token",
     kind: Kind::Secret("vault-token"),
-    env: &["VAULT_TOKEN"],
+    env: &["BAO_TOKEN", "VAULT_TOKEN"],
     default: None,
     steers: true,
     help: "the token to read with",
@@ -26,28 +28,12 @@ pub(crate) const TOKEN: Setting = Setting {
 
 const VAULT: &[Setting] = &[
     Setting {
-        key: "address",
-        kind: Kind::Text,
-        env: &["VAULT_ADDR"],
-        default: None,
-        steers: true,
-        help: "the server, https://vault.example.com:8200, with a base path if it has one",
-    },
-    Setting {
         key: "auth",
         kind: Kind::Choice(&["token", "token_file"]),
         env: &["OPENCLAW_VAULT_AUTH_METHOD"],
         default: None,
         steers: true,
         help: "how to sign in; unset, with the first token there is",
-    },
-    Setting {
-        key: "ca_cert",
-        kind: Kind::Path,
-        env: &["VAULT_CACERT", "SSL_CERT_FILE"],
-        default: None,
-        steers: true,
-        help: "the certificates to trust, as PEM; unset, the system's",
     },
     Setting {
         key: "kv_version",
@@ -68,7 +54,7 @@ const VAULT: &[Setting] = &[
     Setting {
         key: "namespace",
         kind: Kind::Text,
-        env: &["VAULT_NAMESPACE"],
+        env: &["BAO_NAMESPACE", "VAULT_NAMESPACE"],
         default: None,
         steers: true,
         help: "the namespace of sign-in and secrets",

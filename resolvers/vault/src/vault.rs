@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use http::HeaderValue;
-use secretref_protocol::net::{Address, Route, Transport, Versions};
+use secretref_protocol::net::Transport;
 use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
 use crate::auth::Credential;
 use crate::locator::{Defaults, Kv, Locator};
 use crate::read;
+use crate::route::route;
 use crate::session::Session;
 use crate::settings::STORE;
 
@@ -27,22 +28,6 @@ impl Backend for Vault {
     type Session = Session;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
-        let route = Route {
-            address: Address::parse(
-                "address",
-                settings.required(&STORE, "address")?,
-                settings.is_on("allow_http"),
-            )?,
-            ca: settings.path("ca_cert")?,
-            ca_key: "ca_cert",
-            http: Versions::of(settings.text("http")),
-        };
-        if route.address.base().ends_with("/v1") {
-            return Err(Failure::misconfigured(
-                "`address` ends in /v1, which is added to it",
-                "leave /v1 out",
-            ));
-        }
         Ok(Self {
             defaults: Defaults {
                 kv: if settings.text("kv_version") == Some("1") { Kv::V1 } else { Kv::V2 },
@@ -50,7 +35,7 @@ impl Backend for Vault {
                 namespace: settings.text("namespace").map(str::to_owned),
             },
             credential: Credential::of(settings)?,
-            transport: Arc::new(Transport::new(route)?),
+            transport: Arc::new(Transport::new(route(settings)?)?),
         })
     }
 
