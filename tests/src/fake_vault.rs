@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -24,7 +25,7 @@ use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::Certificates;
@@ -53,6 +54,8 @@ pub struct FakeVault {
     pub http: String,
     /// `https://127.0.0.1:PORT`.
     pub https: String,
+    /// A socket on which it speaks HTTP.
+    pub socket: PathBuf,
     /// The certificate of its authority.
     pub ca: PathBuf,
     /// What its authority has signed.
@@ -100,17 +103,20 @@ impl FakeVault {
         let fake = Self {
             http: url("http", &plain),
             https: url("https", &secure),
+            socket: folder.join("fake.sock"),
             ca: certificates.ca.clone(),
             certificates,
             state,
         };
         let tls = acceptor(&fake.certificates, manner);
+        let socket = StdUnixListener::bind(&fake.socket).expect("a socket");
         let state = Arc::clone(&fake.state);
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let serving = serve(plain, None, Arc::clone(&state));
+                tokio::spawn(serve_socket(socket, Arc::clone(&state)));
                 tokio::spawn(serve(secure, Some(tls), state));
                 serving.await;
             });
@@ -198,6 +204,16 @@ async fn serve(listener: StdListener, tls: Option<TlsAcceptor>, state: Arc<State
                 }
             }
         });
+    }
+}
+
+async fn serve_socket(listener: StdUnixListener, state: Arc<State>) {
+    listener.set_nonblocking(true).expect("nonblocking");
+    let listener = UnixListener::from_std(listener).expect("a listener");
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        state.connections.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(converse(stream, Arc::clone(&state)));
     }
 }
 

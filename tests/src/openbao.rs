@@ -1,5 +1,6 @@
 //! The real server: OpenBao in development mode, on this machine alone.
 
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -187,6 +188,56 @@ impl OpenBao {
             "auth/token/create",
             Some(&json!({"id": id, "policies": [name], "no_default_policy": !with_default, "ttl": "1h"})),
         );
+    }
+}
+
+/// A proxy of OpenBao's own before a server; it ends with this value.
+#[derive(Debug)]
+pub struct Agent {
+    process: Child,
+    /// Where it listens.
+    pub socket: PathBuf,
+}
+
+impl OpenBao {
+    /// Starts a proxy that listens on a socket, and passes requests on with the token they have.
+    #[must_use]
+    pub fn proxy(&self) -> Agent {
+        let socket = self.folder.path().join("proxy.sock");
+        let config = self.folder.path().join("proxy.hcl");
+        let text = format!(
+            "vault {{\n  address = \"{}\"\n}}\nlistener \"unix\" {{\n  address = \"{}\"\n  tls_disable = true\n  \
+             require_request_header = true\n}}\napi_proxy {{}}\n",
+            self.http,
+            socket.display()
+        );
+        std::fs::write(&config, text).expect("a file");
+        let log = std::fs::File::create(self.folder.path().join("proxy.log")).expect("a file");
+        let process = Command::new(binary())
+            .args(["proxy", &format!("-config={}", config.display())])
+            .env_clear()
+            .env("HOME", self.folder.path())
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("a log"))
+            .stderr(log)
+            .spawn()
+            .expect("the proxy starts");
+        let agent = Agent { process, socket };
+        for _ in 0..300 {
+            if UnixStream::connect(&agent.socket).is_ok() {
+                return agent;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let log = std::fs::read_to_string(self.folder.path().join("proxy.log"));
+        panic!("the proxy did not start within 15 s: {}", log.unwrap_or_default());
+    }
+}
+
+impl Drop for Agent {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
     }
 }
 

@@ -251,6 +251,63 @@ fn the_name_in_the_certificate_can_be_another() {
     ]);
 }
 
+#[test]
+fn a_socket_is_an_address() {
+    let place = Place::new();
+    let fake = fake(&place, Manner::default());
+    let place = place.with("socket", fake.socket.display());
+    place.file("file", 0o600, "no socket");
+    let folder = place.folder.path().to_owned();
+    drop(std::os::unix::net::UnixListener::bind(folder.join("left.sock")).unwrap());
+    let at = |path: &str, end| place.judge(&[(&format!("address = \"{path}\""), end)]);
+    at("unix://{socket}", Reads);
+    at("unix://{folder}/none.sock", Fails(5, "UNAVAILABLE", "there is no socket at /"));
+    at("unix://{folder}/left.sock", Fails(5, "UNAVAILABLE", "nobody listens at /"));
+    at("unix://{folder}/file", Fails(5, "UNAVAILABLE", "whether `address` names its socket"));
+    at("unix://{socket}/base", Fails(5, "UNAVAILABLE", "a socket has no base path"));
+    at("unix://{socket}/", Fails(3, "MISCONFIGURED", "a socket has no base path"));
+    at("unix://fake.sock", Fails(3, "MISCONFIGURED", "no absolute path"));
+    // Up to 32 connections, each for many requests.
+    let profile =
+        place.file("many.toml", 0o600, place.fill("address = \"unix://{socket}\"\ntoken_file = \"token\""));
+    for number in 0..100 {
+        fake.put("secret", &format!("n{number}"), r#"{"k":"value-of-it"}"#);
+    }
+    let ids: Vec<_> = (0..100).map(|number| format!("n{number}#k")).collect();
+    let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+    let _ = fake.counts();
+    let ended = vault().args(["--profile".as_ref(), profile.as_os_str()]).request(&ids).end();
+    assert_eq!(ended.stdout.matches("value-of-it").count(), 100, "{ended:?}");
+    assert!((1..=32).contains(&fake.counts().0), "connections");
+}
+
+#[test]
+#[ignore = "needs root, to be another user: tests/run"]
+fn a_socket_that_is_closed_to_the_user_says_so() {
+    let place = Place::new();
+    let fake = fake(&place, Manner::default());
+    std::fs::set_permissions(place.folder.path(), Permissions::from_mode(0o755)).unwrap();
+    std::fs::set_permissions(fake.socket.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
+    // The folder of the build may be one that another user cannot enter.
+    let binary = place.folder.path().join("secretref-vault");
+    std::fs::copy(resolver::path("secretref-vault"), &binary).unwrap();
+    let run = Run::new(binary).env("VAULT_ADDR", format!("unix://{}", fake.socket.display()));
+    let ended = run.env("VAULT_TOKEN", ROOT).uid(65534).request(&["a#k"]).end();
+    judge("closed", &ended, Fails(5, "UNAVAILABLE", "permission denied at /"));
+}
+
+/// The server's own socket, and that of a proxy with the kit's token.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn openbao_is_read_over_its_sockets() {
+    let server = OpenBao::start();
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
+    let place = Place::new();
+    let agent = server.proxy();
+    let place = place.with("socket", server.socket.display()).with("agent", agent.socket.display());
+    place.judge(&[("address = \"unix://{socket}\"", Reads), ("address = \"unix://{agent}\"", Reads)]);
+}
+
 /// The inner key of a PKCS#8 key on P-256, as `openssl ecparam -genkey` would write it (RFC 5915).
 fn sec1(pkcs8: &str) -> String {
     let script = "import base64,sys\nder=base64.b64decode(''.join(l for l in sys.argv[1].splitlines() if l[0]!='-'))\n\

@@ -1,13 +1,14 @@
-//! One connection: name, TCP, TLS. Each step that fails says which it was.
+//! One connection: name, TCP or socket, TLS. Each step that fails says which it was.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 
 use super::tls::Tls;
 use super::{Address, Route, Versions};
@@ -32,11 +33,42 @@ pub(super) struct Stream {
 
 /// Connects to the route's address, offering these versions of HTTP; `tls` is there when it is https.
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
-    let io = tcp(&route.address).await?;
+    let address = &route.address;
+    let io = match address.socket() {
+        Some(path) => unix(address, path).await?,
+        None => tcp(address).await?,
+    };
     match tls {
         None => Ok(Stream { io, is_h2: false }),
         Some(tls) => tls.secure(route, io, http).await,
     }
+}
+
+async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
+    let key = address.key();
+    let unavailable =
+        |what: &str, remedy: String| Failure::unavailable(format!("{what} {}", path.display()), remedy);
+    let socket = UnixStream::connect(path).await.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let remedy = format!("see whether the agent or server runs, and check the path in `{key}`");
+            unavailable("there is no socket at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+        }
+        io::ErrorKind::ConnectionRefused => {
+            let remedy = format!("see whether the agent or server runs, and whether `{key}` names its socket");
+            unavailable("nobody listens at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+        }
+        io::ErrorKind::PermissionDenied => {
+            let remedy = "let this user write to the socket and enter its folder: the listener's socket_mode, \
+                          socket_user and socket_group";
+            unavailable("permission denied at", remedy.into()).retry(Retry::No)
+        }
+        io::ErrorKind::NotADirectory => {
+            unavailable("a file stands where a folder should be in", format!("check the path in `{key}`: a socket has no base path"))
+                .retry(Retry::No)
+        }
+        _ => unavailable(&format!("no connection ({error}) to"), format!("check the path in `{key}`")),
+    })?;
+    Ok(Box::new(socket))
 }
 
 async fn tcp(address: &Address) -> Result<Box<dyn Io>, Failure> {

@@ -15,7 +15,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         env: &["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"],
         default: None,
         steers: true,
-        help: "the server, https://vault.example.com:8200, with a base path if it has one",
+        help: "the server or agent: https://vault.example.com:8200, with a base path if it has one, or unix:///run/vault/agent.sock",
     },
     Setting {
         key: "ca_cert",
