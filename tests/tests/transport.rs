@@ -13,11 +13,11 @@ use serde_json::{Value, json};
 
 /// How a read of `a#k` ends.
 #[derive(Debug, Clone, Copy)]
-enum End {
+enum End<'e> {
     /// With its value.
     Value,
     /// With this exit code, this code of the response, and a message that has these words.
-    Fails(i32, &'static str, &'static str),
+    Fails(i32, &'e str, &'e str),
 }
 use End::{Fails, Value as Reads};
 
@@ -31,6 +31,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("client_key", "*_CLIENT_KEY"),
     ("ssl_cert_file", "SSL_CERT_FILE"),
     ("tls_server_name", "*_TLS_SERVER_NAME"),
+    ("tls_skip_verify", "*_SKIP_VERIFY"),
 ];
 
 /// What stands for the `{words}` in the lines of a case, and where the profiles go.
@@ -94,7 +95,7 @@ impl Place {
     }
 
     /// Judges every case, each in its three forms.
-    fn judge(&self, cases: &[(&str, End)]) {
+    fn judge(&self, cases: &[(&str, End<'_>)]) {
         for (lines, end) in cases {
             judge(&format!("{lines}\nfrom a profile"), &self.by_profile(lines), *end);
             for prefix in ["VAULT", "BAO"] {
@@ -108,7 +109,7 @@ fn vault() -> Run {
     Run::new(resolver::path("secretref-vault"))
 }
 
-fn judge(what: &str, ended: &Ended, end: End) {
+fn judge(what: &str, ended: &Ended, end: End<'_>) {
     let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
     match end {
         Reads => assert_eq!(response["values"], json!({"a#k": "value-a"}), "{what}: {ended:#?}"),
@@ -249,6 +250,47 @@ fn the_name_in_the_certificate_can_be_another() {
             Fails(3, "MISCONFIGURED", "`tls_server_name` has a host that no certificate can name"),
         ),
     ]);
+}
+
+#[test]
+fn a_certificate_is_left_unchecked_only_by_clear_words_and_never_quietly() {
+    let place = Place::new();
+    for tls_1_2 in [false, true] {
+        let fake = fake(&place, Manner { tls_1_2, ..Manner::default() });
+        let at = format!("address = \"{}\"\n", fake.https);
+        let warning = "warning: the certificate of https://127.0.0.1:";
+        for more in ["", "tls_server_name = \"other.test\"", "ca_cert = \"/nonexistent\""] {
+            let lines = format!("{at}tls_skip_verify = true\n{more}");
+            place.judge(&[(&lines, Reads)]);
+            assert!(place.by_profile(&lines).stderr.contains(warning), "{more}");
+        }
+        let unchecked = "is signed by an authority that is not trusted";
+        let lines = format!("{at}tls_skip_verify = false");
+        place.judge(&[(&lines, Fails(5, "UNAVAILABLE", unchecked))]);
+        let run = |name: &str, word: &str| {
+            let run = vault().env("VAULT_ADDR", &fake.https).env("VAULT_TOKEN", ROOT).env(name, word);
+            run.request(&["a#k"]).end()
+        };
+        for word in ["1", "t", "T", "TRUE", "true", "True"] {
+            judge(word, &run("VAULT_SKIP_VERIFY", word), Reads);
+        }
+        for word in ["0", "f", "F", "FALSE", "false", "False", ""] {
+            judge(word, &run("BAO_SKIP_VERIFY", word), Fails(5, "UNAVAILABLE", unchecked));
+        }
+        for (name, word) in
+            [("VAULT_SKIP_VERIFY", "no"), ("BAO_SKIP_VERIFY", "yes"), ("VAULT_SKIP_VERIFY", "2")]
+        {
+            judge(
+                word,
+                &run(name, word),
+                Fails(3, "MISCONFIGURED", &format!("`{name}` is not true or false")),
+            );
+        }
+    }
+    // Not over plain HTTP, where there is nothing to check.
+    let fake = fake(&place, Manner::default());
+    let ended = place.by_profile(&format!("address = \"{}\"\ntls_skip_verify = true", fake.http));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
 }
 
 #[test]

@@ -11,6 +11,7 @@ mod lanes;
 mod roots;
 mod tls;
 mod transport;
+mod unverified;
 
 use std::fmt;
 

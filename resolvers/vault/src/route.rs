@@ -65,6 +65,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         steers: true,
         help: "the name to ask for and to find in the server's certificate; unset, the host of `address`",
     },
+    Setting {
+        key: "tls_skip_verify",
+        kind: Kind::Switch,
+        env: &["BAO_SKIP_VERIFY", "VAULT_SKIP_VERIFY"],
+        default: Some("false"),
+        steers: true,
+        help: "take any certificate for the server's: for a trial, never for a secret",
+    },
 ];
 
 /// The route that the settings make.
@@ -85,6 +93,9 @@ pub(crate) fn route(settings: &Settings) -> Result<Route, Failure> {
 
 /// Whom to trust: what is said most explicitly, and of equals the first, in the order of Vault's own client.
 fn trust(settings: &Settings) -> Result<Trust, Failure> {
+    if settings.is_on("tls_skip_verify") {
+        return Ok(Trust { key: "tls_skip_verify", roots: Roots::Unchecked });
+    }
     let keys = ["ca_cert", "ca_cert_bytes", "ca_path", "ssl_cert_file"];
     let set = keys.into_iter().filter(|key| settings.source(key).is_some());
     let Some(key) = set.min_by_key(|key| Reverse(settings.source(key))) else {
