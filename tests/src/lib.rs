@@ -5,7 +5,7 @@
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the judge of an answer;
 //! - [`canned`]: a server that gives the same bytes to everybody;
-//! - [`proxy`]: what passes some connections on, and not the others;
+//! - [`forward`]: a proxy of HTTP; [`proxy`]: what passes some connections on, and not the others;
 //! - [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
@@ -13,6 +13,7 @@
 pub mod canned;
 pub mod certificate;
 pub mod fake_vault;
+pub mod forward;
 pub mod gateway;
 pub mod openbao;
 pub mod port;

@@ -1,4 +1,4 @@
-//! One connection: name, TCP or socket, TLS. Each step that fails says which it was.
+//! One connection: name, TCP or socket, proxy, TLS. Each step that fails says which it was.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
 use super::tls::Tls;
-use super::{Address, Route, Versions};
+use super::{Address, Proxy, Route, Versions, tunnel};
 use crate::failure::{Failure, Retry};
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
@@ -31,17 +31,27 @@ pub(super) struct Stream {
     pub(super) is_h2: bool,
 }
 
-/// Connects to the route's address, offering these versions of HTTP; `tls` is there when it is https.
+/// Connects to the route's address, offering these versions of HTTP; `tls` is there when https is on the way.
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
     let address = &route.address;
-    let io = match address.socket() {
-        Some(path) => unix(address, path).await?,
-        None => tcp(address).await?,
+    let io = match (&route.proxy, address.socket()) {
+        (None, None) => tcp(address, "store").await?,
+        (None, Some(path)) => unix(address, path).await?,
+        (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
     };
-    match tls {
+    match tls.filter(|_| address.is_secure()) {
         None => Ok(Stream { io, is_h2: false }),
         Some(tls) => tls.secure(route, io, http).await,
     }
+}
+
+async fn by_proxy(route: &Route, proxy: &Proxy, tls: Option<&Tls>) -> Result<Box<dyn Io>, Failure> {
+    let io = tcp(&proxy.address, "proxy").await?;
+    let io = match tls.filter(|_| proxy.address.is_secure()) {
+        None => io,
+        Some(tls) => tls.secure_proxy(route, proxy, io).await?,
+    };
+    if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
 }
 
 async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
@@ -71,8 +81,9 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
     Ok(Box::new(socket))
 }
 
-async fn tcp(address: &Address) -> Result<Box<dyn Io>, Failure> {
-    let tcp = first(address, &look_up(address).await?).await?;
+/// `role` is what should be there, the store or a proxy.
+async fn tcp(address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
+    let tcp = first(&look_up(address).await?).await.map_err(|error| unreachable(address, role, &error))?;
     // A request is written at once; without this it may wait for an acknowledgement first.
     let _ = tcp.set_nodelay(true);
     Ok(Box::new(tcp))
@@ -101,7 +112,7 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
 }
 
 /// The first of the addresses that answers; each starts a moment after the one before it, or as soon as that failed.
-async fn first(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Failure> {
+async fn first(found: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut waiting = found.iter();
     let mut trying = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -109,7 +120,7 @@ async fn first(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Fai
         if let Some(next) = waiting.next() {
             trying.push(TcpStream::connect(*next));
         } else if trying.is_empty() {
-            return Err(unreachable(address, &last));
+            return Err(last);
         }
         let stagger = async {
             if waiting.len() == 0 { std::future::pending().await } else { tokio::time::sleep(STAGGER).await }
@@ -125,13 +136,17 @@ async fn first(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Fai
     }
 }
 
-fn unreachable(address: &Address, error: &io::Error) -> Failure {
-    let what = format!("no connection to {address} ({error})");
+fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
+    let key = address.key();
+    let what = match role {
+        "store" => format!("no connection to {address} ({error})"),
+        _ => format!("no connection to the {role} {address} ({error})"),
+    };
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            let remedy = format!("see whether the store runs, and whether `{}` has its port", address.key());
+            let remedy = format!("see whether the {role} runs, and whether `{key}` has its port");
             Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE))
         }
-        _ => Failure::unavailable(what, format!("check `{}`, the network and its firewalls", address.key())),
+        _ => Failure::unavailable(what, format!("check `{key}`, the network and its firewalls")),
     }
 }

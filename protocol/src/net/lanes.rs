@@ -83,7 +83,9 @@ enum Place {
 impl Lanes {
     /// No connection yet. Reads the trusted certificates if the address is https.
     pub(super) fn new(route: Route) -> Result<Self, Failure> {
-        let tls = route.address.is_secure().then(|| Tls::of(&route)).transpose()?;
+        let proxy = route.proxy.as_ref();
+        let over_tls = route.address.is_secure() || proxy.is_some_and(|proxy| proxy.address.is_secure());
+        let tls = over_tls.then(|| Tls::of(&route)).transpose()?;
         Ok(Self(Arc::new(Line { route, tls, state: Mutex::default(), changed: Notify::new() })))
     }
 

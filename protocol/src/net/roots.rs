@@ -92,8 +92,8 @@ fn of_text(text: &str, key: &str) -> Result<RootCertStore, Failure> {
     if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
 }
 
-/// Every file of the folder, links followed; what holds no certificate is passed over, as is a folder in it: Kubernetes
-/// mounts its files through one.
+/// Every file of the folder, links followed; what holds no certificate is passed over, as is what is no file: Kubernetes
+/// mounts through a folder in it.
 fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
@@ -107,7 +107,7 @@ fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     for entry in entries {
         let path = entry.map_err(closed)?.path();
-        if !path.is_dir() {
+        if !path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
             roots = added(roots, &file::read(&path, key)?, &named(&path, key))?;
         }
     }

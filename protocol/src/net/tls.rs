@@ -15,13 +15,15 @@ use tokio_rustls::client::TlsStream;
 
 use super::connect::{Io, Stream};
 use super::unverified::Unverified;
-use super::{Route, Versions, identity};
+use super::{Proxy, Route, Versions, identity};
 use crate::failure::{Failure, Retry};
 use crate::streams::say;
 
 /// The TLS side of a route.
 pub(super) struct Tls {
-    config: Arc<ClientConfig>,
+    store: Arc<ClientConfig>,
+    /// The same authorities for a proxy over TLS, which learns nothing of who the client is.
+    proxy: Option<Arc<ClientConfig>>,
     name: ServerName<'static>,
     /// What the server ended a connection with, first of all.
     alert: Arc<OnceLock<AlertDescription>>,
@@ -34,13 +36,50 @@ impl Tls {
             Some(name) => (name.as_str(), "tls_server_name"),
             None => (route.address.host(), route.address.key()),
         };
-        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
-            Failure::misconfigured(
-                format!("`{key}` has a host that no certificate can name"),
-                "use a DNS name or an IP address",
-            )
+        let name = name(host, key)?;
+        let mut store = config(route)?;
+        let proxy = route.proxy.as_ref().filter(|proxy| proxy.address.is_secure()).map(|_| {
+            let mut config = store.clone();
+            config.alpn_protocols = alpn(Versions::H1);
+            Arc::new(config)
+        });
+        if let Some(identity) = &route.identity {
+            store.client_auth_cert_resolver = identity.load()?;
+        }
+        Ok(Self { store: Arc::new(store), proxy, name, alert: Arc::default() })
+    }
+
+    /// Shakes hands with a proxy over `io`.
+    pub(super) async fn secure_proxy(
+        &self,
+        route: &Route,
+        proxy: &Proxy,
+        io: Box<dyn Io>,
+    ) -> Result<Box<dyn Io>, Failure> {
+        let Some(config) = self.proxy.clone() else { return Err(Failure::internal("a proxy without TLS")) };
+        let address = &proxy.address;
+        let connected = TlsConnector::from(config).connect(name(address.host(), address.key())?, io).await;
+        let stream = connected.map_err(|error| {
+            let (why, remedy) = match tls_error(&error) {
+                Some(TlsError::InvalidCertificate(CertificateError::UnknownIssuer)) => route.trust.missed(),
+                Some(TlsError::InvalidCertificate(wrong)) => {
+                    (format!("is not valid ({wrong})"), format!("check `{}`", address.key()))
+                }
+                _ => {
+                    return Failure::unavailable(
+                        format!("the proxy {address} does not complete a TLS handshake"),
+                        format!(
+                            "see whether `{}` means http://: that is how most proxies are spoken to",
+                            address.key()
+                        ),
+                    )
+                    .retry(Retry::No);
+                }
+            };
+            Failure::unavailable(format!("the certificate of the proxy {address} {why}"), remedy)
+                .retry(Retry::No)
         })?;
-        Ok(Self { config: Arc::new(config(route)?), name, alert: Arc::default() })
+        Ok(Box::new(stream))
     }
 
     /// Shakes hands over `io`, offering these versions of HTTP.
@@ -50,7 +89,7 @@ impl Tls {
         io: Box<dyn Io>,
         http: Versions,
     ) -> Result<Stream, Failure> {
-        let mut config = Arc::clone(&self.config);
+        let mut config = Arc::clone(&self.store);
         if http != route.http {
             Arc::make_mut(&mut config).alpn_protocols = alpn(http);
         }
@@ -67,26 +106,32 @@ impl Tls {
     }
 }
 
+fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
+    ServerName::try_from(host.to_owned()).map_err(|_| {
+        Failure::misconfigured(
+            format!("`{key}` has a host that no certificate can name"),
+            "use a DNS name or an IP address",
+        )
+    })
+}
+
+/// What holds for everybody whom TLS is spoken with.
 fn config(route: &Route) -> Result<ClientConfig, Failure> {
     let provider = ring::default_provider();
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let builder = match route.trust.load()? {
-        Some(roots) => builder.with_root_certificates(roots),
-        None => {
-            say(format!(
-                "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
-                route.trust.key
-            ));
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
-        }
+    let builder = if let Some(roots) = route.trust.load()? {
+        builder.with_root_certificates(roots)
+    } else {
+        say(format!(
+            "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
+            route.trust.key
+        ));
+        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
     };
     let mut config = builder.with_no_client_auth();
-    if let Some(identity) = &route.identity {
-        config.client_auth_cert_resolver = identity.load()?;
-    }
     // The process ends before it could come back to a session.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn(route.http);

@@ -3,11 +3,11 @@
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 
 use super::lanes::{Body, Lane, Lanes};
-use super::{Ask, Reply, Route};
+use super::{Ask, Reply, Route, tunnel};
 use crate::failure::{Failure, Retry};
 
 /// The most bytes of an answer. A secret that is longer would not pass the gateway's own limit.
@@ -60,6 +60,11 @@ impl Transport {
         let mut path = ask.path.clone();
         for _ in 0..=REDIRECTS {
             let reply = self.exchange(&ask, &path).await?;
+            if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                && let Some(failure) = self.refused_by_proxy(reply.status)
+            {
+                return Err(failure);
+            }
             if !reply.status.is_redirection() || ask.method != Method::GET {
                 return Ok(reply);
             }
@@ -79,6 +84,14 @@ impl Transport {
             "check what stands before the store",
         )
         .retry(Retry::No))
+    }
+
+    /// What it means where an answer is not the store's: that of a proxy of plain HTTP, which answers in its place.
+    #[must_use]
+    pub fn refused_by_proxy(&self, status: StatusCode) -> Option<Failure> {
+        let proxy =
+            self.route().forwarder().filter(|_| status.is_client_error() || status.is_server_error())?;
+        Some(tunnel::refused(proxy, &self.route().address, status.as_u16()))
     }
 
     /// Sends a request over the first free lane. One that is lost with its connection is sent again at once, as long as
@@ -127,9 +140,11 @@ impl Transport {
 
     fn request(&self, ask: &Ask, path: &str, shared: bool) -> Result<Request<Body>, Failure> {
         let address = &self.route().address;
-        // HTTP/2 has scheme and authority in the URI, HTTP/1.1 has a header for the host and the path alone.
+        let forwarder = self.route().forwarder();
+        // HTTP/2 has scheme and authority in the URI, as has HTTP/1.1 to a proxy (RFC 9112 §3.2.2); else the latter has a
+        // header for the host and the path alone.
         let mut uri = Uri::builder().path_and_query(path);
-        if shared {
+        if shared || forwarder.is_some() {
             uri = uri.scheme(address.scheme()).authority(address.authority());
         }
         let uri = uri.build().map_err(|_| Failure::internal("a path that is no path"))?;
@@ -140,6 +155,9 @@ impl Transport {
             let host = HeaderValue::try_from(address.authority())
                 .map_err(|_| Failure::internal("a host that is no host"))?;
             request.headers_mut().insert(header::HOST, host);
+        }
+        if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.clone()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
         }
         request
             .headers_mut()

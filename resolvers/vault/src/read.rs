@@ -22,6 +22,9 @@ pub(crate) async fn read(
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
     let reply = session.get(&locator.request_path()).await?;
+    if let Some(failure) = session.refused_by_proxy(&reply).filter(|_| !speaks_vault(&reply)) {
+        return Err(failure);
+    }
     match reply.status {
         StatusCode::OK => document(session, &reply, locator.kv()),
         status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(session)),

@@ -2,7 +2,7 @@
 
 use std::cmp::Reverse;
 
-use secretref_protocol::net::{Address, Identity, Roots, Route, Trust, Versions};
+use secretref_protocol::net::{Address, Identity, Proxy, Roots, Route, Trust, Versions};
 use secretref_protocol::{Failure, Setting, SettingKind as Kind, Settings};
 
 use crate::settings::STORE;
@@ -58,6 +58,14 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "the key of `client_cert`, as a PEM file without a passphrase",
     },
     Setting {
+        key: "proxy",
+        kind: Kind::Text,
+        env: &["BAO_PROXY_ADDR", "VAULT_PROXY_ADDR", "BAO_HTTP_PROXY", "VAULT_HTTP_PROXY"],
+        default: None,
+        steers: true,
+        help: "the proxy to the server, http://proxy.example.com:3128",
+    },
+    Setting {
         key: "tls_server_name",
         kind: Kind::Text,
         env: &["BAO_TLS_SERVER_NAME", "VAULT_TLS_SERVER_NAME"],
@@ -86,6 +94,7 @@ pub(crate) fn route(settings: &Settings) -> Result<Route, Failure> {
         trust: trust(settings)?,
         server_name: settings.text("tls_server_name").map(str::to_owned),
         identity: Identity::of(settings)?,
+        proxy: Proxy::of(settings, &address)?,
         http: Versions::of(settings.text("http")),
         address,
     })

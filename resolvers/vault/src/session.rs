@@ -59,6 +59,11 @@ impl Session {
         self.transport.send(Ask { path, headers: self.headers.clone(), ..ask }).await
     }
 
+    /// What it means where an answer is not the server's but that of a proxy before it.
+    pub(crate) fn refused_by_proxy(&self, reply: &Reply) -> Option<Failure> {
+        self.transport.refused_by_proxy(reply.status)
+    }
+
     /// The way to the server, for a message.
     pub(crate) fn address(&self) -> String {
         self.transport.route().to_string()
