@@ -107,7 +107,7 @@ impl Profile {
                         format!("`{key}` in the profile is a secret"),
                         format!(
                             "a profile holds none: name a file with `{key}_file`, or list the variable in it: env = [\"{}\"]",
-                            setting.env.first().unwrap_or(&"")
+                            setting.env.last().unwrap_or(&"")
                         ),
                     ));
                 }

@@ -150,7 +150,7 @@ impl Settings {
     /// The value of a text or choice that must be there.
     pub fn required(&self, store: &Store, key: &str) -> Result<&str, Failure> {
         self.text(key).ok_or_else(|| {
-            let variable = table(store).find(|setting| setting.key == key).and_then(|setting| setting.env.first());
+            let variable = table(store).find(|setting| setting.key == key).and_then(|setting| setting.env.last());
             let variable = variable.unwrap_or(&"");
             let remedy = if self.bound {
                 format!("set it in the profile, or let the environment set it: env = [\"{variable}\"]")
@@ -308,8 +308,9 @@ impl Value {
                 None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
             },
             Kind::Switch => match text.as_str() {
-                "true" | "1" => Ok(Self::Switch(true)),
-                "false" | "0" => Ok(Self::Switch(false)),
+                // What Go's tools take, among them Vault's own.
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Self::Switch(true)),
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Self::Switch(false)),
                 _ => wrong("true or false".into()),
             },
             Kind::List => Ok(Self::List(vec![text])),

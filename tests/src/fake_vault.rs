@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 use std::convert::Infallible;
 use std::net::TcpListener as StdListener;
+use std::os::unix::net::UnixListener as StdUnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -18,12 +19,13 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
-use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, UnixListener};
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::Certificates;
@@ -39,6 +41,10 @@ pub struct Manner {
     pub delay: Duration,
     /// Whether it offers HTTP/2 over TLS.
     pub no_h2: bool,
+    /// Whether it talks over TLS to nobody but a client with a certificate of its own authority.
+    pub mutual: bool,
+    /// Whether it knows nothing newer than TLS 1.2.
+    pub tls_1_2: bool,
 }
 
 /// A running server. Its threads end with the process.
@@ -48,8 +54,12 @@ pub struct FakeVault {
     pub http: String,
     /// `https://127.0.0.1:PORT`.
     pub https: String,
+    /// A socket on which it speaks HTTP.
+    pub socket: PathBuf,
     /// The certificate of its authority.
     pub ca: PathBuf,
+    /// What its authority has signed.
+    pub certificates: Certificates,
     state: Arc<State>,
 }
 
@@ -106,16 +116,20 @@ impl FakeVault {
         let fake = Self {
             http: url("http", &plain),
             https: url("https", &secure),
+            socket: folder.join("fake.sock"),
             ca: certificates.ca.clone(),
+            certificates,
             state,
         };
-        let tls = acceptor(&certificates, manner);
+        let tls = acceptor(&fake.certificates, manner);
+        let socket = StdUnixListener::bind(&fake.socket).expect("a socket");
         let state = Arc::clone(&fake.state);
         std::thread::spawn(move || {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async move {
                 let serving = serve(plain, None, Arc::clone(&state));
+                tokio::spawn(serve_socket(socket, Arc::clone(&state)));
                 tokio::spawn(serve(secure, Some(tls), state));
                 serving.await;
             });
@@ -168,16 +182,25 @@ impl FakeVault {
 }
 
 fn acceptor(certificates: &Certificates, manner: Manner) -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(&certificates.certificate)
-        .expect("a file")
-        .map(|one| one.expect("a certificate"));
+    let read = |path: &Path| -> Vec<CertificateDer<'static>> {
+        let certificates = CertificateDer::pem_file_iter(path).expect("a file");
+        certificates.map(|one| one.expect("a certificate")).collect()
+    };
     let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("a key");
-    let mut config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain.collect(), key)
-        .expect("a certificate");
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let versions = if manner.tls_1_2 { &[&rustls::version::TLS12][..] } else { rustls::DEFAULT_VERSIONS };
+    let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(versions)
+        .expect("versions");
+    let builder = if manner.mutual {
+        let mut roots = RootCertStore::empty();
+        roots.add_parsable_certificates(read(&certificates.ca));
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+        builder.with_client_cert_verifier(verifier.expect("a verifier"))
+    } else {
+        builder.with_no_client_auth()
+    };
+    let mut config = builder.with_single_cert(read(&certificates.certificate), key).expect("a certificate");
     let h1 = b"http/1.1".to_vec();
     config.alpn_protocols = if manner.no_h2 { vec![h1] } else { vec![b"h2".to_vec(), h1] };
     TlsAcceptor::from(Arc::new(config))
@@ -201,6 +224,16 @@ async fn serve(listener: StdListener, tls: Option<TlsAcceptor>, state: Arc<State
                 }
             }
         });
+    }
+}
+
+async fn serve_socket(listener: StdUnixListener, state: Arc<State>) {
+    listener.set_nonblocking(true).expect("nonblocking");
+    let listener = UnixListener::from_std(listener).expect("a listener");
+    loop {
+        let Ok((stream, _)) = listener.accept().await else { continue };
+        state.connections.fetch_add(1, Ordering::Relaxed);
+        tokio::spawn(converse(stream, Arc::clone(&state)));
     }
 }
 

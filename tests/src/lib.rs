@@ -1,20 +1,22 @@
 //! The test kit. It knows resolvers by their bytes and processes alone, never by their code.
 //!
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
-//! - [`openbao`]: the real server; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
+//! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
 //! - [`canned`]: a server that gives the same bytes to everybody;
-//! - [`proxy`]: what passes some connections on, and not the others;
+//! - [`forward`]: a proxy of HTTP; [`proxy`]: what passes some connections on, and not the others;
 //! - [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
 
+pub mod agent;
 pub mod aws;
 pub mod canned;
 pub mod certificate;
 pub mod fake_vault;
+pub mod forward;
 pub mod gateway;
 pub mod jwt;
 pub mod openbao;

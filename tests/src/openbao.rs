@@ -25,8 +25,14 @@ pub struct OpenBao {
     pub http: String,
     /// `https://127.0.0.1:PORT`, signed by [`OpenBao::ca`].
     pub https: String,
+    /// The same, for nobody but a client with a certificate of that authority.
+    pub mutual: String,
+    /// A socket on which it speaks HTTP.
+    pub socket: PathBuf,
     /// The certificate of the authority.
     pub ca: PathBuf,
+    /// What the authority has signed.
+    pub certificates: Certificates,
     agent: ureq::Agent,
 }
 
@@ -64,14 +70,25 @@ impl OpenBao {
     fn launch(dev: bool) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let certificates = Certificates::make(folder.path());
-        let (plain, secure) = (port::free(), port::free());
+        let (plain, secure, mutual) = (port::free(), port::free(), port::free());
+        let socket = folder.path().join("bao.sock");
         let audit = folder.path().join("audit.log");
         let config = folder.path().join("extra.hcl");
+        let tcp = |port: u16, more: &str| {
+            let (certificate, key) = (certificates.certificate.display(), certificates.key.display());
+            format!(
+                "listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_cert_file = \"{certificate}\"\n  tls_key_file = \"{key}\"\n{more}}}\n"
+            )
+        };
+        let mutual_lines = format!(
+            "  tls_require_and_verify_client_cert = true\n  tls_client_ca_file = \"{}\"\n",
+            certificates.ca.display()
+        );
         let mut text = format!(
-            "listener \"tcp\" {{\n  address = \"127.0.0.1:{secure}\"\n  tls_cert_file = \"{}\"\n  tls_key_file = \"{}\"\n}}\n\
-             audit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
-            certificates.certificate.display(),
-            certificates.key.display(),
+            "{}{}listener \"unix\" {{\n  address = \"{}\"\n}}\naudit \"file\" \"kit\" {{\n  options {{\n    file_path = \"{}\"\n  }}\n}}\n",
+            tcp(secure, ""),
+            tcp(mutual, &mutual_lines),
+            socket.display(),
             audit.display()
         );
         let mut command = Command::new(binary());
@@ -97,8 +114,18 @@ impl OpenBao {
             .spawn()
             .expect("OpenBao starts");
         let agent = ureq::Agent::config_builder().http_status_as_error(false).proxy(None).build().into();
-        let (http, https) = (format!("http://127.0.0.1:{plain}"), format!("https://127.0.0.1:{secure}"));
-        Self { process, folder, http, https, ca: certificates.ca, agent }
+        let https = |port: u16| format!("https://127.0.0.1:{port}");
+        Self {
+            process,
+            folder,
+            http: format!("http://127.0.0.1:{plain}"),
+            https: https(secure),
+            mutual: https(mutual),
+            socket,
+            ca: certificates.ca.clone(),
+            certificates,
+            agent,
+        }
     }
 
     /// Mounts a method of sign-in under its own name.
@@ -211,64 +238,6 @@ impl OpenBao {
             "auth/token/create",
             Some(&json!({"id": id, "policies": [name], "no_default_policy": !with_default, "ttl": "1h"})),
         );
-    }
-}
-
-/// OpenBao's own proxy, which signs in by a role id and puts its token into every request. It ends with this value.
-#[derive(Debug)]
-pub struct Proxy {
-    process: Child,
-    /// `http://127.0.0.1:PORT`.
-    pub http: String,
-}
-
-impl Proxy {
-    /// Starts a proxy before `server`, with the files `role-id` and `secret-id` of `folder`, and waits until it has
-    /// signed in.
-    #[must_use]
-    pub fn start(server: &OpenBao, folder: &Path) -> Self {
-        let port = port::free();
-        let (here, sink) = (folder.display(), folder.join("sink"));
-        let text = format!(
-            "vault {{ address = \"{}\" }}\n\
-             auto_auth {{\n  method \"approle\" {{\n    config = {{\n      role_id_file_path = \"{here}/role-id\"\n      \
-             secret_id_file_path = \"{here}/secret-id\"\n      remove_secret_id_file_after_reading = false\n    }}\n  }}\n  \
-             sink \"file\" {{\n    config = {{ path = \"{}\" }}\n  }}\n}}\n\
-             api_proxy {{ use_auto_auth_token = true }}\n\
-             listener \"tcp\" {{\n  address = \"127.0.0.1:{port}\"\n  tls_disable = true\n}}\n",
-            server.http,
-            sink.display()
-        );
-        let config = folder.join("proxy.hcl");
-        std::fs::write(&config, text).expect("a file");
-        let log = std::fs::File::create(folder.join("proxy.log")).expect("a file");
-        let process = Command::new(binary())
-            .args(["proxy".to_owned(), format!("-config={}", config.display())])
-            .env_clear()
-            .env("HOME", folder)
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
-            .spawn()
-            .expect("the proxy starts");
-        let proxy = Self { process, http: format!("http://127.0.0.1:{port}") };
-        for _ in 0..300 {
-            if sink.exists() {
-                return proxy;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        panic!(
-            "the proxy did not sign in: {}",
-            std::fs::read_to_string(folder.join("proxy.log")).unwrap_or_default()
-        );
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
     }
 }
 

@@ -1,7 +1,7 @@
 //! A proxy that passes some connections on, and not the others.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::thread;
 
 use crate::port;
@@ -18,7 +18,17 @@ pub enum Beyond {
 /// Starts a proxy to `target` (`127.0.0.1:PORT`) that passes `count` connections on; gives its own address.
 #[must_use]
 pub fn start(target: &str, count: usize, beyond: Beyond) -> String {
-    let listener = port::listen();
+    start_on(port::listen(), target, count, beyond)
+}
+
+/// The same on `[::1]`, at a port that is free on 127.0.0.1.
+#[must_use]
+pub fn start_v6(target: &str, count: usize, beyond: Beyond) -> String {
+    let listener = (0..100).find_map(|_| TcpListener::bind(("::1", port::free())).ok());
+    start_on(listener.expect("a free port on ::1"), target, count, beyond)
+}
+
+fn start_on(listener: TcpListener, target: &str, count: usize, beyond: Beyond) -> String {
     let address = listener.local_addr().expect("an address").to_string();
     let target: SocketAddr = target.parse().expect("an address");
     thread::spawn(move || {

@@ -126,7 +126,10 @@ fn few_connections_carry_many_requests() {
         [(1, false, 1), (100, false, 1), (512, false, 3), (100, true, 32), (512, true, 32)]
     {
         let folder = tempfile::tempdir().unwrap();
-        let fake = FakeVault::start(folder.path(), Manner { delay: Duration::from_millis(5), no_h2 });
+        let fake = FakeVault::start(
+            folder.path(),
+            Manner { delay: Duration::from_millis(5), no_h2, ..Manner::default() },
+        );
         fake.mount("secret");
         fake.token("hvs.seeded-token", Token { denied: "\0", may_look: true });
         let names: Vec<_> = (0..ids).map(|number| format!("n{number}#k")).collect();
@@ -158,7 +161,10 @@ fn connections_that_fail_or_hang_beside_others_cost_nothing() {
         (100, true, 4, Beyond::Close),
     ] {
         let folder = tempfile::tempdir().unwrap();
-        let fake = FakeVault::start(folder.path(), Manner { delay: Duration::from_millis(5), no_h2 });
+        let fake = FakeVault::start(
+            folder.path(),
+            Manner { delay: Duration::from_millis(5), no_h2, ..Manner::default() },
+        );
         fake.mount("secret");
         fake.token("hvs.seeded-token", Token { denied: "\0", may_look: true });
         fake.put("secret", "a", r#"{"k":"value-a"}"#);

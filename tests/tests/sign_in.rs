@@ -4,11 +4,12 @@ use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
+use secretref_tests::agent::Agent;
 use secretref_tests::aws::{self, Aws};
 use secretref_tests::canned::Canned;
 use secretref_tests::fake_vault::{FakeVault, Manner};
 use secretref_tests::jwt::Issuer;
-use secretref_tests::openbao::{OpenBao, Proxy};
+use secretref_tests::openbao::OpenBao;
 use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -411,7 +412,7 @@ fn agent() {
     let bench = Bench::new(&["approle"]);
     bench.file("role-id", &bench.approle(&json!({})));
     bench.file("secret-id", &bench.secret_id());
-    let agent = Proxy::start(&bench.server, bench.folder.path());
+    let agent = Agent::signing_in(&bench.server, bench.folder.path());
     let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &agent.http).env("HOME", "/");
     let ended = run.args(["get", "a#k", "--auth=agent"]).end();
     assert_eq!(ended.stdout, "value-a", "{ended:?}");

@@ -1,7 +1,8 @@
-//! Where a store is: `https://vault.example.com:8200/base`.
+//! Where a store is: `https://vault.example.com:8200/base`, or `unix:///run/vault/agent.sock`.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
+use std::path::{Path, PathBuf};
 
 use http::uri::{Authority, PathAndQuery, Uri};
 
@@ -15,17 +16,56 @@ pub struct Address {
     host: String,
     port: u16,
     base: String,
+    socket: Option<PathBuf>,
 }
+
+/// The longest path of a socket, by the system's own structure for it.
+const SOCKET_PATH: usize = 107;
 
 impl Address {
     /// Parses the value of the setting `key`.
     ///
-    /// Fails with `MISCONFIGURED` where it is no http(s) URL, has credentials, a query or a fragment in it, or sends
-    /// them in clear text beyond this machine without `allow_http`. The message never quotes the address.
+    /// Fails with `MISCONFIGURED` where it is no URL of http, https or a socket, has credentials, a query or a fragment
+    /// in it, or sends them in clear text beyond this machine without `allow_http`. The message never quotes it.
     pub fn parse(key: &'static str, text: &str, allow_http: bool) -> Result<Self, Failure> {
+        if let Some(path) = text.strip_prefix("unix://") {
+            return Self::of_socket(key, path);
+        }
+        let address = Self::of_url(key, text, "https://vault.example.com:8200")?;
+        if address.secure || allow_http || address.is_loopback() {
+            return Ok(address);
+        }
+        Err(Failure::misconfigured(
+            format!("`{key}` sends credentials in clear text to another machine"),
+            "use https://, or set allow_http = true if the way there is safe",
+        ))
+    }
+
+    /// Whoever speaks over a socket is asked by the name `localhost`, as Vault's own client does.
+    fn of_socket(key: &'static str, path: &str) -> Result<Self, Failure> {
+        let wrong = |why: &str| {
+            Failure::misconfigured(
+                format!("`{key}` {why}"),
+                "write it as unix:///run/vault/agent.sock; a socket has no base path",
+            )
+        };
+        if !path.starts_with('/') || path.ends_with('/') || path.contains('\0') {
+            return Err(wrong("has no absolute path of a socket after unix://"));
+        }
+        if path.len() > SOCKET_PATH {
+            return Err(wrong(&format!(
+                "has a path of more than {SOCKET_PATH} bytes, which no socket can have"
+            )));
+        }
+        let socket = Some(PathBuf::from(path));
+        Ok(Self { key, secure: false, host: "localhost".into(), port: 80, base: String::new(), socket })
+    }
+
+    /// Parses a URL of http or https, such as `example`.
+    pub(super) fn of_url(key: &'static str, text: &str, example: &str) -> Result<Self, Failure> {
         let wrong =
             |why: &str, remedy: &str| Failure::misconfigured(format!("`{key}` {why}"), remedy.to_owned());
-        let example = "write it as https://vault.example.com:8200";
+        let example = &format!("write it as {example}");
         let uri: Uri = text.parse().map_err(|_| wrong("is not a URL", example))?;
         let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
             return Err(wrong("has no https:// before the host", example));
@@ -53,13 +93,7 @@ impl Address {
             None if secure => 443,
             None => 80,
         };
-        if !secure && !allow_http && !is_loopback(&host) {
-            return Err(wrong(
-                "sends credentials in clear text to another machine",
-                "use https://, or set allow_http = true if the way there is safe",
-            ));
-        }
-        Ok(Self { key, secure, host, port, base: uri.path().trim_end_matches('/').to_owned() })
+        Ok(Self { key, secure, host, port, base: uri.path().trim_end_matches('/').to_owned(), socket: None })
     }
 
     /// The setting that it came from.
@@ -72,6 +106,19 @@ impl Address {
     #[must_use]
     pub fn is_secure(&self) -> bool {
         self.secure
+    }
+
+    /// The socket, where that is what it leads to.
+    #[must_use]
+    pub fn socket(&self) -> Option<&Path> {
+        self.socket.as_deref()
+    }
+
+    /// Whether it is this machine.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        self.host.eq_ignore_ascii_case("localhost")
+            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
     }
 
     /// The host: a name or an IP address, without brackets.
@@ -95,11 +142,20 @@ impl Address {
     /// `host` or `host:port`, as the `Host` header has it.
     #[must_use]
     pub fn authority(&self) -> String {
-        let host = if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() };
         match (self.secure, self.port) {
-            (true, 443) | (false, 80) => host,
-            (_, port) => format!("{host}:{port}"),
+            (true, 443) | (false, 80) => self.host_in_url(),
+            _ => self.host_and_port(),
         }
+    }
+
+    /// `host:port`, as a proxy is asked for it.
+    #[must_use]
+    pub fn host_and_port(&self) -> String {
+        format!("{}:{}", self.host_in_url(), self.port)
+    }
+
+    fn host_in_url(&self) -> String {
+        if self.host.contains(':') { format!("[{}]", self.host) } else { self.host.clone() }
     }
 
     /// The scheme.
@@ -131,7 +187,10 @@ impl Address {
 /// The origin, for a message.
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}://{}", self.scheme(), self.authority())
+        match &self.socket {
+            Some(path) => write!(f, "unix://{}", path.display()),
+            None => write!(f, "{}://{}", self.scheme(), self.authority()),
+        }
     }
 }
 
@@ -142,10 +201,6 @@ fn host(authority: &Authority) -> Option<&str> {
         Some(inner) => inner.parse::<Ipv6Addr>().is_ok().then_some(inner),
         None => (!host.is_empty() && !host.contains(['[', ']'])).then_some(host),
     }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host.eq_ignore_ascii_case("localhost") || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 #[cfg(test)]
@@ -166,7 +221,9 @@ mod tests {
         assert_eq!(parse("http://127.0.0.1:8200"), Ok("http://127.0.0.1:8200 127.0.0.1 8200 ".into()));
         assert_eq!(parse("https://[::1]:8200"), Ok("https://[::1]:8200 ::1 8200 ".into()));
         assert_eq!(parse("http://[::1]"), Ok("http://[::1] ::1 80 ".into()));
+        assert_eq!(parse("unix:///run/v.sock"), Ok("unix:///run/v.sock localhost 80 ".into()));
         assert!(Address::parse("address", "http://v.example.com", true).is_ok());
+        let long = format!("unix:///{}", "x".repeat(107));
         for (bad, why) in [
             ("v.example.com:8200", "no https://"),
             ("", "not a URL"),
@@ -182,6 +239,11 @@ mod tests {
             ("http://v.example.com", "clear text"),
             ("http://127.0.0.1.example.com", "clear text"),
             ("https://v\nx", "not a URL"),
+            ("unix://", "no absolute path"),
+            ("unix://run/v.sock", "no absolute path"),
+            ("unix:///run/v.sock/", "a socket has no base path"),
+            ("unix:/run/v.sock", "not a URL"),
+            (&long, "more than 107 bytes"),
         ] {
             let message = parse(bad).unwrap_err();
             assert!(message.contains(why) && !message.contains("hunter2"), "{bad}: {message}");

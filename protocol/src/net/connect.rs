@@ -1,19 +1,17 @@
-//! One connection: name, TCP, TLS. Each step that fails says which it was.
+//! One connection: name, TCP or socket, proxy, TLS. Each step that fails says which it was.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::Arc;
+use std::path::Path;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use rustls::pki_types::ServerName;
-use rustls::{CertificateError, ClientConfig, Error as TlsError};
-use tokio::net::{TcpStream, lookup_host};
-use tokio_rustls::TlsConnector;
-use tokio_rustls::client::TlsStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream, lookup_host};
 
-use super::{Address, Route};
+use super::tls::Tls;
+use super::{Address, Proxy, Route, Versions, tunnel};
 use crate::failure::{Failure, Retry};
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
@@ -22,34 +20,73 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// How long to wait before the one more try after a refused connection: a store that is just starting.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
-pub(super) enum Stream {
-    Plain(TcpStream),
-    Secure(Box<TlsStream<TcpStream>>),
+/// What bytes go over. One type for all of them, so that HTTP is compiled once.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+pub(super) struct Stream {
+    pub(super) io: Box<dyn Io>,
+    /// Whether both sides agreed on HTTP/2.
+    pub(super) is_h2: bool,
 }
 
-impl Stream {
-    /// Whether both sides agreed on HTTP/2 (RFC 7301). A server that ignores the question speaks HTTP/1.1.
-    pub(super) fn is_h2(&self) -> bool {
-        matches!(self, Self::Secure(tls) if tls.get_ref().1.alpn_protocol() == Some(b"h2"))
+/// Connects to the route's address, offering these versions of HTTP; `tls` is there when https is on the way.
+pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
+    let address = &route.address;
+    let io = match (&route.proxy, address.socket()) {
+        (None, None) => tcp(address, "store").await?,
+        (None, Some(path)) => unix(address, path).await?,
+        (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
+    };
+    match tls.filter(|_| address.is_secure()) {
+        None => Ok(Stream { io, is_h2: false }),
+        Some(tls) => tls.secure(route, io, http).await,
     }
 }
 
-/// Connects to the route's address; `tls` is there when it is https.
-pub(super) async fn connect(route: &Route, tls: Option<Arc<ClientConfig>>) -> Result<Stream, Failure> {
-    let address = &route.address;
-    let tcp = tcp(address, &look_up(address).await?).await?;
+async fn by_proxy(route: &Route, proxy: &Proxy, tls: Option<&Tls>) -> Result<Box<dyn Io>, Failure> {
+    let io = tcp(&proxy.address, "proxy").await?;
+    let io = match tls.filter(|_| proxy.address.is_secure()) {
+        None => io,
+        Some(tls) => tls.secure_proxy(route, proxy, io).await?,
+    };
+    if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
+}
+
+async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
+    let key = address.key();
+    let unavailable =
+        |what: &str, remedy: String| Failure::unavailable(format!("{what} {}", path.display()), remedy);
+    let socket = UnixStream::connect(path).await.map_err(|error| match error.kind() {
+        io::ErrorKind::NotFound => {
+            let remedy = format!("see whether the agent or server runs, and check the path in `{key}`");
+            unavailable("there is no socket at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+        }
+        io::ErrorKind::ConnectionRefused => {
+            let remedy = format!("see whether the agent or server runs, and whether `{key}` names its socket");
+            unavailable("nobody listens at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+        }
+        io::ErrorKind::PermissionDenied => {
+            let remedy = "let this user write to the socket and enter its folder: the listener's socket_mode, \
+                          socket_user and socket_group";
+            unavailable("permission denied at", remedy.into()).retry(Retry::No)
+        }
+        io::ErrorKind::NotADirectory => {
+            unavailable("a file stands where a folder should be in", format!("check the path in `{key}`: a socket has no base path"))
+                .retry(Retry::No)
+        }
+        _ => unavailable(&format!("no connection ({error}) to"), format!("check the path in `{key}`")),
+    })?;
+    Ok(Box::new(socket))
+}
+
+/// `role` is what should be there, the store or a proxy.
+async fn tcp(address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
+    let tcp = first(&look_up(address).await?).await.map_err(|error| unreachable(address, role, &error))?;
     // A request is written at once; without this it may wait for an acknowledgement first.
     let _ = tcp.set_nodelay(true);
-    let Some(tls) = tls else { return Ok(Stream::Plain(tcp)) };
-    let name = ServerName::try_from(address.host().to_owned()).map_err(|_| {
-        Failure::misconfigured(
-            format!("`{}` has a host that no certificate can name", address.key()),
-            "use a DNS name or an IP address",
-        )
-    })?;
-    let stream =
-        TlsConnector::from(tls).connect(name, tcp).await.map_err(|error| refused_by_tls(route, &error))?;
-    Ok(Stream::Secure(Box::new(stream)))
+    Ok(Box::new(tcp))
 }
 
 async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
@@ -75,7 +112,7 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
 }
 
 /// The first of the addresses that answers; each starts a moment after the one before it, or as soon as that failed.
-async fn tcp(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Failure> {
+async fn first(found: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut waiting = found.iter();
     let mut trying = FuturesUnordered::new();
     let mut last = io::Error::from(io::ErrorKind::AddrNotAvailable);
@@ -83,7 +120,7 @@ async fn tcp(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Failu
         if let Some(next) = waiting.next() {
             trying.push(TcpStream::connect(*next));
         } else if trying.is_empty() {
-            return Err(unreachable_store(address, &last));
+            return Err(last);
         }
         let stagger = async {
             if waiting.len() == 0 { std::future::pending().await } else { tokio::time::sleep(STAGGER).await }
@@ -99,70 +136,17 @@ async fn tcp(address: &Address, found: &[SocketAddr]) -> Result<TcpStream, Failu
     }
 }
 
-fn unreachable_store(address: &Address, error: &io::Error) -> Failure {
-    let what = format!("no connection to {address} ({error})");
+fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
+    let key = address.key();
+    let what = match role {
+        "store" => format!("no connection to {address} ({error})"),
+        _ => format!("no connection to the {role} {address} ({error})"),
+    };
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            let remedy = format!("see whether the store runs, and whether `{}` has its port", address.key());
+            let remedy = format!("see whether the {role} runs, and whether `{key}` has its port");
             Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE))
         }
-        _ => Failure::unavailable(what, format!("check `{}`, the network and its firewalls", address.key())),
+        _ => Failure::unavailable(what, format!("check `{key}`, the network and its firewalls")),
     }
-}
-
-fn refused_by_tls(route: &Route, error: &io::Error) -> Failure {
-    let address = &route.address;
-    let Some(tls) = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>()) else {
-        return Failure::unavailable(
-            format!("{address} ended the TLS handshake ({})", error.kind()),
-            "see whether this port speaks TLS, or whether http:// is meant",
-        );
-    };
-    let TlsError::InvalidCertificate(wrong) = tls else {
-        let what = format!("{address} does not complete a TLS handshake");
-        let remedy = "see whether this port speaks TLS 1.2 or 1.3, or whether http:// is meant";
-        return Failure::unavailable(what, remedy).retry(Retry::No);
-    };
-    let (why, remedy) = refused_certificate(route, wrong);
-    Failure::unavailable(format!("the certificate of {address} {why}"), remedy).retry(Retry::No)
-}
-
-/// What is wrong with the server's certificate, and what to do.
-fn refused_certificate(route: &Route, wrong: &CertificateError) -> (String, String) {
-    use CertificateError as Wrong;
-    let (why, remedy) = match wrong {
-        // A bad signature: a trusted authority of the same name, but with another key.
-        Wrong::UnknownIssuer | Wrong::BadSignature => {
-            return match &route.ca {
-                Some(ca) => (
-                    format!("is signed by no certificate of {}", ca.display()),
-                    format!("put the certificate of its authority into that file (`{}`)", route.ca_key),
-                ),
-                None => (
-                    "is signed by an authority that is not trusted".into(),
-                    format!("set `{}` to the certificate of that authority", route.ca_key),
-                ),
-            };
-        }
-        Wrong::Expired | Wrong::ExpiredContext { .. } => {
-            ("has expired", "renew it on the server, and check this machine's clock")
-        }
-        Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
-            ("is not valid yet", "check this machine's clock")
-        }
-        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-            let remedy = format!("write `{}` with a name that the certificate has", route.address.key());
-            return ("is for another name".into(), remedy);
-        }
-        other => {
-            let (host, port) = (route.address.host(), route.address.port());
-            let look =
-                format!("openssl s_client -connect {host}:{port} </dev/null | openssl x509 -noout -text");
-            return (
-                format!("is not valid ({other})"),
-                format!("have it issued anew; to look at it: {look}"),
-            );
-        }
-    };
-    (why.into(), remedy.into())
 }

@@ -9,12 +9,11 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::Notify;
 
-use super::connect::{Stream, connect};
-use super::{Address, Route, Versions, roots};
+use super::connect::{Io, connect};
+use super::tls::Tls;
+use super::{Route, Versions};
 use crate::failure::Failure;
 
 /// How many requests share a connection before another is worth its handshake: servers allow 200 to 250 streams.
@@ -31,7 +30,7 @@ pub(super) struct Lanes(Arc<Line>);
 
 struct Line {
     route: Route,
-    tls: Option<Arc<ClientConfig>>,
+    tls: Option<Tls>,
     state: Mutex<State>,
     /// A connection was opened, given back or lost.
     changed: Notify,
@@ -84,13 +83,19 @@ enum Place {
 impl Lanes {
     /// No connection yet. Reads the trusted certificates if the address is https.
     pub(super) fn new(route: Route) -> Result<Self, Failure> {
-        let secure = route.address.is_secure();
-        let tls = secure.then(|| roots::config(&route)).transpose()?.map(Arc::new);
+        let proxy = route.proxy.as_ref();
+        let over_tls = route.address.is_secure() || proxy.is_some_and(|proxy| proxy.address.is_secure());
+        let tls = over_tls.then(|| Tls::of(&route)).transpose()?;
         Ok(Self(Arc::new(Line { route, tls, state: Mutex::default(), changed: Notify::new() })))
     }
 
-    pub(super) fn address(&self) -> &Address {
-        &self.0.route.address
+    pub(super) fn route(&self) -> &Route {
+        &self.0.route
+    }
+
+    /// What the server had against the client, if it ended a connection with that.
+    pub(super) fn refusal(&self) -> Option<Failure> {
+        self.0.tls.as_ref()?.refusal(&self.0.route)
     }
 
     pub(super) fn expect(&self, requests: usize) {
@@ -108,6 +113,9 @@ impl Lanes {
         loop {
             let mut change = pin!(self.0.changed.notified());
             change.as_mut().enable();
+            if let Some(refusal) = self.refusal() {
+                return Err(refusal);
+            }
             {
                 let mut state = self.0.state();
                 if let Some(place) = state.free() {
@@ -177,40 +185,34 @@ impl Line {
     }
 
     /// What to offer in the handshake. A lone request gains nothing from HTTP/2, and its set-up costs a tenth of the time.
-    fn tls(&self) -> Option<Arc<ClientConfig>> {
-        let mut tls = self.tls.clone()?;
-        if self.route.http == Versions::Auto && self.state().expected <= 1 {
-            Arc::make_mut(&mut tls).alpn_protocols = roots::alpn(Versions::H1);
+    fn offer(&self) -> Versions {
+        match self.route.http {
+            Versions::Auto if self.state().expected <= 1 => Versions::H1,
+            http => http,
         }
-        Some(tls)
     }
 
     async fn connect(&self) -> Result<Place, Failure> {
-        let stream = connect(&self.route, self.tls()).await?;
-        let is_h2 = stream.is_h2();
-        let opened = match stream {
-            Stream::Secure(stream) if is_h2 => speak_h2(*stream).await,
-            Stream::Secure(stream) => speak_h1(*stream).await,
-            Stream::Plain(stream) => speak_h1(stream).await,
-        };
+        let stream = connect(&self.route, self.tls.as_ref(), self.offer()).await?;
+        let opened = if stream.is_h2 { speak_h2(stream.io).await } else { speak_h1(stream.io).await };
         opened.map_err(|_| {
-            let address = &self.route.address;
+            let route = &self.route;
             Failure::unavailable(
-                format!("{address} does not speak HTTP"),
-                format!("check the port of `{}`", address.key()),
+                format!("{route} does not speak HTTP"),
+                format!("check the port of `{}`", route.address.key()),
             )
         })
     }
 }
 
-async fn speak_h2(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<Place> {
-    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await?;
+async fn speak_h2(io: Box<dyn Io>) -> hyper::Result<Place> {
+    let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(io)).await?;
     tokio::spawn(connection);
     Ok(Place::Shared(Shared { sender, load: Arc::new(()) }))
 }
 
-async fn speak_h1(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) -> hyper::Result<Place> {
-    let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+async fn speak_h1(io: Box<dyn Io>) -> hyper::Result<Place> {
+    let (sender, connection) = http1::handshake(TokioIo::new(io)).await?;
     tokio::spawn(connection);
     Ok(Place::Own(sender))
 }

@@ -1,4 +1,4 @@
-//! The way to a store that is reached over HTTP: address, roots, connection, lanes.
+//! The way to a store that is reached over HTTP: address, proxy, roots, identity, TLS, connection, lanes.
 //!
 //! A [`Transport`] is one origin. It opens as few connections as will do, never one before it is needed, and knows of
 //! each request whether to ask again. It is built on hyper's connection API rather than on a pooling client, because
@@ -6,21 +6,30 @@
 
 mod address;
 mod connect;
+mod identity;
 mod lanes;
+mod proxy;
 mod roots;
+mod tls;
 mod transport;
+mod tunnel;
+mod unverified;
 
-use std::path::PathBuf;
+use std::fmt;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode};
 
 pub use address::Address;
+pub use identity::Identity;
+pub use proxy::Proxy;
+pub use roots::{Roots, Trust};
 pub use transport::Transport;
 
 use crate::store::{Kind, Setting};
 
-/// The settings of every store that is reached over HTTP.
+/// The settings of every store that is reached over HTTP. What the environment says for all programs has the names here
+/// that it has there.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "allow_http",
@@ -39,12 +48,52 @@ pub const SETTINGS: &[Setting] = &[
         help: "the version of HTTP over TLS: what the server prefers, or this one",
     },
     Setting {
+        key: "http_proxy",
+        kind: Kind::Text,
+        env: &["HTTP_PROXY", "http_proxy"],
+        default: None,
+        steers: true,
+        help: "the proxy for an http:// address that is not this machine, if `proxy` is not set",
+    },
+    Setting {
+        key: "https_proxy",
+        kind: Kind::Text,
+        env: &["HTTPS_PROXY", "https_proxy"],
+        default: None,
+        steers: true,
+        help: "the proxy for an https:// address that is not this machine, if `proxy` is not set",
+    },
+    Setting {
         key: "keep_session",
         kind: Kind::Text,
         env: &[],
         default: Some("auto"),
         steers: true,
         help: "where sessions are kept between starts: auto (the user's runtime folder), off, or a folder",
+    },
+    Setting {
+        key: "no_proxy",
+        kind: Kind::Text,
+        env: &["NO_PROXY", "no_proxy"],
+        default: None,
+        steers: true,
+        help: "what is reached without a proxy: hosts, .domains, addresses, networks, with commas; or *",
+    },
+    Setting {
+        key: "proxy_auth_file",
+        kind: Kind::Path,
+        env: &[],
+        default: None,
+        steers: true,
+        help: "a file with user:password for the proxy",
+    },
+    Setting {
+        key: "ssl_cert_file",
+        kind: Kind::Path,
+        env: &["SSL_CERT_FILE"],
+        default: None,
+        steers: true,
+        help: "the file of the system's trusted certificates, if not the usual one",
     },
 ];
 
@@ -53,10 +102,14 @@ pub const SETTINGS: &[Setting] = &[
 pub struct Route {
     /// Where it is.
     pub address: Address,
-    /// The file of the certificates to trust; `None` trusts what the system does.
-    pub ca: Option<PathBuf>,
-    /// The setting that names this file.
-    pub ca_key: &'static str,
+    /// Whom to trust to be there.
+    pub trust: Trust,
+    /// The name that the server's certificate must have, if not the address's host.
+    pub server_name: Option<String>,
+    /// Who the client is, for a server that asks for a certificate.
+    pub identity: Option<Identity>,
+    /// What stands before it.
+    pub proxy: Option<Proxy>,
     /// Which versions of HTTP to offer over TLS.
     pub http: Versions,
 }
@@ -65,7 +118,24 @@ impl Route {
     /// The route to `address` with nothing else set.
     #[must_use]
     pub fn to(address: Address) -> Self {
-        Self { address, ca: None, ca_key: "ca_cert", http: Versions::Auto }
+        let trust = Trust { key: "ca_cert", roots: Roots::System };
+        Self { address, trust, server_name: None, identity: None, proxy: None, http: Versions::Auto }
+    }
+
+    /// The proxy that requests are sent to as they are, rather than through a tunnel: that of plain HTTP.
+    fn forwarder(&self) -> Option<&Proxy> {
+        self.proxy.as_ref().filter(|_| !self.address.is_secure())
+    }
+}
+
+/// The origin and what stands before it, for a message.
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.address.fmt(f)?;
+        match &self.proxy {
+            Some(proxy) => write!(f, " (through the proxy {})", proxy.address),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,15 +1,12 @@
-//! Whom to trust: the certificates of a file, or the system's.
+//! Whom to trust: the certificates of a file, of a folder, of a text, or the system's.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
 
-use rustls::client::Resumption;
-use rustls::crypto::ring;
+use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
 
-use super::{Route, Versions};
 use crate::failure::Failure;
 use crate::file;
 
@@ -24,44 +21,116 @@ const BUNDLES: [&str; 6] = [
     "/usr/local/etc/ssl/cert.pem",
 ];
 
-/// The TLS side of a connection, with the roots of the file that the settings name, else of the system.
-pub(super) fn config(route: &Route) -> Result<ClientConfig, Failure> {
-    let roots = match &route.ca {
-        Some(path) => of_file(path, route.ca_key)?,
-        None => of_system(route.ca_key)?,
-    };
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let mut config = builder.with_root_certificates(roots).with_no_client_auth();
-    // The process ends before it could come back to a session.
-    config.resumption = Resumption::disabled();
-    config.alpn_protocols = alpn(route.http);
-    Ok(config)
+/// Whom to trust to be the store.
+#[derive(Debug)]
+pub struct Trust {
+    /// The setting that says so, or that would.
+    pub key: &'static str,
+    /// The certificates of the authorities.
+    pub roots: Roots,
 }
 
-/// The names of the versions in a TLS handshake (RFC 7301 §6, RFC 9113 §3.2).
-pub(super) fn alpn(http: Versions) -> Vec<Vec<u8>> {
-    match http {
-        Versions::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-        Versions::H1 => vec![b"http/1.1".to_vec()],
-        Versions::H2 => vec![b"h2".to_vec()],
+/// The certificates of trusted authorities.
+#[derive(Debug)]
+pub enum Roots {
+    /// What the system trusts.
+    System,
+    /// Those of a PEM file.
+    File(PathBuf),
+    /// Those of every PEM file in a folder.
+    Folder(PathBuf),
+    /// Those of a PEM text.
+    Text(String),
+    /// None: any certificate is taken, whoever shows it.
+    Unchecked,
+}
+
+impl Trust {
+    /// Reads the certificates; `None` where they are not to be checked.
+    pub(super) fn load(&self) -> Result<Option<RootCertStore>, Failure> {
+        let key = self.key;
+        match &self.roots {
+            Roots::System => of_system(key),
+            Roots::File(path) => of_file(path, key),
+            Roots::Folder(path) => of_folder(path, key),
+            Roots::Text(text) => of_text(text, key),
+            Roots::Unchecked => return Ok(None),
+        }
+        .map(Some)
+    }
+
+    /// What a certificate that nobody here has signed is signed by, and what to do.
+    pub(super) fn missed(&self) -> (String, String) {
+        let key = self.key;
+        let into = |place: &str| format!("put the certificate of its authority into {place} (`{key}`)");
+        match &self.roots {
+            Roots::System => (
+                "is signed by an authority that is not trusted".into(),
+                format!("set `{key}` to the certificate of that authority"),
+            ),
+            Roots::File(path) => {
+                (format!("is signed by no certificate of {}", path.display()), into("that file"))
+            }
+            Roots::Folder(path) => {
+                (format!("is signed by no certificate in {}", path.display()), into("that folder"))
+            }
+            Roots::Text(_) | Roots::Unchecked => {
+                (format!("is signed by no certificate of `{key}`"), into("it"))
+            }
+        }
     }
 }
 
 fn of_file(path: &Path, key: &str) -> Result<RootCertStore, Failure> {
-    let wrong = |why: &str| {
-        Failure::misconfigured(
-            format!("{}, which `{key}` names, {why}", path.display()),
-            "name a PEM file with the certificate of the authority that signed the store's",
-        )
+    let roots = added(RootCertStore::empty(), &file::read(path, key)?, &named(path, key))?;
+    if roots.is_empty() { Err(wrong(&named(path, key), "holds no certificate")) } else { Ok(roots) }
+}
+
+fn of_text(text: &str, key: &str) -> Result<RootCertStore, Failure> {
+    let place = format!("`{key}`");
+    let roots = added(RootCertStore::empty(), text.as_bytes(), &place)?;
+    if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
+}
+
+/// Every file of the folder, links followed; what holds no certificate is passed over, as is what is no file: Kubernetes
+/// mounts through a folder in it.
+fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
+    let failed = |why: &str, remedy: &str| {
+        Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
     };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_slice_iter(&file::read(path, key)?) {
-        let certificate = certificate.map_err(|_| wrong("is not PEM throughout"))?;
-        roots.add(certificate).map_err(|_| wrong("holds a certificate that cannot be read"))?;
+    let closed =
+        |error| failed(&format!("cannot be read as a folder ({error})"), "name a folder of PEM files");
+    let entries = std::fs::read_dir(folder).map_err(closed)?;
+    if folder.metadata().map_err(closed)?.mode() & 0o002 != 0 {
+        return Err(failed("can be written by everybody", "chmod o-w it"));
     }
-    if roots.is_empty() { Err(wrong("holds no certificate")) } else { Ok(roots) }
+    let mut roots = RootCertStore::empty();
+    for entry in entries {
+        let path = entry.map_err(closed)?.path();
+        if !path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
+            roots = added(roots, &file::read(&path, key)?, &named(&path, key))?;
+        }
+    }
+    if roots.is_empty() { Err(failed("holds no certificate", REMEDY)) } else { Ok(roots) }
+}
+
+/// What to put where certificates are looked for.
+const REMEDY: &str = "put the certificate of the authority that signed the store's there, as PEM";
+
+fn added(mut roots: RootCertStore, pem: &[u8], place: &str) -> Result<RootCertStore, Failure> {
+    for certificate in CertificateDer::pem_slice_iter(pem) {
+        let certificate = certificate.map_err(|_| wrong(place, "is not PEM throughout"))?;
+        roots.add(certificate).map_err(|_| wrong(place, "holds a certificate that cannot be read"))?;
+    }
+    Ok(roots)
+}
+
+fn named(path: &Path, key: &str) -> String {
+    format!("{}, which `{key}` names,", path.display())
+}
+
+fn wrong(place: &str, why: &str) -> Failure {
+    Failure::misconfigured(format!("{place} {why}"), REMEDY)
 }
 
 fn of_system(key: &str) -> Result<RootCertStore, Failure> {

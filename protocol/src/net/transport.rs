@@ -3,11 +3,11 @@
 use std::error::Error as _;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderValue, Method, Request, Uri, header};
+use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 
 use super::lanes::{Body, Lane, Lanes};
-use super::{Address, Ask, Reply, Route};
+use super::{Ask, Reply, Route, tunnel};
 use crate::failure::{Failure, Retry};
 
 /// The most bytes of an answer. A secret that is longer would not pass the gateway's own limit.
@@ -37,15 +37,15 @@ enum Miss {
 }
 
 impl Transport {
-    /// A transport that has not connected yet. Reads the trusted certificates if the address is https.
+    /// A transport that has not connected yet. Reads the files of certificates and keys if the address is https.
     pub fn new(route: Route) -> Result<Self, Failure> {
         Ok(Self { lanes: Lanes::new(route)?, answers: AtomicUsize::new(0) })
     }
 
-    /// The origin.
+    /// The way to the origin.
     #[must_use]
-    pub fn address(&self) -> &Address {
-        self.lanes.address()
+    pub fn route(&self) -> &Route {
+        self.lanes.route()
     }
 
     /// Announces requests to come, so that the right number of connections is opened from the start.
@@ -60,27 +60,38 @@ impl Transport {
         let mut path = ask.path.clone();
         for _ in 0..=REDIRECTS {
             let reply = self.exchange(&ask, &path).await?;
+            if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                && let Some(failure) = self.refused_by_proxy(reply.status)
+            {
+                return Err(failure);
+            }
             if !reply.status.is_redirection() || ask.method != Method::GET {
                 return Ok(reply);
             }
             let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
             let Some(location) = location else { return Ok(reply) };
-            path = self.lanes.address().path_within(location).ok_or_else(|| {
+            let route = self.route();
+            path = route.address.path_within(location).ok_or_else(|| {
                 Failure::unavailable(
-                    format!(
-                        "{} redirects to another place, which is not followed with a credential",
-                        self.lanes.address()
-                    ),
-                    format!("set `{}` to where it leads", self.lanes.address().key()),
+                    format!("{route} redirects to another place, which is not followed with a credential"),
+                    format!("set `{}` to where it leads", route.address.key()),
                 )
                 .retry(Retry::No)
             })?;
         }
         Err(Failure::unavailable(
-            format!("{} redirects in circles", self.lanes.address()),
+            format!("{} redirects in circles", self.route()),
             "check what stands before the store",
         )
         .retry(Retry::No))
+    }
+
+    /// What it means where an answer is not the store's: that of a proxy of plain HTTP, which answers in its place.
+    #[must_use]
+    pub fn refused_by_proxy(&self, status: StatusCode) -> Option<Failure> {
+        let proxy =
+            self.route().forwarder().filter(|_| status.is_client_error() || status.is_server_error())?;
+        Some(tunnel::refused(proxy, &self.route().address, status.as_u16()))
     }
 
     /// Sends a request over the first free lane. One that is lost with its connection is sent again at once, as long as
@@ -93,12 +104,12 @@ impl Transport {
             match self.exchange_once(ask, path).await {
                 Ok(reply) => return Ok(reply),
                 Err(Miss::Failed(failure)) => return Err(failure),
+                Err(Miss::Lost { .. }) if let Some(refusal) = self.lanes.refusal() => return Err(refusal),
                 Err(Miss::Lost { .. })
                     if ask.method == Method::GET && self.answers.load(Ordering::Relaxed) > before => {}
                 Err(Miss::Lost { shared: true }) if ask.method == Method::GET && chances > 0 => chances -= 1,
                 Err(Miss::Lost { .. }) => {
-                    let what =
-                        format!("{} ended the connection without a whole answer", self.lanes.address());
+                    let what = format!("{} ended the connection without a whole answer", self.route());
                     let remedy = "see whether this port speaks HTTP, and look into the server's log";
                     return Err(Failure::unavailable(what, remedy));
                 }
@@ -128,10 +139,12 @@ impl Transport {
     }
 
     fn request(&self, ask: &Ask, path: &str, shared: bool) -> Result<Request<Body>, Failure> {
-        let address = self.lanes.address();
-        // HTTP/2 has scheme and authority in the URI, HTTP/1.1 has a header for the host and the path alone.
+        let address = &self.route().address;
+        let forwarder = self.route().forwarder();
+        // HTTP/2 has scheme and authority in the URI, as has HTTP/1.1 to a proxy (RFC 9112 §3.2.2); else the latter has a
+        // header for the host and the path alone.
         let mut uri = Uri::builder().path_and_query(path);
-        if shared {
+        if shared || forwarder.is_some() {
             uri = uri.scheme(address.scheme()).authority(address.authority());
         }
         let uri = uri.build().map_err(|_| Failure::internal("a path that is no path"))?;
@@ -142,6 +155,9 @@ impl Transport {
             let host = HeaderValue::try_from(address.authority())
                 .map_err(|_| Failure::internal("a host that is no host"))?;
             request.headers_mut().insert(header::HOST, host);
+        }
+        if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.clone()) {
+            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
         }
         request
             .headers_mut()

@@ -7,6 +7,7 @@ pub mod fuzz;
 mod locator;
 mod mounts;
 mod read;
+mod route;
 mod server;
 mod session;
 mod settings;

@@ -3,8 +3,10 @@
 //! The read is our own, not vaultrs's: that one drops the headers of an error, reads a body without a limit, and turns
 //! `1.10` into `1.1`.
 
+use std::fmt::Display;
+
 use http::StatusCode;
-use secretref_protocol::net::{Address, Reply};
+use secretref_protocol::net::Reply;
 use secretref_protocol::{About, Document, Failure, Kind, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -46,7 +48,7 @@ async fn settle(
     reply: &Reply,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
-    if let Some(understood) = understand(reply, locator, kv, session.server().address()) {
+    if let Some(understood) = understand(reply, locator, kv, session.server().route()) {
         return understood;
     }
     if reply.status != StatusCode::FORBIDDEN {
@@ -65,14 +67,14 @@ pub(crate) fn understand(
     reply: &Reply,
     locator: &Locator,
     kv: Kv,
-    address: &Address,
+    place: &dyn Display,
 ) -> Option<Result<Document, Failure>> {
     match reply.status {
-        StatusCode::OK => Some(document(reply, kv).ok_or_else(|| stranger(address))),
-        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(address))),
+        StatusCode::OK => Some(document(reply, kv).ok_or_else(|| stranger(place))),
+        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place))),
         StatusCode::NOT_FOUND => Some(Err(absent(reply, locator))),
         StatusCode::BAD_REQUEST => Some(Err(Failure::invalid_id(
-            format!("{address} does not take the path for one of a secret (400)"),
+            format!("{place} does not take the path for one of a secret (400)"),
             "check path and version",
         ))),
         _ => None,

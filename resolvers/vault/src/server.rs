@@ -1,10 +1,11 @@
 //! The server: how it is asked, and the states in which it has no answer.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Address, Ask, Reply, Transport};
+use secretref_protocol::net::{Ask, Reply, Route, Transport};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -53,11 +54,12 @@ impl Server {
     /// Address and namespace: what sets the sessions of one server apart from those of another.
     pub(crate) fn place(&self) -> String {
         let namespace = self.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
-        format!("{}{} {}", self.address(), self.transport.address().base(), namespace.unwrap_or_default())
+        let address = &self.route().address;
+        format!("{address}{} {}", address.base(), namespace.unwrap_or_default())
     }
 
-    pub(crate) fn address(&self) -> &Address {
-        self.transport.address()
+    pub(crate) fn route(&self) -> &Route {
+        self.transport.route()
     }
 
     /// Asks for a path below the address, `/v1/…`.
@@ -83,7 +85,7 @@ impl Server {
         token: Option<&HeaderValue>,
         namespace: Option<&HeaderValue>,
     ) -> Result<Reply, Failure> {
-        let path = format!("{}{}", self.transport.address().base(), ask.path);
+        let path = format!("{}{}", self.route().address.base(), ask.path);
         // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
         let mut headers =
             vec![(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))];
@@ -92,13 +94,17 @@ impl Server {
         headers.extend(
             namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone())),
         );
-        self.transport.send(Ask { path, headers, ..ask }).await
+        let reply = self.transport.send(Ask { path, headers, ..ask }).await?;
+        match self.transport.refused_by_proxy(reply.status) {
+            Some(failure) if !speaks_vault(&reply) => Err(failure),
+            _ => Ok(reply),
+        }
     }
 
     /// What an answer means that is neither a success nor about what was asked. Asks for the seal where that explains it.
     pub(crate) async fn state(&self, reply: &Reply) -> Failure {
         let seal = if reply.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
-        state(reply, seal, self.address())
+        state(reply, seal, self.route())
     }
 
     /// Asked once in a process, after it refused to answer.
@@ -112,16 +118,16 @@ impl Server {
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>. Pure.
-pub(crate) fn state(reply: &Reply, seal: Option<Seal>, address: &Address) -> Failure {
+pub(crate) fn state(reply: &Reply, seal: Option<Seal>, place: &dyn Display) -> Failure {
     let status = reply.status;
     let unavailable = |what: &str, remedy: &str| {
-        Failure::unavailable(format!("{address} {what} ({})", status.as_u16()), remedy)
+        Failure::unavailable(format!("{place} {what} ({})", status.as_u16()), remedy)
     };
     let not_initialised = || unavailable("is not initialised", "run `bao operator init` on it");
     let failure = match (status.as_u16(), seal) {
         (429, _) => Failure::new(
             Kind::RateLimited,
-            format!("{address} limits the rate of requests (429)"),
+            format!("{place} limits the rate of requests (429)"),
             "raise the quota (sys/quotas/rate-limit), or ask less often",
         )
         // The interval of a quota, unless its author chose another; the server names it only if told to.
@@ -155,9 +161,9 @@ pub(crate) fn state(reply: &Reply, seal: Option<Seal>, address: &Address) -> Fai
 }
 
 /// What it means that an answer is not Vault's: one of a proxy, a portal, or a TLS port asked in clear text.
-pub(crate) fn stranger(address: &Address) -> Failure {
+pub(crate) fn stranger(place: &dyn Display) -> Failure {
     Failure::unavailable(
-        format!("{address} answered, but not as a Vault does"),
+        format!("{place} answered, but not as a Vault does"),
         "check scheme, port and base path of `address`, and `mount` and `kv_version`",
     )
     .retry(Retry::No)

@@ -2,12 +2,14 @@
 
 use secretref_protocol::{Setting, SettingKind as Kind, Store, net};
 
+use crate::route;
+
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, AUTH, net::SETTINGS],
+    settings: &[VAULT, AUTH, route::SETTINGS, net::SETTINGS],
     name_keys: &["mount", "namespace"],
     examples: "  secretref-vault get providers/openai/apiKey
   secretref-vault --profile ./vault.toml get 'providers/openai#apiKey#3'
@@ -35,7 +37,8 @@ const fn steering(
     Setting { key, kind, env, default, steers: true, help }
 }
 
-pub(crate) const TOKEN: Setting = secret("token", "vault-token", &["VAULT_TOKEN"], "the token to read with");
+pub(crate) const TOKEN: Setting =
+    secret("token", "vault-token", &["BAO_TOKEN", "VAULT_TOKEN"], "the token to read with");
 
 pub(crate) const SECRET_ID: Setting =
     secret("secret_id", "vault-secret-id", &["VAULT_SECRET_ID"], "approle: the secret id");
@@ -65,20 +68,6 @@ pub(crate) const AWS_SESSION_TOKEN: Setting = secret(
 
 const VAULT: &[Setting] = &[
     steering(
-        "address",
-        Kind::Text,
-        &["VAULT_ADDR"],
-        None,
-        "the server, https://vault.example.com:8200, with a base path if it has one",
-    ),
-    steering(
-        "ca_cert",
-        Kind::Path,
-        &["VAULT_CACERT", "SSL_CERT_FILE"],
-        None,
-        "the certificates to trust, as PEM; unset, the system's",
-    ),
-    steering(
         "kv_version",
         Kind::Choice(&["auto", "2", "1"]),
         &["OPENCLAW_VAULT_KV_VERSION"],
@@ -92,7 +81,13 @@ const VAULT: &[Setting] = &[
         Some("secret"),
         "where the secrets engine is mounted",
     ),
-    steering("namespace", Kind::Text, &["VAULT_NAMESPACE"], None, "the namespace of sign-in and secrets"),
+    steering(
+        "namespace",
+        Kind::Text,
+        &["BAO_NAMESPACE", "VAULT_NAMESPACE"],
+        None,
+        "the namespace of sign-in and secrets",
+    ),
 ];
 
 /// How to sign in.

@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use secretref_protocol::kept::Kept;
-use secretref_protocol::net::{Address, Route, Transport, Versions};
+use secretref_protocol::net::Transport;
 use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
 use crate::auth::Auth;
 use crate::locator::{Defaults, Kv, Locator};
 use crate::read;
+use crate::route::route;
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::STORE;
@@ -29,23 +30,7 @@ impl Backend for Vault {
     type Session = Session;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
-        let route = Route {
-            address: Address::parse(
-                "address",
-                settings.required(&STORE, "address")?,
-                settings.is_on("allow_http"),
-            )?,
-            ca: settings.path("ca_cert")?,
-            ca_key: "ca_cert",
-            http: Versions::of(settings.text("http")),
-        };
-        if route.address.base().ends_with("/v1") {
-            return Err(Failure::misconfigured(
-                "`address` ends in /v1, which is added to it",
-                "leave /v1 out",
-            ));
-        }
-        let kept = Kept::of(settings)?;
+        let (kept, route) = (Kept::of(settings)?, route(settings)?);
         Ok(Self {
             defaults: Defaults {
                 kv: Kv::of(settings.text("kv_version")),

@@ -8,7 +8,7 @@ use secretref_tests::fake_vault::{FakeVault, Manner, Token};
 
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let manner = Manner { delay: Duration::from_millis(20), no_h2: arguments.len() > 2 };
+    let manner = Manner { delay: Duration::from_millis(20), no_h2: arguments.len() > 2, ..Manner::default() };
     let fake = FakeVault::start(arguments[0].as_ref(), manner);
     fake.token(&arguments[1], Token { denied: "\0", may_look: true });
     fake.mount("secret");

@@ -90,7 +90,7 @@ async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Failure> {
     match reply.status {
         StatusCode::OK => {}
         status if status.is_client_error() && !speaks_vault(&reply) => {
-            return Err(stranger(server.address()));
+            return Err(stranger(server.route()));
         }
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => return Err(none()),
         _ => return Err(server.state(&reply).await),

@@ -100,7 +100,7 @@ impl Login {
         let reply = server.post(&format!("/v1/auth/{}{}", self.mount, self.path), None, body).await?;
         match reply.status {
             StatusCode::OK => self.granted(server, &reply),
-            status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(server.address())),
+            status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(server.route())),
             StatusCode::BAD_REQUEST
             | StatusCode::UNAUTHORIZED
             | StatusCode::FORBIDDEN
@@ -110,7 +110,7 @@ impl Login {
     }
 
     fn granted(&self, server: &Server, reply: &Reply) -> Result<Grant, Failure> {
-        let Some(envelope) = envelope(reply) else { return Err(stranger(server.address())) };
+        let Some(envelope) = envelope(reply) else { return Err(stranger(server.route())) };
         let auth = envelope.auth.and_then(|auth| serde_json::from_str::<Granted>(auth.get()).ok());
         match auth {
             Some(auth) if auth.mfa_requirement.is_some() => Err(self.failure(
@@ -142,7 +142,7 @@ impl Login {
     fn failure(&self, server: &Server, reason: &str, remedy: &str) -> Failure {
         Failure::new(
             Kind::Unauthenticated,
-            format!("sign-in by {self} on {} {reason}", server.address()),
+            format!("sign-in by {self} on {} {reason}", server.route()),
             remedy,
         )
     }

@@ -1,0 +1,321 @@
+//! Which proxy stands before a store, if any.
+
+use std::net::IpAddr;
+
+use http::HeaderValue;
+
+use super::Address;
+use crate::failure::Failure;
+use crate::file;
+use crate::settings::{Settings, Source};
+
+/// A proxy of HTTP, and what to show it.
+#[derive(Debug)]
+pub struct Proxy {
+    pub(super) address: Address,
+    /// The value of `Proxy-Authorization` (RFC 9110 §11.7.2).
+    pub(super) authorization: Option<HeaderValue>,
+}
+
+impl Proxy {
+    /// The proxy that the settings name for `address`.
+    ///
+    /// Fails with `MISCONFIGURED` where it is none, and where it would carry what is said in clear text beyond this
+    /// machine without `allow_http`. No message quotes it.
+    pub fn of(settings: &Settings, address: &Address) -> Result<Option<Self>, Failure> {
+        let Some(key) = chosen(address, |key| Some((settings.text(key)?, settings.source(key)?))) else {
+            return Ok(None);
+        };
+        let (url, login) = parse(key, settings.text(key).unwrap_or_default())?;
+        if login.is_some() && settings.source(key) == Some(Source::Written) {
+            return Err(Failure::misconfigured(
+                format!(
+                    "`{key}` has a user name or password in it, which everybody can read in a command line or profile"
+                ),
+                "write user:password into a file, and name it with `proxy_auth_file`",
+            ));
+        }
+        let login = match (login, settings.path("proxy_auth_file")?) {
+            (Some(login), _) => Some(login),
+            (None, Some(path)) => {
+                Some(file::read_secret(&path, "proxy_auth_file")?.expose().as_bytes().to_vec())
+            }
+            (None, None) => None,
+        };
+        if !address.is_secure() && !url.is_loopback() && !settings.is_on("allow_http") {
+            return Err(Failure::misconfigured(
+                format!("`{key}` carries credentials in clear text to another machine"),
+                "use https:// in the store's address, or set allow_http = true if the way there is safe",
+            ));
+        }
+        Ok(Some(Self { address: url, authorization: login.as_deref().map(basic) }))
+    }
+}
+
+/// The key of the setting that names the proxy for `address`, as Go's programs choose it, Vault's own among them:
+/// `proxy` counts always, unless `no_proxy` is as explicit; that of the scheme, unless `no_proxy` or this machine is
+/// meant.
+fn chosen<'s>(
+    address: &Address,
+    set: impl Fn(&'static str) -> Option<(&'s str, Source)>,
+) -> Option<&'static str> {
+    if address.socket().is_some() {
+        return None;
+    }
+    let spared = |key| set(key).is_some_and(|(list, _)| is_spared(list, address));
+    if set("proxy").is_some() {
+        let written = matches!(set("no_proxy"), Some((_, Source::Written)));
+        return (!(written && spared("no_proxy"))).then_some("proxy");
+    }
+    let key = if address.is_secure() { "https_proxy" } else { "http_proxy" };
+    (set(key).is_some() && !address.is_loopback() && !spared("no_proxy")).then_some(key)
+}
+
+/// Whether `list` has the address in it. What cannot be in such a list is passed over: it is shared with other programs.
+fn is_spared(list: &str, address: &Address) -> bool {
+    let ip: Option<IpAddr> = address.host().parse().ok();
+    list.split(',').map(str::trim).filter(|entry| !entry.is_empty()).any(|entry| {
+        if let (Some((network, bits)), Some(ip)) = (entry.split_once('/'), ip) {
+            return is_within(ip, network, bits);
+        }
+        let (host, port) = split_port(entry);
+        if port.is_some_and(|port| port.parse() != Ok(address.port())) {
+            return false;
+        }
+        match (ip, host.trim_matches(['[', ']']).parse::<IpAddr>()) {
+            _ if host == "*" => true,
+            (Some(ip), Ok(listed)) => ip.to_canonical() == listed.to_canonical(),
+            (Some(_), Err(_)) | (None, Ok(_)) => false,
+            (None, Err(_)) => is_below(address.host(), host),
+        }
+    })
+}
+
+/// `host:port` or `[v6]:port`; an address of version 6 without brackets has no port.
+fn split_port(entry: &str) -> (&str, Option<&str>) {
+    match entry.rsplit_once(':') {
+        Some((host, port)) if !host.contains(':') || host.ends_with(']') => (host, Some(port)),
+        _ => (entry, None),
+    }
+}
+
+/// `example.com` is itself and what is below it, `.example.com` and `*.example.com` only the latter.
+fn is_below(host: &str, domain: &str) -> bool {
+    let (host, domain) = (host.to_ascii_lowercase(), domain.to_ascii_lowercase());
+    let domain = domain.strip_prefix('*').unwrap_or(&domain);
+    match domain.strip_prefix('.') {
+        Some("") => false,
+        Some(_) => host.ends_with(domain),
+        None => host == domain || host.strip_suffix(domain).is_some_and(|front| front.ends_with('.')),
+    }
+}
+
+fn is_within(ip: IpAddr, network: &str, bits: &str) -> bool {
+    let (Ok(network), Ok(bits)) = (network.parse::<IpAddr>(), bits.parse::<u32>()) else { return false };
+    let numbers = |ip: IpAddr| match ip.to_canonical() {
+        IpAddr::V4(v4) => (32, u128::from(v4.to_bits())),
+        IpAddr::V6(v6) => (128, v6.to_bits()),
+    };
+    let ((length, ip), (same, network)) = (numbers(ip), numbers(network));
+    length == same && bits <= length && (ip ^ network).checked_shr(length - bits).unwrap_or(0) == 0
+}
+
+/// The address in a proxy's URL, and the login in it, `user:password`.
+fn parse(key: &'static str, text: &str) -> Result<(Address, Option<Vec<u8>>), Failure> {
+    let example = "http://proxy.example.com:3128";
+    let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
+    if !matches!(scheme, "http" | "https") {
+        return Err(Failure::misconfigured(
+            format!("`{key}` is neither http:// nor https://, and no other proxies are known"),
+            format!("write it as {example}: SOCKS does not work"),
+        ));
+    }
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (login, host) = match rest[..end].rsplit_once('@') {
+        Some((login, host)) => (Some(decoded(login)), host),
+        None => (None, &rest[..end]),
+    };
+    let address = Address::of_url(key, &format!("{scheme}://{host}{}", &rest[end..]), example)?;
+    if !address.base().is_empty() {
+        return Err(Failure::misconfigured(format!("`{key}` has a path"), "end it after the port"));
+    }
+    Ok((address, login))
+}
+
+/// Undoes percent-encoding (RFC 3986 §2.1).
+fn decoded(text: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [byte, after @ ..] = rest {
+        let code = after.get(..2).filter(|code| *byte == b'%' && code.iter().all(u8::is_ascii_hexdigit));
+        let code = code.and_then(|code| u8::from_str_radix(std::str::from_utf8(code).ok()?, 16).ok());
+        decoded.push(code.unwrap_or(*byte));
+        rest = if code.is_some() { &after[2..] } else { after };
+    }
+    decoded
+}
+
+/// A login as a header has it (RFC 7617 §2).
+fn basic(login: &[u8]) -> HeaderValue {
+    let mut login = login.to_vec();
+    if !login.contains(&b':') {
+        login.push(b':');
+    }
+    let mut value =
+        HeaderValue::try_from(format!("Basic {}", base64(&login))).expect("base64 is a header's text");
+    value.set_sensitive(true);
+    value
+}
+
+/// RFC 4648 §4.
+fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let group = |chunk: &[u8]| {
+        let bits = (0..3).fold(0, |bits, at| bits << 8 | usize::from(chunk.get(at).copied().unwrap_or(0)));
+        [18, 12, 6, 0].map(|shift| char::from(ALPHABET[bits >> shift & 63]))
+    };
+    let mut text: String = bytes.chunks(3).flat_map(group).collect();
+    let padding = (3 - bytes.len() % 3) % 3;
+    text.truncate(text.len() - padding);
+    text.extend(std::iter::repeat_n('=', padding));
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn address(text: &str) -> Address {
+        Address::parse("address", text, true).unwrap()
+    }
+
+    #[test]
+    fn what_no_proxy_spares() {
+        for (list, spared, not) in [
+            ("", "", "https://v.example.com"),
+            ("*", "https://v.example.com https://10.0.0.1 https://[fd00::1]", ""),
+            (
+                "example.com",
+                "https://example.com https://v.example.com https://V.EXAMPLE.com",
+                "https://notexample.com https://example.com.evil",
+            ),
+            (".example.com", "https://v.example.com", "https://example.com https://xexample.com"),
+            ("*.example.com", "https://v.example.com", "https://example.com"),
+            (
+                "x, v.example.com:8200 ,",
+                "https://v.example.com:8200",
+                "https://v.example.com https://v.example.com:82",
+            ),
+            ("10.0.0.1", "https://10.0.0.1 https://10.0.0.1:8200", "https://10.0.0.10 https://110.0.0.1"),
+            ("10.0.0.1:8200", "https://10.0.0.1:8200", "https://10.0.0.1"),
+            ("10.0.0.0/8", "https://10.255.0.1", "https://11.0.0.1 https://10.example.com https://[fd00::1]"),
+            ("0.0.0.0/0", "https://10.0.0.1", "https://[fd00::1]"),
+            ("10.0.0.1/32,::/0", "https://10.0.0.1 https://[fd00::1]", "https://10.0.0.2"),
+            ("fd00::/8", "https://[fd00::1]:8200", "https://[fe00::1]"),
+            ("fd00::1", "https://[fd00::1]:8200", "https://[fd00::2]"),
+            ("[fd00::1]", "https://[fd00::1]:8200", "https://[fd00::2]"),
+            ("[fd00::1]:8200", "https://[fd00::1]:8200", "https://[fd00::1]"),
+            (
+                "10.0.0.0/33,x/8,10.0.0.0/x,:80,.,*.,10.0.0.1:x,/",
+                "",
+                "https://10.0.0.1 https://v.example.com",
+            ),
+        ] {
+            for url in spared.split_whitespace() {
+                assert!(is_spared(list, &address(url)), "{list}: {url}");
+            }
+            for url in not.split_whitespace() {
+                assert!(!is_spared(list, &address(url)), "{list}: {url}");
+            }
+        }
+    }
+
+    #[test]
+    fn which_setting_names_the_proxy() {
+        use Source::{Environment, Written};
+        let all = [
+            ("proxy", "http://p", Environment),
+            ("https_proxy", "http://p", Environment),
+            ("http_proxy", "http://p", Environment),
+        ];
+        let none = ("no_proxy", "v.example.com", Environment);
+        let none_written = ("no_proxy", "v.example.com,127.0.0.1", Written);
+        for (url, settings, key) in [
+            ("https://v.example.com", vec![], None),
+            ("https://v.example.com", all.to_vec(), Some("proxy")),
+            ("https://127.0.0.1", all.to_vec(), Some("proxy")),
+            ("unix:///run/v.sock", all.to_vec(), None),
+            ("https://v.example.com", vec![all[0], none], Some("proxy")),
+            ("https://v.example.com", vec![all[0], none_written], None),
+            ("https://127.0.0.1", vec![all[0], all[1], none_written], None),
+            ("https://v.example.com", all[1..].to_vec(), Some("https_proxy")),
+            ("http://v.example.com", all[1..].to_vec(), Some("http_proxy")),
+            ("http://v.example.com", vec![all[1]], None),
+            ("https://v.example.com", vec![all[2]], None),
+            ("https://v.example.com", vec![all[1], none], None),
+            ("https://w.example.com", vec![all[1], none], Some("https_proxy")),
+            ("https://localhost:8200", all[1..].to_vec(), None),
+            ("https://127.0.0.2", all[1..].to_vec(), None),
+            ("https://[::1]", all[1..].to_vec(), None),
+        ] {
+            let set =
+                |key| settings.iter().find(|(set, ..)| *set == key).map(|(_, text, source)| (*text, *source));
+            assert_eq!(chosen(&address(url), set), key, "{url} {settings:?}");
+        }
+    }
+
+    #[test]
+    fn the_url_of_a_proxy() {
+        let read = |text: &str| {
+            let (address, login) = parse("proxy", text).map_err(|failure| failure.to_string())?;
+            Ok::<_, String>((address.to_string(), login.map(|login| String::from_utf8(login).unwrap())))
+        };
+        let plain = |text: &str| Ok((text.to_owned(), None));
+        let login = |text: &str, login: &str| Ok((text.to_owned(), Some(login.to_owned())));
+        for (text, read_as) in [
+            ("http://p:3128", plain("http://p:3128")),
+            ("http://p:3128/", plain("http://p:3128")),
+            ("p:3128", plain("http://p:3128")),
+            ("https://p", plain("https://p")),
+            ("http://[::1]:3128", plain("http://[::1]:3128")),
+            ("http://u:p@p:3128", login("http://p:3128", "u:p")),
+            ("u:p@p:3128", login("http://p:3128", "u:p")),
+            ("http://u:p%40%3a%zz@x@[::1]:3128", login("http://[::1]:3128", "u:p@:%zz@x")),
+            ("http://%e4%b8%ad@p", login("http://p", "中")),
+        ] {
+            assert_eq!(read(text), read_as, "{text}");
+        }
+        for (bad, why) in [
+            ("socks5://u:hunter2@p", "SOCKS does not work"),
+            ("http://", "not a URL"),
+            ("http://u:hunter2@", "not a URL"),
+            ("http://u:hunter2@p:99999", "a port that is no port"),
+            ("http://u:hunter2@p q", "not a URL"),
+            ("http://u:hunter2@p/path", "has a path"),
+            ("http://u:hunter2@p/?q", "a query"),
+        ] {
+            let message = read(bad).unwrap_err();
+            assert!(message.contains(why) && !message.contains("hunter2"), "{bad}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_login_is_a_header_that_debug_does_not_show() {
+        // RFC 7617 §2, RFC 4648 §10.
+        assert_eq!(basic(b"Aladdin:open sesame"), "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+        assert_eq!(basic(b"fo"), "Basic Zm86");
+        assert_eq!([&b""[..], b"f", b"fo", b"foo"].map(base64), ["", "Zg==", "Zm8=", "Zm9v"]);
+        assert_eq!(format!("{:?}", basic(b"a:b")), "Sensitive");
+    }
+
+    proptest! {
+        #[test]
+        fn parsing_never_panics(text in "(https?://)?[a-z:/@%\\[\\]?#.0-9,*]{0,20}|\\PC{0,20}") {
+            let _ = parse("proxy", &text);
+            let _ = is_spared(&text, &address("https://v.example.com"));
+            let _ = is_spared(&text, &address("https://[fd00::1]"));
+        }
+    }
+}
