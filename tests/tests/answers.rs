@@ -22,7 +22,7 @@ fn failure(ended: &Ended) -> (String, String) {
 #[test]
 fn every_answer_that_is_no_secret_has_its_failure() {
     for (status, headers, body, exit, code, words) in [
-        ("503 x", "", r#"{"errors":["Vault is sealed"]}"#, 5, "UNAVAILABLE", "sealed"),
+        ("503 x", "", r#"{"errors":["Vault is sealed"]}"#, 5, "UNAVAILABLE", "is in maintenance"),
         ("501 x", "", "", 5, "UNAVAILABLE", "not initialised"),
         ("502 x", "", "<html>", 5, "UNAVAILABLE", "502"),
         ("472 x", "", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "standby"),
@@ -73,7 +73,7 @@ fn a_redirect_to_another_host_is_not_followed() {
 
 #[test]
 fn what_may_pass_is_tried_three_times_and_a_longer_pause_not_waited_for() {
-    let server = Canned::http("503 x", "", "");
+    let server = Canned::http("500 x", "", "");
     let ended = at(&server.http).request(&["a#k"]).end();
     assert_eq!((failure(&ended).0.as_str(), server.connections()), ("UNAVAILABLE", 3));
     let server = Canned::http("429 x", "retry-after: 30\r\n", "");

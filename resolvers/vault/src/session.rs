@@ -4,18 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use rustify::Endpoint as _;
 use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
-use vaultrs::api::EndpointResult;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
-use vaultrs::api::token::responses::LookupTokenResponse;
 
 use crate::auth::Token;
-use crate::client::Client;
+use crate::client;
 use crate::locator::{Kv, Locator};
 use crate::mounts::Mounts;
 use crate::server::{Server, envelope, header};
@@ -69,14 +66,9 @@ impl Session {
     }
 
     async fn ask_standing(&self) -> Standing {
-        let client = Client { server: Arc::clone(&self.server), token: self.token.header().cloned() };
-        let looked: Result<rustify::endpoint::EndpointResult<LookupTokenResponse>, _> =
-            LookupTokenSelfRequest {}.exec(&client).await;
-        if let Ok(looked) = looked {
-            let found: Result<EndpointResult<LookupTokenResponse>, _> = looked.wrap();
-            return Standing::Valid(
-                found.ok().and_then(|found| found.data).map(|found| found.policies).unwrap_or_default(),
-            );
+        let looked = self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await;
+        if let Some(policies) = looked.ok().as_ref().and_then(policies) {
+            return Standing::Valid(policies);
         }
         // A token without the policy `default` may not look itself up. This listing is open to every token that is
         // valid, whatever its policies, and to no other.
@@ -108,6 +100,16 @@ impl Session {
     fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
         if self.token.forget_if_kept(age) { failure.retry(Retry::SignInAnew) } else { failure }
     }
+}
+
+/// The policies of a token that may look itself up.
+fn policies(reply: &Reply) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Lookup {
+        policies: Vec<String>,
+    }
+    let data = envelope(reply).filter(|_| reply.status == StatusCode::OK)?.data?;
+    serde_json::from_str(data.get()).ok().map(|lookup: Lookup| lookup.policies)
 }
 
 /// Whether a listing of mounts has one with secrets in it.
