@@ -50,7 +50,7 @@ fuzz_target!(|text: &str| {
 /// Every key, which a message may quote.
 fn keys(table: &Table) -> String {
     let below = |value: &Value| value.as_table().map(keys).unwrap_or_default();
-    table.iter().map(|(key, value)| format!("{key}\n{}", below(value))).collect()
+    table.iter().flat_map(|(key, value)| [key.clone(), below(value)]).collect()
 }
 
 fn write(profile: &Profile) -> String {

@@ -80,7 +80,7 @@ fn write(name: &Name) -> String {
     format!("{}#{field}{version}", name.name)
 }
 
-/// What is taken out of a document is what serde_json finds there.
+/// What is taken out of a document is what `serde_json` finds there.
 fn is_taken(field: &Field, text: &str, quoted: &str) {
     let known: Option<Value> = serde_json::from_str(text).ok();
     let secret = Secret::new(text.to_owned());

@@ -61,7 +61,7 @@ fn check_refusal(failure: &Failure, status: StatusCode) {
     assert!(may_pass || failure.asks_again() == Retry::No, "{status}: {failure}");
 }
 
-/// The fields are those that serde_json finds.
+/// The fields are those that `serde_json` finds.
 fn check_document(document: &Document, body: &[u8], is_v1: bool) {
     let fields = Field::Whole.take(document, true).expect("an object");
     assert!(fields.expose().starts_with('{'));
