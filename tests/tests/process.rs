@@ -138,7 +138,11 @@ fn values_for_which_there_is_no_room_cost_neither_time_nor_their_neighbours() {
         response["values"].as_object().unwrap().len() + response["errors"].as_object().unwrap().len(),
         102
     );
-    assert!(ended.stdout.len() <= 64 << 10 && ended.took < Duration::from_secs(3) + GRACE, "{:?}", ended.took);
+    assert!(
+        ended.stdout.len() <= 64 << 10 && ended.took < Duration::from_secs(3) + GRACE,
+        "{:?}",
+        ended.took
+    );
 }
 
 #[test]

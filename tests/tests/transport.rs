@@ -701,10 +701,7 @@ fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
         ("127.0.0.1:1".into(), down("no connection to the proxy http://127.0.0.1:1 (")),
         (at(&Canned::http("403 Forbidden", "", "no")), down("refuses a connection to vault.test:8200 (403)")),
         (at(&Canned::http("503 x", "", "<h1>")), down("gets no connection to vault.test:8200 (503)")),
-        (
-            at(&Canned::http("503 x", "", r#"{"errors":["Vault is sealed"]}"#)),
-            down("is sealed or in maintenance"),
-        ),
+        (at(&Canned::http("503 x", "", r#"{"errors":["Vault is sealed"]}"#)), down("is in maintenance")),
         (at(&Canned::http("407 x", "", "")), down("asks for a user name and password (407)")),
         (at(&Canned::start("SSH-2.0-x\r\n")), down("(through the proxy http://127.0.0.1:")),
     ] {

@@ -10,10 +10,11 @@ use secretref_protocol::net::Ask;
 
 /// The request that `endpoint` describes, without a body.
 pub(crate) fn ask(endpoint: &impl Endpoint) -> Ask {
-    Ask { method: method(endpoint.method()), ..Ask::get(format!("/v1/{}", endpoint.path())) }
+    let path = endpoint.path();
+    Ask { method: method(&endpoint.method()), ..Ask::get(format!("/v1/{}", path.trim_start_matches('/'))) }
 }
 
-fn method(method: RequestMethod) -> Method {
+fn method(method: &RequestMethod) -> Method {
     match method {
         RequestMethod::CONNECT => Method::CONNECT,
         RequestMethod::DELETE => Method::DELETE,

@@ -66,7 +66,8 @@ impl Session {
     }
 
     async fn ask_standing(&self) -> Standing {
-        let looked = self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await;
+        let looked =
+            self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await;
         if let Some(policies) = looked.ok().as_ref().and_then(policies) {
             return Standing::Valid(policies);
         }
