@@ -122,6 +122,18 @@ fn jwt() {
     desk.follow("JWT", &[]);
 }
 
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn certificate() {
+    let desk = Desk::new();
+    let certificates = &desk.server.certificates;
+    fs::copy(&certificates.ca, desk.home.path().join("ca.pem")).expect("a file");
+    for (name, path) in [("client.pem", &certificates.client), ("client.key", &certificates.client_key)] {
+        fs::copy(path, desk.folder().join(name)).expect("a file");
+    }
+    desk.follow("TLS certificate", &[]);
+}
+
 /// A cluster that vouches for the pod, and the pod's token in a file of the kit's: the pod's own place is not to be had.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use secretref_tests::agent::Agent;
 use secretref_tests::aws::{self, Aws};
 use secretref_tests::canned::Canned;
+use secretref_tests::certificate::Certificates;
 use secretref_tests::fake_vault::{FakeVault, Manner};
 use secretref_tests::jwt::Issuer;
 use secretref_tests::openbao::OpenBao;
@@ -243,6 +244,37 @@ fn kubernetes() {
     let (code, message, exit) = failure(&start(&bench.profile("auth = \"kubernetes\"\nrole = \"gateway\"")));
     assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)));
     assert!(message.contains("serviceaccount/token"), "{message}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn certificate() {
+    let bench = Bench::new(&["cert"]);
+    let certificates = &bench.server.certificates;
+    let authority = fs::read_to_string(&certificates.ca).expect("the authority");
+    let role = json!({"certificate": authority, "token_policies": "reader", "token_ttl": "1h"});
+    bench.server.api("auth/cert/certs/gateway", Some(&role));
+    let lines = |role: &str, certificate: &Path, key: &Path| {
+        format!(
+            "auth = \"cert\"\nrole = \"{role}\"\nclient_cert = \"{}\"\nclient_key = \"{}\"",
+            certificate.display(),
+            key.display()
+        )
+    };
+    let right = lines("gateway", &certificates.client, &certificates.client_key);
+    works_and_is_kept(&bench, &bench.profile(&right), "auth/cert/login");
+
+    // What another authority signed, and a role that is not there.
+    let stranger = Certificates::make(bench.folder.path());
+    let strange = lines("gateway", &stranger.client, &stranger.client_key);
+    for wrong in [strange, lines("absent", &certificates.client, &certificates.client_key)] {
+        let (code, message, exit) = failure(&start(&bench.profile(&wrong)));
+        assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)), "{message}");
+        assert!(message.contains("auth/cert/certs"), "{message}");
+    }
+    let (code, message, exit) = failure(&start(&bench.profile("auth = \"cert\"")));
+    assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)));
+    assert!(message.contains("`client_cert` is not set"), "{message}");
 }
 
 #[test]
