@@ -137,28 +137,38 @@ pub fn does_not_fit() -> Failure {
 /// to an error, a message to none. `None` where not even the shortest response fits.
 #[must_use]
 pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
-    let entries: Vec<_> =
-        ids.iter().zip(outcomes).map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
+    let pairs = || ids.iter().zip(outcomes);
+    let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit)).collect();
+    let length = EMPTY.len() + best.iter().map(|entry| entry.text.len() + 1).sum::<usize>();
+    if best.len() == outcomes.len() && length <= limit {
+        return Some(write(best, length));
+    }
+    let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
     let shortest = |choices: &Vec<Entry>| choices.iter().map(|entry| entry.text.len()).min().unwrap_or(0);
-    let mut length = EMPTY.len() + entries.iter().map(|choices| shortest(choices) + 1).sum::<usize>();
+    let mut length = EMPTY.len() + choices.iter().map(|choices| shortest(choices) + 1).sum::<usize>();
     if length > limit {
         return None;
     }
-    let (mut values, mut errors) = (Vec::new(), Vec::new());
-    for choices in entries {
+    let mut entries = Vec::with_capacity(choices.len());
+    for choices in choices {
         let without = length - shortest(&choices);
         let fits = choices.into_iter().find(|entry| without + entry.text.len() <= limit)?;
         length = without + fits.text.len();
-        if fits.is_value { &mut values } else { &mut errors }.push(fits.text);
+        entries.push(fits);
     }
+    Some(write(entries, length))
+}
+
+fn write(entries: Vec<Entry>, length: usize) -> Secret {
     // Sized once: a buffer that grows would leave copies of secrets behind, if only until they are wiped.
     let mut response = String::with_capacity(length);
+    let (values, errors): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_value);
     response.push_str(r#"{"protocolVersion":1,"values":{"#);
     push_list(&mut response, &values);
     response.push_str(r#"},"errors":{"#);
     push_list(&mut response, &errors);
     response.push_str("}}");
-    Some(Secret::new(response))
+    Secret::new(response)
 }
 
 /// The response, with what is known of each value's document under `about`: for a person or a script, not a gateway.
@@ -179,12 +189,12 @@ fn facts(about: &About) -> String {
     facts.collect::<Vec<_>>().join(",")
 }
 
-fn push_list(response: &mut String, entries: &[String]) {
+fn push_list(response: &mut String, entries: &[Entry]) {
     for (at, entry) in entries.iter().enumerate() {
         if at > 0 {
             response.push(',');
         }
-        response.push_str(entry);
+        response.push_str(&entry.text);
     }
 }
 
@@ -195,21 +205,26 @@ struct Entry {
 }
 
 impl Entry {
-    /// How an outcome can be written, the best first.
-    fn choices(id: &str, outcome: &Outcome, limit: usize) -> Vec<Self> {
-        let mut choices = Vec::new();
-        let failure = match outcome {
+    /// The best way to write an outcome; `None` where a value alone would pass the limit.
+    fn best(id: &str, outcome: &Outcome, limit: usize) -> Option<Self> {
+        match outcome {
             Ok(value) if value.expose().len() < limit => {
                 let text = format!("{}:{}", quote(id), quote(value.expose()));
-                choices.push(Self { text, is_value: true });
-                &does_not_fit()
+                Some(Self { text, is_value: true })
             }
-            Ok(_) => &does_not_fit(),
-            Err(failure) => failure,
-        };
-        choices.push(Self::error(id, failure.kind(), &failure.to_string()));
-        choices.push(Self::error(id, failure.kind(), ""));
-        choices
+            Ok(_) => None,
+            Err(failure) => Some(Self::error(id, failure.kind(), &failure.to_string())),
+        }
+    }
+
+    /// How an outcome can be written, the best first.
+    fn choices(id: &str, outcome: &Outcome, limit: usize) -> Vec<Self> {
+        let no_room = does_not_fit();
+        let failure = outcome.as_ref().err().unwrap_or(&no_room);
+        let best = Self::best(id, outcome, limit).filter(|best| best.is_value);
+        let errors =
+            [failure.to_string(), String::new()].map(|message| Self::error(id, failure.kind(), &message));
+        best.into_iter().chain(errors).collect()
     }
 
     fn error(id: &str, kind: Kind, message: &str) -> Self {
