@@ -29,6 +29,7 @@ fn every_answer_that_is_no_secret_has_its_failure() {
         ("429 x", "", "", 5, "RATE_LIMITED", "429"),
         ("400 x", "", r#"{"errors":["x"]}"#, 0, "INVALID_ID", "400"),
         ("418 x", "", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "418"),
+        ("418 x", "retry-after: 1\r\n", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "418"),
         ("404 x", "", "<h1>nginx</h1>", 5, "UNAVAILABLE", "not as a Vault does"),
         (
             "400 x",

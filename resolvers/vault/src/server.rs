@@ -155,8 +155,8 @@ pub(crate) fn state(reply: &Reply, seal: Option<Seal>, place: &dyn Display) -> F
         _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
     };
     match reply.retry_after() {
-        Some(pause) => failure.retry(Retry::After(pause)),
-        None => failure,
+        Some(pause) if failure.asks_again() != Retry::No => failure.retry(Retry::After(pause)),
+        _ => failure,
     }
 }
 

@@ -41,7 +41,7 @@ fn reads_back(request: &Request) {
 fn outcome(text: &str) -> Outcome {
     match text.strip_prefix('!') {
         Some(what) => Err(Failure::not_found(what, "store it")),
-        None => accept(Secret::new(text.to_owned())),
+        None => accept(Secret::new(text.to_owned())).map(Into::into),
     }
 }
 
