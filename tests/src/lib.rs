@@ -7,7 +7,7 @@
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
 //! - [`canned`]: a server that gives the same bytes to everybody;
 //! - [`forward`]: a proxy of HTTP; [`proxy`]: what passes some connections on, and not the others;
-//! - [`certificate`], [`port`]: what servers need.
+//! - [`way`]: ways to a server, as cases; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
 
@@ -25,3 +25,4 @@ pub mod port;
 pub mod proxy;
 pub mod resolver;
 pub mod transcript;
+pub mod way;

@@ -6,9 +6,11 @@
 
 mod address;
 mod connect;
+mod heard;
 mod identity;
 mod lanes;
 mod proxy;
+mod refusal;
 mod roots;
 mod tls;
 mod transport;

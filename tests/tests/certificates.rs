@@ -1,0 +1,327 @@
+//! Certificates: whom to trust, and who to be.
+
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use secretref_tests::certificate::Certificates;
+use secretref_tests::fake_vault::Manner;
+use secretref_tests::openbao::{OpenBao, ROOT};
+use secretref_tests::way::End::{Fails, Value as Reads};
+use secretref_tests::way::{Place, judge, vault};
+use serde_json::json;
+
+#[test]
+fn authorities_come_from_a_file_a_folder_or_a_text() {
+    let place = Place::make();
+    let fake = place.fake(Manner::default());
+    let pem = std::fs::read_to_string(&fake.ca).unwrap();
+    let others = tempfile::tempdir().unwrap();
+    let other = Certificates::make(others.path());
+    let other_pem = std::fs::read_to_string(&other.ca).unwrap();
+    place.file("many/a.pem", 0o644, &other_pem);
+    place.file("many/b.crt", 0o644, &pem);
+    place.file("many/README", 0o644, "what holds no certificate is passed over");
+    place.file("many/inner/x.pem", 0o644, "-----BEGIN CERTIFICATE-----\n!");
+    place.file("other/a.pem", 0o644, &other_pem);
+    place.file("none/README", 0o644, "nothing");
+    place.file("torn/a.pem", 0o644, "-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n");
+    place.file("open/a.pem", 0o666, &pem);
+    place.file("wide/a.pem", 0o644, &pem);
+    std::fs::set_permissions(place.folder.path().join("wide"), Permissions::from_mode(0o777)).unwrap();
+    let place = place.certificates(&fake.certificates).with("https", &fake.https).with("pem", &pem);
+    let place = place.with("other_pem", &other_pem).with("other", other.ca.display());
+    let at = "address = \"{https}\"\n";
+    let cases = [
+        ("ca_cert = \"{ca}\"", Reads),
+        ("ca_cert_bytes = \"\"\"\n{pem}\"\"\"", Reads),
+        ("ca_cert_bytes = \"\"\"{other_pem}{pem}\"\"\"", Reads),
+        ("ca_path = \"{folder}/many\"", Reads),
+        // The order of Vault's own client.
+        ("ca_cert = \"{ca}\"\nca_cert_bytes = \"x\"\nca_path = \"/nonexistent\"", Reads),
+        ("ca_cert_bytes = \"\"\"{pem}\"\"\"\nca_path = \"/nonexistent\"", Reads),
+        ("ssl_cert_file = \"{ca}\"", Reads),
+        ("ssl_cert_file = \"/nonexistent\"\nca_cert = \"{ca}\"", Reads),
+        ("", Fails(5, "UNAVAILABLE", "not trusted: set `ca_cert` to the certificate of that authority")),
+        ("ca_cert = \"{other}\"", Fails(5, "UNAVAILABLE", "into that file (`ca_cert`)")),
+        ("ca_path = \"{folder}/other\"", Fails(5, "UNAVAILABLE", "into that folder (`ca_path`)")),
+        (
+            "ca_cert_bytes = \"\"\"{other_pem}\"\"\"",
+            Fails(5, "UNAVAILABLE", "is signed by no certificate of `ca_cert_bytes`"),
+        ),
+        ("ca_cert = \"/nonexistent\"", Fails(3, "MISCONFIGURED", "which `ca_cert` names, cannot be opened")),
+        ("ca_cert_bytes = \"x\"", Fails(3, "MISCONFIGURED", "`ca_cert_bytes` holds no certificate")),
+        (
+            "ca_path = \"/nonexistent\"",
+            Fails(3, "MISCONFIGURED", "`ca_path` names, cannot be read as a folder"),
+        ),
+        ("ca_path = \"{ca}\"", Fails(3, "MISCONFIGURED", "`ca_path` names, cannot be read as a folder")),
+        (
+            "ca_path = \"{folder}/none\"",
+            Fails(3, "MISCONFIGURED", "which `ca_path` names, holds no certificate"),
+        ),
+        (
+            "ca_path = \"{folder}/torn\"",
+            Fails(3, "MISCONFIGURED", "a.pem, which `ca_path` names, is not PEM"),
+        ),
+        (
+            "ca_path = \"{folder}/open\"",
+            Fails(3, "MISCONFIGURED", "which `ca_path` names, can be written by"),
+        ),
+        (
+            "ca_path = \"{folder}/wide\"",
+            Fails(3, "MISCONFIGURED", "wide, which `ca_path` names, can be written"),
+        ),
+    ];
+    for (lines, end) in cases {
+        place.judge(&[(&format!("{at}{lines}"), end)]);
+    }
+}
+
+#[test]
+fn what_is_said_more_explicitly_is_trusted_whatever_its_kind() {
+    let place = Place::make();
+    let fake = place.fake(Manner::default());
+    let run = || vault().env("VAULT_ADDR", &fake.https).env("VAULT_TOKEN", ROOT);
+    let folder = fake.ca.parent().unwrap();
+    for run in [
+        run().env("VAULT_CACERT", "/nonexistent").args(["--ca-path".as_ref(), folder.as_os_str()]),
+        run().env("SSL_CERT_FILE", "/nonexistent").env("VAULT_CAPATH", folder),
+        run().env("SSL_CERT_FILE", &fake.ca),
+        run().env("BAO_CACERT", &fake.ca).env("VAULT_CACERT", "/nonexistent"),
+        run().env("BAO_CACERT", "").env("VAULT_CACERT", &fake.ca),
+    ] {
+        judge("explicit", &run.request(&["a#k"]).end(), Reads);
+    }
+}
+
+#[test]
+fn the_name_in_the_certificate_can_be_another() {
+    let place = Place::make();
+    let fake = place.fake(Manner::default());
+    let port = fake.https.rsplit_once(':').unwrap().1;
+    let place = place.certificates(&fake.certificates).with("https", &fake.https).with("port", port);
+    place.judge(&[
+        ("address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"vault.test\"", Reads),
+        ("address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"::1\"", Reads),
+        (
+            "address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"other.test\"",
+            Fails(5, "UNAVAILABLE", "is not for the name other.test: set `tls_server_name`"),
+        ),
+        (
+            "address = \"https://127.0.0.2:{port}\"\nca_cert = \"{ca}\"",
+            Fails(5, "UNAVAILABLE", "no connection to https://127.0.0.2:"),
+        ),
+        (
+            "address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"two words\"",
+            Fails(3, "MISCONFIGURED", "`tls_server_name` has a host that no certificate can name"),
+        ),
+    ]);
+}
+
+#[test]
+fn a_certificate_is_left_unchecked_only_by_clear_words_and_never_quietly() {
+    let place = Place::make();
+    for tls_1_2 in [false, true] {
+        let fake = place.fake(Manner { tls_1_2, ..Manner::default() });
+        let at = format!("address = \"{}\"\n", fake.https);
+        let warning = "warning: the certificate of https://127.0.0.1:";
+        for more in ["", "tls_server_name = \"other.test\"", "ca_cert = \"/nonexistent\""] {
+            let lines = format!("{at}tls_skip_verify = true\n{more}");
+            place.judge(&[(&lines, Reads)]);
+            assert!(place.by_profile(&lines).stderr.contains(warning), "{more}");
+        }
+        let unchecked = "is signed by an authority that is not trusted";
+        let lines = format!("{at}tls_skip_verify = false");
+        place.judge(&[(&lines, Fails(5, "UNAVAILABLE", unchecked))]);
+        let run = |name: &str, word: &str| {
+            let run = vault().env("VAULT_ADDR", &fake.https).env("VAULT_TOKEN", ROOT).env(name, word);
+            run.request(&["a#k"]).end()
+        };
+        for word in ["1", "t", "T", "TRUE", "true", "True"] {
+            judge(word, &run("VAULT_SKIP_VERIFY", word), Reads);
+        }
+        for word in ["0", "f", "F", "FALSE", "false", "False", ""] {
+            judge(word, &run("BAO_SKIP_VERIFY", word), Fails(5, "UNAVAILABLE", unchecked));
+        }
+        for (name, word) in
+            [("VAULT_SKIP_VERIFY", "no"), ("BAO_SKIP_VERIFY", "yes"), ("VAULT_SKIP_VERIFY", "2")]
+        {
+            judge(
+                word,
+                &run(name, word),
+                Fails(3, "MISCONFIGURED", &format!("`{name}` is not true or false")),
+            );
+        }
+    }
+    // Not over plain HTTP, where there is nothing to check.
+    let fake = place.fake(Manner::default());
+    let ended = place.by_profile(&format!("address = \"{}\"\ntls_skip_verify = true", fake.http));
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+}
+
+/// The inner key of a PKCS#8 key on P-256, as `openssl ecparam -genkey` would write it (RFC 5915).
+fn sec1(pkcs8: &str) -> String {
+    let der: String = pkcs8.lines().filter(|line| !line.starts_with('-')).collect();
+    let der = BASE64_STANDARD.decode(der).expect("base64");
+    let at = 20 + der[20..].iter().position(|byte| *byte == 0x30).expect("a sequence");
+    let key = BASE64_STANDARD.encode(&der[at..at + 2 + usize::from(der[at + 1])]);
+    format!("-----BEGIN EC PRIVATE KEY-----\n{key}\n-----END EC PRIVATE KEY-----\n")
+}
+
+const MUTUAL: &str = "address = \"{https}\"\nca_cert = \"{ca}\"\n";
+
+#[test]
+fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
+    for (tls_1_2, no_h2) in [(false, false), (false, true), (true, false)] {
+        let place = Place::make();
+        let fake = place.fake(Manner { mutual: true, tls_1_2, no_h2, ..Manner::default() });
+        let others = tempfile::tempdir().unwrap();
+        let other = Certificates::make(others.path());
+        let place = place.certificates(&fake.certificates).with("https", &fake.https);
+        let place = place.with("other", other.client.display()).with("other_key", other.client_key.display());
+        let cases = [
+            ("client_cert = \"{client}\"\nclient_key = \"{client_key}\"", Reads),
+            ("http = \"h1\"\nclient_cert = \"{client}\"\nclient_key = \"{client_key}\"", Reads),
+            (
+                "",
+                Fails(
+                    4,
+                    "UNAUTHENTICATED",
+                    "asks for a client certificate: set `client_cert` and `client_key`",
+                ),
+            ),
+            ("http = \"h1\"", Fails(4, "UNAUTHENTICATED", "asks for a client certificate")),
+            (
+                "client_cert = \"{other}\"\nclient_key = \"{other_key}\"",
+                Fails(4, "UNAUTHENTICATED", "does not accept the client certificate in "),
+            ),
+        ];
+        for (lines, end) in cases {
+            place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
+        }
+        // Many requests share a connection, or wait for one.
+        let profile =
+            place.file("many.toml", 0o600, place.fill(&format!("token_file = \"token\"\n{MUTUAL}")));
+        let ids: Vec<_> = (0..100).map(|number| format!("n{number}#k")).collect();
+        let ids: Vec<_> = ids.iter().map(String::as_str).collect();
+        let _ = fake.counts();
+        let ended = vault().args(["--profile".as_ref(), profile.as_os_str()]).request(&ids).end();
+        let asks = ended.stdout.matches("asks for a client certificate").count();
+        assert_eq!((ended.code, asks), (Some(4), 100), "{ended:?}");
+        let connections = fake.counts().0;
+        assert!(connections <= 32, "{connections} connections, TLS 1.2 {tls_1_2}, HTTP/1.1 alone {no_h2}");
+    }
+}
+
+#[test]
+fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
+    let place = Place::make();
+    let fake = place.fake(Manner { mutual: true, ..Manner::default() });
+    let others = tempfile::tempdir().unwrap();
+    let other = Certificates::make(others.path());
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let both = format!("{}{}", read(&fake.certificates.client), read(&fake.certificates.client_key));
+    place.file("both.pem", 0o600, both);
+    place.file("sec1.key", 0o600, sec1(&read(&fake.certificates.client_key)));
+    place.file("open.key", 0o666, read(&fake.certificates.client_key));
+    let locked = read(&fake.certificates.client_key).replace("PRIVATE", "ENCRYPTED PRIVATE");
+    place.file("locked.key", 0o600, locked);
+    place.file("odd.key", 0o600, "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n");
+    place.file("odd.pem", 0o600, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    let place = place.certificates(&fake.certificates).with("https", &fake.https);
+    let place = place.with("other", other.client.display());
+    let wrong = |words| Fails(3, "MISCONFIGURED", words);
+    let _ = fake.counts();
+    for (lines, end) in [
+        ("client_cert = \"{client}\"", wrong("`client_cert` is set and `client_key` is not")),
+        ("client_key = \"{client_key}\"", wrong("`client_key` is set and `client_cert` is not")),
+        (
+            "client_cert = \"{other}\"\nclient_key = \"{client_key}\"",
+            wrong("does not belong to the certificate in"),
+        ),
+        (
+            "client_cert = \"/nonexistent\"\nclient_key = \"{client_key}\"",
+            wrong("`client_cert` names, cannot be opened"),
+        ),
+        (
+            "client_cert = \"{client}\"\nclient_key = \"/nonexistent\"",
+            wrong("`client_key` names, cannot be opened"),
+        ),
+        (
+            "client_cert = \"{client_key}\"\nclient_key = \"{client_key}\"",
+            wrong("`client_cert` names, holds no certificate"),
+        ),
+        (
+            "client_cert = \"{client}\"\nclient_key = \"{client}\"",
+            wrong("`client_key` names, holds no private key"),
+        ),
+        ("client_cert = \"{client}\"\nclient_key = \"{folder}/locked.key\"", wrong("without a passphrase")),
+        (
+            "client_cert = \"{client}\"\nclient_key = \"{folder}/open.key\"",
+            wrong("can be written by everybody"),
+        ),
+        (
+            "client_cert = \"{client}\"\nclient_key = \"{folder}/odd.key\"",
+            wrong("a private key of an unknown kind"),
+        ),
+        (
+            "client_cert = \"{folder}/odd.pem\"\nclient_key = \"{client_key}\"",
+            wrong("`client_cert` names, holds a certificate that cannot be read"),
+        ),
+    ] {
+        place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
+    }
+    assert_eq!(fake.counts().0, 0, "connections");
+    for key in
+        ["both.pem\"\nclient_key = \"{folder}/both.pem", "both.pem\"\nclient_key = \"{folder}/sec1.key"]
+    {
+        place.judge(&[(&format!("{MUTUAL}client_cert = \"{{folder}}/{key}\""), Reads)]);
+    }
+}
+
+/// What OpenBao's own authority issues: PKCS#1, SEC1 and PKCS#8.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn openbao_takes_and_refuses_client_certificates() {
+    let server = OpenBao::start();
+    server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
+    server.api("sys/mounts/pki", Some(&json!({"type": "pki"})));
+    let read = |path: &Path| std::fs::read_to_string(path).unwrap();
+    let bundle = format!("{}{}", read(&server.certificates.ca), read(&server.certificates.ca_key));
+    server.api("pki/config/ca", Some(&json!({"pem_bundle": bundle})));
+    let place = Place::make().certificates(&server.certificates).with("https", &server.mutual);
+    let others = tempfile::tempdir().unwrap();
+    let other = Certificates::make(others.path());
+    let place = place.with("other", other.client.display()).with("other_key", other.client_key.display());
+    for (kind, bits, format, begin) in [
+        ("rsa", 2048, "der", "BEGIN RSA PRIVATE KEY"),
+        ("ec", 256, "der", "BEGIN EC PRIVATE KEY"),
+        ("ec", 384, "der", "BEGIN EC PRIVATE KEY"),
+        ("ed25519", 0, "pkcs8", "BEGIN PRIVATE KEY"),
+        ("rsa", 2048, "pkcs8", "BEGIN PRIVATE KEY"),
+    ] {
+        let role = json!({"allow_any_name": true, "key_type": kind, "key_bits": bits, "ttl": "1h"});
+        server.api("pki/roles/gateway", Some(&role));
+        let ask = json!({"common_name": "gateway.test", "private_key_format": format});
+        let issued = server.api("pki/issue/gateway", Some(&ask));
+        let text = |name: &str| issued["data"][name].as_str().unwrap().to_owned();
+        assert!(text("private_key").contains(begin), "{kind} {format}");
+        place.file("issued.pem", 0o600, text("certificate"));
+        place.file("issued.key", 0o600, text("private_key"));
+        let lines = "client_cert = \"{folder}/issued.pem\"\nclient_key = \"{folder}/issued.key\"";
+        judge(kind, &place.by_profile(&format!("{MUTUAL}{lines}")), Reads);
+    }
+    for (lines, end) in [
+        ("client_cert = \"{client}\"\nclient_key = \"{client_key}\"", Reads),
+        ("", Fails(4, "UNAUTHENTICATED", "asks for a client certificate")),
+        (
+            "client_cert = \"{other}\"\nclient_key = \"{other_key}\"",
+            Fails(4, "UNAUTHENTICATED", "does not accept the client certificate in "),
+        ),
+    ] {
+        place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
+    }
+}
