@@ -12,9 +12,10 @@ use secretref_tests::agent::Agent;
 use secretref_tests::canned::Canned;
 use secretref_tests::certificate::Certificates;
 use secretref_tests::fake_vault::{FakeVault, Manner, Token};
+use secretref_tests::fault::{Listener, Server};
 use secretref_tests::forward::Forward;
 use secretref_tests::openbao::{OpenBao, ROOT};
-use secretref_tests::proxy::{self, Beyond};
+use secretref_tests::port;
 use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::{Value, json};
 
@@ -725,9 +726,14 @@ fn an_address_of_version_6_is_one_everywhere() {
     let place = Place::new();
     let fake = fake(&place, Manner::default());
     let forward = Forward::start(host(&fake.https), None, None);
-    let six = |target: &str| proxy::start_v6(target, usize::MAX, Beyond::Close);
-    let place = place.certificates(&fake.certificates).with("six", six(host(&fake.https)));
-    let place = place.with("plain", six(host(&fake.http))).with("forward", six(&forward.address));
+    let six = |target: &str| {
+        let listener = (0..100).find_map(|_| TcpListener::bind(("::1", port::free())).ok());
+        let listener = Listener::Tcp(listener.expect("a free port on ::1"));
+        Server::pass_on(listener, target.parse().expect("an address"))
+    };
+    let (secure, plain, proxy) = (six(host(&fake.https)), six(host(&fake.http)), six(&forward.address));
+    let place = place.certificates(&fake.certificates).with("six", secure.address().to_string());
+    let place = place.with("plain", plain.address().to_string()).with("forward", proxy.address().to_string());
     for lines in [
         "address = \"https://{six}\"",
         "address = \"http://{plain}\"",
