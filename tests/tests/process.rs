@@ -238,6 +238,21 @@ fn a_store_that_is_not_there_is_unreachable() {
 }
 
 #[test]
+fn a_process_that_may_open_no_more_files_says_so() {
+    for limit in 4..=6 {
+        let run = Run::new("/usr/bin/prlimit").args([format!("--nofile={limit}:{limit}")]);
+        let run = run.args([resolver::path("secretref-vault")]).env("VAULT_ADDR", "http://127.0.0.1:1");
+        let ended = run.env("VAULT_TOKEN", "t").request(&["a#k"]).end();
+        assert_eq!(
+            (ended.code, code(&ended, "a#k").as_str()),
+            (Some(3), "MISCONFIGURED"),
+            "{limit}: {ended:?}"
+        );
+        assert!(ended.stderr.contains("as many files open as it may: raise the limit"), "{limit}: {ended:?}");
+    }
+}
+
+#[test]
 fn what_is_not_allowed_makes_no_connection() {
     let silent = Canned::start("");
     let ended = at(&silent.http).args(["--allow", "b/**"]).request(&["a#k"]).end();
