@@ -1,7 +1,9 @@
 //! Why an id has no value: of which kind, what happened, and what to do about it.
 
-use std::fmt;
 use std::time::Duration;
+use std::{fmt, io};
+
+use rustix::io::Errno;
 
 /// Why an id has no value.
 ///
@@ -121,6 +123,16 @@ impl Failure {
     /// A setting is missing or wrong.
     pub fn misconfigured(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::Misconfigured, what, remedy)
+    }
+
+    /// What it means that this process may open no more files: neither a bug nor the network. `None` where `error` is
+    /// another.
+    #[must_use]
+    pub fn too_many_files(error: &io::Error) -> Option<Self> {
+        (Errno::from_io_error(error)? == Errno::MFILE).then(|| {
+            let remedy = "raise the limit (`ulimit -n`, LimitNOFILE= of a service)";
+            Self::misconfigured("this process has as many files open as it may", remedy)
+        })
     }
 
     /// The deadline came before an answer.

@@ -1,41 +1,26 @@
 //! A server that gives every connection the same bytes, right or wrong, and counts the connections.
 
-use std::io::{Read as _, Write as _};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::port;
+use crate::fault::{Act, Answer, Greeting, Server, Setup};
 
 /// A running server of canned bytes. Its thread ends with the process.
 #[derive(Debug, Clone)]
 pub struct Canned {
     /// `http://127.0.0.1:PORT`.
     pub http: String,
-    connections: Arc<AtomicUsize>,
+    server: Server,
 }
 
 impl Canned {
     /// Answers the first request of each connection with `reply`, and closes; with nothing at all it stays silent.
     #[must_use]
     pub fn start(reply: impl Into<Vec<u8>>) -> Self {
-        let listener = port::listen();
-        let http = format!("http://{}", listener.local_addr().expect("an address"));
-        let connections = Arc::new(AtomicUsize::new(0));
-        let (count, reply) = (Arc::clone(&connections), reply.into());
-        std::thread::spawn(move || {
-            let mut silent = Vec::new();
-            for stream in listener.incoming() {
-                let Ok(mut stream) = stream else { continue };
-                count.fetch_add(1, Ordering::Relaxed);
-                if reply.is_empty() {
-                    silent.push(stream);
-                    continue;
-                }
-                let _ = stream.read(&mut [0; 4096]);
-                let _ = stream.write_all(&reply);
-            }
-        });
-        Self { http, connections }
+        let reply = reply.into();
+        let greeting = if reply.is_empty() { Greeting::Silence } else { Greeting::Bytes(reply) };
+        let setup = Setup { greeting: Arc::new(move |_| greeting.clone()), ..Setup::default() };
+        let server = Server::start(setup, Arc::new(|_| Answer::new(404, "")), Arc::new(|act: Act, _| act));
+        Self { http: server.url(), server: server.for_good() }
     }
 
     /// A whole answer with this status line, these header lines and this body.
@@ -50,6 +35,6 @@ impl Canned {
     /// How many connections there were.
     #[must_use]
     pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::Relaxed)
+        self.server.connections()
     }
 }

@@ -1,11 +1,13 @@
-//! A private authority with a server's and a client's certificate, made anew for each run.
+//! A private authority with the certificates of servers and of a client, made anew for each run.
 
 use std::path::{Path, PathBuf};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
-    KeyUsagePurpose,
+    KeyUsagePurpose, date_time_ymd,
 };
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 /// The files of an authority, and of a server and a client on this machine.
 #[derive(Debug, Clone)]
@@ -31,37 +33,111 @@ impl Certificates {
     /// Writes them into `folder`.
     #[must_use]
     pub fn make(folder: &Path) -> Self {
-        let authority_key = KeyPair::generate().expect("a key");
-        let mut authority = CertificateParams::default();
-        authority.distinguished_name.push(DnType::CommonName, "secretref test authority");
-        authority.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        authority.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
-        let authority_certificate = authority.self_signed(&authority_key).expect("a certificate");
-        let authority_key_pem = authority_key.serialize_pem();
-        let issuer = Issuer::new(authority, authority_key);
-        let issue = |names: &[&str], purpose: ExtendedKeyUsagePurpose| {
-            let key = KeyPair::generate().expect("a key");
-            let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-            let mut params = CertificateParams::new(names).expect("names");
-            params.extended_key_usages = vec![purpose];
-            let certificate = params.signed_by(&key, &issuer).expect("a certificate");
-            (certificate.pem(), key.serialize_pem())
-        };
-        let (server, server_key) =
-            issue(&["localhost", "127.0.0.1", "::1", NAME], ExtendedKeyUsagePurpose::ServerAuth);
-        let (client, client_key) = issue(&["gateway.test"], ExtendedKeyUsagePurpose::ClientAuth);
-        let write = |name: &str, text: String| {
+        let authority = Authority::new("secretref test authority");
+        let server = authority.server(Flaw::None);
+        let client = authority.issue(&["gateway.test"], ExtendedKeyUsagePurpose::ClientAuth, Flaw::None);
+        let write = |name: &str, text: &str| {
             let path = folder.join(name);
             std::fs::write(&path, text).expect("a file");
             path
         };
         Self {
-            ca: write("ca.pem", authority_certificate.pem()),
-            ca_key: write("ca.key", authority_key_pem),
-            certificate: write("server.pem", server),
-            key: write("server.key", server_key),
-            client: write("client.pem", client),
-            client_key: write("client.key", client_key),
+            ca: write("ca.pem", &authority.pem),
+            ca_key: write("ca.key", &authority.issuer.key().serialize_pem()),
+            certificate: write("server.pem", &server.certificate.pem()),
+            key: write("server.key", &server.key.serialize_pem()),
+            client: write("client.pem", &client.certificate.pem()),
+            client_key: write("client.key", &client.key.serialize_pem()),
         }
+    }
+
+    /// What the server shows, and signs with.
+    #[must_use]
+    pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        (read(&self.certificate), PrivateKeyDer::from_pem_file(&self.key).expect("a key"))
+    }
+
+    /// The certificate of the authority.
+    #[must_use]
+    pub fn authority(&self) -> Vec<CertificateDer<'static>> {
+        read(&self.ca)
+    }
+}
+
+fn read(path: &Path) -> Vec<CertificateDer<'static>> {
+    let certificates = CertificateDer::pem_file_iter(path).expect("a file");
+    certificates.map(|one| one.expect("a certificate")).collect()
+}
+
+/// Who signs certificates.
+pub struct Authority {
+    issuer: Issuer<'static, KeyPair>,
+    /// Its own certificate.
+    pub pem: String,
+}
+
+/// What is wrong with a certificate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    /// Nothing.
+    None,
+    /// Its time is over.
+    Expired,
+    /// Its time has not come.
+    NotYetValid,
+    /// It is for this host alone.
+    OtherName(&'static str),
+}
+
+/// A certificate and its key.
+pub struct Issued {
+    certificate: rcgen::Certificate,
+    key: KeyPair,
+}
+
+impl Authority {
+    /// An authority of this name, with a new key.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::default();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// The certificate of a server on this machine.
+    #[must_use]
+    pub fn server(&self, flaw: Flaw) -> Issued {
+        let names = match flaw {
+            Flaw::OtherName(name) => &[name][..],
+            _ => &["localhost", "127.0.0.1", "::1", NAME],
+        };
+        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, flaw)
+    }
+
+    fn issue(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose, flaw: Flaw) -> Issued {
+        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(names).expect("names");
+        params.extended_key_usages = vec![purpose];
+        match flaw {
+            Flaw::Expired => params.not_after = date_time_ymd(2020, 1, 1),
+            Flaw::NotYetValid => params.not_before = date_time_ymd(2090, 1, 1),
+            Flaw::None | Flaw::OtherName(_) => {}
+        }
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
+        Issued { certificate, key }
+    }
+}
+
+impl Issued {
+    /// What a server shows, and signs with.
+    #[must_use]
+    pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+        let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");
+        (vec![self.certificate.der().clone()], key)
     }
 }

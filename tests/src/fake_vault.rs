@@ -4,35 +4,20 @@
 //! [`FakeVault::counts`] tells its own, less the connection that asks.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
-use std::net::TcpListener as StdListener;
-use std::os::unix::net::UnixListener as StdUnixListener;
+use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Method, Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
-use hyper_util::server::conn::auto;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use http::{Method, StatusCode};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, UnixListener};
-use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::Certificates;
+use crate::fault::{Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
 use crate::port;
-
-/// How many streams one connection of HTTP/2 may have, as in the servers that people run.
-const STREAMS: u32 = 200;
 
 /// What the server does with a request before it answers.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,7 +50,6 @@ pub struct FakeVault {
 
 #[derive(Debug, Default)]
 struct State {
-    manner: Manner,
     /// `mount/path` → the versions, the first being 1.
     secrets: Mutex<HashMap<String, Vec<Version>>>,
     mounts: Mutex<Vec<String>>,
@@ -108,33 +92,22 @@ impl FakeVault {
     #[must_use]
     pub fn start(folder: &Path, manner: Manner) -> Self {
         let certificates = Certificates::make(folder);
-        let state = Arc::new(State { manner, ..State::default() });
-        let (plain, secure) = (port::listen(), port::listen());
-        let url = |scheme: &str, listener: &StdListener| {
-            format!("{scheme}://{}", listener.local_addr().expect("an address"))
+        let state = Arc::new(State::default());
+        let start = |listener, tls| {
+            let counted = Arc::clone(&state);
+            let greeting = move |_| {
+                counted.connections.fetch_add(1, Ordering::Relaxed);
+                Greeting::Serve
+            };
+            let setup = Setup { tls, greeting: Arc::new(greeting), ..Setup::default() };
+            Server::start_on(listener, setup, state.handler(), manner.script()).for_good()
         };
-        let fake = Self {
-            http: url("http", &plain),
-            https: url("https", &secure),
-            socket: folder.join("fake.sock"),
-            ca: certificates.ca.clone(),
-            certificates,
-            state,
-        };
-        let tls = acceptor(&fake.certificates, manner);
-        let socket = StdUnixListener::bind(&fake.socket).expect("a socket");
-        let state = Arc::clone(&fake.state);
-        std::thread::spawn(move || {
-            let runtime =
-                tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-            runtime.block_on(async move {
-                let serving = serve(plain, None, Arc::clone(&state));
-                tokio::spawn(serve_socket(socket, Arc::clone(&state)));
-                tokio::spawn(serve(secure, Some(tls), state));
-                serving.await;
-            });
-        });
-        fake
+        let tcp = || Listener::Tcp(port::listen());
+        let socket = folder.join("fake.sock");
+        let unix = Listener::Unix(UnixListener::bind(&socket).expect("a socket"));
+        let servers = [start(tcp(), None), start(tcp(), Some(tls(&certificates, manner))), start(unix, None)];
+        let (http, https) = (servers[0].url(), servers[1].url());
+        Self { http, https, socket, ca: certificates.ca.clone(), certificates, state }
     }
 
     /// Mounts KV version 2.
@@ -181,12 +154,8 @@ impl FakeVault {
     }
 }
 
-fn acceptor(certificates: &Certificates, manner: Manner) -> TlsAcceptor {
-    let read = |path: &Path| -> Vec<CertificateDer<'static>> {
-        let certificates = CertificateDer::pem_file_iter(path).expect("a file");
-        certificates.map(|one| one.expect("a certificate")).collect()
-    };
-    let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("a key");
+fn tls(certificates: &Certificates, manner: Manner) -> Arc<ServerConfig> {
+    let (chain, key) = certificates.der();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let versions = if manner.tls_1_2 { &[&rustls::version::TLS12][..] } else { rustls::DEFAULT_VERSIONS };
     let builder = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -194,81 +163,26 @@ fn acceptor(certificates: &Certificates, manner: Manner) -> TlsAcceptor {
         .expect("versions");
     let builder = if manner.mutual {
         let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(read(&certificates.ca));
+        roots.add_parsable_certificates(certificates.authority());
         let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
         builder.with_client_cert_verifier(verifier.expect("a verifier"))
     } else {
         builder.with_no_client_auth()
     };
-    let mut config = builder.with_single_cert(read(&certificates.certificate), key).expect("a certificate");
+    let mut config = builder.with_single_cert(chain, key).expect("a certificate");
     let h1 = b"http/1.1".to_vec();
     config.alpn_protocols = if manner.no_h2 { vec![h1] } else { vec![b"h2".to_vec(), h1] };
-    TlsAcceptor::from(Arc::new(config))
+    Arc::new(config)
 }
 
-async fn serve(listener: StdListener, tls: Option<TlsAcceptor>, state: Arc<State>) {
-    listener.set_nonblocking(true).expect("nonblocking");
-    let listener = TcpListener::from_std(listener).expect("a listener");
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        let _ = stream.set_nodelay(true);
-        state.connections.fetch_add(1, Ordering::Relaxed);
-        let (tls, state) = (tls.clone(), Arc::clone(&state));
-        tokio::spawn(async move {
-            match tls {
-                None => converse(stream, state).await,
-                Some(tls) => {
-                    if let Ok(stream) = tls.accept(stream).await {
-                        converse(stream, state).await;
-                    }
-                }
-            }
-        });
+impl Manner {
+    fn script(self) -> Script {
+        Arc::new(move |act: Act, asked: &Asked| match asked.path.as_str() {
+            "/kit/counts" => act,
+            path if path.contains("hang") => act.until(Until::Nothing).then(Then::Hang),
+            _ => act.pause(self.delay),
+        })
     }
-}
-
-async fn serve_socket(listener: StdUnixListener, state: Arc<State>) {
-    listener.set_nonblocking(true).expect("nonblocking");
-    let listener = UnixListener::from_std(listener).expect("a listener");
-    loop {
-        let Ok((stream, _)) = listener.accept().await else { continue };
-        state.connections.fetch_add(1, Ordering::Relaxed);
-        tokio::spawn(converse(stream, Arc::clone(&state)));
-    }
-}
-
-async fn converse(stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static, state: Arc<State>) {
-    let mut server = auto::Builder::new(TokioExecutor::new());
-    server.http2().max_concurrent_streams(STREAMS);
-    let service = service_fn(move |request| answer(request, Arc::clone(&state)));
-    let _ = server.serve_connection(TokioIo::new(stream), service).await;
-}
-
-async fn answer(request: Request<Incoming>, state: Arc<State>) -> Result<Response<Full<Bytes>>, Infallible> {
-    if request.uri().path() == "/kit/counts" {
-        let counts = state.counts();
-        return Ok(Response::new(Full::new(Bytes::from(format!("{} {}", counts.0 - 1, counts.1)))));
-    }
-    state.requests.fetch_add(1, Ordering::Relaxed);
-    if !state.manner.delay.is_zero() {
-        tokio::time::sleep(state.manner.delay).await;
-    }
-    let token = request.headers().get("x-vault-token").and_then(|value| value.to_str().ok());
-    let token = token.and_then(|id| state.tokens.lock().expect("tokens").get(id).cloned());
-    let (head, body) = request.into_parts();
-    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
-    if head.uri.path().contains("hang") {
-        std::future::pending::<()>().await;
-    }
-    let signed_in = state.sign_in(&head.method, &decode(head.uri.path()), &body);
-    let (status, text) = match (signed_in, token) {
-        (Some(answer), _) => answer,
-        (None, None) => (StatusCode::FORBIDDEN, denied()),
-        (None, Some(token)) => state.judge(&head.method, &decode(head.uri.path()), head.uri.query(), &token),
-    };
-    let mut response = Response::new(Full::new(Bytes::from(text)));
-    *response.status_mut() = status;
-    Ok(response)
 }
 
 /// Undoes percent-encoding.
@@ -288,6 +202,32 @@ fn denied() -> String {
 }
 
 impl State {
+    fn handler(self: &Arc<Self>) -> Handler {
+        let state = Arc::clone(self);
+        Arc::new(move |asked| state.answer(asked))
+    }
+
+    fn answer(&self, asked: &Asked) -> Answer {
+        if asked.path == "/kit/counts" {
+            let (connections, requests) = self.counts();
+            return Answer::new(200, format!("{} {requests}", connections - 1));
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let token = asked.headers.get("x-vault-token").and_then(|value| value.to_str().ok());
+        let token = token.and_then(|id| self.tokens.lock().expect("tokens").get(id).cloned());
+        let (path, query) = asked
+            .path
+            .split_once('?')
+            .map_or((asked.path.as_str(), None), |(path, query)| (path, Some(query)));
+        let path = decode(path);
+        let (status, text) = match (self.sign_in(&asked.method, &path, &asked.body), token) {
+            (Some(answer), _) => answer,
+            (None, None) => (StatusCode::FORBIDDEN, denied()),
+            (None, Some(token)) => self.judge(&asked.method, &path, query, &token),
+        };
+        Answer::new(status.as_u16(), text)
+    }
+
     fn counts(&self) -> (usize, usize) {
         (self.connections.swap(0, Ordering::Relaxed), self.requests.swap(0, Ordering::Relaxed))
     }

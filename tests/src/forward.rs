@@ -5,15 +5,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use rustls::ServerConfig;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use crate::certificate::Certificates;
-use crate::port;
+use crate::{fault, port};
 
 /// A running proxy. Its thread ends with the process.
 #[derive(Debug, Clone)]
@@ -91,14 +88,6 @@ async fn pass(
 }
 
 fn acceptor(certificates: &Certificates) -> TlsAcceptor {
-    let chain = CertificateDer::pem_file_iter(&certificates.certificate).expect("a file");
-    let chain = chain.map(|one| one.expect("a certificate")).collect();
-    let key = PrivateKeyDer::from_pem_file(&certificates.key).expect("a key");
-    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(chain, key)
-        .expect("a certificate");
-    TlsAcceptor::from(Arc::new(config))
+    let (chain, key) = certificates.der();
+    TlsAcceptor::from(fault::tls(chain, key, &[]))
 }

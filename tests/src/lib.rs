@@ -5,8 +5,8 @@
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
-//! - [`canned`]: a server that gives the same bytes to everybody;
-//! - [`forward`]: a proxy of HTTP; [`proxy`]: what passes some connections on, and not the others;
+//! - [`fault`]: a server that can do everything wrong; [`canned`]: a server that gives the same bytes to everybody;
+//! - [`forward`]: a proxy of HTTP;
 //! - [`way`]: ways to a server, as cases; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
@@ -16,13 +16,13 @@ pub mod aws;
 pub mod canned;
 pub mod certificate;
 pub mod fake_vault;
+pub mod fault;
 pub mod forward;
 pub mod gateway;
 pub mod jwt;
 pub mod openbao;
 pub mod page;
 pub mod port;
-pub mod proxy;
 pub mod resolver;
 pub mod transcript;
 pub mod way;

@@ -6,9 +6,10 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use secretref_tests::agent::Agent;
 use secretref_tests::fake_vault::Manner;
+use secretref_tests::fault::{Listener, Server};
 use secretref_tests::forward::Forward;
 use secretref_tests::openbao::{OpenBao, ROOT};
-use secretref_tests::proxy::{self, Beyond};
+use secretref_tests::port;
 use secretref_tests::resolver::{self, Run};
 use secretref_tests::way::End::{Fails, Value as Reads};
 use secretref_tests::way::{FAR, FAR_PLAIN, Place, host, judge, vault};
@@ -72,17 +73,19 @@ fn a_socket_that_is_closed_to_the_user_says_so() {
 }
 
 #[test]
+#[ignore = "needs a machine with IPv6"]
 fn an_address_of_version_6_is_one_everywhere() {
-    let Ok(listener) = TcpListener::bind("[::1]:0") else {
-        return eprintln!("left out: this machine has no IPv6");
-    };
-    drop(listener);
     let place = Place::make();
     let fake = place.fake(Manner::default());
     let forward = Forward::start(host(&fake.https), None, None);
-    let six = |target: &str| proxy::start_v6(target, usize::MAX, Beyond::Close);
-    let place = place.certificates(&fake.certificates).with("six", six(host(&fake.https)));
-    let place = place.with("plain", six(host(&fake.http))).with("forward", six(&forward.address));
+    let six = |target: &str| {
+        let listener = (0..100).find_map(|_| TcpListener::bind(("::1", port::free())).ok());
+        let listener = Listener::Tcp(listener.expect("a free port on ::1"));
+        Server::pass_on(listener, target.parse().expect("an address"))
+    };
+    let (secure, plain, proxy) = (six(host(&fake.https)), six(host(&fake.http)), six(&forward.address));
+    let place = place.certificates(&fake.certificates).with("six", secure.address().to_string());
+    let place = place.with("plain", plain.address().to_string()).with("forward", proxy.address().to_string());
     for lines in [
         "address = \"https://{six}\"",
         "address = \"http://{plain}\"",

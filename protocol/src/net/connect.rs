@@ -137,6 +137,9 @@ async fn first(found: &[SocketAddr]) -> io::Result<TcpStream> {
 }
 
 fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
+    if let Some(failure) = Failure::too_many_files(error) {
+        return failure;
+    }
     let key = address.key();
     let what = match role {
         "store" => format!("no connection to {address} ({error})"),

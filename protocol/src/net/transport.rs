@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Body as _;
 
 use super::lanes::{Body, Lane, Lanes};
 use super::{Ask, Reply, Route, tunnel};
@@ -121,14 +122,14 @@ impl Transport {
         let mut lane = self.lanes.lane().await.map_err(Miss::Failed)?;
         let request = self.request(ask, path, lane.is_shared()).map_err(Miss::Failed)?;
         let (head, mut body) = lane.send(request).await.map_err(|error| lost(&lane, &error))?.into_parts();
+        if body.size_hint().lower() > BODY_LIMIT as u64 {
+            return Err(Miss::Failed(too_long()));
+        }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|error| lost(&lane, &error))?.into_data() {
                 if bytes.len() + data.len() > BODY_LIMIT {
-                    return Err(Miss::Failed(Failure::invalid_value(
-                        format!("the store's answer is longer than {} MiB", BODY_LIMIT >> 20),
-                        "keep large data elsewhere",
-                    )));
+                    return Err(Miss::Failed(too_long()));
                 }
                 bytes.extend_from_slice(&data);
             }
@@ -164,6 +165,11 @@ impl Transport {
             .extend(ask.headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
         Ok(request)
     }
+}
+
+fn too_long() -> Failure {
+    let what = format!("the store's answer is longer than {} MiB", BODY_LIMIT >> 20);
+    Failure::invalid_value(what, "keep large data elsewhere")
 }
 
 /// Gives the connection up, unless the server ended this one stream of it alone (RFC 9113 §5.4.2).

@@ -1,0 +1,36 @@
+//! Every fault that a store, or what stands before it, can have: over each transport, against each resolver.
+//!
+//! Whatever the fault, there is one response with one outcome for each id, before the deadline; an id that the fault does
+//! not hit has its value; and nothing that the server said stands anywhere else.
+
+mod answers;
+mod case;
+mod connections;
+mod judge;
+mod refusals;
+mod streams;
+mod vault;
+
+use libtest_mimic::{Arguments, Trial};
+
+use case::{Case, Subject};
+
+fn main() {
+    let trials = [vault::SUBJECT].into_iter().flat_map(|subject| {
+        let cases = [answers::cases(), refusals::cases(), connections::cases(), streams::cases()]
+            .into_iter()
+            .flatten();
+        cases.flat_map(move |case| trials(subject, &case))
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+}
+
+/// The case over each of its transports.
+fn trials(subject: Subject, case: &Case) -> Vec<Trial> {
+    let trial = |wire| {
+        let case = case.clone();
+        let name = format!("{}, {wire}: {}", subject.name, case.sentence);
+        Trial::test(name, move || judge::run(&subject, &case, wire).map_err(Into::into))
+    };
+    case.wires.iter().copied().map(trial).collect()
+}

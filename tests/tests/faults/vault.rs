@@ -1,0 +1,42 @@
+//! Vault, as far as the cases need it.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use secretref_tests::fault::{Answer, Asked, Handler};
+use secretref_tests::resolver::{self, Run};
+
+use super::case::{Subject, value};
+
+const TOKEN: &str = "hvs.canary-token";
+
+pub const SUBJECT: Subject = Subject { name: "vault", handler, id, run };
+
+fn handler() -> Handler {
+    Arc::new(|asked: &Asked| {
+        if asked.path == "/v1/sys/seal-status" {
+            return Answer::new(200, r#"{"initialized":true,"sealed":false}"#);
+        }
+        if asked.headers.get("x-vault-token").is_none_or(|token| token != TOKEN) {
+            return Answer::new(403, r#"{"errors":["permission denied"]}"#);
+        }
+        match asked.path.strip_prefix("/v1/secret/data/") {
+            Some(name) => Answer::new(
+                200,
+                format!(r#"{{"data":{{"data":{{"k":"{}"}},"metadata":{{"version":1}}}}}}"#, value(name)),
+            ),
+            None => Answer::new(404, r#"{"errors":[]}"#),
+        }
+    })
+}
+
+fn id(name: &str) -> String {
+    format!("{name}#k")
+}
+
+fn run(url: &str, ca: &Path) -> Run {
+    Run::new(resolver::path("secretref-vault"))
+        .env("VAULT_ADDR", url)
+        .env("VAULT_TOKEN", TOKEN)
+        .env("VAULT_CACERT", ca)
+}
