@@ -15,6 +15,8 @@ use crate::world::{self, World};
 
 /// The settings of one run, each from the most explicit place that sets it.
 pub struct Settings {
+    /// The tables of the store.
+    own: &'static [&'static [Setting]],
     given: HashMap<&'static str, Given>,
     ids: HashMap<String, Name>,
     credentials: Option<PathBuf>,
@@ -128,6 +130,7 @@ impl Settings {
             }
         }
         Ok(Self {
+            own: store.settings,
             given,
             ids: profile.ids,
             credentials: world.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
@@ -148,9 +151,10 @@ impl Settings {
     }
 
     /// The value of a text or choice that must be there.
-    pub fn required(&self, store: &Store, key: &str) -> Result<&str, Failure> {
+    pub fn required(&self, key: &str) -> Result<&str, Failure> {
         self.text(key).ok_or_else(|| {
-            let variable = table(store).find(|setting| setting.key == key).and_then(|setting| setting.env.last());
+            let mut own = self.own.iter().copied().flatten();
+            let variable = own.find(|setting| setting.key == key).and_then(|setting| setting.env.last());
             let variable = variable.unwrap_or(&"");
             let remedy = if self.bound {
                 format!("set it in the profile, or let the environment set it: env = [\"{variable}\"]")

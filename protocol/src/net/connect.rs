@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream, lookup_host};
 
+use super::stream::{Io, Stream};
 use super::tls::Tls;
 use super::{Address, Proxy, Route, Versions, tunnel};
 use crate::failure::{Failure, Retry};
@@ -19,17 +19,6 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long to wait before the one more try after a refused connection: a store that is just starting.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
-
-/// What bytes go over. One type for all of them, so that HTTP is compiled once.
-pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
-
-pub(super) struct Stream {
-    pub(super) io: Box<dyn Io>,
-    /// Whether both sides agreed on HTTP/2.
-    pub(super) is_h2: bool,
-}
 
 /// Connects to the route's address, offering these versions of HTTP; `tls` is there when https is on the way.
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {

@@ -9,8 +9,8 @@ use rustls::{AlertDescription, Error as TlsError};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_rustls::client::TlsStream;
 
-use super::connect::Io;
 use super::refusal::tls_error;
+use super::stream::Io;
 
 /// A stream that keeps the alert which ended it: HTTP/2 makes a text of the error, and a failure is not read from texts.
 pub(super) struct Heard {

@@ -11,7 +11,8 @@ use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::Notify;
 
-use super::connect::{Io, connect};
+use super::connect::connect;
+use super::stream::Io;
 use super::tls::Tls;
 use super::{Route, Versions};
 use crate::failure::Failure;

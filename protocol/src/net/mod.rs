@@ -12,6 +12,7 @@ mod lanes;
 mod proxy;
 mod refusal;
 mod roots;
+mod stream;
 mod tls;
 mod transport;
 mod tunnel;

@@ -8,8 +8,8 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
 use tokio_rustls::TlsConnector;
 
-use super::connect::{Io, Stream};
 use super::heard::Heard;
+use super::stream::{Io, Stream};
 use super::unverified::Unverified;
 use super::{Proxy, Route, Versions, identity, refusal};
 use crate::failure::Failure;

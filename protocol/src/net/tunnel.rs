@@ -4,7 +4,7 @@ use std::io;
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::connect::Io;
+use super::stream::Io;
 use super::{Address, Proxy};
 use crate::failure::{Failure, Retry};
 

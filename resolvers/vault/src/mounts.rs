@@ -4,13 +4,12 @@ use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use http::StatusCode;
+use http::{HeaderValue, StatusCode};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::locator::{Kv, Locator};
-use crate::server::envelope;
-use crate::session::Session;
+use crate::server::{Server, envelope};
 
 /// What is known of the mounts so far, by the mount and its namespace.
 #[derive(Default)]
@@ -19,9 +18,14 @@ pub(crate) struct Mounts(RefCell<HashMap<String, Rc<OnceCell<Option<Kv>>>>>);
 impl Mounts {
     /// The version of the engine that a locator leads to; `None` where it is no key-value engine, or the token may
     /// know nothing of it.
-    pub(crate) async fn kv(&self, session: &Session, locator: &Locator) -> Option<Kv> {
+    pub(crate) async fn kv(
+        &self,
+        server: &Server,
+        token: Option<&HeaderValue>,
+        locator: &Locator,
+    ) -> Option<Kv> {
         let known = Rc::clone(self.0.borrow_mut().entry(locator.mount_in_namespace()).or_default());
-        *known.get_or_init(|| ask(session, locator)).await
+        *known.get_or_init(|| ask(server, token, locator)).await
     }
 }
 
@@ -40,8 +44,9 @@ struct Options {
     version: Option<String>,
 }
 
-async fn ask(session: &Session, locator: &Locator) -> Option<Kv> {
-    let reply = session.get(locator.mount_request_path(), locator).await.ok()?;
+async fn ask(server: &Server, token: Option<&HeaderValue>, locator: &Locator) -> Option<Kv> {
+    let path = locator.mount_request_path();
+    let reply = server.get_in(locator.namespace.as_deref(), path, token).await.ok()?;
     let data = envelope(&reply).filter(|_| reply.status == StatusCode::OK)?.data?;
     let mount: Mount = serde_json::from_str(data.get()).ok()?;
     // What is asked about may be a path within the mount of something else, which is no place for secrets.

@@ -5,8 +5,6 @@ use std::cmp::Reverse;
 use secretref_protocol::net::{Address, Identity, Proxy, Roots, Route, Trust, Versions};
 use secretref_protocol::{Failure, Setting, SettingKind as Kind, Settings};
 
-use crate::settings::STORE;
-
 /// What leads to the server. Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
 pub(crate) const SETTINGS: &[Setting] = &[
     Setting {
@@ -85,7 +83,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
 
 /// The route that the settings make.
 pub(crate) fn route(settings: &Settings) -> Result<Route, Failure> {
-    let address = settings.required(&STORE, "address")?;
+    let address = settings.required("address")?;
     let address = Address::parse("address", address, settings.is_on("allow_http"))?;
     if address.base().ends_with("/v1") {
         return Err(Failure::misconfigured("`address` ends in /v1, which is added to it", "leave /v1 out"));

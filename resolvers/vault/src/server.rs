@@ -67,6 +67,17 @@ impl Server {
         self.ask(Ask::get(path.to_owned()), token, None).await
     }
 
+    /// Asks for a path in this namespace, or in that of the server.
+    pub(crate) async fn get_in(
+        &self,
+        namespace: Option<&str>,
+        path: String,
+        token: Option<&HeaderValue>,
+    ) -> Result<Reply, Failure> {
+        let namespace = namespace.map(header).transpose()?;
+        self.ask(Ask::get(path), token, namespace.as_ref()).await
+    }
+
     /// Posts JSON to a path below the address.
     pub(crate) async fn post(
         &self,
@@ -180,7 +191,7 @@ pub(crate) fn speaks_vault(reply: &Reply) -> bool {
 }
 
 /// A namespace as it is sent.
-pub(crate) fn header(namespace: &str) -> Result<HeaderValue, Failure> {
+fn header(namespace: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(namespace).map_err(|_| {
         Failure::misconfigured("the `namespace` cannot be sent as a header", "check its characters")
     })

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::net::Reply;
 use secretref_protocol::{Failure, Kind, Retry};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,7 +15,7 @@ use crate::auth::Token;
 use crate::client;
 use crate::locator::{Kv, Locator};
 use crate::mounts::Mounts;
-use crate::server::{Server, envelope, header};
+use crate::server::{Server, envelope};
 
 /// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
 /// made.
@@ -51,13 +51,12 @@ impl Session {
 
     /// Reads a path below the address, in the namespace of a locator.
     pub(crate) async fn get(&self, path: String, locator: &Locator) -> Result<Reply, Failure> {
-        let namespace = locator.namespace.as_deref().map(header).transpose()?;
-        self.server.ask(Ask::get(path), self.token.header(), namespace.as_ref()).await
+        self.server.get_in(locator.namespace.as_deref(), path, self.token.header()).await
     }
 
     /// The version of the secrets engine that a locator leads to, if it can be known.
     pub(crate) async fn kv(&self, locator: &Locator) -> Option<Kv> {
-        self.mounts.kv(self, locator).await
+        self.mounts.kv(&self.server, self.token.header(), locator).await
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something.

@@ -34,7 +34,7 @@ impl Backend for Vault {
         Ok(Self {
             defaults: Defaults {
                 kv: Kv::of(settings.text("kv_version")),
-                mount: settings.required(&STORE, "mount")?.to_owned(),
+                mount: settings.required("mount")?.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },
             auth: Auth::of(settings, &kept)?,

@@ -8,13 +8,14 @@ use secretref_protocol::kept::{Grant, Kept};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
-use super::login::{Login, Proof, json};
+use super::body::json;
+use super::login::{Login, Proof};
 use crate::server::{Server, envelope, speaks_vault, stranger};
-use crate::settings::{SECRET_ID, STORE};
+use crate::settings::SECRET_ID;
 
 /// Reads role id and secret id; a role without a secret id is signed in to by its role id alone.
 pub(super) fn login(settings: &Settings, kept: &Kept) -> Result<Login, Failure> {
-    let role_id = settings.required(&STORE, "role_id")?.to_owned();
+    let role_id = settings.required("role_id")?.to_owned();
     let (secret_id, origin) = match settings.credential(&SECRET_ID, "secret_id_file")? {
         Some((secret_id, origin)) => (Some(secret_id), origin),
         None => (None, "`secret_id_file`".to_owned()),

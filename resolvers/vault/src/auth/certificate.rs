@@ -2,7 +2,8 @@
 
 use secretref_protocol::{Failure, Secret, Settings, file};
 
-use super::login::{Login, Proof, json};
+use super::body::json;
+use super::login::{Login, Proof};
 
 /// Says which role the certificate is for; the connection shows it.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use secretref_protocol::{Failure, Settings, file};
 
-use super::login::{Login, Proof, json};
-use crate::settings::{JWT, STORE};
+use super::body::json;
+use super::login::{Login, Proof};
+use crate::settings::JWT;
 
 /// Where Kubernetes mounts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -15,7 +16,7 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
     let role = match method {
         // The mount may have a default role.
         "jwt" => settings.text("role"),
-        _ => Some(settings.required(&STORE, "role")?),
+        _ => Some(settings.required("role")?),
     };
     let (jwt, origin) = match settings.credential(&JWT, "jwt_file")? {
         Some(found) => found,

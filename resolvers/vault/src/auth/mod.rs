@@ -2,11 +2,14 @@
 
 mod approle;
 mod aws;
+mod body;
 mod certificate;
 mod jwt;
 mod login;
 mod password;
+mod sign_in;
 mod token;
+mod verdict;
 
 use std::sync::Arc;
 
@@ -57,7 +60,7 @@ impl Auth {
     pub(crate) async fn sign_out(&self, server: &Server, kept: &Kept) -> Result<bool, Failure> {
         match self {
             Self::Token { .. } | Self::Agent => Ok(false),
-            Self::Login(login) => login.sign_out(server, kept).await,
+            Self::Login(login) => sign_in::sign_out(login, server, kept).await,
         }
     }
 
@@ -66,7 +69,7 @@ impl Auth {
         match self {
             Self::Token { token, origin } => Token::given_by(token, origin),
             Self::Agent => Ok(Token::Agent),
-            Self::Login(login) => login.token(server, kept).await,
+            Self::Login(login) => sign_in::token(login, server, kept).await,
         }
     }
 }

@@ -2,13 +2,14 @@
 
 use secretref_protocol::{Failure, Settings};
 
-use super::login::{Login, Proof, json};
+use super::body::json;
+use super::login::{Login, Proof};
 use crate::locator::encode;
-use crate::settings::{PASSWORD, STORE};
+use crate::settings::PASSWORD;
 
 /// Reads user and password.
 pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
-    let user = settings.required(&STORE, "username")?.to_owned();
+    let user = settings.required("username")?.to_owned();
     if matches!(user.as_str(), "." | "..") || user.contains('/') {
         return Err(Failure::misconfigured("`username` is no name of a user", "correct it"));
     }

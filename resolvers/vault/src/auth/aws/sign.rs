@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ring::{digest, hmac};
 use secretref_protocol::{Secret, hex};
 
-use super::super::login::json;
+use super::super::body::json;
 use super::credentials::Credentials;
 
 /// A time as AWS writes it.
@@ -117,7 +117,8 @@ mod tests {
                 session_token: token.map(|token| Secret::new(token.into())),
             };
             let time = Time::of(UNIX_EPOCH + Duration::from_secs(1_795_262_083));
-            let headers = signed_headers(&credentials, host, region, server_id, super::super::BODY, &time);
+            let headers =
+                signed_headers(&credentials, host, region, server_id, super::super::signer::BODY, &time);
             headers.expose().split("Signature=").nth(1).unwrap().trim_end_matches("\"}").to_owned()
         };
         assert_eq!(

@@ -1,0 +1,15 @@
+//! What HTTP is spoken over.
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// What bytes go over. One type for all of them, so that HTTP is compiled once.
+pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}
+
+/// A connection that is ready for HTTP.
+pub(super) struct Stream {
+    pub(super) io: Box<dyn Io>,
+    /// Whether both sides agreed on HTTP/2.
+    pub(super) is_h2: bool,
+}
