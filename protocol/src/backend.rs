@@ -41,17 +41,20 @@ pub trait Backend: Sized + 'static {
         locators.into_iter().map(|locator| vec![locator]).collect()
     }
 
-    /// Signs in; called once for each scope, and once more where a read failed with
-    /// [`Retry::SignInAnew`](crate::Retry::SignInAnew). `reads` is how many batches will follow.
+    /// Signs in; called once for each scope. `reads` is how many batches will follow.
+    ///
+    /// Called once more where reads failed with [`Retry::SignInAnew`](crate::Retry::SignInAnew): `refused` is then the
+    /// session that is not to be given again.
     fn session(
         &self,
         scope: &Self::Scope,
         reads: usize,
+        refused: Option<&Self::Session>,
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
 
-    /// Ends the session that is kept, in the store too. Says whether there was one; a store without sessions has none.
-    fn sign_out(&self) -> impl Future<Output = Result<bool, Failure>> {
-        std::future::ready(Ok(false))
+    /// Ends the session that is kept, in the store too. Says what there was to end; a store without sessions has none.
+    fn sign_out(&self) -> impl Future<Output = Result<Option<&'static str>, Failure>> {
+        std::future::ready(Ok(None))
     }
 
     /// Reads a batch, and settles each of its locators in `sink` as soon as its document or failure is known.

@@ -140,8 +140,9 @@ impl Failure {
     pub fn timeout(deadline: Duration) -> Self {
         Self::new(
             Kind::Timeout,
-            format!("no answer from the store within {} ms", deadline.as_millis()),
-            "see whether the store is slow or out of reach, or raise `timeout` (and the gateway's timeoutMs above it)",
+            format!("no answer within {} ms", deadline.as_millis()),
+            "see whether the store, a name server or a proxy on the way is slow or out of reach, or raise `timeout` (and \
+             the gateway's timeoutMs above it)",
         )
     }
 
@@ -154,6 +155,12 @@ impl Failure {
     #[must_use]
     pub fn about(self, thing: impl fmt::Display) -> Self {
         Self { what: format!("{thing}: {}", self.what), ..self }
+    }
+
+    /// The same failure, with more about what to do.
+    #[must_use]
+    pub fn hint(self, more: impl fmt::Display) -> Self {
+        Self { remedy: printable(format!("{}; {more}", self.remedy)), ..self }
     }
 
     /// The same failure with another rule for asking again.

@@ -38,7 +38,7 @@
 //!
 //!     fn scope(&self, _: &String) {}
 //!
-//!     async fn session(&self, _: &(), _: usize) -> Result<(), Failure> {
+//!     async fn session(&self, _: &(), _: usize, _: Option<&()>) -> Result<(), Failure> {
 //!         Ok(())
 //!     }
 //!

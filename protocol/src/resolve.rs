@@ -90,22 +90,40 @@ impl<B: Backend> Engine<'_, B> {
 
     /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
     /// What the store refused because of a session that was kept is read once more with a new one.
-    async fn read_scope(&self, scope: B::Scope, mut locators: Vec<B::Locator>) {
-        for may_be_old in [true, false] {
-            let batches = self.backend.batches(locators.clone());
-            let session = match self.sign_in(&scope, batches.len(), &locators).await {
-                Ok(session) => session,
-                Err(failure) => {
-                    let everything = self.sink();
-                    return locators.iter().for_each(|locator| everything.fail(locator, &failure));
-                }
-            };
-            let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
-            locators = join_all(reads).await.concat();
-            if locators.is_empty() {
-                return;
+    async fn read_scope(&self, scope: B::Scope, locators: Vec<B::Locator>) {
+        let (session, refused) = match self.read_all(&scope, locators.clone(), None).await {
+            Ok(read) => read,
+            Err(failure) => {
+                let everything = self.sink();
+                return locators.iter().for_each(|locator| everything.fail(locator, &failure));
+            }
+        };
+        if refused.is_empty() {
+            return;
+        }
+        let locators = refused.iter().map(|(locator, _)| locator.clone()).collect();
+        if let Err(failure) = self.read_all(&scope, locators, Some(&session)).await {
+            let sink = self.sink();
+            for (locator, refusal) in &refused {
+                // What the store said of the secret itself stands, whatever became of the new session.
+                sink.fail(locator, if refusal.kind().is_verdict() { refusal } else { &failure });
             }
         }
+    }
+
+    /// Reads with a session that is not the one that was `refused`. Returns it, and what wants another.
+    async fn read_all(
+        &self,
+        scope: &B::Scope,
+        locators: Vec<B::Locator>,
+        refused: Option<&B::Session>,
+    ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
+        let batches = self.backend.batches(locators.clone());
+        let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
+        let may_be_old = refused.is_none();
+        let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
+        let left = join_all(reads).await.into_iter().flatten().collect();
+        Ok((session, left))
     }
 
     async fn sign_in(
@@ -113,10 +131,11 @@ impl<B: Backend> Engine<'_, B> {
         scope: &B::Scope,
         reads: usize,
         locators: &[B::Locator],
+        refused: Option<&B::Session>,
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
         for tries in 1.. {
-            let session = AssertUnwindSafe(self.backend.session(scope, reads)).catch_unwind().await;
+            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind().await;
             match session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
@@ -139,7 +158,7 @@ impl<B: Backend> Engine<'_, B> {
         session: &B::Session,
         mut batch: Vec<B::Locator>,
         may_be_old: bool,
-    ) -> Vec<B::Locator> {
+    ) -> Vec<(B::Locator, Failure)> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
@@ -155,7 +174,9 @@ impl<B: Backend> Engine<'_, B> {
             batch = Vec::new();
             for (locator, failure) in failed {
                 match self.pause(&failure, tries) {
-                    _ if may_be_old && failure.asks_again() == Retry::SignInAnew => refused.push(locator),
+                    _ if may_be_old && failure.asks_again() == Retry::SignInAnew => {
+                        refused.push((locator, failure));
+                    }
                     None => sink.fail(&locator, &failure),
                     Some(wanted) => {
                         pause = pause.max(wanted);
@@ -237,7 +258,8 @@ mod tests {
 
         fn scope(&self, _: &String) {}
 
-        async fn session(&self, (): &(), _: usize) -> Result<(), Failure> {
+        async fn session(&self, (): &(), _: usize, refused: Option<&()>) -> Result<(), Failure> {
+            assert_eq!(refused.is_some(), self.sessions.get() > 0);
             self.sessions.set(self.sessions.get() + 1);
             Ok(())
         }

@@ -59,7 +59,8 @@ pub fn recorded_home(uid: u32) -> Result<PathBuf, Failure> {
     })
 }
 
-/// Where a user's runtime folders can be: what systemd says in `RUNTIME_DIRECTORY`, and the one of the login session.
+/// Where a user's runtime folders can be: what systemd says in `RUNTIME_DIRECTORY`, the one of the login session, and
+/// for a service or a container, which has neither, one in the memory that all users share.
 ///
 /// A variable could name any folder, one that a sandboxed agent reads too, so it counts below `/run` alone: there only
 /// root and the user's own services make folders.
@@ -70,7 +71,8 @@ pub fn runtime_folders(variable: Option<&str>, uid: u32) -> Vec<PathBuf> {
         |path: &&Path| path.starts_with("/run") && !path.components().any(|part| part.as_os_str() == "..");
     let own = PathBuf::from(format!("/run/user/{uid}"));
     let folders = given.filter(is_below_run).map(Path::to_owned).into_iter().chain([own]);
-    folders.map(|folder| folder.join("secretref")).collect()
+    let shared = PathBuf::from(format!("/dev/shm/secretref-{uid}"));
+    folders.map(|folder| folder.join("secretref")).chain([shared]).collect()
 }
 
 #[cfg(test)]
@@ -82,8 +84,9 @@ mod tests {
         let of = |variable| runtime_folders(variable, 7);
         let own = PathBuf::from("/run/user/7/secretref");
         let given = PathBuf::from("/run/gateway/secretref");
-        assert_eq!(of(Some("/run/gateway:/run/other")), [given, own.clone()]);
-        let own = [own];
+        let shared = PathBuf::from("/dev/shm/secretref-7");
+        assert_eq!(of(Some("/run/gateway:/run/other")), [given, own.clone(), shared.clone()]);
+        let own = [own, shared];
         assert_eq!(of(None), own);
         for elsewhere in ["/home/me/workspace", "/run/../tmp", "run", "", "/runaway"] {
             assert_eq!(of(Some(elsewhere)), own, "{elsewhere}");

@@ -53,6 +53,19 @@ impl Bench {
         self.file("profile.toml", &text)
     }
 
+    /// Makes what is kept older by so many seconds.
+    fn age(&self, seconds: u64) {
+        let is_record = |path: &PathBuf| path.extension().is_none();
+        let kept = fs::read_dir(self.folder.path().join("kept")).expect("what is kept").flatten();
+        for path in kept.map(|entry| entry.path()).filter(is_record) {
+            let text = fs::read_to_string(&path).expect("a record");
+            let (head, session) = text.split_once('\n').expect("two lines");
+            let mut head: Value = serde_json::from_str(head).expect("JSON");
+            head["since"] = json!(head["since"].as_u64().expect("a time") - seconds * 1000);
+            fs::write(&path, format!("{head}\n{session}")).expect("a record");
+        }
+    }
+
     fn approle(&self, role: &Value) -> String {
         let mut all = json!({"token_policies": "reader", "token_ttl": "1h"});
         all.as_object_mut().expect("an object").extend(role.as_object().expect("a role").clone());
@@ -316,6 +329,117 @@ fn a_session_that_the_server_ended_is_made_anew() {
     assert_eq!(bench.server.audited("auth/approle/login"), 2);
 }
 
+/// A denial may be out of date where the session is old; but the session is given up only for another, and here no other
+/// is to be had: the secret id was good for one.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_denied_id_does_not_cost_the_session() {
+    let bench = Bench::new(&["approle"]);
+    bench.server.mount("private");
+    let role_id = bench.approle(&json!({"secret_id_num_uses": 1}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    let ask = |ids: &[&str]| {
+        let run =
+            Run::new(resolver::path("secretref-vault")).args(["--profile".as_ref(), profile.as_os_str()]);
+        let ended = run.request(ids).end();
+        let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
+        (response, ended.code)
+    };
+    let both = || {
+        let (response, code) = ask(&["a#k", "private:denied#k"]);
+        assert_eq!((response["values"]["a#k"].as_str(), code), (Some("value-a"), Some(0)), "{response}");
+        assert_eq!(response["errors"]["private:denied#k"]["code"], "ACCESS_DENIED", "{response}");
+    };
+    both();
+    bench.age(61);
+    both();
+    both();
+    assert_eq!(bench.server.audited("auth/approle/login"), 2);
+    assert_eq!(value(&start(&profile)), "value-a");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_policy_that_came_later_is_found_by_a_new_session() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({"token_policies": "default"}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    assert_eq!(failure(&start(&profile)).0, "ACCESS_DENIED");
+    bench.approle(&json!({}));
+    assert_eq!(failure(&start(&profile)).0, "ACCESS_DENIED");
+    bench.age(61);
+    assert_eq!(value(&start(&profile)), "value-a");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_batch_token_is_kept_and_let_go() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({"token_type": "batch"}));
+    bench.file("secret-id", &bench.secret_id());
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    assert_eq!(value(&start(&profile)), "value-a");
+    let out = logout(&profile);
+    assert_eq!(out.code, Some(0), "{out:?}");
+    assert!(out.stderr.contains("a batch token cannot be revoked"), "{out:?}");
+}
+
+/// What a profile sets and its way to sign in does not use would let it read with another credential than was meant.
+#[test]
+fn settings_of_another_way_to_sign_in_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = fake(&folder);
+    for (lines, words) in [
+        (
+            "role_id = \"r\"\n",
+            "`role_id` is set, and `auth` is not: set `auth` to the way to sign in: approle",
+        ),
+        (
+            "auth = \"approle\"\nrole_id = \"r\"\ntoken_file = \"t\"\n",
+            "`token_file` is set, which `auth` = approle does not use",
+        ),
+        ("auth = \"agent\"\nusername = \"u\"\n", "`username` is set, which `auth` = agent does not use"),
+        ("auth = \"cert\"\n", "`auth` = cert needs TLS"),
+    ] {
+        let (code, message, exit) = failure(&start(&fake_profile(&folder, &fake, lines)));
+        assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)), "{message}");
+        assert!(message.contains(words), "{words}: {message}");
+    }
+}
+
+/// What is no verdict on the credential is not held against it.
+#[test]
+fn an_answer_of_somebody_else_is_no_refusal() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = fake(&folder);
+    let lines = "auth = \"userpass\"\nusername = \"u\"\npassword_file = \"password\"\n";
+    fs::write(folder.path().join("password"), "password\n").expect("a file");
+    fake.login("auth/userpass/login/u", "a-token", |_| true);
+    for (status, body) in [
+        ("200 x", r#"{"status":"please log in"}"#),
+        ("200 x", r#"{"auth":[1]}"#),
+        ("200 x", r#"{"auth":{"client_token":"a b","lease_duration":3600}}"#),
+        ("403 x", r#"{"errors":[{"status":"403","title":"WAF"}]}"#),
+        ("404 x", r#"{"errors":[]}"#),
+        ("503 x", ""),
+    ] {
+        let other = Canned::http(status, "", body);
+        let profile = fake_profile(&folder, &fake, lines);
+        let text = fs::read_to_string(&profile).expect("the profile").replace(&fake.http, &other.http);
+        fs::write(&profile, text).expect("the profile");
+        let (code, ..) = failure(&start(&profile));
+        let asked = other.connections();
+        assert!(code == "UNAVAILABLE" || status == "404 x", "{body}: {code}");
+        let _ = start(&profile);
+        assert!(other.connections() > asked, "{status} {body}: it is not asked again");
+    }
+}
+
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_token_with_counted_uses_is_not_kept() {
@@ -398,7 +522,9 @@ fn aws() {
 
     // From the environment, and from the instance's own service.
     let run = |run: Run| {
-        run.env("VAULT_ADDR", &fake.http).args(["get", "a#k", "--auth=aws", "--role=gateway"]).end()
+        run.env("VAULT_ADDR", &fake.http)
+            .args(["get", "a#k", "--auth=aws", "--role=gateway", "--keep-session=off"])
+            .end()
     };
     let binary = || Run::new(resolver::path("secretref-vault")).env("HOME", folder.path());
     let ended =

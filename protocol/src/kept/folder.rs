@@ -3,7 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
@@ -40,7 +40,11 @@ impl Folder {
         match settings.text("keep_session") {
             Some("off") => Ok(None),
             None | Some("auto") => {
-                Ok(settings.runtime_folders().iter().find_map(|path| Self::open(path).ok()))
+                let plain = |path: &&PathBuf| is_plain(path);
+                Ok(settings.runtime_folders().iter().filter(plain).find_map(|path| Self::open(path).ok()))
+            }
+            Some("") => {
+                Err(Failure::misconfigured("`keep_session` is empty", "write \"auto\", \"off\" or a folder"))
             }
             Some(_) => {
                 let path = settings.path("keep_session")?.unwrap_or_default();
@@ -62,7 +66,11 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let open = || rustix::fs::open(path, flags, Mode::empty());
         let folder = match open() {
-            Err(Errno::NOENT) => rustix::fs::mkdir(path, Mode::RWXU).and_then(|()| open()),
+            Err(Errno::NOENT) => match rustix::fs::mkdir(path, Mode::RWXU) {
+                // Another process may have been faster.
+                Ok(()) | Err(Errno::EXIST) => open(),
+                Err(errno) => Err(errno),
+            },
             opened => opened,
         };
         let folder = folder.map_err(|errno| format!("cannot be opened ({})", std::io::Error::from(errno)))?;
@@ -81,9 +89,19 @@ impl Folder {
     }
 }
 
+/// Whether no link is on the way to a folder: one could lead to where others read.
+fn is_plain(path: &Path) -> bool {
+    let parent = path.parent().unwrap_or(path);
+    std::fs::canonicalize(parent).is_ok_and(|real| real == parent)
+}
+
 impl File<'_> {
-    /// What is kept, if it can be read and is this user's own.
-    pub(super) fn read(&self) -> Option<Record> {
+    /// What is kept; nothing where it cannot be read or is not this user's own.
+    pub(super) fn read(&self) -> Record {
+        self.text().and_then(|text| Record::parse(&text)).unwrap_or_else(Record::new)
+    }
+
+    fn text(&self) -> Option<Secret> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(&self.folder.0, &self.name, flags, Mode::empty()).ok()?;
         let stat = rustix::fs::fstat(&file).ok()?;
@@ -94,11 +112,11 @@ impl File<'_> {
         }
         let mut text = String::new();
         std::fs::File::from(file).take(LIMIT).read_to_string(&mut text).ok()?;
-        Record::parse(&Secret::new(text))
+        Some(Secret::new(text))
     }
 
-    /// Puts a record in the place of what was kept; a reader sees the one or the other, whole.
-    pub(super) fn write(&self, record: &Record) {
+    /// Puts a record in the place of what was kept; a reader sees the one or the other, whole. Says whether it could.
+    pub(super) fn write(&self, record: &Record) -> bool {
         let text = record.text();
         let beside = format!("{}.{}", self.name, std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
@@ -112,15 +130,29 @@ impl File<'_> {
         if written.is_err() {
             self.unlink(&beside);
         }
+        written.is_ok()
     }
 
-    /// Removes what is kept.
+    /// Removes what is kept, and what a process left that ended while it wrote.
     pub(super) fn remove(&self) {
         self.unlink(&self.name);
+        let left = format!("{}.", self.name);
+        let entries = rustix::fs::Dir::read_from(&self.folder.0).into_iter().flatten().flatten();
+        for entry in entries {
+            let name = entry.file_name().to_string_lossy();
+            if name.strip_prefix(&left).is_some_and(|rest| rest != "lock") {
+                self.unlink(&name);
+            }
+        }
     }
 
-    /// Waits until no other process signs in for the same identity. `None` where there are no locks to be had.
-    pub(super) async fn lock(&self) -> Option<Lock> {
+    /// Waits until no other process signs in for the same identity, for as long as `patience` lasts. `None` where there is
+    /// no lock to be had: whoever has it may be held up himself.
+    pub(super) async fn lock(&self, patience: Duration) -> Option<Lock> {
+        tokio::time::timeout(patience, self.wait_for_lock()).await.ok().flatten()
+    }
+
+    async fn wait_for_lock(&self) -> Option<Lock> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = format!("{}.lock", self.name);
         let file = rustix::fs::openat(&self.folder.0, name, flags, Mode::RUSR | Mode::WUSR).ok()?;

@@ -19,12 +19,14 @@ use crate::failure::Failure;
 use crate::hex::hex;
 use crate::secret::Secret;
 use crate::settings::Settings;
-use folder::{File, Folder};
-use record::{Choice, Record};
+use folder::{File, Folder, Lock};
+use record::Choice;
 
 /// The place where sessions are kept, if there is one.
 pub struct Kept {
     folder: Option<Folder>,
+    /// How long to wait for another process that signs in for the same identity.
+    patience: Duration,
 }
 
 /// For whom a session is kept: who signs in, where and how.
@@ -41,12 +43,29 @@ pub struct Grant {
     pub lasts: Duration,
 }
 
+/// Why a sign-in returned nothing.
+#[derive(Debug)]
+pub enum Miss {
+    /// The store's own verdict on the credential: not shown again for a while, for longer each time.
+    Refused(Failure),
+    /// A refusal that need not be the credential's: not shown again for a minute.
+    Unclear(Failure),
+    /// Anything else, which says nothing about the next try.
+    Failed(Failure),
+}
+
 /// A grant in use.
 pub struct Held {
     /// What the store gave.
     pub secret: Secret,
     /// How long ago, if it was kept; `None` where this process signed in itself.
     pub age: Option<Duration>,
+}
+
+impl From<Failure> for Miss {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 impl Identity {
@@ -67,58 +86,71 @@ impl Kept {
     ///
     /// Fails with `MISCONFIGURED` where it is a path that cannot serve; with `auto` there is then no place.
     pub fn of(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self { folder: Folder::of(settings)? })
+        Ok(Self { folder: Folder::of(settings)?, patience: settings.timeout() / 2 })
     }
 
-    /// Whether anything can be kept.
+    /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.
     #[must_use]
-    pub fn is_possible(&self) -> bool {
-        self.folder.is_some()
+    pub fn can_keep(&self, identity: &Identity) -> bool {
+        self.file(identity).is_some_and(|file| file.write(&file.read()))
     }
 
-    /// What an earlier sign-in of `identity` with this very `credential` returned, if it still holds; else what `sign_in`
-    /// returns.
+    /// What an earlier sign-in of `identity` with this very `credential` returned, if it still holds and is not what was
+    /// `refused`; else what `sign_in` returns.
     ///
-    /// Only one of the processes that come together signs in; the others wait for what it gets. After a refusal it is not
-    /// tried again with the same credential for a while: the failure is then the earlier one.
+    /// Of the processes that come together one signs in, and the others wait for what it gets. After a refusal the same
+    /// credential is not shown again for a while: the failure is then the earlier one. A session is given up only for
+    /// another.
     pub async fn obtain(
         &self,
         identity: &Identity,
         credential: &[u8],
-        sign_in: impl AsyncFnOnce() -> Result<Grant, Failure>,
+        refused: Option<&Secret>,
+        sign_in: impl AsyncFnOnce() -> Result<Grant, Miss>,
     ) -> Result<Held, Failure> {
-        let fresh = |grant: Grant| Held { secret: grant.secret, age: None };
-        let Some(folder) = &self.folder else { return sign_in().await.map(fresh) };
-        let file = folder.file(&identity.name);
-        if let Some(decided) = earlier(&file, credential) {
-            return decided;
-        }
-        let Some(_lock) = file.lock().await else { return sign_in().await.map(fresh) };
-        // Whoever held the lock before may have signed in meanwhile.
-        if let Some(decided) = earlier(&file, credential) {
-            return decided;
-        }
+        let Some(file) = self.file(identity) else {
+            return sign_in().await.map(Held::fresh).map_err(Miss::unkept);
+        };
+        let _lock = match earlier(&file, credential, refused) {
+            Earlier::Decided(decided) => return decided,
+            Earlier::Never => None,
+            Earlier::Nothing => {
+                let lock: Option<Lock> = file.lock(self.patience).await;
+                // Whoever held the lock before may have signed in meanwhile.
+                if let Earlier::Decided(decided) = earlier(&file, credential, refused) {
+                    return decided;
+                }
+                lock
+            }
+        };
         let signed = sign_in().await;
-        let record = file.read().unwrap_or_else(Record::new).after(&signed, credential, now());
+        let record = file.read().after(&signed, credential, now());
         file.write(&record);
-        signed.map(fresh)
-    }
-
-    /// Keeps a session no longer: the store refused it. One that another process has put in its place stays.
-    pub fn forget(&self, identity: &Identity, refused: &Secret) {
-        let Some(file) = self.file(identity) else { return };
-        if let Some(record) = file.read().filter(|record| record.holds(refused)) {
-            file.write(&record.without_session());
+        match (signed, record.choose(credential, refused, now())) {
+            (Ok(grant), _) => Ok(Held::fresh(grant)),
+            (Err(_), Choice::Refusal(failure)) => Err(failure),
+            (Err(miss), _) => Err(miss.failure()),
         }
     }
 
-    /// Removes all that is kept of an identity, refusals too, and returns the session if there was one.
-    #[must_use = "it is to be revoked"]
-    pub fn remove(&self, identity: &Identity) -> Option<Secret> {
-        let file = self.file(identity)?;
-        let record = file.read();
-        file.remove();
-        record?.into_session()
+    /// The session that is kept of an identity, whatever credential it is of.
+    #[must_use]
+    pub fn session(&self, identity: &Identity) -> Option<Secret> {
+        self.file(identity)?.read().into_session()
+    }
+
+    /// Keeps the session no longer: it is spent. What is known of its credential stays.
+    pub fn forget(&self, identity: &Identity) {
+        if let Some(file) = self.file(identity) {
+            file.write(&file.read().without_session());
+        }
+    }
+
+    /// Removes all that is kept of an identity, refusals too.
+    pub fn remove(&self, identity: &Identity) {
+        if let Some(file) = self.file(identity) {
+            file.remove();
+        }
     }
 
     fn file(&self, identity: &Identity) -> Option<File<'_>> {
@@ -126,17 +158,50 @@ impl Kept {
     }
 }
 
-/// What an earlier process leaves this one: a session, or a refusal that still counts.
-fn earlier(file: &File, credential: &[u8]) -> Option<Result<Held, Failure>> {
-    match file.read()?.choose(credential, now()) {
-        Choice::Session(held) => Some(Ok(held)),
-        Choice::Refusal(failure) => Some(Err(failure)),
-        Choice::SignIn => None,
+/// What earlier processes leave this one.
+enum Earlier {
+    /// A session, or a refusal that still counts.
+    Decided(Result<Held, Failure>),
+    /// Nothing, and what this one gets will be of no use to another.
+    Never,
+    Nothing,
+}
+
+fn earlier(file: &File, credential: &[u8], refused: Option<&Secret>) -> Earlier {
+    match file.read().choose(credential, refused, now()) {
+        Choice::Session(held) => Earlier::Decided(Ok(held)),
+        Choice::Refusal(failure) => Earlier::Decided(Err(failure)),
+        Choice::SignInAlone => Earlier::Never,
+        Choice::SignIn => Earlier::Nothing,
     }
 }
 
-/// The time, as records have it. A clock that is set back makes what is kept look older or newer than it is; the store
-/// has the last word on both.
+impl Held {
+    fn fresh(grant: Grant) -> Self {
+        Self { secret: grant.secret, age: None }
+    }
+}
+
+impl Miss {
+    fn failure(self) -> Failure {
+        match self {
+            Self::Refused(failure) | Self::Unclear(failure) | Self::Failed(failure) => failure,
+        }
+    }
+
+    /// The failure, where nobody will remember a refusal.
+    fn unkept(self) -> Failure {
+        match self {
+            Self::Failed(failure) => failure,
+            refusal => refusal.failure().hint(
+                "it is shown again at each start, since there is no place to remember that in (`keep_session`)",
+            ),
+        }
+    }
+}
+
+/// The time, as records have it. A clock that is set makes what is kept look older or newer than it is; the store has
+/// the last word on both.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

@@ -6,7 +6,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Held};
+use super::{Grant, Held, Miss};
 use crate::failure::{Failure, Kind, Retry};
 use crate::hex::hex;
 use crate::secret::Secret;
@@ -20,27 +20,36 @@ const LONGEST: Duration = Duration::from_mins(15);
 /// How much of its time a session is used, in hundredths: it must last to the end of a run.
 const SHARE: u32 = 90;
 
-/// One identity's session and refusal, either of which may be there.
+/// How many refusals are remembered.
+const REFUSALS: usize = 8;
+
+/// One identity's session, and its refusals.
 pub(super) struct Record {
     head: Head,
     session: Option<Secret>,
 }
 
-/// All but the session itself. Times are milliseconds since the epoch.
+/// All but the session itself. Times are milliseconds since the epoch. A mark stands for a credential, as a code from
+/// which it cannot be had.
 #[derive(Serialize, Deserialize, Default)]
 struct Head {
     salt: String,
-    /// The credential that session and refusal are of, as a code from which it cannot be had.
+    /// The credential that the session is of.
     mark: String,
     since: u64,
     until: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    refusal: Option<Refusal>,
+    /// A credential whose sessions cannot be kept.
+    #[serde(default)]
+    fleeting: String,
+    #[serde(default)]
+    refusals: Vec<Refusal>,
 }
 
 /// How the store refused to sign in.
 #[derive(Serialize, Deserialize, Clone)]
 struct Refusal {
+    /// The credential that it is of; nothing where it is of all of them.
+    mark: String,
     code: String,
     what: String,
     remedy: String,
@@ -52,6 +61,8 @@ struct Refusal {
 pub(super) enum Choice {
     Session(Held),
     Refusal(Failure),
+    /// There is no use in waiting for others that sign in.
+    SignInAlone,
     SignIn,
 }
 
@@ -78,38 +89,45 @@ impl Record {
         Secret::new(format!("{head}\n{session}"))
     }
 
-    /// What to do at the time `now` with this credential.
-    pub(super) fn choose(self, credential: &[u8], now: Duration) -> Choice {
-        let is_same = self.is_of(credential);
-        let now = millis(now);
-        if let Some(refusal) = self.head.refusal.filter(|refusal| now < refusal.until)
-            && (is_same || refusal.code == Kind::RateLimited.code())
-        {
+    /// What to do at the time `now` with this credential, and not with a session that was `refused`.
+    pub(super) fn choose(&self, credential: &[u8], refused: Option<&Secret>, now: Duration) -> Choice {
+        let (mark, now) = (self.mark(credential), millis(now));
+        let session = self.session.as_ref().filter(|_| self.head.mark == mark && now < self.head.until);
+        let is_refused =
+            |session: &Secret| refused.is_some_and(|refused| refused.expose() == session.expose());
+        if let Some(session) = session.filter(|session| !is_refused(session)) {
+            let age = Duration::from_millis(now.saturating_sub(self.head.since));
+            return Choice::Session(Held {
+                secret: Secret::new(session.expose().to_owned()),
+                age: Some(age),
+            });
+        }
+        if let Some(refusal) = self.head.refusals.iter().find(|refusal| refusal.counts(&mark, now)) {
             return Choice::Refusal(refusal.failure(now));
         }
-        match self.session {
-            Some(secret) if is_same && now < self.head.until => {
-                let age = Duration::from_millis(now.saturating_sub(self.head.since));
-                Choice::Session(Held { secret, age: Some(age) })
-            }
-            _ => Choice::SignIn,
-        }
+        if self.head.fleeting == mark { Choice::SignInAlone } else { Choice::SignIn }
     }
 
-    /// The record after a sign-in with `credential`.
-    pub(super) fn after(self, signed: &Result<Grant, Failure>, credential: &[u8], now: Duration) -> Self {
-        let earlier = self.head.refusal.clone().filter(|_| self.is_of(credential));
-        let mut head = Head { mark: self.mark(credential), since: millis(now), ..self.head };
-        head.refusal = None;
-        let mut session = None;
+    /// The record after a sign-in with `credential`. A session is given up only for another.
+    pub(super) fn after(mut self, signed: &Result<Grant, Miss>, credential: &[u8], now: Duration) -> Self {
+        let mark = self.mark(credential);
         match signed {
+            Ok(grant) if grant.lasts.is_zero() => self.head.fleeting = mark,
             Ok(grant) => {
-                head.until = millis(now.saturating_add(grant.lasts.saturating_mul(SHARE) / 100));
-                session = (!grant.lasts.is_zero()).then(|| Secret::new(grant.secret.expose().to_owned()));
+                let until = millis(now.saturating_add(grant.lasts.saturating_mul(SHARE) / 100));
+                self.head.refusals.retain(|refusal| refusal.mark != mark);
+                self.head = Head { mark, since: millis(now), until, fleeting: String::new(), ..self.head };
+                self.session = Some(Secret::new(grant.secret.expose().to_owned()));
             }
-            Err(failure) => head.refusal = Refusal::of(failure, earlier.as_ref(), now),
+            Err(miss) => {
+                let earlier = self.head.refusals.iter().position(|refusal| refusal.mark == mark);
+                let earlier = earlier.map(|at| self.head.refusals.remove(at));
+                self.head.refusals.extend(Refusal::of(miss, mark, earlier.as_ref(), now));
+                let surplus = self.head.refusals.len().saturating_sub(REFUSALS);
+                self.head.refusals.drain(..surplus);
+            }
         }
-        Self { head, session }
+        self
     }
 
     /// The same without the session.
@@ -117,17 +135,8 @@ impl Record {
         Self { session: None, ..self }
     }
 
-    /// Whether this session is the one that is kept.
-    pub(super) fn holds(&self, session: &Secret) -> bool {
-        self.session.as_ref().is_some_and(|kept| kept.expose() == session.expose())
-    }
-
     pub(super) fn into_session(self) -> Option<Secret> {
         self.session
-    }
-
-    fn is_of(&self, credential: &[u8]) -> bool {
-        self.mark(credential) == self.head.mark
     }
 
     fn mark(&self, credential: &[u8]) -> String {
@@ -137,17 +146,23 @@ impl Record {
 }
 
 impl Refusal {
-    /// How long to leave the store alone after a failure: one of the credential doubles its pause, and a pause that the
-    /// store itself asked for stands. Any other failure says nothing about the next try.
-    fn of(failure: &Failure, earlier: Option<&Self>, now: Duration) -> Option<Self> {
-        let pause = match (failure.kind(), failure.asks_again()) {
-            (Kind::Unauthenticated, _) => {
-                earlier.map_or(PAUSE, |earlier| (Duration::from_millis(earlier.pause) * 2).min(LONGEST))
+    /// How long to leave the store alone: a credential that it refused for longer each time, as long as the refusals are
+    /// not far apart; after a pause that it asked for itself, everybody.
+    fn of(miss: &Miss, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
+        let again = earlier.filter(|earlier| millis(now) < earlier.until.saturating_add(millis(LONGEST)));
+        let (failure, mark, pause) = match miss {
+            Miss::Refused(failure) => {
+                let doubled = again.map(|earlier| Duration::from_millis(earlier.pause).saturating_mul(2));
+                (failure, mark, doubled.unwrap_or(PAUSE).min(LONGEST))
             }
-            (Kind::RateLimited, Retry::After(pause)) => pause.min(LONGEST),
-            _ => return None,
+            Miss::Unclear(failure) => (failure, mark, PAUSE),
+            Miss::Failed(failure) => match (failure.kind(), failure.asks_again()) {
+                (Kind::RateLimited, Retry::After(pause)) => (failure, String::new(), pause.min(PAUSE)),
+                _ => return None,
+            },
         };
         Some(Self {
+            mark,
             code: failure.kind().code().to_owned(),
             what: failure.what().to_owned(),
             remedy: failure.remedy().to_owned(),
@@ -156,20 +171,21 @@ impl Refusal {
         })
     }
 
-    fn failure(self, now: u64) -> Failure {
+    /// Whether it holds a sign-in back. One from a time when the clock was ahead does not.
+    fn counts(&self, mark: &str, now: u64) -> bool {
+        (self.mark == mark || self.mark.is_empty()) && now < self.until && self.until - now <= self.pause
+    }
+
+    fn failure(&self, now: u64) -> Failure {
         let left = Duration::from_millis(self.until - now);
+        let (what, remedy) = (self.what.clone(), self.remedy.clone());
         if self.code == Kind::RateLimited.code() {
-            return Failure::new(Kind::RateLimited, self.what, self.remedy).retry(Retry::After(left));
+            return Failure::new(Kind::RateLimited, what, remedy).retry(Retry::After(left));
         }
         let seconds = left.as_secs() + 1;
-        Failure::new(
-            Kind::Unauthenticated,
-            self.what,
-            format!(
-                "{}; another credential is tried at once, this one again in {seconds} s or after `logout`",
-                self.remedy
-            ),
-        )
+        Failure::new(Kind::Unauthenticated, what, remedy).hint(format!(
+            "another credential is tried at once, this one again in {seconds} s or after `logout`"
+        ))
     }
 }
 
@@ -187,39 +203,54 @@ mod tests {
         NOW + Duration::from_secs(count)
     }
 
-    fn granted(lasts: Duration) -> Grant {
-        Grant { secret: Secret::new("s.token".into()), lasts }
+    fn granted(lasts: Duration) -> Result<Grant, Miss> {
+        Some(Grant { secret: Secret::new("s.token".into()), lasts })
+            .ok_or(Miss::Failed(Failure::internal("")))
     }
 
     const LASTS: Duration = Duration::from_secs(100);
 
-    fn refused() -> Failure {
-        Failure::new(Kind::Unauthenticated, "refused", "renew it")
+    fn refused() -> Result<Grant, Miss> {
+        Err(Miss::Refused(Failure::new(Kind::Unauthenticated, "refused", "renew it")))
     }
 
     /// What the record, written and read again, says at `now`.
     fn says(record: &Record, credential: &str, now: Duration) -> String {
-        match Record::parse(&record.text()).unwrap().choose(credential.as_bytes(), now) {
+        says_beside(record, credential, None, now)
+    }
+
+    fn says_beside(record: &Record, credential: &str, refused: Option<&Secret>, now: Duration) -> String {
+        match Record::parse(&record.text()).unwrap().choose(credential.as_bytes(), refused, now) {
             Choice::Session(held) => {
                 format!("{} of {} s", held.secret.expose(), held.age.unwrap().as_secs())
             }
             Choice::Refusal(failure) => format!("{} {}", failure.kind().code(), failure.what()),
+            Choice::SignInAlone => "sign in alone".into(),
             Choice::SignIn => "sign in".into(),
         }
     }
 
     #[test]
     fn a_session_is_used_for_nine_tenths_of_its_time_with_its_own_credential() {
-        let record = Record::new().after(&Ok(granted(LASTS)), b"id", NOW);
+        let record = Record::new().after(&granted(LASTS), b"id", NOW);
         assert_eq!(says(&record, "id", seconds(89)), "s.token of 89 s");
         assert_eq!(says(&record, "id", seconds(90)), "sign in");
         assert_eq!(says(&record, "another", NOW), "sign in");
-        assert_eq!(
-            says(&Record::new().after(&Ok(granted(Duration::ZERO)), b"id", NOW), "id", NOW),
-            "sign in"
-        );
-        let forever = Ok(granted(Duration::MAX));
-        assert_eq!(says(&Record::new().after(&forever, b"id", NOW), "id", seconds(9)), "s.token of 9 s");
+        let forever = Record::new().after(&granted(Duration::MAX), b"id", NOW);
+        assert_eq!(says(&forever, "id", seconds(9)), "s.token of 9 s");
+        let fleeting = Record::new().after(&granted(Duration::ZERO), b"id", NOW);
+        assert_eq!(says(&fleeting, "id", NOW), "sign in alone");
+    }
+
+    #[test]
+    fn a_session_is_given_up_only_for_another() {
+        let record = Record::new().after(&granted(LASTS), b"id", NOW);
+        let session = Secret::new("s.token".into());
+        assert_eq!(says_beside(&record, "id", Some(&session), NOW), "sign in");
+        let record = record.after(&refused(), b"id", NOW).after(&refused(), b"stale", NOW);
+        assert_eq!(says(&record, "id", NOW), "s.token of 0 s");
+        assert_eq!(says_beside(&record, "id", Some(&session), NOW), "UNAUTHENTICATED refused");
+        assert_eq!(says(&record, "stale", NOW), "UNAUTHENTICATED refused");
     }
 
     #[test]
@@ -227,35 +258,44 @@ mod tests {
         let mut record = Record::new();
         let mut now = NOW;
         for pause in [60, 120, 240, 480, 900, 900] {
-            record = record.after(&Err(refused()), b"wrong", now);
+            record = record.after(&refused(), b"wrong", now);
             now += Duration::from_secs(pause - 1);
             assert_eq!(says(&record, "wrong", now), "UNAUTHENTICATED refused", "{pause}");
             assert_eq!(says(&record, "right", now), "sign in");
             now += Duration::from_secs(1);
             assert_eq!(says(&record, "wrong", now), "sign in", "{pause}");
         }
-        let record = record.after(&Err(refused()), b"another", now);
-        assert_eq!(says(&record, "another", now + PAUSE), "sign in");
+        // Long after, it is as if for the first time; and a clock that was ahead holds nobody back.
+        let late = record.after(&refused(), b"wrong", now + LONGEST);
+        assert_eq!(says(&late, "wrong", now + LONGEST + PAUSE), "sign in");
+        assert_eq!(says(&late, "wrong", now), "sign in");
+        let unclear = Err(Miss::Unclear(Failure::new(Kind::Unauthenticated, "403", "")));
+        let record = late.after(&unclear, b"wrong", now).after(&unclear, b"wrong", now);
+        assert_eq!(says(&record, "wrong", now + PAUSE), "sign in");
     }
 
     #[test]
-    fn a_pause_that_the_store_asked_for_counts_for_every_credential() {
-        let busy = Failure::new(Kind::RateLimited, "busy", "").retry(Retry::After(Duration::from_secs(7)));
-        let record = Record::new().after(&Err(busy), b"id", NOW);
+    fn a_pause_that_the_store_asked_for_counts_for_every_credential_and_not_for_long() {
+        let busy = |pause| {
+            Err(Miss::Failed(
+                Failure::new(Kind::RateLimited, "busy", "").retry(Retry::After(Duration::from_secs(pause))),
+            ))
+        };
+        let record = Record::new().after(&busy(7), b"id", NOW);
         assert_eq!(says(&record, "another", seconds(6)), "RATE_LIMITED busy");
         assert_eq!(says(&record, "another", seconds(7)), "sign in");
+        assert_eq!(says(&Record::new().after(&busy(86_400), b"id", NOW), "id", seconds(60)), "sign in");
     }
 
     #[test]
     fn other_failures_leave_nothing() {
-        let record = Record::new().after(&Ok(granted(LASTS)), b"id", NOW);
-        let record = record.after(&Err(Failure::unavailable("down", "")), b"id", NOW);
-        assert_eq!(says(&record, "id", NOW), "sign in");
+        let down = Err(Miss::Failed(Failure::unavailable("down", "")));
+        assert_eq!(says(&Record::new().after(&down, b"id", NOW), "id", NOW), "sign in");
     }
 
     #[test]
     fn the_credential_is_not_in_the_text() {
-        let text = Record::new().after(&Ok(granted(LASTS)), b"hunter2", NOW).text();
+        let text = Record::new().after(&granted(LASTS), b"hunter2", NOW).text();
         assert!(!text.expose().contains("hunter2"));
         assert!(Record::parse(&Secret::new("no record".into())).is_none());
     }

@@ -165,8 +165,8 @@ impl Versions {
     }
 }
 
-/// A request to a path of the transport's origin.
-#[derive(Debug, Clone)]
+/// A request to a path of the transport's origin. It has no `Debug`: head and body may hold a secret.
+#[derive(Clone)]
 pub struct Ask {
     /// The method.
     pub method: Method,

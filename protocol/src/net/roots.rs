@@ -1,5 +1,6 @@
 //! Whom to trust: the certificates of a file, of a folder, of a text, or the system's.
 
+use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -43,6 +44,16 @@ pub enum Roots {
     Text(String),
     /// None: any certificate is taken, whoever shows it.
     Unchecked,
+}
+
+/// The setting and what it says, as far as that is short.
+impl fmt::Display for Trust {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.roots {
+            Roots::File(path) | Roots::Folder(path) => write!(f, "{} {}", self.key, path.display()),
+            Roots::System | Roots::Text(_) | Roots::Unchecked => f.write_str(self.key),
+        }
+    }
 }
 
 impl Trust {

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use super::heard::Heard;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
-use super::{Proxy, Route, Versions, identity, refusal};
+use super::{Proxy, Roots, Route, Trust, Versions, identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
 
@@ -33,12 +33,11 @@ impl Tls {
             None => (route.address.host(), route.address.key()),
         };
         let name = name(host, key)?;
-        let mut store = config(route)?;
-        let proxy = route.proxy.as_ref().filter(|proxy| proxy.address.is_secure()).map(|_| {
-            let mut config = store.clone();
-            config.alpn_protocols = alpn(Versions::H1);
-            Arc::new(config)
-        });
+        let mut store = config(&route.trust, route)?;
+        let proxy = match &route.proxy {
+            Some(proxy) if proxy.address.is_secure() => Some(Arc::new(for_proxy(&store, route)?)),
+            _ => None,
+        };
         if let Some(identity) = &route.identity {
             store.client_auth_cert_resolver = identity.load()?;
         }
@@ -93,18 +92,18 @@ fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
 }
 
 /// What holds for everybody whom TLS is spoken with.
-fn config(route: &Route) -> Result<ClientConfig, Failure> {
+fn config(trust: &Trust, route: &Route) -> Result<ClientConfig, Failure> {
     let provider = ring::default_provider();
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let builder = if let Some(roots) = route.trust.load()? {
+    let builder = if let Some(roots) = trust.load()? {
         builder.with_root_certificates(roots)
     } else {
         say(format!(
             "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
-            route.trust.key
+            trust.key
         ));
         builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
     };
@@ -112,6 +111,16 @@ fn config(route: &Route) -> Result<ClientConfig, Failure> {
     // The process ends before it could come back to a session.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn(route.http);
+    Ok(config)
+}
+
+/// A proxy is trusted as the store is, but never unchecked: that is said of the store alone.
+fn for_proxy(store: &ClientConfig, route: &Route) -> Result<ClientConfig, Failure> {
+    let mut config = match route.trust.roots {
+        Roots::Unchecked => config(&Trust { key: "ca_cert", roots: Roots::System }, route)?,
+        _ => store.clone(),
+    };
+    config.alpn_protocols = alpn(Versions::H1);
     Ok(config)
 }
 

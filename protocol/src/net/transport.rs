@@ -112,7 +112,10 @@ impl Transport {
                 Err(Miss::Lost { .. }) => {
                     let what = format!("{} ended the connection without a whole answer", self.route());
                     let remedy = "see whether this port speaks HTTP, and look into the server's log";
-                    return Err(Failure::unavailable(what, remedy));
+                    let failure = Failure::unavailable(what, remedy);
+                    // What is not a read may have been done, and done twice is another thing: a credential may be used up.
+                    let is_read = ask.method == Method::GET;
+                    return Err(if is_read { failure } else { failure.retry(Retry::No) });
                 }
             }
         }

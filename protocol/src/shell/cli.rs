@@ -152,7 +152,7 @@ fn command<B: Backend>() -> Command {
              asks for it (SecretRef source \"exec\", protocol version 1).",
             store.about
         ))
-        .after_help("--help says more, with examples and exit codes.")
+        .after_help("--help says more: every setting as a flag, examples and exit codes.")
         .after_long_help(format!("{}\n\nExamples:\n{}\n\nExit codes:\n{exits}", unflagged(store), store.examples))
         .args(flags::<B>())
         .subcommand(
@@ -217,7 +217,8 @@ fn is_flag(setting: &Setting) -> bool {
 }
 
 fn flag(setting: &'static Setting) -> Arg {
-    let arg = Arg::new(setting.key).long(setting.key.replace('_', "-")).help(help(setting));
+    let arg =
+        Arg::new(setting.key).long(setting.key.replace('_', "-")).help(help(setting)).hide_short_help(true);
     match setting.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
         Kind::List => arg.action(ArgAction::Append).value_name("PATTERN"),

@@ -11,8 +11,7 @@ use crate::streams::say;
 /// Signs out, and says on stderr what there was to end.
 pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exit {
     match sign_out::<B>(settings, deadline) {
-        Ok(true) => say("the session that was kept is revoked and removed"),
-        Ok(false) => say("no session is kept"),
+        Ok(ended) => say(ended.unwrap_or("no session is kept")),
         Err(failure) => {
             super::get::explain(None, &failure);
             return Exit::of(&[Err(failure)]);
@@ -21,7 +20,7 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
     Exit::Done
 }
 
-fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<bool, Failure> {
+fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Option<&'static str>, Failure> {
     let backend = B::configure(settings)?;
     runtime::run(async {
         let ended = tokio::time::timeout(deadline.left(), backend.sign_out()).await;

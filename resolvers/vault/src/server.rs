@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply, Route, Transport};
-use secretref_protocol::{Failure, Kind, Retry, Secret};
+use secretref_protocol::{Failure, Kind, Retry, Secret, hex};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -31,6 +31,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) auth: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) errors: Option<Vec<&'a RawValue>>,
+    /// Beside a 404: a path of version 1 in an engine of version 2.
+    #[serde(borrow)]
+    warnings: Option<&'a RawValue>,
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
@@ -51,11 +54,13 @@ impl Server {
         self.transport.expect(requests);
     }
 
-    /// Address and namespace: what sets the sessions of one server apart from those of another.
+    /// What sets the sessions of one server apart from those of another: where it is, how it is reached, and whom that
+    /// trusts.
     pub(crate) fn place(&self) -> String {
-        let namespace = self.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
-        let address = &self.route().address;
-        format!("{address}{} {}", address.base(), namespace.unwrap_or_default())
+        let route = self.route();
+        let name = route.server_name.as_deref().unwrap_or_default();
+        let namespace = self.namespace.as_ref().map(HeaderValue::as_bytes).map(hex).unwrap_or_default();
+        format!("{route}\n{}\n{}\n{name}\n{namespace}", route.address.base(), route.trust)
     }
 
     pub(crate) fn route(&self) -> &Route {
@@ -187,7 +192,13 @@ pub(crate) fn envelope(reply: &Reply) -> Option<Envelope<'_>> {
 /// Whether an error has the body that Vault gives its errors. Rate limits are spoken by proxies, too.
 pub(crate) fn speaks_vault(reply: &Reply) -> bool {
     reply.status == StatusCode::TOO_MANY_REQUESTS
-        || envelope(reply).is_some_and(|envelope| envelope.errors.is_some() || envelope.data.is_some())
+        || envelope(reply).is_some_and(|envelope| {
+            // Others have objects in theirs.
+            let are_texts = |errors: &Vec<&RawValue>| errors.iter().all(|error| error.get().starts_with('"'));
+            envelope.errors.as_ref().is_some_and(are_texts)
+                || envelope.data.is_some()
+                || envelope.warnings.is_some()
+        })
 }
 
 /// A namespace as it is sent.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use secretref_protocol::net::Reply;
-use secretref_protocol::{Failure, Kind, Retry};
+use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -43,6 +43,11 @@ pub(crate) enum Standing {
 impl Session {
     pub(crate) fn new(server: Arc<Server>, token: Token) -> Self {
         Self { server, token, standing: OnceCell::new(), mounts: Mounts::default() }
+    }
+
+    /// What a sign-in returned, if it is by that.
+    pub(crate) fn granted(&self) -> Option<&Secret> {
+        self.token.secret()
     }
 
     pub(crate) fn server(&self) -> &Server {
@@ -85,7 +90,7 @@ impl Session {
         }
     }
 
-    /// Why the server does not know the token. One that was kept is no longer, and a new session may do better.
+    /// Why the server does not know the token. A new session may do better than one that was kept.
     pub(crate) fn unknown(&self) -> Failure {
         let (what, remedy) = self.token.unknown();
         self.unless_kept(Duration::ZERO, Failure::new(Kind::Unauthenticated, what, remedy))
@@ -98,7 +103,7 @@ impl Session {
     }
 
     fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
-        if self.token.forget_if_kept(age) { failure.retry(Retry::SignInAnew) } else { failure }
+        if self.token.is_kept_for(age) { failure.retry(Retry::SignInAnew) } else { failure }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use secretref_protocol::kept::Kept;
 use secretref_protocol::net::Transport;
 use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
@@ -18,7 +17,6 @@ use crate::settings::STORE;
 pub(crate) struct Vault {
     defaults: Defaults,
     auth: Auth,
-    kept: Arc<Kept>,
     server: Arc<Server>,
 }
 
@@ -30,15 +28,14 @@ impl Backend for Vault {
     type Session = Session;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
-        let (kept, route) = (Kept::of(settings)?, route(settings)?);
+        let route = route(settings)?;
         Ok(Self {
             defaults: Defaults {
                 kv: Kv::of(settings.text("kv_version")),
                 mount: settings.required("mount")?.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },
-            auth: Auth::of(settings, &kept)?,
-            kept: Arc::new(kept),
+            auth: Auth::of(settings)?,
             server: Arc::new(Server::new(Transport::new(route)?, settings.text("namespace"))?),
         })
     }
@@ -49,13 +46,14 @@ impl Backend for Vault {
 
     fn scope(&self, _: &Locator) {}
 
-    async fn session(&self, (): &(), reads: usize) -> Result<Session, Failure> {
+    async fn session(&self, (): &(), reads: usize, refused: Option<&Session>) -> Result<Session, Failure> {
         self.server.expect(reads);
-        Ok(Session::new(Arc::clone(&self.server), self.auth.token(&self.server, &self.kept).await?))
+        let token = self.auth.token(&self.server, refused.and_then(Session::granted)).await?;
+        Ok(Session::new(Arc::clone(&self.server), token))
     }
 
-    async fn sign_out(&self) -> Result<bool, Failure> {
-        self.auth.sign_out(&self.server, &self.kept).await
+    async fn sign_out(&self) -> Result<Option<&'static str>, Failure> {
+        self.auth.sign_out(&self.server).await
     }
 
     async fn fetch(&self, session: &Session, batch: &[Locator], sink: &Sink<'_, Locator>) {

@@ -4,33 +4,28 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use secretref_protocol::kept::{Grant, Kept};
+use secretref_protocol::kept::{Grant, Kept, Miss};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
 use super::body::json;
-use super::login::{Login, Proof};
+use super::login::{LOCKED, Login, Proof};
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::SECRET_ID;
 
 /// Reads role id and secret id; a role without a secret id is signed in to by its role id alone.
-pub(super) fn login(settings: &Settings, kept: &Kept) -> Result<Login, Failure> {
+pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     let role_id = settings.required("role_id")?.to_owned();
     let (secret_id, origin) = match settings.credential(&SECRET_ID, "secret_id_file")? {
         Some((secret_id, origin)) => (Some(secret_id), origin),
         None => (None, "`secret_id_file`".to_owned()),
     };
+    let mount = Login::mount(settings, "approle")?;
     let wrapped = settings.is_on("secret_id_wrapped");
     if wrapped && secret_id.is_none() {
         return Err(Failure::misconfigured(
             "`secret_id_wrapped` is set, and there is no secret id",
             "set `secret_id_file` to the file with the wrapping token",
-        ));
-    }
-    if wrapped && !kept.is_possible() {
-        return Err(Failure::misconfigured(
-            "a wrapped secret id can be unwrapped once, and there is no folder to keep what was in it",
-            "set `keep_session` to a folder in memory, or give the unit a RuntimeDirectory",
         ));
     }
     let proof = if wrapped {
@@ -40,15 +35,23 @@ pub(super) fn login(settings: &Settings, kept: &Kept) -> Result<Login, Failure> 
     };
     Ok(Login {
         method: "approle",
-        mount: Login::mount(settings, "approle")?,
+        remedy: if wrapped {
+            format!(
+                "put a new wrapped secret id into {origin} (bao write -f -wrap-ttl=1h -field=wrapping_token auth/{mount}/role/ROLE/secret-id)"
+            )
+        } else {
+            format!(
+                "check `role_id`, and put a new secret id into {origin} (bao write -f -field=secret_id auth/{mount}/role/ROLE/secret-id); \
+                 if it is wrapped, set `secret_id_wrapped`"
+            )
+        },
+        mount,
         who: role_id,
         path: "/login".into(),
         // Without a secret id the role id, which is the identity already, is all there is.
         credential: secret_id.unwrap_or_else(|| Secret::new(String::new())),
         proof,
-        remedy: format!(
-            "check `role_id`, and put a new secret id into {origin} (bao write -f auth/approle/role/ROLE/secret-id)"
-        ),
+        forbidden: LOCKED,
     })
 }
 
@@ -68,43 +71,66 @@ struct Unwrapped<'a> {
     uses: u64,
 }
 
-/// The secret id in the wrapping token, which can be asked for once; so it is kept, if it can be used again.
-/// <https://developer.hashicorp.com/vault/api-docs/system/wrapping-unwrap>
-pub(super) async fn unwrapped(login: &Login, server: &Server, kept: &Kept) -> Result<Secret, Failure> {
-    let identity = login.identity(server, "secret_id");
-    let unwrap = async || unwrap(login, server).await;
-    Ok(kept.obtain(&identity, login.credential.expose().as_bytes(), unwrap).await?.secret)
+/// A secret id that came wrapped.
+pub(super) struct SecretId {
+    pub(super) secret: Secret,
+    /// Whether it is good for one sign-in alone.
+    pub(super) is_for_one_use: bool,
 }
 
-async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Failure> {
-    let none = || {
-        Failure::new(
-            Kind::Unauthenticated,
-            format!(
-                "the wrapped secret id of {login} cannot be unwrapped: it was unwrapped already, has expired, or is none"
-            ),
-            format!("if nobody else unwrapped it, {}; if somebody did, treat it as stolen", login.remedy),
-        )
-    };
-    let token = HeaderValue::try_from(login.credential.expose()).map_err(|_| none())?;
+/// What is kept before the secret id, where it is good for one sign-in.
+const ONCE: &str = "once ";
+
+/// The secret id in the wrapping token. That can be asked for once, so nothing is asked before it is sure that the secret
+/// id can be kept.
+pub(super) async fn unwrapped(login: &Login, server: &Server, kept: &Kept) -> Result<SecretId, Failure> {
+    let identity = login.identity(server, "secret_id");
+    if !kept.can_keep(&identity) {
+        return Err(Failure::misconfigured(
+            "a wrapped secret id can be unwrapped once, and there is no place to keep what is in it",
+            "set `keep_session` to a folder in memory that this user can write, or give the unit a RuntimeDirectory",
+        ));
+    }
+    let unwrap = async || unwrap(login, server).await;
+    let held = kept.obtain(&identity, login.credential.expose().as_bytes(), None, unwrap).await?;
+    Ok(match held.secret.expose().strip_prefix(ONCE) {
+        Some(secret) => SecretId { secret: Secret::new(secret.to_owned()), is_for_one_use: true },
+        None => SecretId { secret: held.secret, is_for_one_use: false },
+    })
+}
+
+/// <https://developer.hashicorp.com/vault/api-docs/system/wrapping-unwrap>
+async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Miss> {
+    let mut token = HeaderValue::try_from(login.credential.expose()).map_err(|_| spent(login))?;
+    token.set_sensitive(true);
     let reply = server.post("/v1/sys/wrapping/unwrap", Some(&token), &Secret::new(String::new())).await?;
     match reply.status {
         StatusCode::OK => {}
         status if status.is_client_error() && !speaks_vault(&reply) => {
-            return Err(stranger(server.route()));
+            return Err(stranger(server.route()).into());
         }
-        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => return Err(none()),
-        _ => return Err(server.state(&reply).await),
+        StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => return Err(spent(login)),
+        _ => return Err(server.state(&reply).await.into()),
     }
     let data = envelope(&reply).and_then(|envelope| envelope.data);
     let found: Option<Unwrapped> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let found = found.ok_or_else(|| {
         Failure::misconfigured("the wrapping token holds something else than a secret id", &login.remedy)
     })?;
-    let lasts = match (found.uses, found.ttl) {
-        (1, _) => Duration::ZERO,
-        (_, 0) => Duration::MAX,
-        (_, seconds) => Duration::from_secs(seconds),
-    };
-    Ok(Grant { secret: Secret::new(found.secret.into_owned()), lasts })
+    let once = if found.uses == 1 { ONCE } else { "" };
+    let lasts = if found.ttl == 0 { Duration::MAX } else { Duration::from_secs(found.ttl) };
+    Ok(Grant { secret: Secret::new(format!("{once}{}", found.secret)), lasts })
+}
+
+fn spent(login: &Login) -> Miss {
+    Miss::Refused(Failure::new(
+        Kind::Unauthenticated,
+        format!(
+            "the wrapped secret id of {login} cannot be unwrapped: it was unwrapped already, has expired, or is none"
+        ),
+        format!(
+            "{}; one that is not wrapped needs `secret_id_wrapped` = false; if somebody else unwrapped it, treat it as stolen",
+            login.remedy
+        ),
+    ))
 }

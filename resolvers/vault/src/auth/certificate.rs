@@ -7,6 +7,12 @@ use super::login::{Login, Proof};
 
 /// Says which role the certificate is for; the connection shows it.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
+    if !settings.required("address")?.starts_with("https://") {
+        return Err(Failure::misconfigured(
+            "`auth` = cert needs TLS, and `address` has none",
+            "write `address` with https://",
+        ));
+    }
     let path = settings.path("client_cert")?.ok_or_else(|| {
         Failure::misconfigured(
             "`client_cert` is not set",
@@ -22,6 +28,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         path: "/login".into(),
         credential: Secret::new(certificate),
         proof: Proof::Body(json(&role.map(|role| ("name", role)).into_iter().collect::<Vec<_>>())),
+        forbidden: "see which addresses the role allows",
         remedy: format!(
             "check that {} is valid and signed by a certificate that the server has at auth/cert/certs, and `role`",
             path.display()

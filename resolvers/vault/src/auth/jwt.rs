@@ -39,6 +39,11 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
         who: role.unwrap_or_default().to_owned(),
         path: "/login".into(),
         proof: Proof::Body(json(&body)),
+        forbidden: if method == "kubernetes" {
+            "see that the role is for this service account and its namespace, and that the server may ask the cluster (system:auth-delegator)"
+        } else {
+            "see what the role is bound to"
+        },
         remedy: format!(
             "check `role` and what it is bound to (audience, subject, service account), and that {origin} is fresh"
         ),

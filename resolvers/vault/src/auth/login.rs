@@ -24,7 +24,14 @@ pub(crate) struct Login {
     pub(super) proof: Proof,
     /// What to do when it is refused.
     pub(super) remedy: String,
+    /// What to do when it is refused with 403, if the mount is the right one.
+    pub(super) forbidden: &'static str,
 }
+
+/// What 403 may mean where the server counts failed tries.
+/// <https://openbao.org/docs/concepts/user-lockout/>
+pub(super) const LOCKED: &str = "if they are right, the account may be locked after failed tries, which ends by itself after 15 minutes, or this \
+                                 machine's address is not one that the role allows";
 
 /// How the body of the request comes about.
 pub(super) enum Proof {

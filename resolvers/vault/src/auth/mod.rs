@@ -11,10 +11,8 @@ mod sign_in;
 mod token;
 mod verdict;
 
-use std::sync::Arc;
-
 use secretref_protocol::kept::Kept;
-use secretref_protocol::{Failure, Secret, Settings};
+use secretref_protocol::{Failure, Secret, Settings, Source};
 
 use crate::server::Server;
 pub(crate) use login::Login;
@@ -32,19 +30,25 @@ pub(crate) enum Auth {
     /// An agent on the way puts its own token in.
     Agent,
     /// With the token that a sign-in returns.
-    Login(Box<Login>),
+    Login {
+        /// What it takes.
+        login: Box<Login>,
+        /// Where the session is kept.
+        kept: Kept,
+    },
 }
 
 impl Auth {
     /// What the setting `auth` names, or, without it, the first token that there is. Reads the files of a credential
     /// anew.
-    pub(crate) fn of(settings: &Settings, kept: &Kept) -> Result<Self, Failure> {
+    pub(crate) fn of(settings: &Settings) -> Result<Self, Failure> {
+        used(settings)?;
         let login = match settings.text("auth") {
             None => return token::first(settings),
             Some("token") => return token::given(settings),
             Some("token_file") => return token::of_file(settings),
             Some("agent") => return Ok(Self::Agent),
-            Some("approle") => approle::login(settings, kept),
+            Some("approle") => approle::login(settings),
             Some("aws") => aws::login(settings),
             Some("cert") => certificate::login(settings),
             Some("jwt") => jwt::login(settings, "jwt"),
@@ -53,23 +57,60 @@ impl Auth {
             Some("userpass") => password::login(settings, "userpass"),
             Some(_) => Err(Failure::internal("a method that is in no table")),
         };
-        Ok(Self::Login(Box::new(login?)))
+        Ok(Self::Login { login: Box::new(login?), kept: Kept::of(settings)? })
     }
 
-    /// Ends the session that is kept, on the server too. Says whether there was one.
-    pub(crate) async fn sign_out(&self, server: &Server, kept: &Kept) -> Result<bool, Failure> {
+    /// Ends the session that is kept, on the server too. Says what there was to end.
+    pub(crate) async fn sign_out(&self, server: &Server) -> Result<Option<&'static str>, Failure> {
         match self {
-            Self::Token { .. } | Self::Agent => Ok(false),
-            Self::Login(login) => sign_in::sign_out(login, server, kept).await,
+            Self::Token { .. } | Self::Agent => Ok(None),
+            Self::Login { login, kept } => sign_in::sign_out(login, server, kept).await,
         }
     }
 
-    /// The token to send; signs in where that is what it takes.
-    pub(crate) async fn token(&self, server: &Server, kept: &Arc<Kept>) -> Result<Token, Failure> {
+    /// The token to send, and not the one that was `refused`; signs in where that is what it takes.
+    pub(crate) async fn token(&self, server: &Server, refused: Option<&Secret>) -> Result<Token, Failure> {
         match self {
             Self::Token { token, origin } => Token::given_by(token, origin),
             Self::Agent => Ok(Token::Agent),
-            Self::Login(login) => sign_in::token(login, server, kept).await,
+            Self::Login { login, kept } => sign_in::token(login, server, kept, refused).await,
         }
+    }
+}
+
+/// The settings of a sign-in, and the methods that use them.
+const USED_BY: [(&str, &[&str]); 12] = [
+    ("auth_mount", &["approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"]),
+    ("token_file", &["token_file"]),
+    ("role", &["aws", "cert", "jwt", "kubernetes"]),
+    ("role_id", &["approle"]),
+    ("secret_id_file", &["approle"]),
+    ("jwt_file", &["jwt", "kubernetes"]),
+    ("username", &["ldap", "userpass"]),
+    ("password_file", &["ldap", "userpass"]),
+    ("aws_credentials_file", &["aws"]),
+    ("aws_profile", &["aws"]),
+    ("aws_region", &["aws"]),
+    ("aws_server_id", &["aws"]),
+];
+
+/// Fails where a profile or flag sets what its way to sign in does not use: it would read with another credential than
+/// its author meant.
+fn used(settings: &Settings) -> Result<(), Failure> {
+    let auth = settings.text("auth");
+    let is_used = |methods: &[&str]| auth.map_or(methods == ["token_file"], |auth| methods.contains(&auth));
+    let idle = USED_BY
+        .iter()
+        .find(|(key, methods)| settings.source(key) == Some(Source::Written) && !is_used(methods));
+    match (idle, auth) {
+        (None, _) => Ok(()),
+        (Some((key, methods)), None) => Err(Failure::misconfigured(
+            format!("`{key}` is set, and `auth` is not"),
+            format!("set `auth` to the way to sign in: {}", methods.join(", ")),
+        )),
+        (Some((key, _)), Some(auth)) => Err(Failure::misconfigured(
+            format!("`{key}` is set, which `auth` = {auth} does not use"),
+            "take one of them out",
+        )),
     }
 }

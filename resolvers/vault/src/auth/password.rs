@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Settings};
 
 use super::body::json;
-use super::login::{Login, Proof};
+use super::login::{LOCKED, Login, Proof};
 use crate::locator::encode;
 use crate::settings::PASSWORD;
 
@@ -25,6 +25,7 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
         path: format!("/login/{}", encode(&user)),
         who: user,
         proof: Proof::Body(json(&[("password", password.expose())])),
+        forbidden: LOCKED,
         remedy: format!("check `username` and the password of {origin}"),
         credential: password,
     })

@@ -1,50 +1,95 @@
 //! Signing in and out: the one request that shows a credential and returns a token, unless an earlier one is kept.
 
-use std::sync::Arc;
-
 use http::StatusCode;
-use secretref_protocol::kept::{Grant, Kept};
-use secretref_protocol::{Failure, Secret};
+use secretref_protocol::kept::{Grant, Kept, Miss};
+use secretref_protocol::net::Reply;
+use secretref_protocol::{Failure, Kind, Secret};
 
 use super::approle;
 use super::login::{Login, Proof};
 use super::token::{self, Token};
 use super::verdict::verdict;
-use crate::server::Server;
+use crate::server::{Server, speaks_vault, stranger};
 
-/// The token of an earlier sign-in, or of one now.
-pub(super) async fn token(login: &Login, server: &Server, kept: &Arc<Kept>) -> Result<Token, Failure> {
+/// The token of an earlier sign-in, if it is not the one that was `refused`, or of one now.
+pub(super) async fn token(
+    login: &Login,
+    server: &Server,
+    kept: &Kept,
+    refused: Option<&Secret>,
+) -> Result<Token, Failure> {
     let identity = login.identity(server, "token");
     let credential = login.credential.expose().as_bytes();
-    let held = kept.obtain(&identity, credential, async || sign_in(login, server, kept).await).await?;
-    Token::granted(held, kept, identity, login.to_string())
+    let sign_in = async || sign_in(login, server, kept).await;
+    Token::granted(kept.obtain(&identity, credential, refused, sign_in).await?, login.to_string())
 }
 
-/// Removes what is kept, and revokes the token. Says whether there was one.
+async fn sign_in(login: &Login, server: &Server, kept: &Kept) -> Result<Grant, Miss> {
+    let (reply, was_last) = match &login.proof {
+        Proof::Body(body) => (show(login, server, body).await?, false),
+        Proof::Aws(signer) => (show(login, server, &signer.body().await?).await?, false),
+        Proof::Wrapped { role_id } => {
+            let unwrapped = approle::unwrapped(login, server, kept).await?;
+            let body = approle::body(role_id, Some(&unwrapped.secret));
+            (show(login, server, &body).await?, unwrapped.is_for_one_use)
+        }
+    };
+    let Some(verdict) = verdict(login, &reply, server.route()) else {
+        return Err(server.state(&reply).await.into());
+    };
+    if was_last {
+        kept.forget(&login.identity(server, "secret_id"));
+    }
+    verdict
+}
+
+async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Reply, Failure> {
+    let reply = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await;
+    // An answer that is too long is no fault of an id.
+    reply.map_err(|failure| match failure.kind() {
+        Kind::InvalidValue => stranger(server.route()),
+        _ => failure,
+    })
+}
+
+/// Revokes the token and removes what is kept, refusals too. Says what there was.
 /// <https://developer.hashicorp.com/vault/api-docs/auth/token#revoke-a-token-self>
-pub(super) async fn sign_out(login: &Login, server: &Server, kept: &Kept) -> Result<bool, Failure> {
-    let _of_the_role = kept.remove(&login.identity(server, "secret_id"));
-    let Some(token) = kept.remove(&login.identity(server, "token")) else { return Ok(false) };
-    let header = token::header(&token, &login.to_string())?;
+pub(super) async fn sign_out(
+    login: &Login,
+    server: &Server,
+    kept: &Kept,
+) -> Result<Option<&'static str>, Failure> {
+    let [token_of, secret_id_of] = ["token", "secret_id"].map(|what| login.identity(server, what));
+    let had_secret_id = kept.session(&secret_id_of).is_some();
+    let mut ended = None;
+    if let Some(token) = kept.session(&token_of) {
+        let revoked = revoke(login, server, &token).await;
+        ended =
+            Some(revoked.map_err(|failure| {
+                failure.about("the session is still kept, since it could not be revoked")
+            })?);
+    }
+    kept.remove(&token_of);
+    kept.remove(&secret_id_of);
+    Ok(if had_secret_id { Some(REMOVED_SECRET_ID) } else { ended })
+}
+
+async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'static str, Failure> {
+    let header = token::header(token, &login.to_string())?;
     let reply = server.post("/v1/auth/token/revoke-self", Some(&header), &Secret::new("{}".into())).await?;
     match reply.status {
+        status if status.is_success() => Ok("the session that was kept is revoked and removed"),
         // One that the server does not know is as good as revoked.
-        status if status.is_success() || status == StatusCode::FORBIDDEN => Ok(true),
-        _ => Err(server.state(&reply).await.about("the session is no longer kept, and was not revoked")),
+        StatusCode::FORBIDDEN if speaks_vault(&reply) => {
+            Ok("the session that was kept is removed; the server does not know it any more")
+        }
+        StatusCode::BAD_REQUEST if speaks_vault(&reply) => {
+            Ok("the session that was kept is removed; a batch token cannot be revoked, and ends by itself")
+        }
+        _ => Err(server.state(&reply).await),
     }
 }
 
-async fn sign_in(login: &Login, server: &Server, kept: &Kept) -> Result<Grant, Failure> {
-    let body = match &login.proof {
-        Proof::Body(body) => body,
-        Proof::Wrapped { role_id } => {
-            &approle::body(role_id, Some(&approle::unwrapped(login, server, kept).await?))
-        }
-        Proof::Aws(signer) => &signer.body().await?,
-    };
-    let reply = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await?;
-    match verdict(login, &reply, server.route()) {
-        Some(verdict) => verdict,
-        None => Err(server.state(&reply).await),
-    }
-}
+/// The one thing that cannot be had again.
+const REMOVED_SECRET_ID: &str =
+    "what was kept is removed, the unwrapped secret id too: the next start needs a new wrapped one";

@@ -1,10 +1,9 @@
 //! Tokens: those that somebody else obtained, and what is known of one when the server refuses it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
-use secretref_protocol::kept::{Held, Identity, Kept};
+use secretref_protocol::kept::Held;
 use secretref_protocol::{Failure, Secret, Settings, file};
 
 use super::Auth;
@@ -22,9 +21,6 @@ pub(crate) enum Token {
     Granted {
         header: HeaderValue,
         held: Held,
-        /// Where it is kept.
-        kept: Arc<Kept>,
-        identity: Identity,
         /// What signed in, for a message: `approle at auth/approle`.
         origin: String,
     },
@@ -37,19 +33,8 @@ impl Token {
         Ok(Self::Given { header: header(token, origin)?, origin: origin.to_owned() })
     }
 
-    pub(super) fn granted(
-        held: Held,
-        kept: &Arc<Kept>,
-        identity: Identity,
-        origin: String,
-    ) -> Result<Self, Failure> {
-        Ok(Self::Granted {
-            header: header(&held.secret, &origin)?,
-            held,
-            kept: Arc::clone(kept),
-            identity,
-            origin,
-        })
+    pub(super) fn granted(held: Held, origin: String) -> Result<Self, Failure> {
+        Ok(Self::Granted { header: header(&held.secret, &origin)?, held, origin })
     }
 
     pub(crate) fn header(&self) -> Option<&HeaderValue> {
@@ -82,15 +67,17 @@ impl Token {
         }
     }
 
-    /// Keeps the token no longer, if it was kept for `age` or longer. Says whether it was.
-    pub(crate) fn forget_if_kept(&self, age: Duration) -> bool {
+    /// What a sign-in returned.
+    pub(crate) fn secret(&self) -> Option<&Secret> {
         match self {
-            Self::Granted { held, kept, identity, .. } if held.age.is_some_and(|kept| kept >= age) => {
-                kept.forget(identity, &held.secret);
-                true
-            }
-            _ => false,
+            Self::Granted { held, .. } => Some(&held.secret),
+            _ => None,
         }
+    }
+
+    /// Whether it is of an earlier process, that long ago or longer.
+    pub(crate) fn is_kept_for(&self, age: Duration) -> bool {
+        matches!(self, Self::Granted { held, .. } if held.age.is_some_and(|kept| kept >= age))
     }
 }
 

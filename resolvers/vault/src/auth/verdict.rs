@@ -5,7 +5,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use http::StatusCode;
-use secretref_protocol::kept::Grant;
+use secretref_protocol::kept::{Grant, Miss};
 use secretref_protocol::net::Reply;
 use secretref_protocol::{Failure, Kind, Secret};
 use serde::Deserialize;
@@ -16,50 +16,48 @@ use super::login::Login;
 use crate::server::{envelope, speaks_vault, stranger};
 
 /// The token or the refusal in an answer of the server at `place`; `None` where it is about the server's own state.
-pub(super) fn verdict(login: &Login, reply: &Reply, place: &dyn Display) -> Option<Result<Grant, Failure>> {
+///
+/// Only what the server says of the credential counts against it: 400 and 401. 403 may be about a mount, a namespace or a
+/// locked account, 404 is about the path, and an answer of another shape is somebody else's.
+pub(super) fn verdict(login: &Login, reply: &Reply, place: &dyn Display) -> Option<Result<Grant, Miss>> {
+    let refused = |reason: &str, remedy: &str| {
+        let what = format!("sign-in by {login} on {place} {reason}");
+        Failure::new(Kind::Unauthenticated, what, remedy)
+    };
     match reply.status {
         StatusCode::OK => Some(granted(login, reply, place)),
-        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place))),
+        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place).into())),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-            Some(Err(refused(login, reason(reply).unwrap_or("is refused"), place)))
+            let reason = reason(reply).unwrap_or("is refused");
+            Some(Err(Miss::Refused(refused(reason, &login.remedy))))
         }
-        StatusCode::FORBIDDEN => Some(Err(refused(
-            login,
-            "is refused (403): nothing is mounted there in this namespace, the account is locked after failed tries, or \
-             this machine's address is not allowed",
-            place,
-        ))),
+        StatusCode::FORBIDDEN => {
+            let remedy = format!("check `auth_mount` and `namespace`; {}", login.forbidden);
+            Some(Err(Miss::Unclear(refused(reason(reply).unwrap_or("is refused (403)"), &remedy))))
+        }
         StatusCode::NOT_FOUND => {
-            Some(Err(refused(login, "is not possible (404): this server has no such path", place)))
+            let remedy = "check `auth_mount`, `namespace` and the base path of `address`";
+            Some(Err(refused("is not possible (404): there is no such path", remedy).into()))
         }
         _ => None,
     }
 }
 
-fn granted(login: &Login, reply: &Reply, place: &dyn Display) -> Result<Grant, Failure> {
-    let envelope = envelope(reply).ok_or_else(|| stranger(place))?;
-    let auth = envelope.auth.and_then(|auth| serde_json::from_str::<Granted>(auth.get()).ok());
-    match auth {
-        Some(auth) if auth.mfa_requirement.is_some() => Err(unauthenticated(
-            login,
-            "wants a second factor, which no person is there to give",
+fn granted(login: &Login, reply: &Reply, place: &dyn Display) -> Result<Grant, Miss> {
+    let auth = envelope(reply).and_then(|envelope| envelope.auth);
+    let auth: Option<Granted> = auth.and_then(|auth| serde_json::from_str(auth.get()).ok());
+    let auth = auth.ok_or_else(|| stranger(place))?;
+    if auth.mfa_requirement.is_some() {
+        return Err(Miss::Failed(Failure::new(
+            Kind::Unauthenticated,
+            format!("sign-in by {login} on {place} wants a second factor, which no person is there to give"),
             "exempt this role from MFA on the server, or sign in by a method for machines, such as approle",
-            place,
-        )),
-        Some(auth) if !auth.client_token.is_empty() => {
-            Ok(Grant { lasts: auth.lasts(), secret: Secret::new(auth.client_token.into_owned()) })
-        }
-        // An odd server answers so where the password is wrong.
-        _ => Err(refused(login, "is refused", place)),
+        )));
     }
-}
-
-fn refused(login: &Login, reason: &str, place: &dyn Display) -> Failure {
-    unauthenticated(login, reason, &login.remedy, place)
-}
-
-fn unauthenticated(login: &Login, reason: &str, remedy: &str, place: &dyn Display) -> Failure {
-    Failure::new(Kind::Unauthenticated, format!("sign-in by {login} on {place} {reason}"), remedy)
+    if auth.client_token.is_empty() || !auth.client_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(stranger(place).into());
+    }
+    Ok(Grant { lasts: auth.lasts(), secret: Secret::new(auth.client_token.into_owned()) })
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/auth/approle#sample-response-11>
@@ -85,14 +83,16 @@ impl Granted<'_> {
     }
 }
 
-/// What servers say where they refuse a sign-in with 400, and what it means. That it is refused is known by the status;
+/// What servers say where they refuse a sign-in, and what it means. That it is refused is known by the status;
 /// only the words for a person are found here, and what is not found is said in general terms.
-const REASONS: [(&str, &str); 6] = [
+const REASONS: [(&str, &str); 8] = [
     ("invalid role name", "is refused: there is no such role"),
     ("could not be found", "is refused: there is no such role"),
     ("missing role", "is refused: the method has no default role, and `role` is not set"),
     ("missing secret_id", "is refused: the role wants a secret id"),
     ("is expired", "is refused: the credential has expired"),
+    ("not authorized", "is refused (403): the role is not for this service account or its namespace"),
+    ("invalid certificate or", "is refused: no role here accepts this client certificate"),
     ("no client certificate", "is refused: the server saw no client certificate on this connection"),
 ];
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Address, Ask, Reply, Route, Transport};
-use secretref_protocol::{Failure, Secret, Settings, file};
+use secretref_protocol::{Failure, Secret, Settings, Source, file};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -22,7 +22,7 @@ pub(super) struct Credentials {
 }
 
 /// Where credentials come from.
-pub(super) enum Source {
+pub(super) enum Origin {
     Found {
         credentials: Credentials,
         origin: String,
@@ -34,9 +34,15 @@ pub(super) enum Source {
     },
 }
 
-impl Source {
-    /// The environment, else the shared file, else the instance.
+impl Origin {
+    /// The shared file that a flag or the profile names, else the environment, else the file at its usual place, else the
+    /// instance.
     pub(super) fn of(settings: &Settings) -> Result<Self, Failure> {
+        let named = settings.path("aws_credentials_file")?;
+        let is_nearer = settings.source("aws_credentials_file") == Some(Source::Written);
+        if let (Some(path), true) = (&named, is_nearer) {
+            return of_file(settings, path);
+        }
         if let Some((key_id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? {
             let (secret_key, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
                 Failure::misconfigured(
@@ -51,22 +57,34 @@ impl Source {
                 origin,
             });
         }
-        let named = settings.path("aws_credentials_file")?;
         let usual = || settings.in_home(".aws/credentials").filter(|path| file::is_there(path));
         if let Some(path) = named.or_else(usual) {
             return of_file(settings, &path);
         }
         let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
         let address = Address::parse("aws_metadata", address, true)?;
+        if address.socket().is_some() || !address.base().is_empty() {
+            return Err(Failure::misconfigured(
+                "`aws_metadata` is more than a host",
+                "write it as http://169.254.169.254",
+            ));
+        }
         Ok(Self::Instance { address, fetched: OnceCell::new() })
     }
 
-    /// What tells one from another before any is fetched; the key id is no secret.
-    pub(super) fn key_id(&self) -> &str {
-        match self {
-            Self::Found { credentials, .. } => &credentials.key_id,
-            Self::Instance { .. } => "instance",
-        }
+    /// What tells one sign-in from another before anything is fetched: the credentials, and what is signed with them.
+    pub(super) fn mark(&self, signed: &[Option<&str>]) -> Secret {
+        let own = match self {
+            Self::Found { credentials, .. } => [
+                credentials.key_id.as_str(),
+                credentials.secret_key.expose(),
+                credentials.session_token.as_ref().map_or("", Secret::expose),
+            ],
+            Self::Instance { .. } => ["instance", "", ""],
+        };
+        let parts: Vec<_> =
+            own.into_iter().chain(signed.iter().map(|part| part.unwrap_or_default())).collect();
+        Secret::new(parts.join("\n"))
     }
 
     /// For a message.
@@ -91,7 +109,7 @@ impl Source {
 
 /// One section of the shared file.
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>
-fn of_file(settings: &Settings, path: &Path) -> Result<Source, Failure> {
+fn of_file(settings: &Settings, path: &Path) -> Result<Origin, Failure> {
     let section = settings.text("aws_profile").unwrap_or("default");
     let text = file::read_secret(path, "aws_credentials_file")?;
     let credentials = parse(text.expose(), section).ok_or_else(|| {
@@ -100,7 +118,7 @@ fn of_file(settings: &Settings, path: &Path) -> Result<Source, Failure> {
             "set `aws_profile` to a section with aws_access_key_id and aws_secret_access_key",
         )
     })?;
-    Ok(Source::Found { credentials, origin: format!("[{section}] of {}", path.display()) })
+    Ok(Origin::Found { credentials, origin: format!("[{section}] of {}", path.display()) })
 }
 
 fn parse(text: &str, section: &str) -> Option<Credentials> {

@@ -4,22 +4,23 @@ mod credentials;
 mod sign;
 pub(super) mod signer;
 
-use secretref_protocol::{Failure, Secret, Settings};
+use secretref_protocol::{Failure, Settings};
 
 use super::login::{Login, Proof};
-use credentials::Source;
+use credentials::Origin;
 use signer::Signer;
 
 /// Reads where the credentials are.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     let role = settings.required("role")?.to_owned();
-    let source = Source::of(settings)?;
+    let source = Origin::of(settings)?;
     Ok(Login {
         method: "aws",
         mount: Login::mount(settings, "aws")?,
         who: role.clone(),
         path: "/login".into(),
-        credential: Secret::new(source.key_id().to_owned()),
+        credential: source.mark(&[settings.text("aws_region"), settings.text("aws_server_id")]),
+        forbidden: "see which principals and addresses the role is bound to",
         remedy: format!(
             "check `role` and its bound_iam_principal_arn, `aws_region`, `aws_server_id`, this machine's clock, and the credentials of {}",
             source.origin()

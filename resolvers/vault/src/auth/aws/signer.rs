@@ -7,7 +7,7 @@ use base64::prelude::BASE64_STANDARD;
 use secretref_protocol::{Failure, Secret};
 
 use super::super::body::json;
-use super::credentials::Source;
+use super::credentials::Origin;
 use super::sign::{Time, signed_headers};
 
 /// What is asked: who am I. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
@@ -15,7 +15,7 @@ pub(super) const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
 /// Where credentials come from, and what the signature is for.
 pub(in crate::auth) struct Signer {
-    pub(super) source: Source,
+    pub(super) source: Origin,
     pub(super) role: String,
     pub(super) region: Option<String>,
     /// What the server wants in `X-Vault-AWS-IAM-Server-ID`, so that a signature for another server is none for it.
