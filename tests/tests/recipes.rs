@@ -63,6 +63,9 @@ impl Desk {
     fn follow(&self, recipe: &str, here: &[(&str, String)]) {
         let page = Page::read("resolvers/vault/sign-in.md");
         let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));
+        if recipe == "Wrapped" {
+            self.type_in(&page.block("AppRole", "sh"));
+        }
         self.type_in(&put(page.block(recipe, "sh")));
         let mut settings = put(page.block(recipe, "toml"));
         if recipe == "AppRole" || recipe == "Wrapped" {

@@ -29,10 +29,17 @@ impl Backend for Vault {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let route = route(settings)?;
+        let mount = settings.required("mount")?;
+        if mount.trim_matches('/').is_empty() {
+            return Err(Failure::misconfigured(
+                "`mount` is empty",
+                "write where the secrets engine is mounted",
+            ));
+        }
         Ok(Self {
             defaults: Defaults {
                 kv: Kv::of(settings.text("kv_version")),
-                mount: settings.required("mount")?.to_owned(),
+                mount: mount.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },
             auth: Auth::of(settings)?,
