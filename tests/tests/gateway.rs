@@ -287,6 +287,8 @@ fn a_start_that_fails_over_a_wrong_secret_id_locks_nobody_out() {
         gateway.folder().join("kept").display()
     );
     let profile = store.profile(&gateway, "vault.toml", &lines);
+    let text = fs::read_to_string(&profile).expect("the profile");
+    let profile = gateway.file("vault.toml", 0o700, text.replace("token_file = \"token\"\n", ""));
     gateway.file("secret-id", 0o600, "wrong-secret-id");
     let reference = json!({"source": "exec", "provider": "vault", "id": "gateway/token"});
     gateway.configure(&json!({

@@ -18,9 +18,8 @@ pub fn cases() -> Vec<Case> {
 
 /// Answers that never come to an end.
 fn silent() -> Vec<Case> {
-    let hangs = |sentence, fault| {
-        Case::one(sentence, "TIMEOUT", fault).within(SOON).says("no answer from the store within 600 ms")
-    };
+    let hangs =
+        |sentence, fault| Case::one(sentence, "TIMEOUT", fault).within(SOON).says("no answer within 600 ms");
     vec![
         hangs("a request that is never answered", |act, _| act.until(Until::Nothing).then(Then::Hang)),
         hangs("a head that stops in the middle", |act, _| act.until(Until::HalfHead).then(Then::Hang))
