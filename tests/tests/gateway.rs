@@ -450,7 +450,7 @@ impl Package {
     fn install() -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let binary = folder.path().join("secretref-vault");
-        fs::copy(resolver::path("secretref-vault"), &binary).expect("a copy");
+        resolver::copy("secretref-vault", &binary);
         for path in [folder.path(), &binary] {
             fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
         }

@@ -66,7 +66,7 @@ fn a_socket_that_is_closed_to_the_user_says_so() {
     std::fs::set_permissions(fake.socket.parent().unwrap(), Permissions::from_mode(0o700)).unwrap();
     // The folder of the build may be one that another user cannot enter.
     let binary = place.folder.path().join("secretref-vault");
-    std::fs::copy(resolver::path("secretref-vault"), &binary).unwrap();
+    resolver::copy("secretref-vault", &binary);
     let run = Run::new(binary).env("VAULT_ADDR", format!("unix://{}", fake.socket.display()));
     let ended = run.env("VAULT_TOKEN", ROOT).uid(65534).request(&["a#k"]).end();
     judge("closed", &ended, Fails(5, "UNAVAILABLE", "permission denied at /"));

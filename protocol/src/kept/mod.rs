@@ -19,7 +19,7 @@ use crate::failure::Failure;
 use crate::hex::hex;
 use crate::secret::Secret;
 use crate::settings::Settings;
-use folder::{File, Folder, Lock};
+use folder::{File, Folder};
 use record::Choice;
 
 /// The place where sessions are kept, if there is one.
@@ -111,13 +111,14 @@ impl Kept {
         let Some(file) = self.file(identity) else {
             return sign_in().await.map(Held::fresh).map_err(Miss::unkept);
         };
-        let _lock = match earlier(&file, credential, refused) {
-            Earlier::Decided(decided) => return decided,
-            Earlier::Never => None,
-            Earlier::Nothing => {
-                let lock: Option<Lock> = file.lock(self.patience).await;
+        let choose = || file.read().choose(credential, refused, now());
+        let _lock = match choose() {
+            Choice::Decided(decided) => return decided,
+            Choice::SignInAlone => None,
+            Choice::SignIn => {
+                let lock = file.lock(self.patience).await;
                 // Whoever held the lock before may have signed in meanwhile.
-                if let Earlier::Decided(decided) = earlier(&file, credential, refused) {
+                if let Choice::Decided(decided) = choose() {
                     return decided;
                 }
                 lock
@@ -128,7 +129,7 @@ impl Kept {
         file.write(&record);
         match (signed, record.choose(credential, refused, now())) {
             (Ok(grant), _) => Ok(Held::fresh(grant)),
-            (Err(_), Choice::Refusal(failure)) => Err(failure),
+            (Err(_), Choice::Decided(Err(refusal))) => Err(refusal),
             (Err(miss), _) => Err(miss.failure()),
         }
     }
@@ -155,24 +156,6 @@ impl Kept {
 
     fn file(&self, identity: &Identity) -> Option<File<'_>> {
         Some(self.folder.as_ref()?.file(&identity.name))
-    }
-}
-
-/// What earlier processes leave this one.
-enum Earlier {
-    /// A session, or a refusal that still counts.
-    Decided(Result<Held, Failure>),
-    /// Nothing, and what this one gets will be of no use to another.
-    Never,
-    Nothing,
-}
-
-fn earlier(file: &File, credential: &[u8], refused: Option<&Secret>) -> Earlier {
-    match file.read().choose(credential, refused, now()) {
-        Choice::Session(held) => Earlier::Decided(Ok(held)),
-        Choice::Refusal(failure) => Earlier::Decided(Err(failure)),
-        Choice::SignInAlone => Earlier::Never,
-        Choice::SignIn => Earlier::Nothing,
     }
 }
 

@@ -59,8 +59,8 @@ struct Refusal {
 
 /// What to do about a sign-in.
 pub(super) enum Choice {
-    Session(Held),
-    Refusal(Failure),
+    /// An earlier process left a session, or a refusal that still counts.
+    Decided(Result<Held, Failure>),
     /// There is no use in waiting for others that sign in.
     SignInAlone,
     SignIn,
@@ -97,13 +97,13 @@ impl Record {
             |session: &Secret| refused.is_some_and(|refused| refused.expose() == session.expose());
         if let Some(session) = session.filter(|session| !is_refused(session)) {
             let age = Duration::from_millis(now.saturating_sub(self.head.since));
-            return Choice::Session(Held {
+            return Choice::Decided(Ok(Held {
                 secret: Secret::new(session.expose().to_owned()),
                 age: Some(age),
-            });
+            }));
         }
         if let Some(refusal) = self.head.refusals.iter().find(|refusal| refusal.counts(&mark, now)) {
-            return Choice::Refusal(refusal.failure(now));
+            return Choice::Decided(Err(refusal.failure(now)));
         }
         if self.head.fleeting == mark { Choice::SignInAlone } else { Choice::SignIn }
     }
@@ -120,9 +120,10 @@ impl Record {
                 self.session = Some(Secret::new(grant.secret.expose().to_owned()));
             }
             Err(miss) => {
-                let earlier = self.head.refusals.iter().position(|refusal| refusal.mark == mark);
-                let earlier = earlier.map(|at| self.head.refusals.remove(at));
-                self.head.refusals.extend(Refusal::of(miss, mark, earlier.as_ref(), now));
+                let earlier = self.head.refusals.iter().find(|refusal| refusal.mark == mark);
+                let Some(refusal) = Refusal::of(miss, mark, earlier, now) else { return self };
+                self.head.refusals.retain(|earlier| earlier.mark != refusal.mark);
+                self.head.refusals.push(refusal);
                 let surplus = self.head.refusals.len().saturating_sub(REFUSALS);
                 self.head.refusals.drain(..surplus);
             }
@@ -221,10 +222,10 @@ mod tests {
 
     fn says_beside(record: &Record, credential: &str, refused: Option<&Secret>, now: Duration) -> String {
         match Record::parse(&record.text()).unwrap().choose(credential.as_bytes(), refused, now) {
-            Choice::Session(held) => {
+            Choice::Decided(Ok(held)) => {
                 format!("{} of {} s", held.secret.expose(), held.age.unwrap().as_secs())
             }
-            Choice::Refusal(failure) => format!("{} {}", failure.kind().code(), failure.what()),
+            Choice::Decided(Err(failure)) => format!("{} {}", failure.kind().code(), failure.what()),
             Choice::SignInAlone => "sign in alone".into(),
             Choice::SignIn => "sign in".into(),
         }
@@ -291,6 +292,10 @@ mod tests {
     fn other_failures_leave_nothing() {
         let down = Err(Miss::Failed(Failure::unavailable("down", "")));
         assert_eq!(says(&Record::new().after(&down, b"id", NOW), "id", NOW), "sign in");
+        // And take nothing away: the next refusal is still the second.
+        let record = Record::new().after(&refused(), b"id", NOW).after(&down, b"id", seconds(60));
+        let record = record.after(&refused(), b"id", seconds(60));
+        assert_eq!(says(&record, "id", seconds(60 + 119)), "UNAUTHENTICATED refused");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The server: how it is asked, and the states in which it has no answer.
 
 use std::fmt::Display;
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -13,7 +12,7 @@ use tokio::sync::OnceCell;
 
 /// A Vault or OpenBao server.
 pub(crate) struct Server {
-    transport: Arc<Transport>,
+    transport: Transport,
     /// The namespace of sign-in, and of every secret that does not name another.
     namespace: Option<HeaderValue>,
     /// What it said of its seal.
@@ -46,7 +45,7 @@ pub(crate) struct Seal {
 impl Server {
     pub(crate) fn new(transport: Transport, namespace: Option<&str>) -> Result<Self, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        Ok(Self { transport: Arc::new(transport), namespace, seal: OnceCell::new() })
+        Ok(Self { transport, namespace, seal: OnceCell::new() })
     }
 
     /// Announces requests to come.
