@@ -2,6 +2,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::board::Board;
@@ -10,6 +11,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::process;
 use crate::resolve::resolve;
+use crate::run::Stage;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -19,6 +21,8 @@ use crate::wire::Outcome;
 pub struct Answer {
     /// The outcomes.
     pub outcomes: Vec<Outcome>,
+    /// When each was settled, from the start of the run.
+    pub times: Vec<Duration>,
     /// The exit code of protocol mode.
     pub exit: Exit,
 }
@@ -27,12 +31,23 @@ impl Answer {
     /// The answer where nothing could be tried: the same failure for every id.
     #[must_use]
     pub fn refuse(ids: &[String], failure: &Failure, exit: Exit) -> Self {
-        Self { outcomes: ids.iter().map(|_| Err(failure.clone())).collect(), exit }
+        let outcomes = ids.iter().map(|_| Err(failure.clone())).collect();
+        Self { outcomes, times: vec![Duration::ZERO; ids.len()], exit }
     }
 
-    fn of(outcomes: Vec<Outcome>) -> Self {
+    /// How a command of the shell ends: well only where every id has a value.
+    #[must_use]
+    pub fn shell_exit(&self) -> Exit {
+        match self.exit {
+            Exit::Done if self.outcomes.iter().any(Result::is_err) => Exit::IdFailed,
+            exit => exit,
+        }
+    }
+
+    fn of(settled: Vec<(Outcome, Duration)>) -> Self {
+        let (outcomes, times): (Vec<_>, _) = settled.into_iter().unzip();
         let exit = Exit::of(&outcomes);
-        Self { outcomes, exit }
+        Self { outcomes, times, exit }
     }
 }
 
@@ -47,12 +62,13 @@ pub fn answer<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
-    let board = Arc::new(Board::new(ids.len(), settings.max_output()));
+    let board = Arc::new(Board::new(settings.run(), ids.len(), settings.max_output()));
     let write = Arc::new(write);
     watch.answer_with({
         let (board, ids, write) = (Arc::clone(&board), Arc::clone(ids), Arc::clone(&write));
+        let run = settings.run().clone();
         move || {
-            if let Some(outcomes) = board.take(&Failure::timeout(deadline.limit())) {
+            if let Some(outcomes) = board.take(&run.timeout(deadline.limit())) {
                 process::exit(write(&ids, Answer::of(outcomes)));
             }
         }
@@ -81,6 +97,14 @@ fn work<B: Backend>(
     board: &Board,
     deadline: Deadline,
 ) -> Result<(), Failure> {
-    let backend = B::configure(settings)?;
+    let backend = configure::<B>(settings)?;
     runtime::run(resolve(&backend, settings, ids, board, deadline))
+}
+
+/// Reads the settings, as a step of the run.
+pub fn configure<B: Backend>(settings: &Settings) -> Result<B, Failure> {
+    let step = settings.run().begin(Stage::Configuration);
+    let backend = B::configure(settings);
+    settings.run().end(step, backend.as_ref().err());
+    backend
 }

@@ -1,10 +1,12 @@
-//! What a resolver must know about its store. Adding a store means implementing [`Backend`], and nothing else here.
+//! What a resolver must know about its store. Adding a store means implementing [`Backend`], which reads, and [`Manage`],
+//! which a person's commands want; nothing else here.
 
 use std::fmt;
-use std::future::Future;
 use std::hash::Hash;
 
+use crate::document::About;
 use crate::failure::Failure;
+use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
 use crate::sink::Sink;
@@ -33,6 +35,9 @@ pub trait Backend: Sized + 'static {
     /// Finds where a name leads and which part of the document it asks for.
     fn locate(&self, name: &Name) -> Result<(Self::Locator, Field), Failure>;
 
+    /// Which session serves what no locator says otherwise of: that of the settings.
+    fn home(&self) -> Self::Scope;
+
     /// Which session a locator is read in.
     fn scope(&self, locator: &Self::Locator) -> Self::Scope;
 
@@ -52,6 +57,12 @@ pub trait Backend: Sized + 'static {
         refused: Option<&Self::Session>,
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
 
+    /// Asks the store what it thinks of a session, for somebody who watches, and notes it with
+    /// [`Run::note`](crate::Run::note): whose it is, how long it holds, what it may do. A resolve does not.
+    fn inspect(&self, _session: &Self::Session) -> impl Future<Output = Result<(), Failure>> {
+        std::future::ready(Ok(()))
+    }
+
     /// Ends the session that is kept, in the store too. Says what there was to end; a store without sessions has none.
     fn sign_out(&self) -> impl Future<Output = Result<Option<&'static str>, Failure>> {
         std::future::ready(Ok(None))
@@ -64,4 +75,65 @@ pub trait Backend: Sized + 'static {
         batch: &[Self::Locator],
         sink: &Sink<'_, Self::Locator>,
     ) -> impl Future<Output = ()>;
+}
+
+/// What a person changes in a store, and looks for; no resolve needs it. What a store does not offer, it leaves out.
+///
+/// None of these is called again after it failed, but for once more with a new session where the failure says
+/// [`Retry::SignInAnew`](crate::Retry::SignInAnew).
+pub trait Manage: Backend {
+    /// Lists what can be asked for by ids that begin with `prefix`; all pages and folders.
+    fn list(
+        &self,
+        _session: &Self::Session,
+        _prefix: &str,
+    ) -> impl Future<Output = Result<Listing, Failure>> {
+        not_offered("listed")
+    }
+
+    /// Writes the whole content of a secret: the JSON object of its fields, or its text.
+    ///
+    /// `over` is what was known of the secret when it was read, `None` where there was none. Where the store can tell that
+    /// it has changed since, nothing is written, and that is the failure.
+    fn put(
+        &self,
+        _session: &Self::Session,
+        _locator: &Self::Locator,
+        _content: &Secret,
+        _over: Option<&About>,
+    ) -> impl Future<Output = Result<(), Failure>> {
+        not_offered("written")
+    }
+
+    /// Deletes a secret, or its newest version where the store keeps versions. Says what that leaves, and how it is undone.
+    fn delete(
+        &self,
+        _session: &Self::Session,
+        _locator: &Self::Locator,
+    ) -> impl Future<Output = Result<String, Failure>> {
+        not_offered("deleted")
+    }
+}
+
+fn not_offered<T>(what: &str) -> impl Future<Output = Result<T, Failure>> + use<T> {
+    let what = format!("secrets of this store cannot be {what} from here");
+    std::future::ready(Err(Failure::misconfigured(what, "use the store's own tools")))
+}
+
+/// What a store has.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// What can be asked for: a field of a secret, or the secret itself.
+    pub found: Vec<Listed>,
+    /// What is there and could not be looked into, by name, and why.
+    pub unread: Vec<(String, Failure)>,
+}
+
+/// What an id can ask for.
+#[derive(Debug)]
+pub struct Listed {
+    /// The id, as it would be written; its characters may be others than an id may have.
+    pub id: String,
+    /// The same for an entry of `[ids]`, where any name will do.
+    pub name: Name,
 }

@@ -1,13 +1,16 @@
 //! Where outcomes are put up as they come, and taken down at the deadline.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::run::Run;
 use crate::wire::{self, Outcome};
 
 /// One slot for each id of a request. Every id gets an outcome by construction: what nobody settled becomes a failure
 /// when the board is taken down.
 pub struct Board {
+    run: Run,
     slots: Mutex<Option<Slots>>,
 }
 
@@ -20,29 +23,32 @@ struct Slots {
 enum Slot {
     /// Not settled; with the last failure, if there was one and it may pass.
     Open(Option<Failure>),
-    Settled(Outcome),
+    /// Settled, that long after the start of the run.
+    Settled(Outcome, Duration),
 }
 
 impl Board {
-    /// A board for `count` ids, whose values together have at most `room` bytes: more could not be answered, and need
+    /// A board of `run` for `count` ids, whose values together have at most `room` bytes: more could not be answered, and need
     /// not be kept.
     #[must_use]
-    pub fn new(count: usize, room: usize) -> Self {
+    pub fn new(run: &Run, count: usize, room: usize) -> Self {
         let slots = (0..count).map(|_| Slot::Open(None)).collect();
-        Self { slots: Mutex::new(Some(Slots { slots, room })) }
+        Self { run: run.clone(), slots: Mutex::new(Some(Slots { slots, room })) }
     }
 
     /// Settles one id for good. A second outcome for the same id is dropped.
     pub fn settle(&self, at: usize, outcome: Outcome) {
+        let now = self.run.elapsed();
         self.change(at, |slot, room| {
-            *slot = Slot::Settled(match outcome {
+            let outcome = match outcome {
                 Ok(value) if value.expose().len() > *room => Err(wire::does_not_fit()),
                 Ok(value) => {
                     *room -= value.expose().len();
                     Ok(value)
                 }
                 Err(failure) => Err(failure),
-            });
+            };
+            *slot = Slot::Settled(outcome, now);
         });
     }
 
@@ -51,13 +57,14 @@ impl Board {
         self.change(at, |slot, _| *slot = Slot::Open(Some(failure)));
     }
 
-    /// Takes all outcomes down; an id that is still open gets its last failure, else `rest`. `None` for all but the
-    /// first who asks: an answer is given once.
-    pub fn take(&self, rest: &Failure) -> Option<Vec<Outcome>> {
+    /// Takes all outcomes down, each with the time at which it was settled; an id that is still open gets its last
+    /// failure, else `rest`. `None` for all but the first who asks: an answer is given once.
+    pub fn take(&self, rest: &Failure) -> Option<Vec<(Outcome, Duration)>> {
         let slots = self.slots().take()?.slots;
+        let now = self.run.elapsed();
         let outcome = |slot| match slot {
-            Slot::Settled(outcome) => outcome,
-            Slot::Open(last) => Err(last.unwrap_or_else(|| rest.clone())),
+            Slot::Settled(outcome, time) => (outcome, time),
+            Slot::Open(last) => (Err(last.unwrap_or_else(|| rest.clone())), now),
         };
         Some(slots.into_iter().map(outcome).collect())
     }
@@ -77,21 +84,26 @@ impl Board {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
     use crate::failure::Kind;
     use crate::secret::Secret;
 
     #[test]
     fn every_place_has_one_outcome_and_is_taken_once() {
-        let board = Board::new(4, 100);
+        let board = Board::new(&Run::new(Instant::now()), 4, 100);
         board.settle(0, Ok(Secret::new("first".into()).into()));
         board.settle(0, Err(Failure::internal("second")));
         board.note(1, Failure::unavailable("passing", ""));
         board.note(2, Failure::unavailable("passing", ""));
         board.settle(2, Ok(Secret::new("after all".into()).into()));
         let rest = Failure::new(Kind::Timeout, "", "");
-        let kinds =
-            board.take(&rest).unwrap().into_iter().map(|outcome| outcome.map_err(|failure| failure.kind()));
+        let kinds = board
+            .take(&rest)
+            .unwrap()
+            .into_iter()
+            .map(|(outcome, _)| outcome.map_err(|failure| failure.kind()));
         let kinds: Vec<_> = kinds.map(|outcome| outcome.map(|value| value.expose().to_owned())).collect();
         assert_eq!(
             kinds,
@@ -102,11 +114,14 @@ mod tests {
 
     #[test]
     fn values_that_could_not_be_answered_are_not_kept() {
-        let board = Board::new(3, 10);
+        let board = Board::new(&Run::new(Instant::now()), 3, 10);
         board.settle(0, Ok(Secret::new("12345678".into()).into()));
         board.settle(1, Ok(Secret::new("123".into()).into()));
         board.settle(2, Ok(Secret::new("12".into()).into()));
         let outcomes = board.take(&Failure::internal("")).unwrap();
-        assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), [true, false, true]);
+        assert_eq!(
+            outcomes.iter().map(|(outcome, _)| outcome.is_ok()).collect::<Vec<_>>(),
+            [true, false, true]
+        );
     }
 }

@@ -28,6 +28,8 @@ pub struct About {
     pub created: Option<String>,
     /// When this version ends.
     pub expires: Option<String>,
+    /// What the store calls the request that read it.
+    pub request: Option<String>,
 }
 
 /// What an id is answered with.

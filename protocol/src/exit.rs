@@ -32,24 +32,33 @@ pub enum Exit {
 }
 
 impl Exit {
-    /// Every code with what it means, in order, for help and documentation.
-    pub const TABLE: [(Self, &str); 10] = [
-        (Self::Done, "answered; a gateway reads errors of single ids in the response"),
-        (Self::IdFailed, "get: an id has no value"),
-        (Self::Usage, "the command line is wrong"),
-        (Self::Configuration, "a setting is missing or wrong"),
-        (Self::SignIn, "the store refuses the credential"),
-        (Self::Store, "the store cannot be reached or cannot answer now"),
-        (Self::Deadline, "the deadline came before any answer"),
-        (Self::Request, "stdin held no request of this protocol"),
-        (Self::Internal, "a bug in the resolver"),
-        (Self::Output, "the answer could not be written whole: the disk is full, or nobody reads"),
+    /// Every code with a word for it and what it means, in order, for help and documentation.
+    pub const TABLE: [(Self, &str, &str); 10] = [
+        (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
+        (Self::IdFailed, "an id failed", "get, check, doctor: an id has no value"),
+        (Self::Usage, "usage", "the command line is wrong"),
+        (Self::Configuration, "configuration", "a setting is missing or wrong"),
+        (Self::SignIn, "sign-in", "the store refuses the credential"),
+        (Self::Store, "store", "the store cannot be reached or cannot answer now"),
+        (Self::Deadline, "deadline", "the deadline came before any answer"),
+        (Self::Request, "request", "stdin held no request of this protocol"),
+        (Self::Internal, "bug", "a bug in the resolver"),
+        (Self::Output, "output", "the answer could not be written whole: the disk is full, or nobody reads"),
     ];
 
     /// The code.
     #[must_use]
     pub fn code(self) -> i32 {
         self as i32
+    }
+
+    /// The code of a command that fails with `failure`.
+    #[must_use]
+    pub fn of_failure(failure: &Failure) -> Self {
+        match Self::of(&[Err(failure.clone())]) {
+            Self::Done => Self::IdFailed,
+            exit => exit,
+        }
     }
 
     /// The code of an answer: [`Exit::Done`] if any id got a value or the store's verdict, or if all failures belong
@@ -102,6 +111,8 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order_and_whole() {
-        assert!(Exit::TABLE.iter().enumerate().all(|(at, (exit, _))| usize::try_from(exit.code()) == Ok(at)));
+        assert!(
+            Exit::TABLE.iter().enumerate().all(|(at, (exit, ..))| usize::try_from(exit.code()) == Ok(at))
+        );
     }
 }

@@ -15,6 +15,7 @@ pub struct Failure {
     what: String,
     remedy: String,
     retry: Retry,
+    request: Option<String>,
 }
 
 /// The kinds of failure, one for each code of the response.
@@ -97,7 +98,13 @@ impl Kind {
 impl Failure {
     /// A failure of `kind`: `what` failed, and the `remedy`. Both in lower case, without a full stop.
     pub fn new(kind: Kind, what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { kind, what: printable(what.into()), remedy: printable(remedy.into()), retry: Retry::No }
+        Self {
+            kind,
+            what: printable(what.into()),
+            remedy: printable(remedy.into()),
+            retry: Retry::No,
+            request: None,
+        }
     }
 
     /// There is no such secret, field or version.
@@ -135,17 +142,6 @@ impl Failure {
         })
     }
 
-    /// The deadline came before an answer.
-    #[must_use]
-    pub fn timeout(deadline: Duration) -> Self {
-        Self::new(
-            Kind::Timeout,
-            format!("no answer within {} ms", deadline.as_millis()),
-            "see whether the store, a name server or a proxy on the way is slow or out of reach, or raise `timeout` (and \
-             the gateway's timeoutMs above it)",
-        )
-    }
-
     /// A bug: `place` says where, and nothing of what was being worked on.
     pub fn internal(place: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")
@@ -167,6 +163,22 @@ impl Failure {
     #[must_use]
     pub fn retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
+    }
+
+    /// The same failure, with what the store calls the request that met it: letters, digits and dashes, else nothing.
+    #[must_use]
+    pub fn request(self, id: Option<&str>) -> Self {
+        let is_plain = |id: &&str| {
+            (1..=64).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        };
+        Self { request: id.filter(is_plain).map(str::to_owned), ..self }
+    }
+
+    /// What the store calls the request that met it, where it says so.
+    #[must_use]
+    pub fn request_id(&self) -> Option<&str> {
+        self.request.as_deref()
     }
 
     /// Of which kind it is.

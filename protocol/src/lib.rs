@@ -11,7 +11,7 @@
 //! A resolver is a [`Backend`] and a `main` of one call. This is a whole one, for a store that knows one secret:
 //!
 //! ```no_run
-//! use secretref_protocol::{Backend, Document, Failure, Field, Name, Secret, Settings, Sink, Store};
+//! use secretref_protocol::{Backend, Document, Failure, Field, Manage, Name, Secret, Settings, Sink, Store};
 //!
 //! struct Motto;
 //!
@@ -36,6 +36,8 @@
 //!         Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
 //!     }
 //!
+//!     fn home(&self) {}
+//!
 //!     fn scope(&self, _: &String) {}
 //!
 //!     async fn session(&self, _: &(), _: usize, _: Option<&()>) -> Result<(), Failure> {
@@ -51,6 +53,9 @@
 //!         }
 //!     }
 //! }
+//!
+//! /// It cannot be changed from a shell.
+//! impl Manage for Motto {}
 //!
 //! secretref_protocol::main::<Motto>();
 //! ```
@@ -78,6 +83,7 @@ pub mod net;
 mod process;
 mod profile;
 mod resolve;
+mod run;
 mod runtime;
 mod secret;
 mod selector;
@@ -92,11 +98,12 @@ mod watch;
 pub mod wire;
 mod world;
 
-pub use backend::Backend;
+pub use backend::{Backend, Listed, Listing, Manage};
 pub use document::{About, Document, Value};
 pub use failure::{Failure, Kind, Retry};
 #[cfg(feature = "net")]
 pub use hex::hex;
+pub use run::{Run, Stage};
 pub use secret::Secret;
 pub use selector::{Field, Name};
 pub use settings::{Settings, Source};

@@ -29,8 +29,8 @@ pub struct Profile {
     pub env: Vec<String>,
     /// What stands for an id.
     pub ids: HashMap<String, Name>,
-    /// The folder it is in.
-    pub folder: PathBuf,
+    /// The file it was read from.
+    pub path: PathBuf,
 }
 
 impl Profile {
@@ -38,7 +38,7 @@ impl Profile {
     #[must_use]
     pub fn none(store: &Store) -> Self {
         let env = table(store).flat_map(|setting| setting.env).map(|name| (*name).to_owned()).collect();
-        Self { values: BTreeMap::new(), env, ids: HashMap::new(), folder: PathBuf::new() }
+        Self { values: BTreeMap::new(), env, ids: HashMap::new(), path: PathBuf::new() }
     }
 
     /// Reads `--profile`'s argument: a file if it has a `/`, else a name in `~/.config/secretref`.
@@ -61,10 +61,8 @@ impl Profile {
             recorded_home(world.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
         };
         let text = read_trusted(&path, world.uid)?;
-        Ok(Self {
-            folder: path.parent().map(Path::to_owned).unwrap_or_default(),
-            ..Self::parse(store, &text).map_err(|failure| failure.about(path.display()))?
-        })
+        let profile = Self::parse(store, &text).map_err(|failure| failure.about(path.display()))?;
+        Ok(Self { path, ..profile })
     }
 
     /// Reads the text of a profile.
@@ -95,7 +93,7 @@ impl Profile {
                 ));
             }
         };
-        Self { values, env, ids, folder: PathBuf::new() }.checked(store)
+        Self { values, env, ids, path: PathBuf::new() }.checked(store)
     }
 
     /// Refuses keys and variables that the store does not know, and secrets.
@@ -210,9 +208,12 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use proptest::prelude::*;
 
     use super::*;
+    use crate::run::Run;
     use crate::settings::Settings;
     use crate::store::{Kind, Setting};
 
@@ -254,7 +255,9 @@ mod tests {
 
     fn load(text: &str) -> Result<Settings, String> {
         Profile::parse(&STORE, text)
-            .and_then(|profile| Settings::load(&STORE, &Vec::new(), Some(profile), &world()))
+            .and_then(|profile| {
+                Settings::load(&STORE, &Vec::new(), Some(profile), &world(), &Run::new(Instant::now()))
+            })
             .map_err(|failure| failure.to_string())
     }
 
@@ -271,7 +274,7 @@ mod tests {
     #[test]
     fn without_a_profile_flag_over_environment_over_default() {
         let flags = vec![("timeout", vec!["1500ms".to_owned()])];
-        let settings = Settings::load(&STORE, &flags, None, &world()).unwrap();
+        let settings = Settings::load(&STORE, &flags, None, &world(), &Run::new(Instant::now())).unwrap();
         assert_eq!(settings.text("address"), Some("from-env"));
         assert_eq!(settings.timeout().as_millis(), 1500);
         assert_eq!(settings.max_output(), 1 << 20);
@@ -320,8 +323,10 @@ mod tests {
     #[test]
     fn relative_paths_start_from_the_profile_and_a_missing_home_fails_only_where_it_is_needed() {
         let at = |text: &str| {
-            let profile = Profile { folder: "/etc/x".into(), ..Profile::parse(&STORE, text).unwrap() };
-            Settings::load(&STORE, &Vec::new(), Some(profile), &world()).unwrap().path("token_file")
+            let profile = Profile { path: "/etc/x/p.toml".into(), ..Profile::parse(&STORE, text).unwrap() };
+            Settings::load(&STORE, &Vec::new(), Some(profile), &world(), &Run::new(Instant::now()))
+                .unwrap()
+                .path("token_file")
         };
         assert_eq!(at("token_file = \"t\"").unwrap(), Some("/etc/x/t".into()));
         assert_eq!(at("token_file = \"/t\"").unwrap(), Some("/t".into()));

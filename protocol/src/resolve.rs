@@ -7,14 +7,17 @@ use std::time::Duration;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
+use crate::allow::Allow;
 use crate::backend::Backend;
 use crate::board::Board;
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Retry};
 use crate::id::Id;
-use crate::selector::Name;
+use crate::run::{Run, Stage};
+use crate::selector::{Field, Name};
 use crate::settings::Settings;
 use crate::sink::{Sink, Wanted, guarded};
+use crate::wire::Outcome;
 
 /// The most times that one thing is asked for, where the store does not say when to come back.
 const TRIES: u32 = 3;
@@ -23,6 +26,8 @@ const TRIES: u32 = 3;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Resolves `ids` and puts each outcome on the board at its place. Returns when every one is settled.
+///
+/// A run that is watched asks the store about its sessions too, and has one where nothing is read.
 pub(crate) async fn resolve<B: Backend>(
     backend: &B,
     settings: &Settings,
@@ -30,10 +35,67 @@ pub(crate) async fn resolve<B: Backend>(
     board: &Board,
     deadline: Deadline,
 ) {
-    let plan = Plan::make(backend, settings, ids, board);
-    let engine =
-        Engine { backend, wanted: &plan.wanted, json: settings.is_on("json_fields"), board, deadline };
+    let mut plan = Plan::make(backend, settings, ids, board);
+    if ids.is_empty() && settings.run().is_watched() {
+        plan.scopes.push((backend.home(), Vec::new()));
+    }
+    let json = settings.is_on("json_fields");
+    let engine = Engine { backend, run: settings.run(), wanted: &plan.wanted, json, board, deadline };
     join_all(plan.scopes.into_iter().map(|(scope, locators)| engine.read_scope(scope, locators))).await;
+}
+
+/// Does one thing with a session of `scope`; once more with a new one where the store refused one that was kept.
+pub(crate) async fn with_session<B: Backend, T>(
+    backend: &B,
+    settings: &Settings,
+    deadline: Deadline,
+    scope: &B::Scope,
+    act: impl AsyncFn(&B::Session) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let (run, wanted) = (settings.run(), Wanted::new());
+    let board = Board::new(run, 0, 0);
+    let engine = Engine { backend, run, wanted: &wanted, json: false, board: &board, deadline };
+    let session = engine.sign_in(scope, 1, &[], None).await?;
+    match act(&session).await {
+        Err(failure) if failure.asks_again() == Retry::SignInAnew => {
+            act(&engine.sign_in(scope, 1, &[], Some(&session)).await?).await
+        }
+        done => done,
+    }
+}
+
+/// Reads one document with a session that is there, and takes `field` of it; objects and arrays as JSON.
+pub(crate) async fn read_one<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    deadline: Deadline,
+    session: &B::Session,
+    (locator, field): (&B::Locator, &Field),
+) -> Outcome {
+    let run = settings.run();
+    let wanted = Wanted::from([(locator.clone(), vec![(0, field.clone())])]);
+    let board = Board::new(run, 1, usize::MAX);
+    let engine = Engine { backend, run, wanted: &wanted, json: true, board: &board, deadline };
+    engine.read_batch(session, vec![locator.clone()], false).await;
+    let mut settled = board.take(&run.timeout(deadline.limit())).unwrap_or_default();
+    settled
+        .pop()
+        .map_or_else(|| Err(Failure::internal("a secret that was never settled")), |(outcome, _)| outcome)
+}
+
+/// Where an id leads, and to which part of the document: pure.
+pub(crate) fn locate<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    allow: &Allow,
+    id: &str,
+) -> Result<(B::Locator, Field), Failure> {
+    let parsed = Id::parse(id)?;
+    allow.check(&parsed)?;
+    match settings.name(id) {
+        Some(name) => backend.locate(name),
+        None => backend.locate(&Name::of_id(&parsed)?),
+    }
 }
 
 /// Which documents to read, and which ids each one answers.
@@ -46,20 +108,13 @@ impl<B: Backend> Plan<B> {
     /// Pure: ids → names → locators, one for each document, by scope. An id that leads nowhere is settled at once.
     fn make(backend: &B, settings: &Settings, ids: &[String], board: &Board) -> Self {
         let allow = settings.allow();
-        let locate = |text: &str| {
-            let id = Id::parse(text)?;
-            allow.check(&id)?;
-            match settings.name(text) {
-                Some(name) => backend.locate(name),
-                None => backend.locate(&Name::of_id(&id)?),
-            }
-        };
         let mut wanted = Wanted::<B::Locator>::new();
         let mut scopes: Vec<(B::Scope, Vec<B::Locator>)> = Vec::new();
         for (at, text) in ids.iter().enumerate() {
-            match guarded(|| locate(text)) {
+            match guarded(|| locate(backend, settings, &allow, text)) {
                 Err(failure) => board.settle(at, Err(failure)),
                 Ok((locator, field)) => {
+                    settings.run().conceal("secret", locator.to_string());
                     if !wanted.contains_key(&locator) {
                         let scope = backend.scope(&locator);
                         match scopes.iter_mut().find(|(known, _)| *known == scope) {
@@ -77,6 +132,7 @@ impl<B: Backend> Plan<B> {
 
 struct Engine<'e, B: Backend> {
     backend: &'e B,
+    run: &'e Run,
     wanted: &'e Wanted<B::Locator>,
     json: bool,
     board: &'e Board,
@@ -120,6 +176,10 @@ impl<B: Backend> Engine<'_, B> {
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
         let batches = self.backend.batches(locators.clone());
         let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
+        if self.run.is_watched() {
+            // What it fails with stands among the steps; the reads say it of the ids.
+            let _ = self.run.step(Stage::SignIn, self.backend.inspect(&session)).await;
+        }
         let may_be_old = refused.is_none();
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
@@ -135,8 +195,10 @@ impl<B: Backend> Engine<'_, B> {
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
         for tries in 1.. {
-            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind().await;
-            match session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) {
+            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind();
+            let session =
+                async { session.await.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) };
+            match self.run.step(Stage::SignIn, session).await {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
                     None => return Err(failure),
@@ -162,7 +224,10 @@ impl<B: Backend> Engine<'_, B> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
-            if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
+            let step = self.run.begin(Stage::Read);
+            let fetched = AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await;
+            self.run.end(step, None);
+            if fetched.is_err() {
                 let failure = Failure::internal("a panic while it read the secret");
                 for locator in &batch {
                     sink.fail(locator, &failure);
@@ -256,6 +321,8 @@ mod tests {
             Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
         }
 
+        fn home(&self) {}
+
         fn scope(&self, _: &String) {}
 
         async fn session(&self, (): &(), _: usize, refused: Option<&()>) -> Result<(), Failure> {
@@ -297,9 +364,11 @@ mod tests {
     fn run(ids: &[&str]) -> (Vec<Result<String, Kind>>, HashMap<String, u32>, u32) {
         let store = &Scripted::STORE;
         let world = World::new(0, |_| None);
-        let settings = Settings::load(store, &Vec::new(), Some(Profile::none(store)), &world).unwrap();
+        let settings =
+            Settings::load(store, &Vec::new(), Some(Profile::none(store)), &world, &Run::new(Instant::now()))
+                .unwrap();
         let backend = Scripted::default();
-        let board = Board::new(ids.len(), 1 << 20);
+        let board = Board::new(settings.run(), ids.len(), 1 << 20);
         let ids: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();
         let deadline = Deadline::new(Instant::now(), Duration::from_millis(800));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
@@ -309,7 +378,7 @@ mod tests {
                     .await;
         });
         let outcomes = board.take(&Failure::new(Kind::Timeout, "", "")).unwrap();
-        let shown = |outcome: wire::Outcome| {
+        let shown = |(outcome, _): (wire::Outcome, Duration)| {
             outcome.map(|value| value.expose().to_owned()).map_err(|failure| failure.kind())
         };
         (outcomes.into_iter().map(shown).collect(), backend.reads.take(), backend.sessions.get())

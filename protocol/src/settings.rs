@@ -1,16 +1,17 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
 use crate::failure::Failure;
 use crate::file;
 use crate::profile::{self, Profile};
+use crate::run::Run;
 use crate::secret::Secret;
 use crate::selector::Name;
-use crate::store::{Kind, Setting, Store, table};
+use crate::store::{FAMILY, Kind, Setting, Store, table};
 use crate::world::{self, World};
 
 /// The settings of one run, each from the most explicit place that sets it.
@@ -23,8 +24,9 @@ pub struct Settings {
     /// What systemd says of the unit's runtime folder.
     runtime: Option<String>,
     home: Home,
-    /// Whether there is a profile.
-    bound: bool,
+    /// Where the profile is, if there is one, and the variables that it lists.
+    profile: Option<(PathBuf, Vec<String>)>,
+    run: Run,
     /// What a relative path starts from.
     folder: PathBuf,
 }
@@ -45,6 +47,8 @@ impl Home {
 struct Given {
     value: Value,
     source: Source,
+    /// The variable that set it.
+    variable: Option<&'static str>,
 }
 
 /// Where a setting came from; the more explicit is the greater.
@@ -83,18 +87,15 @@ fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Op
 }
 
 /// What the first of the setting's variables says that counts and is set, else the default.
-fn unwritten(
-    setting: &Setting,
-    profile: &Profile,
-    world: &World,
-) -> Result<Option<(Value, Source)>, Failure> {
+fn unwritten(setting: &Setting, profile: &Profile, world: &World) -> Result<Option<Given>, Failure> {
     let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
     if let Some((name, text)) = counting.find_map(|name| Some((*name, world.variable(name)?))) {
-        return Value::of_text(setting, name, text).map(|value| Some((value, Source::Environment)));
+        let value = Value::of_text(setting, name, text)?;
+        return Ok(Some(Given { value, source: Source::Environment, variable: Some(name) }));
     }
     let default =
         setting.default.map(|text| Value::of_text(setting, setting.key, text.to_owned())).transpose()?;
-    Ok(default.map(|value| (value, Source::Default)))
+    Ok(default.map(|value| Given { value, source: Source::Default, variable: None }))
 }
 
 /// Fails where a flag's value is not of its kind.
@@ -116,17 +117,18 @@ impl Settings {
         flags: &Flags,
         profile: Option<Profile>,
         world: &World,
+        run: &Run,
     ) -> Result<Self, Failure> {
-        let bound = profile.is_some();
+        let bound = profile.as_ref().map(|profile| (profile.path.clone(), profile.env.clone()));
         let mut profile = profile.unwrap_or_else(|| Profile::none(store));
         let mut given = HashMap::new();
         for setting in table(store) {
             let value = match written(setting, flags, &mut profile)? {
-                Some(value) => Some((value, Source::Written)),
+                Some(value) => Some(Given { value, source: Source::Written, variable: None }),
                 None => unwritten(setting, &profile, world)?,
             };
-            if let Some((value, source)) = value {
-                given.insert(setting.key, Given { value, source });
+            if let Some(value) = value {
+                given.insert(setting.key, value);
             }
         }
         Ok(Self {
@@ -135,10 +137,74 @@ impl Settings {
             ids: profile.ids,
             credentials: world.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
             runtime: world.variable("RUNTIME_DIRECTORY"),
-            home: Home { variable: if bound { None } else { world.home_variable() }, uid: world.uid },
-            bound,
-            folder: profile.folder,
+            home: Home {
+                variable: if bound.is_some() { None } else { world.home_variable() },
+                uid: world.uid,
+            },
+            profile: bound,
+            run: run.clone(),
+            folder: profile.path.parent().map(Path::to_owned).unwrap_or_default(),
         })
+    }
+
+    /// The run that these settings are of.
+    #[must_use]
+    pub fn run(&self) -> &Run {
+        &self.run
+    }
+
+    /// Where the profile is, if there is one.
+    #[must_use]
+    pub fn profile(&self) -> Option<&Path> {
+        self.profile.as_ref().map(|(path, _)| path.as_path())
+    }
+
+    /// The variables that set something.
+    #[must_use]
+    pub fn variables(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self.given.values().filter_map(|given| given.variable).collect();
+        names.sort_unstable();
+        names
+    }
+
+    /// The keys that a flag or the profile sets.
+    #[must_use]
+    pub fn written(&self) -> Vec<&'static str> {
+        let written = self.given.iter().filter(|(_, given)| given.source == Source::Written);
+        let mut keys: Vec<_> = written.map(|(key, _)| *key).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    /// What is set of names that are nobody else's affair, each with its key: texts, paths and patterns, but no defaults.
+    #[must_use]
+    pub fn names(&self) -> Vec<(&'static str, String)> {
+        let keys = self.own.iter().copied().flatten().chain(FAMILY);
+        let is_name = |setting: &&Setting| matches!(setting.kind, Kind::Text | Kind::Path | Kind::List);
+        let set = keys.filter(is_name).filter_map(|setting| {
+            let given = self.given.get(setting.key).filter(|given| given.source > Source::Default)?;
+            let texts = match &given.value {
+                Value::Text(text) => vec![text.clone()],
+                Value::List(texts) => texts.clone(),
+                _ => Vec::new(),
+            };
+            let path = (setting.kind == Kind::Path).then(|| self.path(setting.key).ok().flatten()).flatten();
+            let path = path.map(|path| path.display().to_string());
+            Some(texts.into_iter().chain(path).map(|text| (setting.key, text)))
+        });
+        set.flatten().collect()
+    }
+
+    /// The variables of the store that are set in `world` and do not count, since the profile does not list them.
+    #[must_use]
+    pub fn ignored(&self, world: &World) -> Vec<&'static str> {
+        let Some((_, listed)) = &self.profile else { return Vec::new() };
+        let names = self.own.iter().copied().flatten().chain(FAMILY).flat_map(|setting| setting.env);
+        let is_ignored =
+            |name: &&str| !listed.iter().any(|other| other == name) && world.variable(name).is_some();
+        let mut ignored: Vec<_> = names.copied().filter(is_ignored).collect();
+        ignored.dedup();
+        ignored
     }
 
     /// The value of a text or choice.
@@ -156,7 +222,7 @@ impl Settings {
             let mut own = self.own.iter().copied().flatten();
             let variable = own.find(|setting| setting.key == key).and_then(|setting| setting.env.last());
             let variable = variable.unwrap_or(&"");
-            let remedy = if self.bound {
+            let remedy = if self.profile.is_some() {
                 format!("set it in the profile, or let the environment set it: env = [\"{variable}\"]")
             } else {
                 format!("set it in a profile, or set {variable} in the environment (a gateway passes only what passEnv lists)")
@@ -270,6 +336,16 @@ impl Settings {
     #[must_use]
     pub fn name(&self, id: &str) -> Option<&Name> {
         self.ids.get(id)
+    }
+
+    /// The id whose entry in the profile's `[ids]` stands for this very name.
+    #[must_use]
+    pub fn alias(&self, name: &Name) -> Option<&str> {
+        let is_it = |entry: &Name| {
+            (&entry.name, &entry.field, &entry.version) == (&name.name, &name.field, &name.version)
+                && entry.keys.iter().all(|(key, value)| name.key(key) == Some(value))
+        };
+        self.ids.iter().find(|(_, entry)| is_it(entry)).map(|(id, _)| id.as_str())
     }
 
     fn value(&self, key: &str) -> Option<&Value> {

@@ -32,6 +32,12 @@ pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
+/// Whether somebody reads stderr on a screen.
+#[must_use]
+pub fn stderr_is_terminal() -> bool {
+    io::stderr().is_terminal()
+}
+
 /// Reads stdin to its end, to one byte more than `limit`, or to the deadline.
 #[must_use]
 pub fn read_stdin(limit: usize, deadline: Deadline) -> Input {
@@ -69,8 +75,12 @@ pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> Written {
 
 /// Says something to a person, on stderr, if it takes it at once. Whether it does is no error.
 pub fn say(line: impl AsRef<str>) {
-    let now = Deadline::new(Instant::now(), Duration::ZERO);
-    write(io::stderr().as_fd(), format!("{}\n", line.as_ref()).as_bytes(), now);
+    whisper(&format!("{}\n", line.as_ref()));
+}
+
+/// Writes to stderr what is no line, if it takes it at once.
+pub fn whisper(text: &str) {
+    write(io::stderr().as_fd(), text.as_bytes(), Deadline::new(Instant::now(), Duration::ZERO));
 }
 
 fn write(fd: BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> Written {

@@ -11,6 +11,9 @@ use crate::process;
 /// How long the answer may take to be written once the deadline has come.
 pub const GRACE: Duration = Duration::from_millis(50);
 
+/// How often somebody who waits is told why.
+const SECOND: Duration = Duration::from_secs(1);
+
 /// A thread that does nothing else. It is started first, so that a profile on a dead mount, a name service that hangs or
 /// a reader that does not read cannot keep the process.
 pub struct Watch(Arc<Shared>);
@@ -24,13 +27,15 @@ struct Plan {
     deadline: Deadline,
     /// Answers with what has arrived, and ends the process, unless somebody else is doing so.
     answer: Option<Box<dyn FnOnce() + Send>>,
+    /// What to do each second until then.
+    tick: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Watch {
     /// Starts to watch. Where no thread can be had, nothing is watched: the resolve matters more.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
-        let plan = Mutex::new(Plan { deadline, answer: None });
+        let plan = Mutex::new(Plan { deadline, answer: None, tick: None });
         let watch = Self(Arc::new(Shared { plan, changed: Condvar::new() }));
         let shared = Arc::clone(&watch.0);
         let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait());
@@ -40,6 +45,12 @@ impl Watch {
     /// Moves the deadline, once the settings are known.
     pub fn move_to(&self, deadline: Deadline) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).deadline = deadline;
+        self.0.changed.notify_one();
+    }
+
+    /// Says what to do each second.
+    pub fn each_second(&self, tick: impl Fn() + Send + Sync + 'static) {
+        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).tick = Some(Arc::new(tick));
         self.0.changed.notify_one();
     }
 
@@ -53,8 +64,17 @@ impl Shared {
     fn wait(&self) {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         while !plan.deadline.left().is_zero() {
+            let tick = plan.tick.clone();
             let left = plan.deadline.left();
-            plan = self.changed.wait_timeout(plan, left).unwrap_or_else(PoisonError::into_inner).0;
+            let pause = if tick.is_some() { left.min(SECOND) } else { left };
+            let (locked, waited) =
+                self.changed.wait_timeout(plan, pause).unwrap_or_else(PoisonError::into_inner);
+            plan = locked;
+            if let Some(tick) = tick.filter(|_| waited.timed_out()) {
+                drop(plan);
+                tick();
+                plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+            }
         }
         let (answer, end) = (plan.answer.take(), plan.deadline.later(GRACE));
         drop(plan);

@@ -233,7 +233,7 @@ impl Entry {
     }
 }
 
-fn quote(text: &str) -> String {
+pub(crate) fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned())
 }
 

@@ -13,6 +13,7 @@ use super::stream::{Io, Stream};
 use super::tls::Tls;
 use super::{Address, Proxy, Route, Versions, tunnel};
 use crate::failure::{Failure, Retry};
+use crate::run::{Run, Stage};
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
@@ -24,23 +25,29 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
     let address = &route.address;
     let io = match (&route.proxy, address.socket()) {
-        (None, None) => tcp(address, "store").await?,
-        (None, Some(path)) => unix(address, path).await?,
+        (None, None) => tcp(&route.run, address, "store").await?,
+        (None, Some(path)) => route.run.step(Stage::Connection, unix(address, path)).await?,
         (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
     };
+    route.run.note(Stage::Connection, address);
     match tls.filter(|_| address.is_secure()) {
         None => Ok(Stream { io, is_h2: false }),
-        Some(tls) => tls.secure(route, io, http).await,
+        Some(tls) => route.run.step(Stage::Tls, tls.secure(route, io, http)).await,
     }
 }
 
 async fn by_proxy(route: &Route, proxy: &Proxy, tls: Option<&Tls>) -> Result<Box<dyn Io>, Failure> {
-    let io = tcp(&proxy.address, "proxy").await?;
-    let io = match tls.filter(|_| proxy.address.is_secure()) {
-        None => io,
-        Some(tls) => tls.secure_proxy(route, proxy, io).await?,
+    let io = tcp(&route.run, &proxy.address, "proxy").await?;
+    let through = async {
+        let io = match tls.filter(|_| proxy.address.is_secure()) {
+            None => io,
+            Some(tls) => tls.secure_proxy(route, proxy, io).await?,
+        };
+        if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
     };
-    if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
+    let io = route.run.step(Stage::Proxy, through).await?;
+    route.run.note(Stage::Proxy, &proxy.address);
+    Ok(io)
 }
 
 async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
@@ -71,11 +78,25 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
 }
 
 /// `role` is what should be there, the store or a proxy.
-async fn tcp(address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
-    let tcp = first(&look_up(address).await?).await.map_err(|error| unreachable(address, role, &error))?;
+async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
+    run.conceal("host", address.host());
+    let found = run.step(Stage::LookUp, look_up(address)).await?;
+    if run.is_watched() {
+        note_found(run, address, &found);
+    }
+    let connect = async { first(&found).await.map_err(|error| unreachable(address, role, &error)) };
+    let tcp = run.step(Stage::Connection, connect).await?;
     // A request is written at once; without this it may wait for an acknowledgement first.
     let _ = tcp.set_nodelay(true);
     Ok(Box::new(tcp))
+}
+
+fn note_found(run: &Run, address: &Address, found: &[SocketAddr]) {
+    let ips: Vec<_> = found.iter().map(|found| found.ip().to_string()).collect();
+    for ip in &ips {
+        run.conceal("ip", ip);
+    }
+    run.note(Stage::LookUp, format!("{} is {}", address.host(), ips.join(", ")));
 }
 
 async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {

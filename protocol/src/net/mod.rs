@@ -5,6 +5,7 @@
 //! what decides the speed of a resolve is how many connections are opened and when.
 
 mod address;
+mod chain;
 mod connect;
 mod heard;
 mod identity;
@@ -29,6 +30,7 @@ pub use proxy::Proxy;
 pub use roots::{Roots, Trust};
 pub use transport::Transport;
 
+use crate::run::Run;
 use crate::store::{Kind, Setting};
 
 /// The settings of every store that is reached over HTTP. What the environment says for all programs has the names here
@@ -115,14 +117,24 @@ pub struct Route {
     pub proxy: Option<Proxy>,
     /// Which versions of HTTP to offer over TLS.
     pub http: Versions,
+    /// The run that goes it.
+    pub run: Run,
 }
 
 impl Route {
     /// The route to `address` with nothing else set.
     #[must_use]
-    pub fn to(address: Address) -> Self {
+    pub fn to(address: Address, run: &Run) -> Self {
         let trust = Trust { key: "ca_cert", roots: Roots::System };
-        Self { address, trust, server_name: None, identity: None, proxy: None, http: Versions::Auto }
+        Self {
+            address,
+            trust,
+            server_name: None,
+            identity: None,
+            proxy: None,
+            http: Versions::Auto,
+            run: run.clone(),
+        }
     }
 
     /// The proxy that requests are sent to as they are, rather than through a tunnel: that of plain HTTP.

@@ -5,13 +5,13 @@ use std::sync::{Arc, OnceLock};
 use rustls::client::Resumption;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, ClientConfig};
+use rustls::{AlertDescription, ClientConfig, RootCertStore};
 use tokio_rustls::TlsConnector;
 
 use super::heard::Heard;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
-use super::{Proxy, Roots, Route, Trust, Versions, identity, refusal};
+use super::{Proxy, Roots, Route, Trust, Versions, chain, identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
 
@@ -21,6 +21,8 @@ pub(super) struct Tls {
     /// The same authorities for a proxy over TLS, which learns nothing of who the client is.
     proxy: Option<Arc<ClientConfig>>,
     name: ServerName<'static>,
+    /// Whom the store's certificate is checked by, for somebody who watches.
+    roots: Option<Arc<RootCertStore>>,
     /// What the server ended a connection with, first of all.
     alert: Arc<OnceLock<AlertDescription>>,
 }
@@ -33,7 +35,7 @@ impl Tls {
             None => (route.address.host(), route.address.key()),
         };
         let name = name(host, key)?;
-        let mut store = config(&route.trust, route)?;
+        let (mut store, roots) = config(&route.trust, route)?;
         let proxy = match &route.proxy {
             Some(proxy) if proxy.address.is_secure() => Some(Arc::new(for_proxy(&store, route)?)),
             _ => None,
@@ -41,7 +43,7 @@ impl Tls {
         if let Some(identity) = &route.identity {
             store.client_auth_cert_resolver = identity.load()?;
         }
-        Ok(Self { store: Arc::new(store), proxy, name, alert: Arc::default() })
+        Ok(Self { store: Arc::new(store), proxy, name, roots, alert: Arc::default() })
     }
 
     /// Shakes hands with a proxy over `io`.
@@ -71,6 +73,9 @@ impl Tls {
         }
         let connected = TlsConnector::from(config).connect(self.name.clone(), io).await;
         let stream = connected.map_err(|error| refusal::of_store(route, &error))?;
+        if route.run.is_watched() {
+            chain::note(&route.run, stream.get_ref().1, self.roots.as_ref(), route.trust.key);
+        }
         // RFC 7301: a server that ignores the question speaks HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Stream { io: Box::new(Heard { stream, alert: Arc::clone(&self.alert) }), is_h2 })
@@ -91,15 +96,16 @@ fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
     })
 }
 
-/// What holds for everybody whom TLS is spoken with.
-fn config(trust: &Trust, route: &Route) -> Result<ClientConfig, Failure> {
+/// What holds for everybody whom TLS is spoken with, and whom certificates are checked by.
+fn config(trust: &Trust, route: &Route) -> Result<(ClientConfig, Option<Arc<RootCertStore>>), Failure> {
     let provider = ring::default_provider();
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let builder = if let Some(roots) = trust.load()? {
-        builder.with_root_certificates(roots)
+    let roots = trust.load()?.map(Arc::new);
+    let builder = if let Some(roots) = &roots {
+        builder.with_root_certificates(Arc::clone(roots))
     } else {
         say(format!(
             "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
@@ -111,13 +117,13 @@ fn config(trust: &Trust, route: &Route) -> Result<ClientConfig, Failure> {
     // The process ends before it could come back to a session.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn(route.http);
-    Ok(config)
+    Ok((config, roots))
 }
 
 /// A proxy is trusted as the store is, but never unchecked: that is said of the store alone.
 fn for_proxy(store: &ClientConfig, route: &Route) -> Result<ClientConfig, Failure> {
     let mut config = match route.trust.roots {
-        Roots::Unchecked => config(&Trust { key: "ca_cert", roots: Roots::System }, route)?,
+        Roots::Unchecked => config(&Trust { key: "ca_cert", roots: Roots::System }, route)?.0,
         _ => store.clone(),
     };
     config.alpn_protocols = alpn(Versions::H1);

@@ -1,13 +1,14 @@
 //! `get ID…`: the values to stdout and nothing else, for a person or a script.
 
+use super::progress::Progress;
+use super::speak::{explain, explain_all, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::streams::{Written, say, stdout_is_terminal, write_stdout};
-use crate::watch::{GRACE, Watch};
+use crate::streams::stdout_is_terminal;
+use crate::watch::Watch;
 use crate::wire::{does_not_fit, report};
 
 /// Resolves `ids` and prints their values: one as it is, several with a line end after each, or all that is known of
@@ -19,8 +20,10 @@ pub(super) fn get<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let limit = settings.max_output();
+    let progress = Progress::start(settings.run(), watch);
     answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
-        if json { print_json(ids, &answer, limit, deadline) } else { print(ids, &answer, deadline) }
+        progress.end();
+        if json { print_json(ids, &answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
     })
 }
 
@@ -29,53 +32,18 @@ fn print_json(ids: &[String], answer: &Answer, limit: usize, deadline: Deadline)
         explain(None, &does_not_fit());
         return Exit::Configuration;
     };
-    for text in [report.expose(), "\n"] {
-        if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Cut {
-            return cut();
-        }
-    }
-    exit(answer)
+    let cut = print(report.expose(), deadline).or_else(|| print("\n", deadline));
+    cut.unwrap_or_else(|| answer.shell_exit())
 }
 
-fn print(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
-    // One cause for all of them is no id's own, and said once.
-    if let (false, [Err(first), rest @ ..]) = (answer.exit == Exit::Done, &answer.outcomes[..])
-        && rest.iter().all(|other| other.as_ref().is_err_and(|other| other == first))
-    {
-        explain(None, first);
-        return answer.exit;
-    }
+fn print_values(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
     let ends_lines = ids.len() > 1 || stdout_is_terminal();
-    for (id, outcome) in ids.iter().zip(&answer.outcomes) {
-        match outcome {
-            Ok(value) => {
-                let line_end = if ends_lines && !value.expose().ends_with('\n') { "\n" } else { "" };
-                for text in [value.expose(), line_end] {
-                    if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Cut {
-                        return cut();
-                    }
-                }
-            }
-            Err(failure) => explain(Some(id), failure),
+    for value in answer.outcomes.iter().flatten() {
+        let line_end = if ends_lines && !value.expose().ends_with('\n') { "\n" } else { "" };
+        if let Some(cut) = print(value.expose(), deadline).or_else(|| print(line_end, deadline)) {
+            return cut;
         }
     }
-    exit(answer)
-}
-
-fn cut() -> Exit {
-    say("error: the value could not be written whole\n  hint: see whether the disk is full");
-    Exit::Output
-}
-
-fn exit(answer: &Answer) -> Exit {
-    match answer.exit {
-        Exit::Done if answer.outcomes.iter().any(Result::is_err) => Exit::IdFailed,
-        exit => exit,
-    }
-}
-
-/// Says on stderr what failed and what to do.
-pub(super) fn explain(id: Option<&str>, failure: &Failure) {
-    let id = id.map(|id| format!("{id}: ")).unwrap_or_default();
-    say(format!("error: {id}{} ({})\n  hint: {}", failure.what(), failure.kind().code(), failure.remedy()));
+    explain_all(ids, answer);
+    answer.shell_exit()
 }

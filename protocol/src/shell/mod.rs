@@ -1,27 +1,47 @@
 //! From the command line to protocol mode or a verb.
 
+mod act;
+mod check;
 mod cli;
+mod completions;
+mod doctor;
+mod edit;
 mod get;
+mod list;
 mod logout;
+mod man;
+mod paint;
+mod progress;
+mod prompt;
+mod redact;
+mod set;
+mod settings;
+mod speak;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::backend::Backend;
+use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::process;
 use crate::profile::Profile;
+use crate::run::Run;
 use crate::serve::serve;
-use crate::settings::{self, DEFAULT_TIMEOUT, Settings};
+use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
 use crate::store::{Store, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watch::Watch;
 use crate::world::World;
 use cli::{Line, Verb};
+use doctor::Wish;
+use speak::explain;
+
+/// How long `list` may take where no `timeout` is set: it follows every folder of a store, and no gateway waits.
+const LIST_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// The `main` of a resolver: it does what the command line asks for, and ends the process.
-pub fn main<B: Backend>() -> ! {
+pub fn main<B: Manage>() -> ! {
     let started = Instant::now();
     process::harden();
     let arguments: Vec<String> =
@@ -29,7 +49,7 @@ pub fn main<B: Backend>() -> ! {
     process::exit(run::<B>(&arguments, started))
 }
 
-fn run<B: Backend>(arguments: &[String], started: Instant) -> Exit {
+fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let watch = Watch::start(Deadline::new(started, DEFAULT_TIMEOUT));
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
@@ -37,48 +57,72 @@ fn run<B: Backend>(arguments: &[String], started: Instant) -> Exit {
             return cli::stop::<B>(&stop, arguments, (Deadline::new(started, DEFAULT_TIMEOUT), &watch));
         }
     };
+    let is_doctor = matches!(line.verb, Verb::Doctor { .. });
+    let run = if is_doctor { Run::watched(started) } else { Run::new(started) };
     // A flag counts while the profile is read, and where it cannot be.
-    let so_far = settings::timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
+    let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if so_far != DEFAULT_TIMEOUT {
         watch.move_to(Deadline::new(started, so_far));
     }
-    let settings = load::<B>(&line);
+    let world = World::of_process();
+    let settings = load::<B>(&line, &world, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {
         watch.move_to(deadline);
     }
+    let watched = (deadline, &watch);
     match line.verb {
         Verb::None if stdin_is_terminal() => {
             say(cli::short_help::<B>());
             Exit::Usage
         }
-        Verb::None | Verb::Resolve => serve::<B>(settings, (deadline, &watch)),
-        verb => match (verb, settings) {
-            (_, Err((failure, exit))) => {
-                get::explain(None, &failure);
+        Verb::None | Verb::Resolve => serve::<B>(settings, watched),
+        Verb::Settings => settings::settings(&B::STORE, deadline),
+        Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
+        Verb::Man { page } => man::man::<B>(&page, deadline),
+        Verb::Doctor { id, json, names } => {
+            let wish = Wish { id, json, names };
+            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &world), watched)
+        }
+        verb => match settings {
+            Ok(settings) => act::<B>(verb, &settings, &world, watched),
+            Err((failure, exit)) => {
+                explain(None, &failure);
                 exit
             }
-            (Verb::Get { ids, json }, Ok(settings)) => {
-                get::get::<B>(&settings, ids, json, (deadline, &watch))
-            }
-            (_, Ok(settings)) => logout::logout::<B>(&settings, deadline),
         },
+    }
+}
+
+/// What needs settings that can be read.
+fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Deadline, &Watch)) -> Exit {
+    let (deadline, watch) = watched;
+    match verb {
+        Verb::Get { ids, json } => get::get::<B>(settings, ids, json, watched),
+        Verb::Check { ids, json } => check::check::<B>(settings, ids, json, world, watched),
+        Verb::List { prefix, json } => {
+            let is_set = settings.source("timeout") != Some(Source::Default);
+            let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
+            list::list::<B>(settings, &prefix, json, (deadline, watch))
+        }
+        Verb::Set { id } => set::set::<B>(settings, &id, watch),
+        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
+        _ => logout::logout::<B>(settings, deadline),
     }
 }
 
 /// What the C library reads by itself when a name is looked up. Beside a profile they could lead a name elsewhere.
 const LOOK_UP_VARIABLES: [&str; 4] = ["HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_HOST_CONF"];
 
-fn load<B: Backend>(line: &Line) -> Result<Settings, (Failure, Exit)> {
+fn load<B: Manage>(line: &Line, world: &World, run: &Run) -> Result<Settings, (Failure, Exit)> {
     let store = &B::STORE;
-    let world = World::of_process();
-    settings::check(store, &line.flags).map_err(|failure| (failure, Exit::Usage))?;
+    given::check(store, &line.flags).map_err(|failure| (failure, Exit::Usage))?;
     if line.profile.is_some() {
-        bound(store, line, &world)?;
+        bound(store, line, world)?;
     }
-    let profile = line.profile.as_ref().map(|argument| Profile::read(store, argument, &world)).transpose();
-    let settings = profile.and_then(|profile| Settings::load(store, &line.flags, profile, &world));
+    let profile = line.profile.as_ref().map(|argument| Profile::read(store, argument, world)).transpose();
+    let settings = profile.and_then(|profile| Settings::load(store, &line.flags, profile, world, run));
     settings.map_err(|failure| (failure, Exit::Configuration))
 }
 

@@ -5,6 +5,7 @@ mod client;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod locator;
+mod manage;
 mod mounts;
 mod read;
 mod route;

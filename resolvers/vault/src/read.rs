@@ -121,6 +121,7 @@ impl Metadata {
             version: Some(self.version.to_string()),
             created: time(self.created_time),
             expires: time(self.deletion_time),
+            request: None,
         }
     }
 }

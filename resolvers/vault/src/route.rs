@@ -94,6 +94,7 @@ pub(crate) fn route(settings: &Settings) -> Result<Route, Failure> {
         identity: Identity::of(settings)?,
         proxy: Proxy::of(settings, &address)?,
         http: Versions::of(settings.text("http")),
+        run: settings.run().clone(),
         address,
     })
 }

@@ -51,6 +51,8 @@ impl Backend for Vault {
         Locator::of(name, &self.defaults)
     }
 
+    fn home(&self) {}
+
     fn scope(&self, _: &Locator) {}
 
     async fn session(&self, (): &(), reads: usize, refused: Option<&Session>) -> Result<Session, Failure> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Address, Ask, Reply, Route, Transport};
-use secretref_protocol::{Failure, Secret, Settings, Source, file};
+use secretref_protocol::{Failure, Run, Secret, Settings, Source, file};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -31,6 +31,7 @@ pub(super) enum Origin {
     Instance {
         address: Address,
         fetched: OnceCell<Credentials>,
+        run: Run,
     },
 }
 
@@ -69,7 +70,7 @@ impl Origin {
                 "write it as http://169.254.169.254",
             ));
         }
-        Ok(Self::Instance { address, fetched: OnceCell::new() })
+        Ok(Self::Instance { address, fetched: OnceCell::new(), run: settings.run().clone() })
     }
 
     /// What tells one sign-in from another before anything is fetched: the credentials, and what is signed with them.
@@ -99,8 +100,8 @@ impl Origin {
     pub(super) async fn credentials(&self) -> Result<&Credentials, Failure> {
         match self {
             Self::Found { credentials, .. } => Ok(credentials),
-            Self::Instance { address, fetched } => {
-                let fetch = fetched.get_or_try_init(|| of_instance(address));
+            Self::Instance { address, fetched, run } => {
+                let fetch = fetched.get_or_try_init(|| of_instance(address, run));
                 tokio::time::timeout(PATIENCE, fetch).await.unwrap_or_else(|_| Err(none()))
             }
         }
@@ -142,7 +143,7 @@ fn parse(text: &str, section: &str) -> Option<Credentials> {
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
-async fn of_instance(address: &Address) -> Result<Credentials, Failure> {
+async fn of_instance(address: &Address, run: &Run) -> Result<Credentials, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Found {
@@ -150,7 +151,7 @@ async fn of_instance(address: &Address) -> Result<Credentials, Failure> {
         secret_access_key: String,
         token: Option<String>,
     }
-    let service = Transport::new(Route::to(address.clone()))?;
+    let service = Transport::new(Route::to(address.clone(), run))?;
     let lasting =
         (HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"), HeaderValue::from_static("60"));
     let token = ask(&service, Method::PUT, "/latest/api/token", lasting).await?;

@@ -1,0 +1,113 @@
+//! What a server's certificate says, for somebody who watches: whom it is for, and until when.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::ServerCertVerifier as _;
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConnection, Error as TlsError, RootCertStore};
+
+use crate::run::{Run, Stage};
+
+/// When no certificate is valid any more: the year 9999 is the last that one can name (RFC 5280 §4.1.2.5).
+const FAR: Duration = Duration::from_hours(70_389_528);
+
+/// A day.
+const DAY: u64 = 24 * 60 * 60;
+
+/// Notes what was agreed on with the server, and what its certificate says. `roots` are those whom it was checked by.
+pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCertStore>>, trust: &str) {
+    let protocol = match tls.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    let http = if tls.alpn_protocol() == Some(b"h2") { "HTTP/2" } else { "HTTP/1.1" };
+    run.note(Stage::Tls, format!("{protocol}, {http}"));
+    let chain = tls.peer_certificates().unwrap_or_default();
+    let Some(roots) = roots else {
+        return run.note(Stage::Tls, format!("the certificate is not checked (`{trust}`)"));
+    };
+    let several = if chain.len() == 1 { "" } else { "s" };
+    run.note(Stage::Tls, format!("a chain of {} certificate{several}, trusted by `{trust}`", chain.len()));
+    if let Some(names) = names(roots, chain) {
+        for name in &names {
+            run.conceal("host", name);
+        }
+        run.note(Stage::Tls, format!("for {}", names.join(", ")));
+    }
+    if let Some(end) = end(roots, chain) {
+        run.note(Stage::Tls, ends(end, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()));
+    }
+}
+
+/// `expires in 42 days`, or `expired 3 days ago`, of what ends at `end`; both are since the epoch.
+pub(super) fn ends(end: Duration, now: Duration) -> String {
+    let days = end.abs_diff(now).as_secs() / DAY;
+    let several = if days == 1 { "" } else { "s" };
+    if end < now {
+        format!("expired {days} day{several} ago")
+    } else {
+        format!("expires in {days} day{several}")
+    }
+}
+
+/// The names of a certificate, as the verifier of the TLS library says them of one that lacks a name.
+pub(super) fn presented(names: &[String]) -> Vec<String> {
+    let inner = |name: &str| Some(name.split_once('(')?.1.strip_suffix(')')?.trim_matches('"').to_owned());
+    names.iter().filter_map(|name| inner(name)).collect()
+}
+
+/// The names that the first certificate is for: the library says them where it looks in vain for another.
+fn names(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Vec<String>> {
+    let nobody = ServerName::try_from("secretref.invalid").ok()?;
+    match refusal(roots, chain, &nobody, UnixTime::now())? {
+        CertificateError::NotValidForNameContext { presented: names, .. } => Some(presented(&names)),
+        _ => None,
+    }
+}
+
+/// When the first certificate ends: the library says so at a time when it has.
+fn end(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Duration> {
+    let nobody = ServerName::try_from("secretref.invalid").ok()?;
+    match refusal(roots, chain, &nobody, UnixTime::since_unix_epoch(FAR))? {
+        CertificateError::ExpiredContext { not_after, .. } => Some(Duration::from_secs(not_after.as_secs())),
+        _ => None,
+    }
+}
+
+fn refusal(
+    roots: &Arc<RootCertStore>,
+    chain: &[CertificateDer<'_>],
+    name: &ServerName<'_>,
+    time: UnixTime,
+) -> Option<CertificateError> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider).build().ok()?;
+    let (first, others) = chain.split_first()?;
+    match verifier.verify_server_cert(first, others, name, &[], time) {
+        Err(TlsError::InvalidCertificate(refusal)) => Some(refusal),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_end_is_told_in_days() {
+        let days = |days| Duration::from_secs(days * DAY);
+        assert_eq!(ends(days(12), days(10)), "expires in 2 days");
+        assert_eq!(ends(days(10), days(11)), "expired 1 day ago");
+        assert_eq!(ends(days(10), days(10)), "expires in 0 days");
+    }
+
+    #[test]
+    fn names_are_taken_out_of_what_the_library_makes_of_them() {
+        let names = ["DnsName(\"a.example\")", "IpAddress(127.0.0.1)"].map(str::to_owned);
+        assert_eq!(presented(&names), ["a.example", "127.0.0.1"]);
+    }
+}

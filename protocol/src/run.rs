@@ -1,0 +1,278 @@
+//! One run of a resolver: its id, and what it does step by step, for whoever watches.
+//!
+//! `doctor` shows the steps, the progress line the one that takes long, a deadline the one that it cut off. Every run
+//! notes them, so that what a person is shown is what a gateway's run does.
+
+use std::fmt::{self, Display};
+use std::hash::{BuildHasher as _, RandomState};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use crate::failure::{Failure, Kind};
+
+/// One run of a resolver. A clone is the same run.
+#[derive(Debug, Clone)]
+pub struct Run(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    started: Instant,
+    id: OnceLock<String>,
+    /// Whether somebody wants to know more than how long each step takes.
+    watched: bool,
+    notes: Mutex<Notes>,
+}
+
+#[derive(Debug, Default)]
+struct Notes {
+    steps: Vec<Step>,
+    names: Vec<(&'static str, String)>,
+}
+
+/// The steps of a run, in the order in which a person reads of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// The settings, and the files that they name.
+    Configuration,
+    /// The look-up of a host's name.
+    LookUp,
+    /// A connection to the store, or to what stands before it.
+    Connection,
+    /// The way through a proxy.
+    Proxy,
+    /// A handshake of TLS.
+    Tls,
+    /// Signing in.
+    SignIn,
+    /// Reading.
+    Read,
+    /// Writing, listing and deleting.
+    Change,
+}
+
+/// A step that was begun.
+#[derive(Debug, Clone)]
+pub struct Step {
+    /// What it is.
+    pub stage: Stage,
+    /// When it began, from the start of the run.
+    pub began: Duration,
+    /// How long it took; `None` while it is not over.
+    pub took: Option<Duration>,
+    /// Why it failed, if it did.
+    pub failure: Option<Failure>,
+    /// What is known of it, for a person.
+    pub facts: Vec<String>,
+}
+
+impl Stage {
+    /// All of them, in order.
+    pub const ALL: [Self; 8] = [
+        Self::Configuration,
+        Self::LookUp,
+        Self::Connection,
+        Self::Proxy,
+        Self::Tls,
+        Self::SignIn,
+        Self::Read,
+        Self::Change,
+    ];
+}
+
+impl Display for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configuration => "configuration",
+            Self::LookUp => "name look-up",
+            Self::Connection => "connection",
+            Self::Proxy => "proxy",
+            Self::Tls => "TLS",
+            Self::SignIn => "sign-in",
+            Self::Read => "read",
+            Self::Change => "change",
+        })
+    }
+}
+
+impl Run {
+    /// The run of a process that was started then.
+    #[must_use]
+    pub fn new(started: Instant) -> Self {
+        Self::make(started, false)
+    }
+
+    /// The same, and somebody wants to know all that can be known of each step.
+    #[must_use]
+    pub fn watched(started: Instant) -> Self {
+        Self::make(started, true)
+    }
+
+    fn make(started: Instant, watched: bool) -> Self {
+        Self(Arc::new(Inner { started, id: OnceLock::new(), watched, notes: Mutex::default() }))
+    }
+
+    /// What this run is called in the system's log and, where a store has a place for it, in the store's: 16
+    /// hexadecimal digits that are another run's only by chance.
+    #[must_use]
+    pub fn id(&self) -> &str {
+        self.0.id.get_or_init(|| format!("{:016x}", RandomState::new().hash_one(std::process::id())))
+    }
+
+    /// The time since the process was started.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Whether [`Run::note`] is worth an effort.
+    #[must_use]
+    pub fn is_watched(&self) -> bool {
+        self.0.watched
+    }
+
+    /// Does the work of a step.
+    pub async fn step<T>(
+        &self,
+        stage: Stage,
+        work: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
+        let at = self.begin(stage);
+        let done = work.await;
+        self.end(at, done.as_ref().err());
+        done
+    }
+
+    /// Begins a step, whose place [`Run::end`] wants.
+    #[must_use]
+    pub fn begin(&self, stage: Stage) -> usize {
+        let mut notes = self.notes();
+        let began = self.elapsed();
+        notes.steps.push(Step { stage, began, took: None, failure: None, facts: Vec::new() });
+        notes.steps.len() - 1
+    }
+
+    /// Ends a step.
+    pub fn end(&self, at: usize, failure: Option<&Failure>) {
+        let now = self.elapsed();
+        if let Some(step) = self.notes().steps.get_mut(at) {
+            step.took = Some(now.saturating_sub(step.began));
+            step.failure = failure.cloned();
+        }
+    }
+
+    /// Says something of the last step of its kind, if somebody wants to know.
+    pub fn note(&self, stage: Stage, fact: impl Display) {
+        if !self.is_watched() {
+            return;
+        }
+        let fact = fact.to_string();
+        if let Some(step) = self.notes().steps.iter_mut().rev().find(|step| step.stage == stage)
+            && !step.facts.contains(&fact)
+        {
+            step.facts.push(fact);
+        }
+    }
+
+    /// Says that `name` is nobody else's affair: what is shown to others has `<what>` in its place.
+    pub fn conceal(&self, what: &'static str, name: impl Into<String>) {
+        if self.is_watched() {
+            self.notes().names.push((what, name.into()));
+        }
+    }
+
+    /// The steps so far.
+    #[must_use]
+    pub fn steps(&self) -> Vec<Step> {
+        self.notes().steps.clone()
+    }
+
+    /// What is to be concealed.
+    #[must_use]
+    pub fn names(&self) -> Vec<(&'static str, String)> {
+        self.notes().names.clone()
+    }
+
+    /// The step that is not over, the last that was begun.
+    #[must_use]
+    pub fn pending(&self) -> Option<Stage> {
+        self.notes().steps.iter().rev().find(|step| step.took.is_none()).map(|step| step.stage)
+    }
+
+    /// The step that is not over, the last that was begun, and how long it has taken, if that is more than a second.
+    #[must_use]
+    pub fn slow(&self) -> Option<(Stage, Duration)> {
+        let notes = self.notes();
+        let step = notes.steps.iter().rev().find(|step| step.took.is_none())?;
+        let took = self.elapsed().saturating_sub(step.began);
+        (took >= Duration::from_secs(1)).then_some((step.stage, took))
+    }
+
+    /// The deadline came before an answer: which step it cut off, and what to do.
+    #[must_use]
+    pub fn timeout(&self, deadline: Duration) -> Failure {
+        let pending = self.pending();
+        let during = pending.map(|stage| format!(", cut off at this step: {stage}")).unwrap_or_default();
+        let look = match pending {
+            Some(Stage::Configuration) => {
+                "see whether the files that the settings name are on a network mount that hangs"
+            }
+            Some(Stage::LookUp) => "see whether this machine's name servers answer",
+            Some(Stage::Connection) => {
+                "see whether the store's address and port are right, and what firewalls there are on the way"
+            }
+            Some(Stage::Proxy) => "see whether the proxy is slow or cannot reach the store",
+            Some(Stage::Tls) => "see whether this port speaks TLS, or whether http:// is meant",
+            Some(Stage::SignIn | Stage::Read) => "see whether the store is slow",
+            Some(Stage::Change) => "see whether the store is slow, and what it has done",
+            None => "see whether the store, a name server or a proxy on the way is slow or out of reach",
+        };
+        Failure::new(
+            Kind::Timeout,
+            format!("no answer within {} ms{during}", deadline.as_millis()),
+            format!("{look}, or raise `timeout` (and the gateway's timeoutMs above it)"),
+        )
+    }
+
+    fn notes(&self) -> MutexGuard<'_, Notes> {
+        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_names_the_step_that_it_cut_off() {
+        let run = Run::new(Instant::now());
+        let limit = Duration::from_millis(700);
+        assert!(run.timeout(limit).what().ends_with("within 700 ms"));
+        let sign_in = run.begin(Stage::SignIn);
+        let look_up = run.begin(Stage::LookUp);
+        assert!(run.timeout(limit).what().ends_with("step: name look-up"));
+        run.end(look_up, None);
+        assert!(run.timeout(limit).what().ends_with("step: sign-in"));
+        run.end(sign_in, Some(&Failure::internal("")));
+        assert!(run.pending().is_none());
+    }
+
+    #[test]
+    fn facts_are_kept_for_somebody_who_watches() {
+        for (run, facts) in [(Run::new(Instant::now()), 0), (Run::watched(Instant::now()), 1)] {
+            let at = run.begin(Stage::Tls);
+            run.end(at, None);
+            run.note(Stage::Tls, "TLS 1.3");
+            run.note(Stage::Tls, "TLS 1.3");
+            run.note(Stage::Read, "nothing was read");
+            assert_eq!(run.steps()[0].facts.len(), facts);
+        }
+    }
+
+    #[test]
+    fn each_run_has_an_id_of_its_own() {
+        let (one, other) = (Run::new(Instant::now()), Run::new(Instant::now()));
+        assert_eq!(one.id().len(), 16);
+        assert_eq!(one.id(), one.clone().id());
+        assert_ne!(one.id(), other.id());
+    }
+}

@@ -1,0 +1,118 @@
+//! `check ID…`: whether each id has a value, and never which.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::paint::{Paint, Tone};
+use super::progress::Progress;
+use super::speak::{explain_all, millis, note, print};
+use crate::answer::answer;
+use crate::backend::Backend;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::settings::Settings;
+use crate::watch::Watch;
+use crate::wire::Outcome;
+use crate::world::World;
+
+/// What is known of one id, but for its value.
+#[derive(Serialize)]
+struct Found<'a> {
+    id: &'a str,
+    ok: bool,
+    /// When it was known, from the start of the process.
+    ms: f64,
+    #[serde(flatten)]
+    rest: Rest<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Rest<'a> {
+    Value { length: usize, version: Option<&'a str>, created: Option<&'a str>, expires: Option<&'a str> },
+    Failure { code: &'static str, what: &'a str, remedy: &'a str },
+}
+
+#[derive(Serialize)]
+struct Report<'a> {
+    ids: Vec<Found<'a>>,
+    /// The variables of this shell that the profile shuts out.
+    ignored: &'a [&'static str],
+}
+
+/// Resolves `ids` as for a gateway, and prints a line for each; says what a gateway's run would see otherwise.
+pub(super) fn check<B: Backend>(
+    settings: &Settings,
+    ids: Vec<String>,
+    json: bool,
+    world: &World,
+    (deadline, watch): (Deadline, &Watch),
+) -> Exit {
+    let ignored = settings.ignored(world);
+    let own = if settings.profile().is_some() { Vec::new() } else { settings.variables() };
+    let progress = Progress::start(settings.run(), watch);
+    answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
+        progress.end();
+        let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::of).collect();
+        let cut = if json {
+            let report = Report { ids: found, ignored: &ignored };
+            print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()), deadline)
+        } else {
+            let widest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
+            let lines: String = found.iter().map(|found| found.line(widest, Paint::of_stdout())).collect();
+            let cut = print(&lines, deadline);
+            explain_all(ids, &answer);
+            differences(&ignored, &own);
+            cut
+        };
+        cut.unwrap_or_else(|| answer.shell_exit())
+    })
+}
+
+/// What a gateway's run has not, or this one has not.
+fn differences(ignored: &[&str], own: &[&str]) {
+    if !ignored.is_empty() {
+        note(format!("set in this shell, and ignored beside the profile: {}", ignored.join(", ")));
+    }
+    if !own.is_empty() {
+        let own = own.join(", ");
+        note(format!("taken from this shell: {own}; a gateway hands over only what its passEnv lists"));
+    }
+}
+
+impl<'a> Found<'a> {
+    fn of(((id, outcome), time): ((&'a String, &'a Outcome), &'a Duration)) -> Self {
+        let rest = match outcome {
+            Ok(value) => Rest::Value {
+                length: value.expose().chars().count(),
+                version: value.about().version.as_deref(),
+                created: value.about().created.as_deref(),
+                expires: value.about().expires.as_deref(),
+            },
+            Err(failure) => {
+                Rest::Failure { code: failure.kind().code(), what: failure.what(), remedy: failure.remedy() }
+            }
+        };
+        Self { id, ok: outcome.is_ok(), ms: (time.as_secs_f64() * 1e4).round() / 10.0, rest }
+    }
+
+    fn line(&self, widest: usize, paint: Paint) -> String {
+        let (tone, word) = if self.ok { (Tone::Good, "ok    ") } else { (Tone::Bad, "failed") };
+        let rest = match &self.rest {
+            Rest::Value { length, version, .. } => {
+                let several = if *length == 1 { "" } else { "s" };
+                let version = version.map(|version| format!(", version {version}")).unwrap_or_default();
+                format!("{length} character{several}{version}")
+            }
+            Rest::Failure { code, .. } => (*code).to_owned(),
+        };
+        let time = millis(Duration::from_secs_f64(self.ms / 1e3));
+        format!("{}  {:widest$}  {rest}, {time}\n", paint.tone(tone, word), printable(self.id))
+    }
+}
+
+/// An id as it was typed may hold anything.
+fn printable(id: &str) -> String {
+    id.replace(char::is_control, "\u{fffd}")
+}

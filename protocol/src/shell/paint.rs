@@ -1,0 +1,42 @@
+//! Colour, for a terminal that wants it.
+
+use crate::streams::{stderr_is_terminal, stdout_is_terminal};
+use crate::world::World;
+
+/// Whether to colour what goes to one of the streams.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Paint(bool);
+
+/// What a colour says.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Tone {
+    Good,
+    Bad,
+    Quiet,
+}
+
+impl Paint {
+    pub(super) fn of_stdout() -> Self {
+        Self(stdout_is_terminal() && is_wanted())
+    }
+
+    pub(super) fn of_stderr() -> Self {
+        Self(stderr_is_terminal() && is_wanted())
+    }
+
+    /// The text in its colour (ECMA-48 SGR), or as it is.
+    pub(super) fn tone(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Good => "32",
+            Tone::Bad => "31",
+            Tone::Quiet => "2",
+        };
+        if self.0 { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// <https://no-color.org>, and terminals that know no colour.
+fn is_wanted() -> bool {
+    let world = World::of_process();
+    world.variable("NO_COLOR").is_none() && world.variable("TERM").is_some_and(|term| term != "dumb")
+}

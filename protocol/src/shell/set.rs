@@ -1,0 +1,149 @@
+//! `set ID` and `delete ID`: one field written or taken out, the others kept.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use serde_json::value::RawValue;
+
+use super::act::act;
+use super::edit::edited;
+use super::prompt;
+use super::speak::{explain, note};
+use crate::backend::{Backend, Manage};
+use crate::deadline::Deadline;
+use crate::document::Value;
+use crate::exit::Exit;
+use crate::failure::{Failure, Kind};
+use crate::id::Id;
+use crate::resolve::{locate, read_one};
+use crate::secret::Secret;
+use crate::selector::{Field, Name};
+use crate::settings::Settings;
+use crate::watch::Watch;
+use crate::wire::accept;
+
+/// What a command changes: where a secret is, and which field of it.
+struct Place<B: Backend> {
+    locator: B::Locator,
+    field: Field,
+}
+
+/// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
+pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
+    let value = match prompt::value(id, watch) {
+        Ok(value) => value,
+        Err(stop) => return stop,
+    };
+    // A person may have typed for a while.
+    let deadline = Deadline::new(Instant::now(), settings.timeout());
+    let done = accept(value).and_then(|value| {
+        act(
+            settings,
+            (deadline, watch),
+            |backend: &B| place(backend, settings, id),
+            async |backend, session, place| {
+                put(backend, settings, deadline, session, place, Some(&value)).await
+            },
+        )
+    });
+    end(done.map(|kept| kept.map_or_else(String::new, |kept| format!("stored {id}{kept}"))))
+}
+
+/// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
+pub(super) fn delete<B: Manage>(
+    settings: &Settings,
+    id: &str,
+    yes: bool,
+    watched: (Deadline, &Watch),
+) -> Exit {
+    let (deadline, _) = watched;
+    if !yes {
+        let what = format!("nothing is deleted without --yes, and {id} is still there");
+        explain(None, &Failure::misconfigured(what, format!("if it can go: delete {id} --yes")));
+        return Exit::Usage;
+    }
+    let done = act(
+        settings,
+        watched,
+        |backend: &B| place(backend, settings, id),
+        async |backend, session, place| match put(backend, settings, deadline, session, place, None).await? {
+            Some(kept) => Ok(format!("deleted {id}{kept}")),
+            None => Ok(format!("deleted {id}; {}", backend.delete(session, &place.locator).await?)),
+        },
+    );
+    end(done)
+}
+
+fn end(done: Result<String, Failure>) -> Exit {
+    match done {
+        Ok(text) => {
+            note(text);
+            Exit::Done
+        }
+        Err(failure) => {
+            explain(None, &failure);
+            Exit::of_failure(&failure)
+        }
+    }
+}
+
+fn place<B: Backend>(backend: &B, settings: &Settings, id: &str) -> Result<(B::Scope, Place<B>), Failure> {
+    let name = match settings.name(id) {
+        Some(name) => name.clone(),
+        None => Name::of_id(&Id::parse(id)?)?,
+    };
+    if name.version.is_some() {
+        let remedy = "leave the version out: what is written becomes the newest";
+        return Err(Failure::invalid_id("a version that is there cannot be changed", remedy));
+    }
+    let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
+    Ok((backend.scope(&locator), Place { locator, field }))
+}
+
+/// Writes `value` into its place, or takes it out. Says what else is known of the secret now; `None` where nothing would
+/// be left of it, and nothing was written.
+async fn put<B: Manage>(
+    backend: &B,
+    settings: &Settings,
+    deadline: Deadline,
+    session: &B::Session,
+    place: &Place<B>,
+    value: Option<&Secret>,
+) -> Result<Option<String>, Failure> {
+    let Place { locator, field } = place;
+    let read = async |field: &Field| read_one(backend, settings, deadline, session, (locator, field)).await;
+    let before = match (read(&Field::Whole).await, value) {
+        (Ok(before), _) => Some(before),
+        (Err(failure), Some(_)) if failure.kind() == Kind::NotFound => None,
+        (Err(failure), _) => return Err(failure),
+    };
+    let edited = edited(before.as_ref().map(Value::expose), field, value)?;
+    let Some(content) = edited.content else { return Ok(None) };
+    backend.put(session, locator, &content, before.as_ref().map(Value::about)).await?;
+    let kept = match edited.kept.as_slice() {
+        [] => String::new(),
+        kept => format!("; kept beside it: {}", kept.join(", ")),
+    };
+    let Some(value) = value else { return Ok(Some(kept)) };
+    let after =
+        read(field).await.map_err(|failure| failure.about("it was written, and cannot be read back"))?;
+    if !is_same(value.expose(), after.expose()) {
+        return Err(Failure::new(
+            Kind::InvalidValue,
+            format!("what {locator} reads back is not what was written"),
+            "see who else writes there, and write it again",
+        ));
+    }
+    let version =
+        after.about().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+    Ok(Some(format!(" ({} characters{version}){kept}", value.expose().chars().count())))
+}
+
+/// A store may keep an object in another order and its numbers in another form.
+fn is_same(written: &str, read: &str) -> bool {
+    let names = |text| -> Option<Vec<String>> {
+        let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+        Some(object.into_keys().collect())
+    };
+    written == read || names(written).is_some_and(|written| names(read) == Some(written))
+}

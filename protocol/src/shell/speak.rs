@@ -1,0 +1,52 @@
+//! How a person is told things: data on stdout, everything else on stderr.
+
+use std::time::Duration;
+
+use super::paint::{Paint, Tone};
+use crate::answer::Answer;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::streams::{Written, say, write_stdout};
+use crate::watch::GRACE;
+
+/// Prints data. `Some` where it could not be written whole, which is then said.
+pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
+    if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Done {
+        return None;
+    }
+    say("error: the output could not be written whole\n  hint: see whether the disk is full");
+    Some(Exit::Output)
+}
+
+/// Says what failed and what to do.
+pub(super) fn explain(id: Option<&str>, failure: &Failure) {
+    let paint = Paint::of_stderr();
+    let id = id.map(|id| format!("{id}: ")).unwrap_or_default();
+    let (error, hint) = (paint.tone(Tone::Bad, "error:"), paint.tone(Tone::Quiet, "hint:"));
+    say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
+}
+
+/// Explains every id that has no value. One cause for all of them is no id's own, and said once.
+pub(super) fn explain_all(ids: &[String], answer: &Answer) {
+    if let (false, [Err(first), rest @ ..]) = (answer.exit == Exit::Done, &answer.outcomes[..])
+        && rest.iter().all(|other| other.as_ref().is_err_and(|other| other == first))
+    {
+        return explain(None, first);
+    }
+    for (id, outcome) in ids.iter().zip(&answer.outcomes) {
+        if let Err(failure) = outcome {
+            explain(Some(id), failure);
+        }
+    }
+}
+
+/// Says something that is no failure.
+pub(super) fn note(text: impl AsRef<str>) {
+    say(format!("{} {}", Paint::of_stderr().tone(Tone::Quiet, "note:"), text.as_ref()));
+}
+
+/// `12.3 ms`.
+pub(super) fn millis(time: Duration) -> String {
+    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+}
