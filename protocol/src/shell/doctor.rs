@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
 use super::redact::Redactor;
-use super::speak::{millis, note, print};
+use super::speak::{micros, millis, note, plural, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -36,7 +36,8 @@ struct Finding {
     step: String,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ms: Option<f64>,
+    /// How long it took, in millionths of a second.
+    micros: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -192,7 +193,7 @@ impl Finding {
             let skipped = Self {
                 step: stage.to_string(),
                 status: Status::Skipped,
-                ms: None,
+                micros: None,
                 facts: Vec::new(),
                 failure: None,
             };
@@ -212,7 +213,7 @@ impl Finding {
         Some(Self {
             step: stage.to_string(),
             status,
-            ms: Some(time.as_secs_f64() * 1e3),
+            micros: Some(micros(time)),
             facts,
             failure: last.failure.as_ref().map(Told::of),
         })
@@ -224,13 +225,13 @@ impl Finding {
         let facts = |value: &crate::document::Value| {
             let version = value.about().version.as_ref().map(|version| format!("version {version}"));
             let length = value.expose().chars().count();
-            std::iter::once(format!("{length} characters")).chain(version).collect()
+            std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
         };
         let outcome = answer.outcomes.first();
         Self {
             step: id.to_owned(),
             status: if outcome.is_some_and(Result::is_ok) { Status::Ok } else { Status::Failed },
-            ms: Some(reads.as_secs_f64() * 1e3),
+            micros: Some(micros(reads)),
             facts: outcome.and_then(|outcome| outcome.as_ref().ok()).map(facts).unwrap_or_default(),
             failure: outcome.and_then(|outcome| outcome.as_ref().err()).map(Told::of),
         }
@@ -287,7 +288,7 @@ impl Finding {
             Status::Cut => (Tone::Bad, "cut off"),
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
-        let time = self.ms.map(|ms| millis(Duration::from_secs_f64(ms / 1e3))).unwrap_or_default();
+        let time = self.micros.map(millis).unwrap_or_default();
         let facts = self.facts.join("; ");
         let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
         let told = self.failure.as_ref().map(|told| {

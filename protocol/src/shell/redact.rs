@@ -2,17 +2,13 @@
 
 /// The names that are left out, each with what stands in its place.
 pub(super) struct Redactor {
-    /// The longest first: a name may be part of another.
-    names: Vec<(String, &'static str)>,
+    names: Vec<(&'static str, String)>,
 }
 
 impl Redactor {
     /// Leaves out these names, `(what, name)`: each becomes `<what>`.
     pub(super) fn of(names: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let mut names: Vec<_> =
-            names.into_iter().filter(|(_, name)| !name.is_empty()).map(|(what, name)| (name, what)).collect();
-        names.sort_by(|(a, _), (b, _)| b.len().cmp(&a.len()).then(a.cmp(b)));
-        names.dedup_by(|(a, _), (b, _)| a == b);
+        let names = names.into_iter().filter(|(_, name)| !name.is_empty()).collect();
         Self { names }
     }
 
@@ -20,25 +16,27 @@ impl Redactor {
     pub(super) fn redact(&self, text: &str) -> String {
         let mut redacted = String::with_capacity(text.len());
         let mut rest = text;
-        'text: while !rest.is_empty() {
+        while !rest.is_empty() {
             let is_start = !redacted.ends_with(|c: char| c.is_ascii_alphanumeric());
-            for (name, what) in self.names.iter().filter(|_| is_start) {
-                if let Some(after) = rest.strip_prefix(name.as_str())
-                    && !after.starts_with(|c: char| c.is_ascii_alphanumeric())
-                {
-                    redacted.push('<');
-                    redacted.push_str(what);
-                    redacted.push('>');
-                    rest = after;
-                    continue 'text;
-                }
+            // A name may be the beginning of another.
+            let longest = self.names.iter().filter(|(_, name)| is_start && is_word(rest, name));
+            if let Some((what, name)) = longest.max_by_key(|(_, name)| name.len()) {
+                redacted.extend(["<", what, ">"]);
+                rest = &rest[name.len()..];
+            } else {
+                let mut characters = rest.chars();
+                redacted.extend(characters.next());
+                rest = characters.as_str();
             }
-            let mut characters = rest.chars();
-            redacted.extend(characters.next());
-            rest = characters.as_str();
         }
         redacted
     }
+}
+
+/// Whether `text` begins with this very word.
+fn is_word(text: &str, word: &str) -> bool {
+    let after = text.strip_prefix(word);
+    after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]

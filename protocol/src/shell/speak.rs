@@ -47,6 +47,16 @@ pub(super) fn note(text: impl AsRef<str>) {
 }
 
 /// `12.3 ms`.
-pub(super) fn millis(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+pub(super) fn millis(micros: u64) -> String {
+    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
+}
+
+/// A time in millionths of a second, as reports have it.
+pub(super) fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
+}
+
+/// The ending of a word for so many things.
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
