@@ -178,11 +178,13 @@ impl<B: Backend> Engine<'_, B> {
         let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
         if self.run.is_watched() {
             // What it fails with stands among the steps; the reads say it of the ids.
-            let _ = self.run.step(Stage::SignIn, self.backend.inspect(&session)).await;
+            let _ = self.run.end(self.run.begin(Stage::SignIn), self.backend.inspect(&session).await);
         }
         let may_be_old = refused.is_none();
+        let step = self.run.begin(Stage::Read);
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
+        let _ = self.run.end(step, Ok(()));
         Ok((session, left))
     }
 
@@ -195,10 +197,10 @@ impl<B: Backend> Engine<'_, B> {
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
         for tries in 1.. {
-            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind();
-            let session =
-                async { session.await.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) };
-            match self.run.step(Stage::SignIn, session).await {
+            let step = self.run.begin(Stage::SignIn);
+            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind().await;
+            let session = session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in")));
+            match self.run.end(step, session) {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
                     None => return Err(failure),
@@ -224,10 +226,7 @@ impl<B: Backend> Engine<'_, B> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
-            let step = self.run.begin(Stage::Read);
-            let fetched = AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await;
-            self.run.end(step, None);
-            if fetched.is_err() {
+            if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
                 let failure = Failure::internal("a panic while it read the secret");
                 for locator in &batch {
                     sink.fail(locator, &failure);

@@ -35,8 +35,10 @@ pub(super) fn act<B: Backend, P, T>(
     let done = runtime::run(async {
         let act = async |session: &B::Session| act(&backend, session, &plan).await;
         let act = with_session(&backend, settings, deadline, &scope, act);
-        let done = tokio::time::timeout(deadline.left(), run.step(Stage::Change, act)).await;
-        done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
+        let step = run.begin(Stage::Change);
+        let done = tokio::time::timeout(deadline.left(), act).await;
+        let done = done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())));
+        run.end(step, done)
     })?;
     progress.end();
     done

@@ -82,8 +82,7 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
-            let step = run.begin(Stage::Configuration);
-            run.end(step, Some(failure));
+            let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
             progress.end();
             reporter.report(None);
             return *exit;
