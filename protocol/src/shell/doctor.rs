@@ -19,7 +19,7 @@ use crate::run::{Run, Stage, Step};
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::watch::Watch;
-use crate::world::World;
+use crate::world::{World, recorded_home};
 
 /// What to show.
 #[derive(Debug, Clone)]
@@ -82,6 +82,9 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
+            if let Ok(home) = recorded_home(world.uid) {
+                run.conceal("home", home.display().to_string());
+            }
             let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
             progress.end();
             reporter.report(None);

@@ -65,6 +65,9 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         watch.move_to(Deadline::new(started, so_far));
     }
     let world = World::of_process();
+    if let Some(profile) = &line.profile {
+        run.conceal("profile", profile);
+    }
     let settings = load::<B>(&line, &world, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
