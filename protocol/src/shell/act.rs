@@ -3,12 +3,15 @@
 use std::time::Duration;
 
 use super::progress::Progress;
+use super::speak::explain;
 use crate::answer::configure;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
+use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::process;
 use crate::resolve::with_session;
-use crate::run::Stage;
+use crate::run::{Run, Stage};
 use crate::runtime;
 use crate::settings::Settings;
 use crate::watch::Watch;
@@ -28,16 +31,25 @@ pub(super) fn act<B: Backend, P, T>(
     act: impl AsyncFn(&B, &B::Session, &P) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     watch.move_to(deadline.later(REST));
-    let progress = Progress::start(settings.run(), watch);
+    let run = settings.run();
+    let progress = Progress::start(run, watch);
+    watch.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
     let (scope, plan) = plan(&backend)?;
-    let run = settings.run();
-    let done = runtime::run(async {
+    runtime::run(async {
         let act = async |session: &B::Session| act(&backend, session, &plan).await;
         let act = with_session(&backend, settings, deadline, &scope, act);
         let done = tokio::time::timeout(deadline.left(), run.step(Stage::Change, act)).await;
         done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
-    })?;
-    progress.end();
-    done
+    })?
+}
+
+/// What the watch says where this thread hangs, unless there is something to say already.
+fn give_up(run: Run, progress: Progress, deadline: Deadline) -> impl FnOnce() + Send {
+    move || {
+        if progress.end() {
+            explain(None, &run.timeout(deadline.limit()));
+            process::exit(Exit::Deadline);
+        }
+    }
 }
