@@ -82,9 +82,9 @@ impl Session {
         let name = ptsname(&person, Vec::new()).expect("a name").into_string().expect("UTF-8");
         let command = File::options().read(true).write(true).open(&name).expect("its other side");
         let before = settings(&command);
-        let stream = |is_on| match is_on {
-            true => Stdio::from(command.try_clone().expect("its other side")),
-            false => Stdio::piped(),
+        let stream = |is_on| {
+            let end = || command.try_clone().expect("its other side");
+            if is_on { Stdio::from(end()) } else { Stdio::piped() }
         };
         let mut child = wrapped(leader, &name, &run.command());
         child.stdin(stream(on.stdin)).stdout(stream(on.stdout)).stderr(stream(on.stderr));
