@@ -56,7 +56,7 @@ fn write<B: Backend>(ids: &[String], answer: &Answer, max_output: usize, deadlin
 /// The ids of the request; and beside them, if stdin was not closed in time, why they cannot be answered.
 fn read_request(deadline: Deadline) -> Result<(Vec<String>, Option<Failure>), (Failure, Exit)> {
     match read_stdin(REQUEST_LIMIT, deadline) {
-        Input::Whole(bytes) => match Request::parse(&bytes) {
+        Input::Whole(bytes) | Input::Broken(bytes) => match Request::parse(&bytes) {
             Ok(request) => Ok((request.ids, None)),
             Err(failure) => Err((failure, Exit::Request)),
         },

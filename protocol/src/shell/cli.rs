@@ -5,6 +5,7 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::speak::print;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -12,7 +13,7 @@ use crate::failure::Failure;
 use crate::serve::serve;
 use crate::settings::Flags;
 use crate::store::{Kind, Setting, Store, table};
-use crate::streams::{Written, say, stdin_is_terminal, write_stdout};
+use crate::streams::{say, stdin_is_terminal};
 use crate::watch::Watch;
 
 /// What a command line asks for.
@@ -141,15 +142,13 @@ pub(super) fn stop<B: Backend>(
 ) -> Exit {
     let text = stop.render().to_string();
     if matches!(stop.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return match write_stdout(text.as_bytes(), deadline) {
-            Written::Done => Exit::Done,
-            Written::Cut => Exit::Output,
-        };
+        return print(&text, deadline).unwrap_or(Exit::Done);
     }
     if let Some(failure) = bad_first_line(B::STORE.binary, arguments) {
         return refuse::<B>(failure, (deadline, watch));
     }
-    say(text.trim_end());
+    // It repeats what was typed, which is not to move the cursor.
+    say(text.trim_end().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
     let parser = command::<B>();
     let is_verb =
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");

@@ -14,7 +14,7 @@ use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::run::{Run, Stage, Step};
 use crate::settings::Settings;
 use crate::store::Store;
@@ -291,8 +291,8 @@ impl Finding {
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
         let time = self.micros.map(millis).unwrap_or_default();
-        let facts = self.facts.join("; ");
-        let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
+        let (step, facts) = (printable(self.step.clone()), printable(self.facts.join("; ")));
+        let line = format!("{}  {step:widest$}  {time:>9}  {facts}", paint.tone(tone, word));
         let told = self.failure.as_ref().map(|told| {
             let hint = paint.tone(Tone::Quiet, "hint:");
             format!("         {} ({})\n         {hint} {}\n", told.what, told.code, told.remedy)

@@ -1,6 +1,7 @@
 //! From the command line to protocol mode or a verb.
 
 mod act;
+mod change;
 mod check;
 mod cli;
 mod completions;
@@ -14,7 +15,6 @@ mod paint;
 mod progress;
 mod prompt;
 mod redact;
-mod set;
 mod settings;
 mod speak;
 
@@ -109,8 +109,8 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, (deadline, watch))
         }
-        Verb::Set { id } => set::set::<B>(settings, &id, watch),
-        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
+        Verb::Set { id } => change::set::<B>(settings, &id, watch),
+        Verb::Delete { id, yes } => change::delete::<B>(settings, &id, yes, watched),
         _ => logout::logout::<B>(settings, deadline),
     }
 }
