@@ -17,6 +17,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::document::{About, Value};
 use crate::failure::{Failure, Kind};
@@ -53,15 +54,19 @@ pub type Outcome = Result<Value, Failure>;
 pub struct Request {
     /// The ids as they were sent, each once, in the order of their first appearance; not yet checked.
     pub ids: Vec<String>,
+    /// The alias under which the gateway asks, if it has sent one, and one that can be.
+    pub provider: Option<String>,
 }
 
-/// The request as it stands in JSON. Other fields are ignored: the gateway adds the provider's alias, some consumers
-/// more.
+/// The request as it stands in JSON. Other fields are ignored: some consumers add more.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
+struct Envelope<'a> {
     protocol_version: u64,
     ids: Vec<String>,
+    /// Whatever it is: no request fails for it.
+    #[serde(borrow)]
+    provider: Option<&'a RawValue>,
 }
 
 impl Request {
@@ -102,7 +107,31 @@ impl Request {
         if ids.len() > IDS_LIMIT {
             return Err(refuse(format!("the request has {} ids, more than {IDS_LIMIT}", ids.len())));
         }
-        Ok(Self { ids })
+        Ok(Self { ids, provider: envelope.provider.and_then(|raw| alias(raw.get())) })
+    }
+}
+
+/// The alias in this JSON text, `^[a-z][a-z0-9_-]{0,63}$` as for the gateway; anything else is of no use to a reader.
+fn alias(json: &str) -> Option<String> {
+    let alias = json.strip_prefix('"')?.strip_suffix('"')?;
+    let goes_on_well = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let is_alias = alias.len() <= 64
+        && alias.starts_with(|first: char| first.is_ascii_lowercase())
+        && alias.bytes().all(goes_on_well);
+    is_alias.then(|| alias.to_owned())
+}
+
+/// Turns each value that has given way in `response` into the failure that stands there.
+pub(crate) fn concede(ids: &[String], outcomes: &mut [Outcome], response: &str) {
+    // In a text of JSON a quotation mark has a backslash before it, so that these are what they seem.
+    let Some(errors) = response.rfind(r#"},"errors":{"#).map(|at| &response[at..]) else { return };
+    if errors.ends_with("{}}") {
+        return;
+    }
+    for (id, outcome) in ids.iter().zip(outcomes) {
+        if outcome.is_ok() && errors.contains(&format!(r#"{}:{{"code":"#, quote(id))) {
+            *outcome = Err(does_not_fit());
+        }
     }
 }
 
