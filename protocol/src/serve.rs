@@ -29,10 +29,12 @@ pub fn serve<B: Backend>(
         Err(unread) => {
             let (failure, exit) = settings.err().unwrap_or(unread);
             say(format!("{}: {failure}", B::STORE.binary));
-            return desk.write(&[], Answer::refuse(&[], &failure, exit), Some(failure));
+            return desk.write(&[], Answer::refuse(&[], &failure, exit), Some(&failure));
         }
     };
-    request.provider.into_iter().for_each(|alias| journal.asked_by(alias));
+    if let Some(alias) = request.provider {
+        journal.asked_by(alias);
+    }
     let ids = request.ids;
     match (late, settings) {
         (Some(late), _) => desk.write(&ids, Answer::refuse(&ids, &late, Exit::Deadline), None),
@@ -53,28 +55,25 @@ struct Desk {
 
 impl Desk {
     /// Writes the response; `whole` is why there is nothing in it.
-    fn write(&self, ids: &[String], mut answer: Answer, whole: Option<Failure>) -> Exit {
+    fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
         let response = respond(ids, &answer.outcomes, self.max_output);
         let text = response.as_ref().map_or(EMPTY, Secret::expose);
         let written = write_stdout(text.as_bytes(), self.deadline.later(GRACE));
-        let no_room = response.is_none().then(|| {
+        concede(ids, &mut answer.outcomes, text);
+        if response.is_none() {
             let remedy = "raise it, and maxOutputBytes of the gateway";
-            Failure::misconfigured("not even the errors fit in max_output", remedy)
-        });
+            let no_room = Failure::misconfigured("not even the errors fit in max_output", remedy);
+            answer = Answer::refuse(ids, &no_room, Exit::Configuration);
+        }
         if written == Written::Cut {
             answer.exit = Exit::Output;
-        } else {
+        } else if let (true, Some(failure)) =
+            (answer.exit != Exit::Done, answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
+        {
             // Nobody hears this under a gateway; somebody does who pipes a request in by hand.
-            let first = answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err());
-            if let Some(failure) = no_room.as_ref().or(first.filter(|_| answer.exit != Exit::Done)) {
-                say(format!("{}: {failure}", self.journal.store().binary));
-            }
-            if no_room.is_some() {
-                answer.exit = Exit::Configuration;
-            }
+            say(format!("{}: {failure}", self.journal.store().binary));
         }
-        concede(ids, &mut answer.outcomes, text);
-        self.journal.record(ids, &answer, whole.or(no_room).as_ref());
+        self.journal.record(ids, &answer, whole);
         answer.exit
     }
 }

@@ -298,6 +298,49 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_is_taken_only_where_it_is_one() {
+        let parse = |provider: &str| {
+            let request = format!(r#"{{"protocolVersion":1,"provider":{provider},"ids":[]}}"#);
+            Request::parse(request.as_bytes()).unwrap().provider
+        };
+        let longest = format!("\"{}\"", "a".repeat(64));
+        for good in [r#""vault""#, r#""v-2_b""#, &longest] {
+            assert_eq!(parse(good).unwrap(), good.trim_matches('"'));
+        }
+        let longer = format!("\"{}\"", "a".repeat(65));
+        for bad in [
+            "1",
+            "null",
+            "[]",
+            r#""""#,
+            r#""Vault""#,
+            r#""2b""#,
+            r#""a b""#,
+            r#""a\nb""#,
+            r#""a\"""#,
+            r#""é""#,
+            &longer,
+            r#"{"a":[{}]}"#,
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_has_given_way_counts_as_a_failure() {
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        let text = r#"},"errors":{"b":{"code":"X"#;
+        let outcomes = || vec![text.to_owned(), "x".repeat(500), "y".repeat(20)];
+        for (limit, good) in [(400, [true, false, true]), (4000, [true; 3])] {
+            let mut outcomes: Vec<Outcome> =
+                outcomes().into_iter().map(|text| Ok(Secret::new(text).into())).collect();
+            let response = respond(&ids, &outcomes, limit).unwrap();
+            concede(&ids, &mut outcomes, response.expose());
+            assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), good);
+        }
+    }
+
+    #[test]
     fn limits_hold() {
         let ids: Vec<_> = (0..513).map(|n| format!("i{n}")).collect();
         let request = |ids: &[String]| serde_json::json!({"protocolVersion": 1, "ids": ids}).to_string();
