@@ -127,7 +127,8 @@ fn write(fd: BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> Written {
     Written::Done
 }
 
-fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
+/// Waits until something can be done with `fd`, or the deadline has come.
+pub fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
     loop {
         let left = deadline.left();
         let timeout = Timespec {

@@ -27,6 +27,8 @@ struct Plan {
     deadline: Deadline,
     /// Answers with what has arrived, and ends the process, unless somebody else is doing so.
     answer: Option<Box<dyn FnOnce() + Send>>,
+    /// What to do right before the process is ended without an answer.
+    last: Option<Box<dyn FnOnce() + Send>>,
     /// What to do meanwhile, some times a second.
     tick: Option<Arc<dyn Fn() + Send + Sync>>,
 }
@@ -35,7 +37,7 @@ impl Watch {
     /// Starts to watch. Where no thread can be had, nothing is watched: the resolve matters more.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
-        let plan = Mutex::new(Plan { deadline, answer: None, tick: None });
+        let plan = Mutex::new(Plan { deadline, answer: None, last: None, tick: None });
         let watch = Self(Arc::new(Shared { plan, changed: Condvar::new() }));
         let shared = Arc::clone(&watch.0);
         let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait());
@@ -52,6 +54,11 @@ impl Watch {
     pub fn meanwhile(&self, tick: impl Fn() + Send + Sync + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).tick = Some(Arc::new(tick));
         self.0.changed.notify_one();
+    }
+
+    /// Says what to do right before the process is ended without an answer.
+    pub fn at_last(&self, last: impl FnOnce() + Send + 'static) {
+        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).last = Some(Box::new(last));
     }
 
     /// Says how to answer at the deadline.
@@ -76,11 +83,14 @@ impl Shared {
                 plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let (answer, end) = (plan.answer.take(), plan.deadline.later(GRACE));
+        let (answer, last, end) = (plan.answer.take(), plan.last.take(), plan.deadline.later(GRACE));
         drop(plan);
         // Whoever is writing, here or there, has until then.
         let _ = thread::Builder::new().stack_size(64 * 1024).spawn(move || {
             thread::sleep(end.left());
+            if let Some(last) = last {
+                last();
+            }
             process::exit(Exit::Deadline);
         });
         if let Some(answer) = answer {

@@ -24,6 +24,7 @@ use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::Journal;
 use crate::process;
 use crate::profile::Profile;
 use crate::run::Run;
@@ -54,11 +55,18 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
         Err(stop) => {
-            return cli::stop::<B>(&stop, arguments, (Deadline::new(started, DEFAULT_TIMEOUT), &watch));
+            let journal = Journal::new(&B::STORE, &Run::new(started));
+            let watched = (Deadline::new(started, DEFAULT_TIMEOUT), &watch);
+            return cli::stop::<B>(&stop, arguments, &journal, watched);
         }
     };
     let is_doctor = matches!(line.verb, Verb::Doctor { .. });
     let run = if is_doctor { Run::watched(started) } else { Run::new(started) };
+    let journal = Journal::new(&B::STORE, &run);
+    if matches!(line.verb, Verb::None | Verb::Resolve) {
+        let journal = journal.clone();
+        watch.at_last(move || journal.last_words());
+    }
     // A flag counts while the profile is read, and where it cannot be.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if so_far != DEFAULT_TIMEOUT {
@@ -80,7 +88,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             say(cli::short_help::<B>());
             Exit::Usage
         }
-        Verb::None | Verb::Resolve => serve::<B>(settings, watched),
+        Verb::None | Verb::Resolve => serve::<B>(settings, &journal, watched),
         Verb::Settings => settings::settings(&B::STORE, deadline),
         Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
         Verb::Man { page } => man::man::<B>(&page, deadline),
