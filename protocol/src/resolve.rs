@@ -174,13 +174,19 @@ impl<B: Backend> Engine<'_, B> {
         locators: Vec<B::Locator>,
         refused: Option<&B::Session>,
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
+        let may_be_old = refused.is_none();
         let batches = self.backend.batches(locators.clone());
         let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
         if self.run.is_watched() {
-            // What it fails with stands among the steps; the reads say it of the ids.
-            let _ = self.run.step(Stage::SignIn, self.backend.inspect(&session)).await;
+            // What it fails with stands among the steps; the reads say it of the ids, if there are any.
+            let inspected = self.run.step(Stage::SignIn, self.backend.inspect(&session)).await;
+            if locators.is_empty()
+                && may_be_old
+                && inspected.is_err_and(|failure| failure.asks_again() == Retry::SignInAnew)
+            {
+                return Box::pin(self.read_all(scope, locators, Some(&session))).await;
+            }
         }
-        let may_be_old = refused.is_none();
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
         Ok((session, left))

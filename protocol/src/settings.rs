@@ -1,6 +1,6 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -338,14 +338,10 @@ impl Settings {
         self.ids.get(id)
     }
 
-    /// The id whose entry in the profile's `[ids]` stands for this very name.
+    /// The entries of the profile's `[ids]`, in the order of the ids.
     #[must_use]
-    pub fn alias(&self, name: &Name) -> Option<&str> {
-        let is_it = |entry: &Name| {
-            (&entry.name, &entry.field, &entry.version) == (&name.name, &name.field, &name.version)
-                && entry.keys.iter().all(|(key, value)| name.key(key) == Some(value))
-        };
-        self.ids.iter().find(|(_, entry)| is_it(entry)).map(|(id, _)| id.as_str())
+    pub fn entries(&self) -> BTreeMap<&str, &Name> {
+        self.ids.iter().map(|(id, name)| (id.as_str(), name)).collect()
     }
 
     fn value(&self, key: &str) -> Option<&Value> {
