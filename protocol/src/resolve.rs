@@ -174,18 +174,37 @@ impl<B: Backend> Engine<'_, B> {
         locators: Vec<B::Locator>,
         refused: Option<&B::Session>,
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
-        let batches = self.backend.batches(locators.clone());
-        let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
-        if self.run.is_watched() {
-            // What it fails with stands among the steps; the reads say it of the ids.
-            let _ = self.run.end(self.run.begin(Stage::SignIn), self.backend.inspect(&session).await);
-        }
         let may_be_old = refused.is_none();
+        let batches = self.backend.batches(locators.clone());
+        let mut session = self.sign_in(scope, batches.len(), &locators, refused).await?;
+        if self.run.is_watched() {
+            session = self.inspected(scope, session, locators.is_empty()).await?;
+        }
         let step = self.run.begin(Stage::Read);
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
         let _ = self.run.end(step, Ok(()));
         Ok((session, left))
+    }
+
+    /// Asks the store about a session. What that fails with stands among the steps, and the reads say it of the ids; where
+    /// there are none, this is where a session that was kept gives way to another.
+    async fn inspected(
+        &self,
+        scope: &B::Scope,
+        session: B::Session,
+        is_alone: bool,
+    ) -> Result<B::Session, Failure> {
+        let inspect =
+            async |session| self.run.end(self.run.begin(Stage::SignIn), self.backend.inspect(session).await);
+        match inspect(&session).await {
+            Err(failure) if is_alone && failure.asks_again() == Retry::SignInAnew => {
+                let session = self.sign_in(scope, 0, &[], Some(&session)).await?;
+                let _ = inspect(&session).await;
+                Ok(session)
+            }
+            _ => Ok(session),
+        }
     }
 
     async fn sign_in(

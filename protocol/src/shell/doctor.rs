@@ -156,7 +156,9 @@ impl Reporter {
         if let Some((id, answer)) = self.wish.id.as_ref().zip(answer) {
             findings.push(Finding::of_id(id, answer, &steps));
         }
-        let failure = steps.iter().filter_map(|step| step.failure.as_ref()).next_back();
+        // A step that was done again, and well, has not failed.
+        let lasts = Stage::ALL.iter().filter_map(|stage| steps.iter().rfind(|step| step.stage == *stage));
+        let failure = lasts.filter_map(|step| step.failure.as_ref()).next_back();
         let failure = answer
             .and_then(|answer| answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
             .or(failure);
