@@ -76,7 +76,9 @@ pub(crate) async fn read_one<B: Backend>(
     let wanted = Wanted::from([(locator.clone(), vec![(0, field.clone())])]);
     let board = Board::new(run, 1, usize::MAX);
     let engine = Engine { backend, run, wanted: &wanted, json: true, board: &board, deadline };
+    let step = run.begin(Stage::Read);
     engine.read_batch(session, vec![locator.clone()], false).await;
+    let _ = run.end(step, Ok(()));
     let mut settled = board.take(&run.timeout(deadline.limit())).unwrap_or_default();
     settled
         .pop()

@@ -53,8 +53,10 @@ pub enum Stage {
     SignIn,
     /// Reading.
     Read,
-    /// Writing, listing and deleting.
-    Change,
+    /// Listing what there is.
+    List,
+    /// Writing and deleting.
+    Write,
 }
 
 /// A step that was begun.
@@ -74,7 +76,7 @@ pub struct Step {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Configuration,
         Self::LookUp,
         Self::Connection,
@@ -82,7 +84,8 @@ impl Stage {
         Self::Tls,
         Self::SignIn,
         Self::Read,
-        Self::Change,
+        Self::List,
+        Self::Write,
     ];
 }
 
@@ -96,7 +99,8 @@ impl Display for Stage {
             Self::Tls => "TLS",
             Self::SignIn => "sign-in",
             Self::Read => "read",
-            Self::Change => "change",
+            Self::List => "list",
+            Self::Write => "write",
         })
     }
 }
@@ -228,8 +232,8 @@ impl Run {
             }
             Some(Stage::Proxy) => "see whether the proxy is slow or cannot reach the store",
             Some(Stage::Tls) => "see whether this port speaks TLS, or whether http:// is meant",
-            Some(Stage::SignIn | Stage::Read) => "see whether the store is slow",
-            Some(Stage::Change) => "see whether the store is slow, and what it has done",
+            Some(Stage::SignIn | Stage::Read | Stage::List) => "see whether the store is slow",
+            Some(Stage::Write) => "see whether the store is slow, and what it has done",
             None => "see whether the store, a name server or a proxy on the way is slow or out of reach",
         };
         Failure::new(

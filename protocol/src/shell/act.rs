@@ -32,6 +32,15 @@ pub(super) enum Task<'t> {
     Delete(&'t str),
 }
 
+impl Task<'_> {
+    fn stage(&self) -> Stage {
+        match self {
+            Self::List(_) => Stage::List,
+            Self::Set(..) | Self::Delete(_) => Stage::Write,
+        }
+    }
+}
+
 /// What came of it.
 pub(super) enum Done {
     Listed(Sorted),
@@ -66,7 +75,7 @@ pub(super) fn act<B: Manage>(
                 change(&backend, settings, deadline, session, place, task).await.map(Done::Changed)
             }
         };
-        let step = run.begin(Stage::Change);
+        let step = run.begin(task.stage());
         let act = with_session(&backend, settings, deadline, &scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
         run.end(step, done.unwrap_or_else(|_| Err(run.timeout(deadline.limit()))))

@@ -188,7 +188,7 @@ impl Reporter {
 impl Finding {
     /// What the steps of one kind came to; `None` where a way has none of them.
     fn of(stage: Stage, steps: &[Step]) -> Option<Self> {
-        if matches!(stage, Stage::Read | Stage::Change) {
+        if matches!(stage, Stage::Read | Stage::List | Stage::Write) {
             return None;
         }
         let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
