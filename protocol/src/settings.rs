@@ -181,13 +181,15 @@ impl Settings {
         let set = self.table().filter(is_name).filter_map(|setting| {
             let given = self.given.get(setting.key).filter(|given| given.source > Source::Default)?;
             let texts = match &given.value {
+                Value::Text(_) if setting.kind == Kind::Path => {
+                    let path = self.path(setting.key).ok().flatten();
+                    path.map(|path| path.display().to_string()).into_iter().collect()
+                }
                 Value::Text(text) => vec![text.clone()],
                 Value::List(texts) => texts.clone(),
                 _ => Vec::new(),
             };
-            let path = (setting.kind == Kind::Path).then(|| self.path(setting.key).ok().flatten()).flatten();
-            let path = path.map(|path| path.display().to_string());
-            Some(texts.into_iter().chain(path).map(|text| (setting.key, text)))
+            Some(texts.into_iter().map(|text| (setting.key, text)))
         });
         set.flatten().collect()
     }

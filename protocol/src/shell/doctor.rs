@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::run::{Run, Stage, Step};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, table};
 use crate::watch::Watch;
 use crate::world::{World, recorded_home};
 
@@ -130,7 +130,9 @@ fn conceal(settings: &Settings, id: Option<&str>) {
         run.conceal("home", home.display().to_string().trim_end_matches('/'));
     }
     for (key, text) in settings.names() {
-        run.conceal(key, text);
+        for name in names_in(&text) {
+            run.conceal(key, name);
+        }
     }
     if let Some(id) = id {
         run.conceal("id", id);
@@ -138,6 +140,19 @@ fn conceal(settings: &Settings, id: Option<&str>) {
         run.conceal("name", name);
         run.conceal("name", name.rsplit(':').next().unwrap_or_default());
         run.conceal("field", rest.split('#').next().unwrap_or_default());
+    }
+}
+
+/// What of a setting's value is a name. Of a URL it is host and path: scheme and port say nothing of a place.
+fn names_in(text: &str) -> Vec<&str> {
+    match text.split_once("://") {
+        Some((scheme, rest)) if scheme != "unix" => {
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+            let host = authority.rsplit_once(':').filter(|(_, rest)| port(rest));
+            vec![host.map_or(authority, |(host, _)| host), path]
+        }
+        _ => vec![text],
     }
 }
 
@@ -162,7 +177,9 @@ impl Reporter {
         let failure = answer
             .and_then(|answer| answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
             .or(failure);
-        let redactor = Redactor::of(if self.wish.names { Vec::new() } else { self.run.names() });
+        let names = if self.wish.names { Vec::new() } else { self.run.names() };
+        let words: Vec<_> = table(self.store).map(|setting| setting.key).collect();
+        let redactor = Redactor::of(names, &words);
         let findings: Vec<_> = findings.into_iter().map(|finding| finding.redacted(&redactor)).collect();
         let report = Report {
             resolver: format!("{} {}", self.store.binary, self.store.version),

@@ -6,10 +6,15 @@ pub(super) struct Redactor {
 }
 
 impl Redactor {
-    /// Leaves out these names, `(what, name)`: each becomes `<what>`.
-    pub(super) fn of(names: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let names = names.into_iter().filter(|(_, name)| !name.is_empty()).collect();
-        Self { names }
+    /// Leaves out these names, `(what, name)`: each becomes `<what>`. A name that is one of the `words` of this program, or
+    /// this machine's own for itself, tells nothing and stays.
+    pub(super) fn of(names: impl IntoIterator<Item = (&'static str, String)>, words: &[&str]) -> Self {
+        let tells = |name: &str| {
+            let is_here =
+                name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+            !name.is_empty() && !is_here && !words.contains(&name)
+        };
+        Self { names: names.into_iter().filter(|(_, name)| tells(name)).collect() }
     }
 
     /// The text without the names, where they stand as words of their own.
@@ -46,18 +51,24 @@ mod tests {
     use super::*;
 
     fn of(names: &[(&'static str, &str)]) -> Redactor {
-        Redactor::of(names.iter().map(|(what, name)| (*what, (*name).to_owned())))
+        Redactor::of(names.iter().map(|(what, name)| (*what, (*name).to_owned())), &["token"])
     }
 
     #[test]
     fn names_are_left_out_the_longest_first_and_as_whole_words() {
-        let redactor =
-            of(&[("host", "vault"), ("address", "https://vault:8200"), ("ip", "10.0.0.1"), ("ip", "")]);
+        let redactor = of(&[("host", "vault"), ("address", "https://vault:8200"), ("ip", "10.0.0.1")]);
         assert_eq!(redactor.redact("no way to https://vault:8200 (10.0.0.1)"), "no way to <address> (<ip>)");
         assert_eq!(
             redactor.redact("secretref-vault asks vault, not vaults"),
             "secretref-<host> asks <host>, not vaults"
         );
+    }
+
+    #[test]
+    fn what_tells_nothing_stays() {
+        let redactor = of(&[("role", "token"), ("host", "localhost"), ("ip", "127.0.0.1"), ("ip", "")]);
+        let text = "a token from http://localhost:8200, 127.0.0.1";
+        assert_eq!(redactor.redact(text), text);
     }
 
     proptest! {
