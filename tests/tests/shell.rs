@@ -56,7 +56,7 @@ impl Shell {
     fn approle(&self, policy: &str) {
         self.server.enable("approle");
         self.server.api("sys/policies/acl/gateway-policy", Some(&json!({"policy": policy})));
-        let role = json!({"token_policies": "gateway-policy", "token_ttl": "3h"});
+        let role = json!({"token_policies": "gateway-policy", "token_ttl": "3h30m"});
         self.server.api("auth/approle/role/gateway", Some(&role));
         let role_id = self.server.api("auth/approle/role/gateway/role-id", None);
         let secret_id = self.server.api("auth/approle/role/gateway/secret-id", Some(&json!({})));
@@ -669,7 +669,7 @@ fn doctor_tells_what_the_sign_in_is_worth() {
     shell.approle("path \"secret/data/*\" { capabilities = [\"read\"] }");
     let first = facts(&told(), "sign-in");
     for words in
-        ["approle at auth/approle", "signed in by this run", "sessions are kept in /", "expires in 2 h"]
+        ["approle at auth/approle", "signed in by this run", "sessions are kept in /", "expires in 3 h"]
     {
         assert!(first.contains(words), "{words}: {first}");
     }
