@@ -86,7 +86,7 @@ fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
     let parsed = Id::parse(id)?;
     settings.allow().check(&parsed)?;
     let read = Name::of_id(&parsed);
-    let name = settings.name(id).map_or_else(|| read.as_ref(), Ok).map_err(|failure| failure.clone())?;
+    let name = settings.name(id).map_or_else(|| read.as_ref(), Ok).map_err(Clone::clone)?;
     match (&name.version, &name.field) {
         (Some(_), _) => {
             let remedy = "leave the version out: what is written becomes the newest";
