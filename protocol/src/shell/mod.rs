@@ -11,6 +11,7 @@ mod list;
 mod logout;
 mod man;
 mod paint;
+mod places;
 mod progress;
 mod prompt;
 mod redact;
