@@ -705,8 +705,7 @@ fn doctor_keeps_names_to_itself() {
     let role_id =
         profile.split("role_id = \"").nth(1).expect("a role id").split('"').next().expect("a role id");
     let names = [
-        "127.0.0.1",
-        shell.server.https.rsplit(':').next().expect("a port"),
+        "vault.corp.invalid",
         "team-mount",
         "team/key",
         "team/denied",
@@ -721,6 +720,7 @@ fn doctor_keeps_names_to_itself() {
     let wrong_secret = profile.replace("\"secret-id\"", "\"ca.pem\"");
     shell.file("ca.pem", "wrong-secret-id");
     let dead = profile.replace(&shell.server.https, &format!("https://127.0.0.1:{}", port::free()));
+    let unknown = profile.replace(&shell.server.https, "https://vault.corp.invalid:8200");
     for (profile, id, words) in [
         (profile.clone(), "team-mount:team/key#fieldname", "ok"),
         (format!("{profile}{entry}"), "alias-name", "ok"),
@@ -730,6 +730,7 @@ fn doctor_keeps_names_to_itself() {
         (profile.clone(), "team-mount:team/key#fieldname2", "NOT_FOUND"),
         (wrong_secret, "team-mount:team/key#fieldname", "UNAUTHENTICATED"),
         (dead, "team-mount:team/key#fieldname", "UNAVAILABLE"),
+        (unknown, "team-mount:team/key#fieldname", "UNAVAILABLE"),
     ] {
         shell.profile_to(&profile);
         for line in [&["doctor", id][..], &["doctor", "--json", id], &["doctor"]] {

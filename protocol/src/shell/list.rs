@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::act::act;
+use super::act::{Done, Task, act};
 use super::places::{Places, entry};
 use super::speak::{explain, note, print};
 use crate::backend::{Backend, Listed, Listing, Manage};
@@ -17,7 +17,7 @@ use crate::wire::quote;
 
 /// What there is, sorted by what can be done with it.
 #[derive(Serialize, Default)]
-struct Sorted {
+pub(super) struct Sorted {
     /// What a gateway can ask for.
     ids: Vec<String>,
     /// What it cannot, since an id cannot be written so: the line that gives it one.
@@ -48,14 +48,9 @@ pub(super) fn list<B: Manage>(
     json: bool,
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
-    let found = act(
-        settings,
-        (deadline, watch),
-        |backend: &B| Ok((backend.home(), ())),
-        async |backend, session, ()| Ok(sorted(backend, settings, backend.list(session, prefix).await?)),
-    );
-    let sorted = match found {
-        Ok(sorted) => sorted,
+    let sorted = match act::<B>(settings, (deadline, watch), &Task::List(prefix)) {
+        Ok(Done::Listed(sorted)) => sorted,
+        Ok(Done::Changed(_)) => return Exit::Internal,
         Err(failure) => {
             explain(None, &failure);
             return Exit::of_failure(&failure);
@@ -71,7 +66,8 @@ pub(super) fn list<B: Manage>(
     cut.unwrap_or(Exit::Done)
 }
 
-fn sorted<B: Backend>(backend: &B, settings: &Settings, listing: Listing) -> Sorted {
+/// Sorts what there is by what can be done with it.
+pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, listing: Listing) -> Sorted {
     let mut sorted = Sorted::default();
     let allow = settings.allow();
     let mut places = Places::of(backend, settings);
