@@ -356,7 +356,7 @@ fn a_list_has_an_end() {
     }
     let listed = shell.run(&["list", "d"]);
     assert_eq!((listed.code, lines(&listed.stdout).len()), (Some(0), 1), "{listed:#?}");
-    assert!(listed.stderr.contains("not all listed"), "{listed:#?}");
+    assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
 }
 
 /// A token without rights gets them one by one, each as the refusal before names it, until all works.

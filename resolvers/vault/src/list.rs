@@ -59,7 +59,8 @@ async fn walk(
     for depth in 0.. {
         if secrets.len() + folders.len() > SECRETS || (depth == DEPTH && !folders.is_empty()) {
             secrets.truncate(SECRETS);
-            listing.unread.push((folder.shown(&folder.path), too_much()));
+            let whole = format!("{}/{}", folder.mount.path, folder.path);
+            listing.unread.push((folder.mount.placed(&whole), too_much()));
             break;
         }
         let listed = at_once(&folders, async |path| names(session, folder, kv, path).await).await;
