@@ -344,6 +344,21 @@ fn a_list_of_nothing_says_why() {
     }
 }
 
+/// Folders in folders in folders: what is not come to is said.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_list_has_an_end() {
+    let shell = Shell::new();
+    for depth in [50, 51] {
+        shell
+            .server
+            .api(&format!("secret/data/{}x", "d/".repeat(depth)), Some(&json!({"data": {"k": "value-k"}})));
+    }
+    let listed = shell.run(&["list", "d"]);
+    assert_eq!((listed.code, lines(&listed.stdout).len()), (Some(0), 1), "{listed:#?}");
+    assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
+}
+
 /// A token without rights gets them one by one, each as the refusal before names it, until all works.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -12,6 +12,7 @@ mod list;
 mod logout;
 mod man;
 mod paint;
+mod places;
 mod progress;
 mod prompt;
 mod redact;
