@@ -378,7 +378,8 @@ fn flags(store: &'static Store) -> Vec<Arg> {
     std::iter::once(profile).chain(table(store).filter(|setting| is_flag(setting)).map(flag)).collect()
 }
 
-fn keeps_sessions(store: &Store) -> bool {
+/// Whether sessions with the store are kept between starts.
+pub(super) fn keeps_sessions(store: &Store) -> bool {
     table(store).any(|setting| setting.key == "keep_session")
 }
 
