@@ -101,14 +101,8 @@ pub fn table(store: &Store) -> impl Iterator<Item = &'static Setting> + use<> {
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known
-        .map(|known| (likeness(word, known), known))
+        .map(|known| (strsim::jaro_winkler(word, known), known))
         .filter(|(likeness, _)| *likeness > 0.75)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known)
-}
-
-/// From 0 to 1. One slip of the fingers is near in a short word too, where the measure for longer ones sees nothing.
-fn likeness(word: &str, known: &str) -> f64 {
-    let is_slip = known.len() > 2 && strsim::osa_distance(word, known) == 1;
-    strsim::jaro_winkler(word, known).max(if is_slip { 0.8 } else { 0.0 })
 }

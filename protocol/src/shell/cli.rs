@@ -11,7 +11,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::serve::serve;
 use crate::settings::Flags;
-use crate::store::{Kind, Setting, Store, nearest, table};
+use crate::store::{Kind, Setting, Store, table};
 use crate::streams::{Written, say, stdin_is_terminal, write_stdout};
 use crate::watch::Watch;
 
@@ -69,9 +69,7 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
         return Ok(line);
     }
     let store = &B::STORE;
-    let parser = command::<B>();
-    let wants_all = arguments.iter().any(|word| word == "--help");
-    let parser = if wants_all { in_full::<B>(parser) } else { parser };
+    let parser = parser::<B>(arguments.iter().any(|word| word == "--help"));
     let matches = parser
         .try_get_matches_from(std::iter::once(store.binary).chain(arguments.iter().map(String::as_str)))?;
     let inner = matches.subcommand();
@@ -159,12 +157,7 @@ pub(super) fn stop<B: Backend>(
     let is_word = |word: &String| word.starts_with(|first: char| first.is_ascii_alphanumeric());
     if stop.kind() == ErrorKind::InvalidSubcommand && arguments.iter().any(is_word) {
         if stop.get(ContextKind::SuggestedSubcommand).is_none() {
-            let word = stop.get(ContextKind::InvalidSubcommand).map(ToString::to_string).unwrap_or_default();
-            let verb = nearest(&word, parser.get_subcommands().map(Command::get_name));
-            say(verb.map_or_else(
-                || format!("tip: to read a secret: {} get ID", B::STORE.binary),
-                |verb| format!("tip: did you mean {verb}?"),
-            ));
+            say(format!("tip: to read a secret: {} get ID", B::STORE.binary));
         }
         return Exit::Usage;
     }
@@ -207,82 +200,92 @@ pub(super) fn short_help<B: Backend>() -> String {
 
 /// The whole command line: what it is parsed with, and what help, man page and completions are made of.
 pub(super) fn command<B: Backend>() -> Command {
+    parser::<B>(false)
+}
+
+/// A verb: its name, what it does, and its arguments, which are put together when it is typed.
+type Row = (&'static str, &'static str, fn(Command) -> Command);
+
+/// The same, with what `--help` says and `-h` does not if somebody `wants_all`.
+///
+/// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
+fn parser<B: Backend>(wants_all: bool) -> Command {
     let store = &B::STORE;
-    let verb = |name: &'static str, about: &'static str, fill: fn(Command) -> Command| {
-        Command::new(name).about(about).defer(fill)
-    };
-    Command::new(store.binary)
-        .version(store.version)
-        .about(store.about)
-        .after_help("--help has the settings, examples and exit codes.")
-        .args(flags(store))
-        .subcommand(verb("get", "Print the value of each ID", |get| {
+    let verbs: [Row; 11] = [
+        ("get", "Print the value of each ID", |get| {
             get.arg(ids())
                 .arg(json("print the response as a gateway gets it, with versions and times"))
                 .args(flags(&B::STORE))
-        }))
-        .subcommand(verb("check", "Say whether each ID has a value, and not which", |check| {
+        }),
+        ("check", "Say whether each ID has a value, and not which", |check| {
             check.arg(ids()).arg(json("print it as JSON")).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("list", "List the ids that can be asked for", |list| {
+        }),
+        ("list", "List the ids that can be asked for", |list| {
             list.arg(prefix()).arg(json("print it as JSON")).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("set", "Store a value, from stdin or a prompt", |set| {
-            set.arg(id()).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("delete", "Delete the value of ID", |delete| {
-            delete.arg(id()).arg(yes()).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("doctor", "Find out what is wrong, step by step", |doctor| {
+        }),
+        ("set", "Store a value, from stdin or a prompt", |set| set.arg(id()).args(flags(&B::STORE))),
+        ("delete", "Delete the value of ID", |delete| delete.arg(id()).arg(yes()).args(flags(&B::STORE))),
+        ("doctor", "Find out what is wrong, step by step", |doctor| {
             doctor.arg(id().required(false)).arg(json("print it as JSON")).arg(names()).args(flags(&B::STORE))
-        }))
-        .subcommands(
-            keeps_sessions(store).then(|| {
-                verb("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE)))
-            }),
-        )
-        .subcommand(Command::new("settings").about("Explain every setting"))
-        .subcommand(
-            Command::new("completions").about("Print what completes this command in a shell").arg(shell()),
-        )
-        .subcommand(Command::new("man").about("Print a manual page").arg(page()))
-        .subcommand(verb("resolve", "Answer one request on stdin, as without a command", |resolve| {
+        }),
+        ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
+        ("settings", "Explain every setting", |settings| settings),
+        ("completions", "Print what completes this command in a shell", |completions| {
+            completions.arg(shell())
+        }),
+        ("man", "Print a manual page", |man| man.arg(page())),
+        ("resolve", "Answer one request on stdin, as without a command", |resolve| {
             resolve.args(flags(&B::STORE))
-        }))
-        .disable_help_subcommand(true)
-}
-
-/// The same, with what `--help` says and `-h` does not.
-///
-/// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
-fn in_full<B: Backend>(command: Command) -> Command {
-    let store = &B::STORE;
-    let example = FLAG_EXAMPLE.replace('_', "-");
+        }),
+    ];
+    let (about, after) = if wants_all { in_full(store) } else { (store.about.to_owned(), MORE.to_owned()) };
+    let mut command = Command::new(store.binary)
+        .version(store.version)
+        .about(about)
+        .after_help(after)
+        .args(flags(store))
+        .disable_help_subcommand(true);
+    for (name, about, fill) in verbs {
+        if name == "logout" && !keeps_sessions(store) {
+            continue;
+        }
+        let verb = Command::new(name).about(about).defer(fill);
+        command = command.subcommand(if wants_all { verb.after_help(after_verb(store, name)) } else { verb });
+    }
     command
-        .about(format!(
-            "{}.\n\nWithout a command it answers one request on stdin, as a gateway sends it; `man protocol` says how.",
-            store.about
-        ))
-        .after_help(format!(
-            "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and most are a\n\
-             variable; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
-            keys(store),
-            store.examples,
-            exits(),
-        ))
-        .mut_subcommands(|verb| {
-            let name = verb.get_name();
-            let settings = ["settings", "completions", "man"].contains(&name);
-            let settings = if settings { "" } else { SETTINGS_TOO };
-            let examples = examples(store, name);
-            let head = if examples.is_empty() { "" } else { "Examples:\n" };
-            let text = format!("{settings}{head}{}", examples.join("\n"));
-            verb.after_help(text.trim_end().to_owned())
-        })
 }
 
-const SETTINGS_TOO: &str =
-    "Every setting is a flag here, such as --timeout 10s; `settings` explains them.\n\n";
+const MORE: &str = "--help has the settings, examples and exit codes.";
+
+/// What `--help` says before and after all that can be typed.
+fn in_full(store: &Store) -> (String, String) {
+    let example = FLAG_EXAMPLE.replace('_', "-");
+    let about = format!(
+        "{}.\n\nWithout a command it answers one request on stdin, as a gateway sends it; `man protocol` says how.",
+        store.about
+    );
+    let after = format!(
+        "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and most are a\n\
+         variable; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
+        keys(store),
+        store.examples,
+        exits(),
+    );
+    (about, after)
+}
+
+fn after_verb(store: &Store, verb: &str) -> String {
+    let takes_settings = !["settings", "completions", "man"].contains(&verb);
+    let settings = if takes_settings {
+        "Every setting is a flag here, such as --timeout 10s; `settings` explains them."
+    } else {
+        ""
+    };
+    let examples = examples(store, verb).join("\n");
+    let between = if takes_settings && !examples.is_empty() { "\n\n" } else { "" };
+    let head = if examples.is_empty() { "" } else { "Examples:\n" };
+    format!("{settings}{between}{head}{examples}")
+}
 
 /// The examples of one verb: those of the store that use it, or those that are the same for every store.
 pub(super) fn examples(store: &Store, verb: &str) -> Vec<String> {

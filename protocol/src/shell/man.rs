@@ -17,36 +17,37 @@ use crate::wire::{IDS_LIMIT, REQUEST_LIMIT};
 /// Prints a page as roff, in the macros of man(7).
 pub(super) fn man<B: Backend>(page: &str, deadline: Deadline) -> Exit {
     let store = &B::STORE;
-    let (page, own) = match page {
-        "profile" => (include_str!("pages/profile.5"), profile(store)),
-        "protocol" => (include_str!("pages/protocol.7"), protocol()),
-        _ => (include_str!("pages/command.1"), of_command(store, command::<B>())),
+    let mut text = match page {
+        "profile" => profile(store),
+        "protocol" => protocol(),
+        _ => of_command(store, command::<B>()),
     };
-    let every = [("BINARY", escaped(store.binary)), ("VERSION", escaped(store.version)), ("EXITS", exits())];
-    let every = every.into_iter().chain([("NAME_KEYS", bold(store.name_keys.iter().copied()))]);
-    let text = own
-        .into_iter()
-        .chain(every)
-        .fold(page.to_owned(), |text, (place, words)| text.replace(&format!("@{place}@"), words.trim_end()));
+    put(&mut text, "@BINARY@", &escaped(store.binary));
+    put(&mut text, "@VERSION@", &escaped(store.version));
+    put(&mut text, "@EXITS@", &exits());
+    put(&mut text, "@NAME_KEYS@", &bold(store.name_keys));
     print(&text, deadline).unwrap_or(Exit::Done)
 }
 
-/// What stands in the places of a page, by their names.
-type Places = Vec<(&'static str, String)>;
+/// Puts words in their place of a page.
+#[inline(never)]
+fn put(page: &mut String, place: &str, words: &str) {
+    *page = page.replace(place, words.trim_end());
+}
 
-fn of_command(store: &'static Store, mut command: Command) -> Places {
+fn of_command(store: &'static Store, mut command: Command) -> String {
     command.build();
+    let mut page = include_str!("pages/command.1").to_owned();
     let binary = store.binary;
     let commands: String = command.get_subcommands_mut().map(|verb| entry_of_verb(binary, verb)).collect();
     let more = examples(store, "completions").join("\n");
-    vec![
-        ("UPPER", escaped(&binary.to_uppercase())),
-        ("ABOUT", escaped(&store.about.replacen("Reads", "reads", 1))),
-        ("COMMANDS", commands),
-        ("SETTINGS", table(store).map(entry_of_setting).collect()),
-        ("SESSIONS", if keeps_sessions(store) { SESSIONS.to_owned() } else { String::new() }),
-        ("EXAMPLES", escaped(&format!("{}\n{more}", store.examples))),
-    ]
+    put(&mut page, "@UPPER@", &escaped(&binary.to_ascii_uppercase()));
+    put(&mut page, "@ABOUT@", &escaped(&store.about.replacen("Reads", "reads", 1)));
+    put(&mut page, "@COMMANDS@", &commands);
+    put(&mut page, "@SETTINGS@", &table(store).map(entry_of_setting).collect::<String>());
+    put(&mut page, "@SESSIONS@", if keeps_sessions(store) { SESSIONS } else { "" });
+    put(&mut page, "@EXAMPLES@", &escaped(&format!("{}\n{more}", store.examples)));
+    page
 }
 
 const SESSIONS: &str = ".TP
@@ -54,26 +55,26 @@ const SESSIONS: &str = ".TP
 The sessions that are kept between starts, see
 .BR keep_session .";
 
-fn profile(store: &'static Store) -> Places {
+fn profile(store: &'static Store) -> String {
+    let mut page = include_str!("pages/profile.5").to_owned();
     let free = table(store).filter(|setting| is_flag(setting) && !setting.steers);
     let free: Vec<_> = free.map(|setting| format!("--{}", setting.key.replace('_', "-"))).collect();
     #[cfg(feature = "net")]
     let more = crate::net::SETTINGS;
     #[cfg(not(feature = "net"))]
     let more = &[];
-    vec![
-        ("FREE", bold(free.iter().map(String::as_str))),
-        ("SETTINGS", FAMILY.iter().chain(more).map(entry_of_setting).collect()),
-    ]
+    put(&mut page, "@FREE@", &bold(&free));
+    put(&mut page, "@SETTINGS@", &FAMILY.iter().chain(more).map(entry_of_setting).collect::<String>());
+    page
 }
 
-fn protocol() -> Places {
+fn protocol() -> String {
+    let mut page = include_str!("pages/protocol.7").to_owned();
     let codes = Kind::TABLE.iter().map(|(kind, meaning)| entry(kind.code(), meaning));
-    vec![
-        ("CODES", codes.collect()),
-        ("IDS_LIMIT", IDS_LIMIT.to_string()),
-        ("REQUEST_LIMIT", REQUEST_LIMIT.to_string()),
-    ]
+    put(&mut page, "@CODES@", &codes.collect::<String>());
+    put(&mut page, "@IDS_LIMIT@", &IDS_LIMIT.to_string());
+    put(&mut page, "@REQUEST_LIMIT@", &REQUEST_LIMIT.to_string());
+    page
 }
 
 fn exits() -> String {
@@ -103,8 +104,8 @@ fn entry(term: &str, text: &str) -> String {
     format!(".TP\n.B \"{}\"\n{}\n", escaped(term), escaped(text))
 }
 
-fn bold<'a>(words: impl Iterator<Item = &'a str>) -> String {
-    let words: Vec<_> = words.map(|word| format!("\\fB{}\\fR", escaped(word))).collect();
+fn bold(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<_> = words.iter().map(|word| format!("\\fB{}\\fR", escaped(word.as_ref()))).collect();
     words.join(", ")
 }
 

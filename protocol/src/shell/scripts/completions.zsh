@@ -25,7 +25,10 @@
   _arguments -C $settings '(-V --version)'{-V,--version}'[Print version]' '1: :->verb' '*:: :->rest'
   case $state in
     verb) _describe -t commands command verbs ;;
-    rest) [[ $takers[$line[1]] == '*' ]] || settings=($settings[1,2]); _arguments $settings $own ;;
+    rest)
+      [[ $takers[$line[1]] == '*' ]] && own+=('*:id:{true}') || settings=($settings[1,2])
+      _arguments $settings $own
+      ;;
   esac
 }
 @FUNCTION@_profiles() {
