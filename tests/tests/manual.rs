@@ -128,10 +128,8 @@ fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = folder.path().join("p.toml");
     fs::write(&profile, "").expect("a profile");
-    let taken = settings()
-        .into_iter()
-        .filter_map(|(_, setting)| Some((setting.flag?, setting.choices)))
-        .filter(|(flag, choices)| {
+    let taken = settings().into_values().filter_map(|setting| Some((setting.flag?, setting.choices))).filter(
+        |(flag, choices)| {
             let value = match flag.as_str() {
                 "--timeout" => "1s",
                 "--max-output" => "1MiB",
@@ -143,7 +141,8 @@ fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
                 let ended = Run::new(resolver::path("secretref-vault")).args(*arguments).end();
                 !ended.stderr.contains("cannot stand beside --profile")
             })
-        });
+        },
+    );
     let taken: Vec<_> = taken.map(|(flag, _)| flag).collect();
     assert_eq!(codes(flags), taken, "{VAULT}");
     let manual = said(&["man", "profile"]).replace("\\-", "-");
