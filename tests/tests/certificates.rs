@@ -108,7 +108,7 @@ fn the_name_in_the_certificate_can_be_another() {
         ("address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"::1\"", Reads),
         (
             "address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"other.test\"",
-            Fails(5, "UNAVAILABLE", "is not for the name other.test, but for "),
+            Fails(5, "UNAVAILABLE", "is not for the name other.test: set `tls_server_name`"),
         ),
         (
             "address = \"https://127.0.0.2:{port}\"\nca_cert = \"{ca}\"",
