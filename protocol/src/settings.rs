@@ -264,7 +264,9 @@ impl Settings {
     /// credentials.
     pub fn secret(&self, setting: &Setting) -> Result<Option<(Secret, String)>, Failure> {
         if let Some(text) = self.text(setting.key) {
-            return Ok(Some((Secret::new(text.to_owned()), setting.env.join(" or "))));
+            let variable = self.given.get(setting.key).and_then(|given| given.variable);
+            let origin = variable.unwrap_or("the environment").to_owned();
+            return Ok(Some((Secret::new(text.to_owned()), origin)));
         }
         let Kind::Secret(name) = setting.kind else { return Ok(None) };
         match self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| file::is_there(path)) {

@@ -99,6 +99,9 @@ async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Fa
 }
 
 fn note_found(run: &Run, address: &Address, found: &[SocketAddr]) {
+    if address.host().parse::<IpAddr>().is_ok() {
+        return;
+    }
     let ips: Vec<_> = found.iter().map(|found| found.ip().to_string()).collect();
     for ip in &ips {
         run.conceal("ip", ip);

@@ -8,17 +8,18 @@ use serde_json::value::RawValue;
 use super::act::{Done, Task, act};
 use super::edit::edited;
 use super::prompt;
-use super::speak::{explain, note};
+use super::speak::{explain, note, plural};
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, printable};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
 use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
+use crate::streams::say;
 use crate::watch::Watch;
 use crate::wire::accept;
 
@@ -26,7 +27,7 @@ use crate::wire::accept;
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
     // Before anybody types for nothing.
     if let Err(failure) = written_name(settings, id) {
-        return end(Err(failure));
+        return end(id, Err(failure));
     }
     let value = match prompt::value(id, watch) {
         Ok(value) => value,
@@ -34,7 +35,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Ex
     };
     // A person may have typed for a while.
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    end(accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))))
+    end(id, accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))))
 }
 
 /// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
@@ -45,14 +46,13 @@ pub(super) fn delete<B: Manage>(
     watched: (Deadline, &Watch),
 ) -> Exit {
     if !yes {
-        let what = format!("nothing is deleted without --yes, and {id} is still there");
-        explain(None, &Failure::misconfigured(what, format!("if it can go: delete {id} --yes")));
+        say(printable(format!("error: {id} is still there: nothing is deleted without --yes")));
         return Exit::Usage;
     }
-    end(act::<B>(settings, watched, &Task::Delete(id)))
+    end(id, act::<B>(settings, watched, &Task::Delete(id)))
 }
 
-fn end(done: Result<Done, Failure>) -> Exit {
+fn end(id: &str, done: Result<Done, Failure>) -> Exit {
     match done {
         Ok(Done::Changed(text)) => {
             note(text);
@@ -60,7 +60,7 @@ fn end(done: Result<Done, Failure>) -> Exit {
         }
         Ok(Done::Listed(_)) => Exit::Internal,
         Err(failure) => {
-            explain(None, &failure);
+            explain(failure.kind().is_of_id().then_some(id), &failure);
             Exit::of_failure(&failure)
         }
     }
@@ -153,9 +153,10 @@ async fn put<B: Manage>(
             "see who else writes there, and write it again",
         ));
     }
+    let length = value.expose().chars().count();
     let version =
         after.about().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
-    Ok(Some(format!(" ({} characters{version}){kept}", value.expose().chars().count())))
+    Ok(Some(format!(" ({length} character{}{version}){kept}", plural(length))))
 }
 
 /// A store may keep an object in another order and its numbers in another form.

@@ -40,6 +40,8 @@ struct Report<'a> {
     ids: Vec<Found<'a>>,
     /// The variables of this shell that the profile shuts out.
     ignored: &'a [&'static str],
+    /// Those that it took, which a gateway hands over only if its passEnv lists them.
+    taken: &'a [&'static str],
 }
 
 /// Resolves `ids` as for a gateway, and prints a line for each; says what a gateway's run would see otherwise.
@@ -57,7 +59,7 @@ pub(super) fn check<B: Backend>(
         progress.end();
         let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::of).collect();
         let cut = if json {
-            let report = Report { ids: found, ignored: &ignored };
+            let report = Report { ids: found, ignored: &ignored, taken: &own };
             print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()), deadline)
         } else {
             let widest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);

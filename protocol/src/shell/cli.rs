@@ -9,7 +9,7 @@ use super::speak::print;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::journal::Journal;
 use crate::serve::serve;
 use crate::settings::Flags;
@@ -155,19 +155,29 @@ pub(super) fn stop<B: Backend>(
     let parser = command::<B>();
     let is_verb =
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");
+    let (start, rest) = started_as(B::STORE.binary, arguments);
     let is_word = |word: &String| word.starts_with(|first: char| first.is_ascii_alphanumeric());
-    if stop.kind() == ErrorKind::InvalidSubcommand && arguments.iter().any(is_word) {
+    if stop.kind() == ErrorKind::InvalidSubcommand && rest.iter().any(is_word) {
         if stop.get(ContextKind::SuggestedSubcommand).is_none() {
-            say(format!("tip: to read a secret: {} get ID", B::STORE.binary));
+            say(printable(format!("tip: to read a secret: {start} get ID")));
         }
         return Exit::Usage;
     }
-    if arguments.iter().any(is_verb) {
+    if rest.iter().any(is_verb) || stdin_is_terminal() {
         return Exit::Usage;
     }
     let failure =
         Failure::misconfigured("the command line is wrong", "run the same command in a shell to see how");
     refuse::<B>(failure, journal, (deadline, watch))
+}
+
+/// How the command was started, as a person would type it again, and what came after that.
+fn started_as<'a>(binary: &str, arguments: &'a [String]) -> (String, &'a [String]) {
+    match arguments {
+        [flag, profile, rest @ ..] if flag == "--profile" && profile.contains('/') => (profile.clone(), rest),
+        [flag, profile, rest @ ..] if flag == "--profile" => (format!("{binary} --profile {profile}"), rest),
+        _ => (binary.to_owned(), arguments),
+    }
 }
 
 /// What the kernel makes of an executable profile whose first line cannot work: a line end that became part of the

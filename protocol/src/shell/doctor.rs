@@ -19,6 +19,7 @@ use crate::run::{Run, Stage, Step};
 use crate::settings::Settings;
 use crate::store::{Store, table};
 use crate::watch::Watch;
+use crate::wire::Outcome;
 use crate::world::{World, recorded_home};
 
 /// What to show.
@@ -49,13 +50,11 @@ struct Finding {
 enum Status {
     Ok,
     Failed,
-    /// It was not over at the deadline.
-    Cut,
     /// It was not come to.
     Skipped,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, PartialEq, Eq)]
 struct Told {
     code: &'static str,
     what: String,
@@ -146,13 +145,14 @@ fn conceal(settings: &Settings, id: Option<&str>) {
 /// What of a setting's value is a name. Of a URL it is host and path: scheme and port say nothing of a place.
 fn names_in(text: &str) -> Vec<&str> {
     match text.split_once("://") {
-        Some((scheme, rest)) if scheme != "unix" => {
+        Some(("unix", path)) => vec![path],
+        Some((_, rest)) => {
             let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
             let port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
             let host = authority.rsplit_once(':').filter(|(_, rest)| port(rest));
             vec![host.map_or(authority, |(host, _)| host), path]
         }
-        _ => vec![text],
+        None => vec![text],
     }
 }
 
@@ -165,103 +165,126 @@ struct Reporter {
 
 impl Reporter {
     fn report(&self, answer: Option<&Answer>) -> Exit {
-        let steps = self.run.steps();
-        let mut findings: Vec<_> =
-            Stage::ALL.iter().filter_map(|stage| Finding::of(*stage, &steps)).collect();
-        if let Some((id, answer)) = self.wish.id.as_ref().zip(answer) {
-            findings.push(Finding::of_id(id, answer, &steps));
+        let steps = self.steps();
+        let outcome = answer.and_then(|answer| answer.outcomes.first());
+        let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
+        let mut findings: Vec<_> = stages.filter_map(|stage| Finding::of(*stage, &steps)).collect();
+        if self.wish.id.is_some() {
+            findings.push(Finding::of_read(outcome, &steps));
         }
         // A step that was done again, and well, has not failed.
-        let lasts = Stage::ALL.iter().filter_map(|stage| steps.iter().rfind(|step| step.stage == *stage));
-        let failure = lasts.filter_map(|step| step.failure.as_ref()).next_back();
-        let failure = answer
-            .and_then(|answer| answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
-            .or(failure);
-        let names = if self.wish.names { Vec::new() } else { self.run.names() };
+        let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
+        let failed = Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back();
+        let failure = outcome.and_then(|outcome| outcome.as_ref().err()).or(failed);
+        self.print(findings, failure.is_none())
+            .unwrap_or_else(|| failure.map_or(Exit::Done, Exit::of_failure))
+    }
+
+    /// The steps; one that is not over has failed at the deadline.
+    fn steps(&self) -> Vec<Step> {
+        let now = self.run.elapsed();
+        let mut steps = self.run.steps();
+        for step in steps.iter_mut().filter(|step| step.took.is_none()) {
+            step.took = Some(now.saturating_sub(step.began));
+            step.failure = Some(self.run.timeout(self.deadline.limit()));
+        }
+        steps
+    }
+
+    fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
+        let names = if self.wish.names { None } else { Some(self.run.names()) };
         let words: Vec<_> = table(self.store).map(|setting| setting.key).collect();
-        let redactor = Redactor::of(names, &words);
-        let findings: Vec<_> = findings.into_iter().map(|finding| finding.redacted(&redactor)).collect();
+        let redactor = names.map(|names| Redactor::of(names, &words));
+        let redacted = |finding: Finding| match &redactor {
+            Some(redactor) => finding.redacted(redactor),
+            None => finding,
+        };
         let report = Report {
             resolver: format!("{} {}", self.store.binary, self.store.version),
             system: format!("{} {}", std::env::consts::OS, std::env::consts::ARCH),
-            ok: failure.is_none(),
-            steps: findings,
+            ok,
+            steps: findings.into_iter().map(redacted).collect(),
         };
-        let text = if self.wish.json {
-            format!("{}\n", serde_json::to_string(&report).unwrap_or_default())
-        } else {
-            report.text(Paint::of_stdout())
-        };
-        let cut = print(&text, self.deadline);
-        if !self.wish.names && !self.wish.json {
+        if self.wish.json {
+            return print(
+                &format!("{}\n", serde_json::to_string(&report).unwrap_or_default()),
+                self.deadline,
+            );
+        }
+        let cut = print(&report.text(Paint::of_stdout()), self.deadline);
+        if redactor.is_some() {
             note(
                 "names of hosts, files and secrets are left out, so that this can be shown to others; --names shows them",
             );
         }
-        cut.unwrap_or_else(|| failure.map_or(Exit::Done, Exit::of_failure))
+        cut
     }
 }
 
 impl Finding {
     /// What the steps of one kind came to; `None` where a way has none of them.
     fn of(stage: Stage, steps: &[Step]) -> Option<Self> {
-        if matches!(stage, Stage::Read | Stage::List | Stage::Write) {
-            return None;
-        }
         let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
         let Some(last) = own.last() else {
             let is_optional = matches!(stage, Stage::Proxy | Stage::Tls);
-            let skipped = Self {
-                step: stage.to_string(),
-                status: Status::Skipped,
-                micros: None,
-                facts: Vec::new(),
-                failure: None,
-            };
-            return (!is_optional).then_some(skipped);
-        };
-        let status = match (last.took, &last.failure) {
-            (None, _) => Status::Cut,
-            (_, Some(_)) => Status::Failed,
-            _ => Status::Ok,
+            return (!is_optional).then(|| Self::skipped(stage));
         };
         let time: Duration = own.iter().map(|step| alone(step, steps)).sum();
         let tries = own.iter().filter(|step| step.failure.is_some()).count();
-        let mut facts: Vec<_> = own.iter().flat_map(|step| step.facts.clone()).collect();
+        let mut facts: Vec<String> = Vec::new();
+        for fact in own.iter().flat_map(|step| &step.facts) {
+            if !facts.contains(fact) {
+                facts.push(fact.clone());
+            }
+        }
         if tries > 1 {
             facts.push(format!("failed {tries} times"));
         }
         Some(Self {
             step: stage.to_string(),
-            status,
+            status: if last.failure.is_some() { Status::Failed } else { Status::Ok },
             micros: Some(micros(time)),
             facts,
             failure: last.failure.as_ref().map(Told::of),
         })
     }
 
-    fn of_id(id: &str, answer: &Answer, steps: &[Step]) -> Self {
-        let reads: Duration =
-            steps.iter().filter(|step| step.stage == Stage::Read).map(|step| alone(step, steps)).sum();
-        let facts = |value: &crate::document::Value| {
-            let version = value.about().version.as_ref().map(|version| format!("version {version}"));
-            let length = value.expose().chars().count();
-            std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
-        };
-        let outcome = answer.outcomes.first();
+    fn skipped(stage: Stage) -> Self {
         Self {
-            step: id.to_owned(),
-            status: if outcome.is_some_and(Result::is_ok) { Status::Ok } else { Status::Failed },
-            micros: Some(micros(reads)),
-            facts: outcome.and_then(|outcome| outcome.as_ref().ok()).map(facts).unwrap_or_default(),
-            failure: outcome.and_then(|outcome| outcome.as_ref().err()).map(Told::of),
+            step: stage.to_string(),
+            status: Status::Skipped,
+            micros: None,
+            facts: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// What the read of the id came to.
+    fn of_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
+        let reads = steps.iter().filter(|step| step.stage == Stage::Read);
+        let time: Duration = reads.map(|step| alone(step, steps)).sum();
+        let facts = match outcome {
+            None => return Self::skipped(Stage::Read),
+            Some(Err(_)) => Vec::new(),
+            Some(Ok(value)) => {
+                let version = value.about().version.as_ref().map(|version| format!("version {version}"));
+                let length = value.expose().chars().count();
+                std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
+            }
+        };
+        let failure = outcome.and_then(|outcome| outcome.as_ref().err());
+        Self {
+            step: Stage::Read.to_string(),
+            status: if failure.is_some() { Status::Failed } else { Status::Ok },
+            micros: Some(micros(time)),
+            facts,
+            failure: failure.map(Told::of),
         }
     }
 
     fn redacted(self, redactor: &Redactor) -> Self {
         let redact = |text: String| redactor.redact(&text);
         Self {
-            step: redact(self.step),
             facts: self.facts.into_iter().map(redact).collect(),
             failure: self.failure.map(|told| Told {
                 what: redact(told.what),
@@ -294,28 +317,41 @@ impl Told {
 }
 
 impl Report {
+    /// For a person, who reads of each failure once, where it came up first.
     fn text(&self, paint: Paint) -> String {
-        let widest = self.steps.iter().map(|finding| finding.step.chars().count()).max().unwrap_or(0);
-        let lines: String = self.steps.iter().map(|finding| finding.text(widest, paint)).collect();
-        format!("{} on {}\n{lines}", self.resolver, self.system)
+        let widest = self.steps.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
+        let mut text = format!("{} on {}\n", self.resolver, self.system);
+        let mut told: Vec<&Told> = Vec::new();
+        for finding in &self.steps {
+            text.push_str(&finding.line(widest, paint));
+            if let Some(failure) = &finding.failure
+                && !told.contains(&failure)
+            {
+                text.push_str(&failure.text(paint));
+                told.push(failure);
+            }
+        }
+        text
     }
 }
 
 impl Finding {
-    fn text(&self, widest: usize, paint: Paint) -> String {
+    fn line(&self, widest: usize, paint: Paint) -> String {
         let (tone, word) = match self.status {
             Status::Ok => (Tone::Good, "ok     "),
             Status::Failed => (Tone::Bad, "failed "),
-            Status::Cut => (Tone::Bad, "cut off"),
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
         let time = self.micros.map(millis).unwrap_or_default();
-        let (step, facts) = (printable(self.step.clone()), printable(self.facts.join("; ")));
-        let line = format!("{}  {step:widest$}  {time:>9}  {facts}", paint.tone(tone, word));
-        let told = self.failure.as_ref().map(|told| {
-            let hint = paint.tone(Tone::Quiet, "hint:");
-            format!("         {} ({})\n         {hint} {}\n", told.what, told.code, told.remedy)
-        });
-        format!("{}\n{}", line.trim_end(), told.unwrap_or_default())
+        let facts = printable(self.facts.join("; "));
+        let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
+        format!("{}\n", line.trim_end())
+    }
+}
+
+impl Told {
+    fn text(&self, paint: Paint) -> String {
+        let hint = paint.tone(Tone::Quiet, "hint:");
+        format!("         {} ({})\n         {hint} {}\n", self.what, self.code, self.remedy)
     }
 }

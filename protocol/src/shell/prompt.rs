@@ -39,7 +39,7 @@ pub(super) fn value(id: &str, watch: &Watch) -> Result<Secret, Exit> {
     let value = if stdin_is_terminal() { typed(id, deadline) } else { piped(deadline) };
     value.and_then(whole).map_err(|failure| {
         explain(Some(id), &failure);
-        Exit::Usage
+        Exit::of_failure(&failure)
     })
 }
 
@@ -140,7 +140,7 @@ impl Drop for Hidden {
 /// What a key is for.
 enum Key {
     Enter,
-    /// There is no more (Ctrl-D).
+    /// That is all (Ctrl-D).
     End,
     /// The last character goes.
     Erase,
@@ -180,9 +180,7 @@ impl Hidden {
                         let what = "what was pasted has several lines, and nothing was stored";
                         return Err(Stop::Failed(Failure::invalid_value(what, FROM_FILE)));
                     }
-                    Key::Enter => return Ok(line),
-                    Key::End if line.is_empty() => return Ok(line),
-                    Key::End => {}
+                    Key::Enter | Key::End => return Ok(line),
                     Key::Erase => erase(&mut line),
                     Key::Clear => line.clear(),
                     Key::Signal(signal) => return Err(Stop::Signal(signal)),
