@@ -106,10 +106,13 @@ pub trait Manage: Backend {
     }
 
     /// Deletes a secret, or its newest version where the store keeps versions. Says what that leaves, and how it is undone.
+    ///
+    /// `over` is what was known of it when it was read. Where the store can tell that it has changed since, that is the failure.
     fn delete(
         &self,
         _session: &Self::Session,
         _locator: &Self::Locator,
+        _over: &About,
     ) -> impl Future<Output = Result<String, Failure>> {
         not_offered("deleted")
     }

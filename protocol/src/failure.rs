@@ -222,9 +222,16 @@ impl Failure {
     }
 }
 
-/// Some words come from a server or a file: they are not to move a terminal's cursor, nor to start a line.
+/// Some words come from a server or a file: they are not to move a terminal's cursor, turn its text around, nor start a
+/// line.
 pub(crate) fn printable(text: String) -> String {
-    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
+    if text.contains(is_unprintable) { text.replace(is_unprintable, "\u{fffd}") } else { text }
+}
+
+/// Whether a character does something else than to be seen: controls, and those of Unicode's bidirectional algorithm
+/// (UAX #9).
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `what: remedy`, on one line, as in `errors[id].message`.

@@ -6,11 +6,10 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::journal::Journal;
-use crate::secret::Secret;
 use crate::settings::{DEFAULT_MAX_OUTPUT, Settings};
 use crate::streams::{Input, Written, read_stdin, say, write_stdout};
 use crate::watch::{GRACE, Watch};
-use crate::wire::{EMPTY, REQUEST_LIMIT, Request, concede, respond};
+use crate::wire::{EMPTY, REQUEST_LIMIT, Request, does_not_fit, fit};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
 ///
@@ -23,7 +22,7 @@ pub fn serve<B: Backend>(
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
     journal.obey(settings.as_ref().ok());
-    let desk = Desk { max_output, deadline, journal: journal.clone() };
+    let desk = Desk { max_output, deadline, watch: watch.clone(), journal: journal.clone() };
     let (request, late) = match read_request(deadline) {
         Ok(read) => read,
         Err(unread) => {
@@ -50,16 +49,20 @@ pub fn serve<B: Backend>(
 struct Desk {
     max_output: usize,
     deadline: Deadline,
+    watch: Watch,
     journal: Journal,
 }
 
 impl Desk {
     /// Writes the response; `whole` is why there is nothing in it.
     fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
-        let response = respond(ids, &answer.outcomes, self.max_output);
-        let text = response.as_ref().map_or(EMPTY, Secret::expose);
+        let response = fit(ids, &answer.outcomes, self.max_output);
+        let text = response.as_ref().map_or(EMPTY, |(response, _)| response.expose());
+        self.watch.end_with(Exit::Output);
         let written = write_stdout(text.as_bytes(), self.deadline.later(GRACE));
-        concede(ids, &mut answer.outcomes, text);
+        for at in response.iter().flat_map(|(_, gave_way)| gave_way) {
+            answer.outcomes[*at] = Err(does_not_fit());
+        }
         if response.is_none() {
             let remedy = "raise it, and maxOutputBytes of the gateway";
             let no_room = Failure::misconfigured("not even the errors fit in max_output", remedy);
@@ -73,6 +76,8 @@ impl Desk {
             // Nobody hears this under a gateway; somebody does who pipes a request in by hand.
             say(format!("{}: {failure}", self.journal.store().binary));
         }
+        // What is left to do is no reason for a gateway to throw the answer away.
+        self.watch.end_with(answer.exit);
         self.journal.record(ids, &answer, whole);
         answer.exit
     }

@@ -15,7 +15,8 @@ pub const GRACE: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(250);
 
 /// A thread that does nothing else. It is started first, so that a profile on a dead mount, a name service that hangs or
-/// a reader that does not read cannot keep the process.
+/// a reader that does not read cannot keep the process. A clone is the same.
+#[derive(Clone)]
 pub struct Watch(Arc<Shared>);
 
 struct Shared {
@@ -27,6 +28,8 @@ struct Plan {
     deadline: Deadline,
     /// Answers with what has arrived, and ends the process, unless somebody else is doing so.
     answer: Option<Box<dyn FnOnce() + Send>>,
+    /// How the process ends where it is ended: at first for want of an answer.
+    exit: Exit,
     /// What to do right before the process is ended without an answer.
     last: Option<Box<dyn FnOnce() + Send>>,
     /// What to do meanwhile, some times a second.
@@ -37,7 +40,7 @@ impl Watch {
     /// Starts to watch. Where no thread can be had, nothing is watched: the resolve matters more.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
-        let plan = Mutex::new(Plan { deadline, answer: None, last: None, tick: None });
+        let plan = Mutex::new(Plan { deadline, answer: None, exit: Exit::Deadline, last: None, tick: None });
         let watch = Self(Arc::new(Shared { plan, changed: Condvar::new() }));
         let shared = Arc::clone(&watch.0);
         let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait());
@@ -61,6 +64,11 @@ impl Watch {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).last = Some(Box::new(last));
     }
 
+    /// Says how the process ends if it is ended from now on.
+    pub fn end_with(&self, exit: Exit) {
+        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).exit = exit;
+    }
+
     /// Says how to answer at the deadline.
     pub fn answer_with(&self, answer: impl FnOnce() + Send + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).answer = Some(Box::new(answer));
@@ -68,7 +76,7 @@ impl Watch {
 }
 
 impl Shared {
-    fn wait(&self) {
+    fn wait(self: Arc<Self>) {
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
         while !plan.deadline.left().is_zero() {
             let tick = plan.tick.clone();
@@ -86,12 +94,14 @@ impl Shared {
         let (answer, last, end) = (plan.answer.take(), plan.last.take(), plan.deadline.later(GRACE));
         drop(plan);
         // Whoever is writing, here or there, has until then.
+        let shared = Arc::clone(&self);
         let _ = thread::Builder::new().stack_size(64 * 1024).spawn(move || {
             thread::sleep(end.left());
-            if let Some(last) = last {
+            let exit = shared.plan.lock().unwrap_or_else(PoisonError::into_inner).exit;
+            if let Some(last) = last.filter(|_| matches!(exit, Exit::Deadline | Exit::Output)) {
                 last();
             }
-            process::exit(Exit::Deadline);
+            process::exit(exit);
         });
         if let Some(answer) = answer {
             answer();

@@ -121,20 +121,6 @@ fn alias(json: &str) -> Option<String> {
     is_alias.then(|| alias.to_owned())
 }
 
-/// Turns each value that has given way in `response` into the failure that stands there.
-pub(crate) fn concede(ids: &[String], outcomes: &mut [Outcome], response: &str) {
-    // In a text of JSON a quotation mark has a backslash before it, so that these are what they seem.
-    let Some(errors) = response.rfind(r#"},"errors":{"#).map(|at| &response[at..]) else { return };
-    if errors.ends_with("{}}") {
-        return;
-    }
-    for (id, outcome) in ids.iter().zip(outcomes) {
-        if outcome.is_ok() && errors.contains(&format!(r#"{}:{{"code":"#, quote(id))) {
-            *outcome = Err(does_not_fit());
-        }
-    }
-}
-
 /// Whether a gateway would take this text as a secret; it stops at a blank value, and refuses its own redaction words.
 pub fn accept(value: Secret) -> Result<Secret, Failure> {
     // JavaScript's `trim` takes a byte order mark for white space; Rust's does not.
@@ -166,11 +152,16 @@ pub fn does_not_fit() -> Failure {
 /// to an error, a message to none. `None` where not even the shortest response fits.
 #[must_use]
 pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
+    fit(ids, outcomes, limit).map(|(response, _)| response)
+}
+
+/// The response as [`respond`] writes it, and the places of the values that gave way in it.
+pub(crate) fn fit(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<(Secret, Vec<usize>)> {
     let pairs = || ids.iter().zip(outcomes);
     let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit)).collect();
     let length = EMPTY.len() + best.iter().map(|entry| entry.text.len() + 1).sum::<usize>();
     if best.len() == outcomes.len() && length <= limit {
-        return Some(write(best, length));
+        return Some((write(best, length), Vec::new()));
     }
     let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
     let shortest = |choices: &Vec<Entry>| choices.iter().map(|entry| entry.text.len()).min().unwrap_or(0);
@@ -179,13 +170,17 @@ pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Sec
         return None;
     }
     let mut entries = Vec::with_capacity(choices.len());
-    for choices in choices {
+    let mut gave_way = Vec::new();
+    for (at, choices) in choices.into_iter().enumerate() {
         let without = length - shortest(&choices);
         let fits = choices.into_iter().find(|entry| without + entry.text.len() <= limit)?;
         length = without + fits.text.len();
+        if outcomes[at].is_ok() && !fits.is_value {
+            gave_way.push(at);
+        }
         entries.push(fits);
     }
-    Some(write(entries, length))
+    Some((write(entries, length), gave_way))
 }
 
 fn write(entries: Vec<Entry>, length: usize) -> Secret {
@@ -327,16 +322,12 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_has_given_way_counts_as_a_failure() {
+    fn what_has_given_way_is_told() {
         let ids = ["a", "b", "c"].map(str::to_owned);
-        let text = r#"},"errors":{"b":{"code":"X"#;
-        let outcomes = || vec![text.to_owned(), "x".repeat(500), "y".repeat(20)];
-        for (limit, good) in [(400, [true, false, true]), (4000, [true; 3])] {
-            let mut outcomes: Vec<Outcome> =
-                outcomes().into_iter().map(|text| Ok(Secret::new(text).into())).collect();
-            let response = respond(&ids, &outcomes, limit).unwrap();
-            concede(&ids, &mut outcomes, response.expose());
-            assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), good);
+        let texts = [r#"},"errors":{"b":{"code":"X"#.to_owned(), "x".repeat(500), "y".repeat(20)];
+        let outcomes: Vec<Outcome> = texts.into_iter().map(|text| Ok(Secret::new(text).into())).collect();
+        for (limit, gave_way) in [(400, vec![1]), (4000, vec![])] {
+            assert_eq!(fit(&ids, &outcomes, limit).unwrap().1, gave_way);
         }
     }
 

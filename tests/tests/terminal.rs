@@ -345,7 +345,7 @@ fn closed_streams_do_no_harm() {
         ("\"$0\" get a#k 2>&-", 0, "value-a"),
         ("\"$0\" get missing#k 2>&-", 1, ""),
         ("\"$0\" get a#k >&-", 0, ""),
-        ("\"$0\" set a#k <&-", 2, ""),
+        ("\"$0\" set a#k <&-", 1, ""),
         ("\"$0\" <&-", 7, "{\"protocolVersion\":1,\"values\":{},\"errors\":{}}"),
     ] {
         let ended = store.script(command).end();

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::id::Id;
 use crate::store::Store;
 use crate::wire::Outcome;
@@ -15,6 +15,9 @@ const RECORD_LIMIT: usize = 8192;
 
 /// The most bytes of the line that a person reads; the fields want room, too.
 const LINE_LIMIT: usize = 4096;
+
+/// Room for the number of ids that had none.
+const OMITTED: &str = "SECRETREF_OMITTED=512\n";
 
 /// How many of its failures the line tells, and how many ids and requests of each.
 const NAMED: usize = 5;
@@ -54,6 +57,12 @@ struct Group<'a> {
     latest: Duration,
 }
 
+/// Whether somebody may not have what was asked for.
+fn is_refused(outcome: &Outcome) -> bool {
+    let kind = outcome.as_ref().err().map(Failure::kind);
+    matches!(kind, Some(Kind::NotAllowed | Kind::AccessDenied | Kind::Unauthenticated))
+}
+
 /// What stands for a text that is no id, and could be anything.
 const NO_ID: &str = "(no id)";
 
@@ -75,8 +84,13 @@ impl<'a> Story<'a> {
             groups: whole.map(|failure| Group::of(Some(failure))).into_iter().collect(),
             others: 0,
         };
-        for ((id, outcome), time) in ids.iter().zip(&answer.outcomes).zip(&answer.times) {
-            if outcome.is_err() || story.failed == 0 {
+        let told = || {
+            let all = ids.iter().zip(&answer.outcomes).zip(&answer.times);
+            all.filter(|((_, outcome), _)| outcome.is_err() || answer.outcomes.iter().all(Result::is_ok))
+        };
+        // What was refused comes first: who asks for much else cannot push it out.
+        for is_first in [true, false] {
+            for ((id, outcome), time) in told().filter(|((_, outcome), _)| is_refused(outcome) == is_first) {
                 story.add(if Id::parse(id).is_ok() { id } else { NO_ID }, outcome, *time);
             }
         }
@@ -127,16 +141,18 @@ impl<'a> Story<'a> {
         shorten(plain(line))
     }
 
-    /// The record in the journal's own form: fields, each a line. What does not fit is left out.
+    /// The record in the journal's own form: fields, each a line. What does not fit is left out and counted.
     pub(super) fn record(&self) -> String {
         let Head { store, run, provider, took } = self.head;
         let mut record = String::with_capacity(RECORD_LIMIT);
         let mut field = |name: &str, value: &dyn Display| {
             let field = plain(format!("{name}={value}"));
-            if record.len() + field.len() < RECORD_LIMIT {
+            let fits = record.len() + field.len() + OMITTED.len() < RECORD_LIMIT;
+            if fits || name == "SECRETREF_OMITTED" {
                 record.push_str(&field);
                 record.push('\n');
             }
+            fits
         };
         field("MESSAGE", &self.line());
         field("PRIORITY", &self.priority());
@@ -154,8 +170,9 @@ impl<'a> Story<'a> {
         for request in self.requests.iter().take(REQUESTS) {
             field("SECRETREF_REQUEST", request);
         }
-        for id in self.ids.iter().filter(|id| **id != NO_ID) {
-            field("SECRETREF_ID", id);
+        let omitted = self.ids.iter().filter(|id| **id != NO_ID && !field("SECRETREF_ID", id)).count();
+        if omitted > 0 {
+            field("SECRETREF_OMITTED", &omitted);
         }
         record
     }
@@ -287,8 +304,8 @@ mod tests {
             (
                 &["x#k", "y#k", "z#k"][..],
                 vec![missing("nothing at x"), Ok(good("r-2")), Err(denied)],
-                "2 of 3 ids failed for provider vault in 12 ms: x#k NOT_FOUND after 8 ms: nothing at x (request r-1); \
-                 z#k ACCESS_DENIED after 8 ms: the token may not read kv/y",
+                "2 of 3 ids failed for provider vault in 12 ms: z#k ACCESS_DENIED after 8 ms: the token may not read kv/y; \
+                 x#k NOT_FOUND after 8 ms: nothing at x (request r-1)",
             ),
             (
                 &["x#k", "y#k"],
@@ -354,6 +371,21 @@ mod tests {
         let (line, _) =
             told(&["a", "b", "c", "d", "e", "f", "g"], outcomes(&["a", "b", "c", "d", "e", "f", "g"]), None);
         assert!(line.starts_with("run 00ff: 7 of 7 ids") && line.ends_with("; and 2 more"), "{line}");
+    }
+
+    #[test]
+    fn what_was_refused_cannot_be_pushed_out() {
+        let others = (0..400).map(|number| format!("{}{number}", "filler/".repeat(20)));
+        let ids: Vec<String> = others.chain(["forbidden/admin#password".to_owned()]).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let mut outcomes: Vec<Outcome> = (1..ids.len()).map(|_| missing("nothing there")).collect();
+        outcomes.push(Err(Failure::new(Kind::NotAllowed, "no pattern", "add one")));
+        let (line, record) = told(&ids, outcomes, None);
+        assert!(line.contains("forbidden/admin#password NOT_ALLOWED"), "{line}");
+        assert!(record.contains("\nSECRETREF_ID=forbidden/admin#password\n"), "{record}");
+        let named = record.matches("\nSECRETREF_ID=").count();
+        assert!(record.ends_with(&format!("\nSECRETREF_OMITTED={}\n", 401 - named)), "{record}");
+        assert!(record.len() <= RECORD_LIMIT);
     }
 
     #[test]

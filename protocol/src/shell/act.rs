@@ -1,6 +1,6 @@
 //! What is done to a store by a command, in one session and before the deadline.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::change::{Place, change};
 use super::list::{Sorted, sorted};
@@ -22,6 +22,12 @@ use crate::watch::Watch;
 /// How long after the deadline the process ends, whatever it does: long enough to say why.
 const REST: Duration = Duration::from_millis(200);
 
+/// How long a person may take to read, or a program behind a pipe.
+pub(super) const READER: Duration = Duration::from_hours(24);
+
+/// What there is to add where nobody knows whether a change was made.
+pub(super) const MAYBE: &str = "it may have been done all the same: see with `check`";
+
 /// What is to be done.
 pub(super) enum Task<'t> {
     /// List what begins so.
@@ -30,15 +36,6 @@ pub(super) enum Task<'t> {
     Set(&'t str, &'t Secret),
     /// Delete what an id names.
     Delete(&'t str),
-}
-
-impl Task<'_> {
-    fn stage(&self) -> Stage {
-        match self {
-            Self::List(_) => Stage::List,
-            Self::Set(..) | Self::Delete(_) => Stage::Write,
-        }
-    }
 }
 
 /// What came of it.
@@ -67,18 +64,19 @@ pub(super) fn act<B: Manage>(
     runtime::run(async {
         let act = async |session: &B::Session| match (task, &place) {
             (Task::List(prefix), _) => {
-                let listing = backend.list(session, prefix).await?;
-                Ok(Done::Listed(sorted(&backend, settings, listing)))
+                let listing = run.end(run.begin(Stage::List), backend.list(session, prefix).await)?;
+                Ok(Done::Listed(sorted(&backend, settings, prefix, listing)))
             }
             (_, None) => Err(Failure::internal("a change without a place")),
             (task, Some(place)) => {
                 change(&backend, settings, deadline, session, place, task).await.map(Done::Changed)
             }
         };
-        let step = run.begin(task.stage());
         let act = with_session(&backend, settings, deadline, &scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
-        run.end(step, done.unwrap_or_else(|_| Err(run.timeout(deadline.limit()))))
+        // Nobody waits for what a person reads.
+        watch.move_to(Deadline::new(Instant::now(), READER));
+        done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
     })?
 }
 
@@ -86,7 +84,9 @@ pub(super) fn act<B: Manage>(
 fn give_up(run: Run, progress: Progress, deadline: Deadline) -> impl FnOnce() + Send {
     move || {
         if progress.end() {
-            explain(None, &run.timeout(deadline.limit()));
+            let late = run.timeout(deadline.limit());
+            let late = if run.may_have_written(&late) { late.hint(MAYBE) } else { late };
+            explain(None, &late);
             process::exit(Exit::Deadline);
         }
     }

@@ -5,17 +5,18 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::act::{Done, Task, act};
+use super::act::{Done, MAYBE, Task, act};
 use super::edit::edited;
 use super::prompt;
 use super::speak::{explain, note, plural};
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
-use crate::document::Value;
+use crate::document::{About, Value};
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind, printable};
+use crate::failure::{Failure, Kind, Retry, printable};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
+use crate::run::Stage;
 use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
@@ -27,7 +28,7 @@ use crate::wire::accept;
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
     // Before anybody types for nothing.
     if let Err(failure) = written_name(settings, id) {
-        return end(id, Err(failure));
+        return end(settings, id, Err(failure));
     }
     let value = match prompt::value(id, watch) {
         Ok(value) => value,
@@ -35,7 +36,11 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Ex
     };
     // A person may have typed for a while.
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    end(id, accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))))
+    end(
+        settings,
+        id,
+        accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))),
+    )
 }
 
 /// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
@@ -49,10 +54,10 @@ pub(super) fn delete<B: Manage>(
         say(printable(format!("error: {id} is still there: nothing is deleted without --yes")));
         return Exit::Usage;
     }
-    end(id, act::<B>(settings, watched, &Task::Delete(id)))
+    end(settings, id, act::<B>(settings, watched, &Task::Delete(id)))
 }
 
-fn end(id: &str, done: Result<Done, Failure>) -> Exit {
+fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
     match done {
         Ok(Done::Changed(text)) => {
             note(text);
@@ -60,6 +65,8 @@ fn end(id: &str, done: Result<Done, Failure>) -> Exit {
         }
         Ok(Done::Listed(_)) => Exit::Internal,
         Err(failure) => {
+            let failure =
+                if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };
             explain(failure.kind().is_of_id().then_some(id), &failure);
             Exit::of_failure(&failure)
         }
@@ -114,13 +121,24 @@ pub(super) async fn change<B: Manage>(
         Task::Delete(id) | Task::List(id) => ("deleted", *id, None),
     };
     match put(backend, settings, deadline, session, place, value).await? {
-        Some(rest) => Ok(format!("{word} {id}{rest}")),
-        None => Ok(format!("{word} {id}; {}", backend.delete(session, &place.locator).await?)),
+        Left::Some(rest) => Ok(format!("{word} {id}{rest}")),
+        Left::Nothing(over) => {
+            let run = settings.run();
+            let deleted = backend.delete(session, &place.locator, &over).await;
+            Ok(format!("{word} {id}; {}", run.end(run.begin(Stage::Write), deleted)?))
+        }
     }
 }
 
-/// Writes `value` into its place, or takes it out. Says what else is known of the secret now; `None` where nothing would
-/// be left of it, and nothing was written.
+/// What is left of a secret.
+enum Left {
+    /// Fields; with what there is to say of them.
+    Some(String),
+    /// Nothing, and nothing was written: what was known of it when it was read.
+    Nothing(About),
+}
+
+/// Writes `value` into its place, or takes it out.
 async fn put<B: Manage>(
     backend: &B,
     settings: &Settings,
@@ -128,7 +146,7 @@ async fn put<B: Manage>(
     session: &B::Session,
     place: &Place<B>,
     value: Option<&Secret>,
-) -> Result<Option<String>, Failure> {
+) -> Result<Left, Failure> {
     let Place { locator, field } = place;
     let read = async |field: &Field| read_one(backend, settings, deadline, session, (locator, field)).await;
     let before = match (read(&Field::Whole).await, value) {
@@ -137,16 +155,21 @@ async fn put<B: Manage>(
         (Err(failure), _) => return Err(failure),
     };
     let edited = edited(before.as_ref().map(Value::expose), field, value)?;
-    let Some(content) = edited.content else { return Ok(None) };
-    backend.put(session, locator, &content, before.as_ref().map(Value::about)).await?;
+    let Some(content) = edited.content else {
+        return Ok(Left::Nothing(before.map(|before| before.about().clone()).unwrap_or_default()));
+    };
+    let over = before.as_ref().map(Value::about);
+    let run = settings.run();
+    run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
     let kept = match edited.kept.as_slice() {
         [] => String::new(),
-        kept => format!("; kept beside it: {}", kept.join(", ")),
+        kept => printable(format!("; kept beside it: {}", kept.join(", "))),
     };
-    let Some(value) = value else { return Ok(Some(kept)) };
-    let after =
-        read(field).await.map_err(|failure| failure.about("it was written, and cannot be read back"))?;
-    if !is_same(value.expose(), after.expose()) {
+    let Some(value) = value else { return Ok(Left::Some(kept)) };
+    let after = read(field)
+        .await
+        .map_err(|failure| failure.about("it was written, and cannot be read back").retry(Retry::No))?;
+    if !is_same(field, value.expose(), after.expose()) {
         return Err(Failure::new(
             Kind::InvalidValue,
             format!("what {locator} reads back is not what was written"),
@@ -156,14 +179,22 @@ async fn put<B: Manage>(
     let length = value.expose().chars().count();
     let version =
         after.about().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
-    Ok(Some(format!(" ({length} character{}{version}){kept}", plural(length))))
+    Ok(Left::Some(format!(" ({length} character{}{version}){kept}", plural(length))))
 }
 
-/// A store may keep an object in another order and its numbers in another form.
-fn is_same(written: &str, read: &str) -> bool {
-    let names = |text| -> Option<Vec<String>> {
-        let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
-        Some(object.into_keys().collect())
+/// A whole secret may come back in another order, and its numbers in another form.
+fn is_same(field: &Field, written: &str, read: &str) -> bool {
+    fn members(text: &str) -> Option<BTreeMap<String, &RawValue>> {
+        serde_json::from_str(text).ok()
+    }
+    let is_number = |value: &RawValue| value.get().starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    let is_like = |(written, read): (&RawValue, &RawValue)| {
+        written.get() == read.get() || (is_number(written) && is_number(read))
     };
-    written == read || names(written).is_some_and(|written| names(read) == Some(written))
+    let is_whole_same = || {
+        let (written, read) = (members(written)?, members(read)?);
+        let same_names = written.keys().eq(read.keys());
+        Some(same_names && written.into_values().zip(read.into_values()).all(is_like))
+    };
+    written == read || (*field == Field::Whole && is_whole_same().unwrap_or(false))
 }

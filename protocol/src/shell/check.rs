@@ -12,7 +12,7 @@ use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::Outcome;
@@ -109,11 +109,6 @@ impl<'a> Found<'a> {
         let known = [length, version].into_iter().flatten().collect::<String>();
         let known = self.code.unwrap_or(&known);
         let time = millis(self.micros);
-        format!("{}  {:widest$}  {known}, {time}\n", paint.tone(tone, word), printable(self.id))
+        format!("{}  {:widest$}  {known}, {time}\n", paint.tone(tone, word), printable(self.id.to_owned()))
     }
-}
-
-/// An id as it was typed may hold anything.
-fn printable(id: &str) -> String {
-    id.replace(char::is_control, "\u{fffd}")
 }

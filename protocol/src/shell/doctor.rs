@@ -16,6 +16,7 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::run::{Run, Stage, Step};
+use crate::selector::Field;
 use crate::settings::Settings;
 use crate::store::{Store, table};
 use crate::watch::Watch;
@@ -81,6 +82,10 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
+            // Of what cannot be read, every word that is quoted may be a name.
+            for word in failure.what().split('`').skip(1).step_by(2) {
+                run.conceal("name", word);
+            }
             if let Ok(home) = recorded_home(world.uid) {
                 run.conceal("home", home.display().to_string());
             }
@@ -131,6 +136,13 @@ fn conceal(settings: &Settings, id: Option<&str>) {
     for (key, text) in settings.names() {
         for name in names_in(&text) {
             run.conceal(key, name);
+        }
+    }
+    for (id, name) in settings.entries() {
+        run.conceal("id", id);
+        run.conceal("name", name.name.as_str());
+        if let Some(Field::Key(field) | Field::Pointer(field)) = &name.field {
+            run.conceal("field", field.as_str());
         }
     }
     if let Some(id) = id {

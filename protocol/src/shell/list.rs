@@ -1,14 +1,16 @@
 //! `list [PREFIX]`: the ids that a store has, ready to paste.
 
+use std::time::Instant;
+
 use serde::Serialize;
 
-use super::act::{Done, Task, act};
+use super::act::{Done, READER, Task, act};
 use super::places::{Places, entry};
 use super::speak::{explain, note, print};
 use crate::backend::{Backend, Listed, Listing, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::id::Id;
 use crate::selector::Name;
 use crate::settings::Settings;
@@ -56,23 +58,30 @@ pub(super) fn list<B: Manage>(
             return Exit::of_failure(&failure);
         }
     };
-    if json {
-        let text = serde_json::to_string(&sorted).unwrap_or_default();
-        return print(&format!("{text}\n"), deadline).unwrap_or(Exit::Done);
+    let text = if json {
+        format!("{}\n", serde_json::to_string(&sorted).unwrap_or_default())
+    } else {
+        sorted.ids.iter().flat_map(|id| [id, "\n"]).collect()
+    };
+    let cut = print(&text, Deadline::new(Instant::now(), READER));
+    if !json {
+        say(&sorted, prefix);
     }
-    let lines: String = sorted.ids.iter().flat_map(|id| [id, "\n"]).collect();
-    let cut = print(&lines, deadline);
-    say(&sorted, prefix);
-    cut.unwrap_or(Exit::Done)
+    // What could not be looked into may hold what somebody looks for.
+    cut.unwrap_or(if sorted.unread.is_empty() { Exit::Done } else { Exit::IdFailed })
 }
 
 /// Sorts what there is by what can be done with it.
-pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, listing: Listing) -> Sorted {
+pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str, listing: Listing) -> Sorted {
     let mut sorted = Sorted::default();
     let allow = settings.allow();
     let mut places = Places::of(backend, settings);
     let mut unnamed = Vec::new();
     let mut unread = listing.unread;
+    // What stands in the profile is what a gateway's config has.
+    let entries = settings.entries().into_keys().filter(|id| id.starts_with(prefix));
+    let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
+    sorted.ids.extend(entries.map(str::to_owned));
     for Listed { id, name } in listing.found {
         let name = Name { is_entry: true, ..name };
         let place = match backend.locate(&name) {
@@ -93,10 +102,21 @@ pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, listing: List
         places.find(place);
     }
     for (id, name) in unnamed {
-        let alias = format!("{} = {}", quote(&places.free_id(&name)), entry(&name, B::STORE.name_keys));
-        sorted.unnamed.push(Unnamed { alias, name: printable(&id) });
+        let alias = places.free_id(&name);
+        if Id::parse(&alias).is_ok_and(|alias| allow.check(&alias).is_err()) {
+            sorted.not_allowed += 1;
+            continue;
+        }
+        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys));
+        sorted.unnamed.push(Unnamed { alias, name: printable(id) });
     }
-    sorted.unread = unread.into_iter().map(Unread::of).collect();
+    // A name that is no id's alone is let through where an id of it would be.
+    let is_allowed = |name: &str| match Id::parse(name) {
+        Ok(id) => allow.check(&id).is_ok(),
+        Err(_) => true,
+    };
+    let unread = unread.into_iter().filter(|(name, _)| is_allowed(name));
+    sorted.unread = unread.map(Unread::of).collect();
     sorted.ids.sort_unstable();
     sorted.ids.dedup();
     sorted
@@ -105,7 +125,7 @@ pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, listing: List
 impl Unread {
     fn of((name, failure): (String, Failure)) -> Self {
         Self {
-            name: printable(&name),
+            name: printable(name),
             code: failure.kind().code(),
             what: failure.what().to_owned(),
             remedy: failure.remedy().to_owned(),
@@ -118,7 +138,7 @@ fn say(sorted: &Sorted, prefix: &str) {
         let begins = if prefix.is_empty() {
             String::new()
         } else {
-            format!(" that begins with {}", printable(prefix))
+            format!(" that begins with {}", printable(prefix.to_owned()))
         };
         note(format!("there is nothing{begins}"));
     }
@@ -126,7 +146,7 @@ fn say(sorted: &Sorted, prefix: &str) {
         note(format!("{}: {} ({}): {}", unread.name, unread.what, unread.code, unread.remedy));
     }
     if sorted.not_allowed > 0 {
-        note(format!("`allow` of the profile leaves out {}", sorted.not_allowed));
+        note(format!("`allow` leaves out {}", sorted.not_allowed));
     }
     if !sorted.unnamed.is_empty() {
         let lines: Vec<_> = sorted.unnamed.iter().map(|unnamed| unnamed.alias.as_str()).collect();
@@ -135,8 +155,4 @@ fn say(sorted: &Sorted, prefix: &str) {
             lines.join("\n")
         ));
     }
-}
-
-fn printable(text: &str) -> String {
-    text.replace(char::is_control, "\u{fffd}")
 }

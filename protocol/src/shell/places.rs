@@ -1,8 +1,10 @@
 //! Which ids lead to what a store has, and what others to give where none does.
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use crate::backend::Backend;
+use crate::failure::is_unprintable;
 use crate::id::Id;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
@@ -74,7 +76,9 @@ impl<'s, B: Backend> Places<'s, B> {
 /// A name and its field in characters that an id may have.
 fn plain(name: &Name) -> String {
     let field = field_of(name).map(|field| format!("/{}", field.trim_start_matches('/'))).unwrap_or_default();
-    let text = format!("{}{field}", name.name);
+    // Another place than the usual one shows, so that `allow` can tell them apart.
+    let place: String = name.keys.iter().flat_map(|(_, value)| [value, "/"]).collect();
+    let text = format!("{place}{}{field}", name.name);
     let plain: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || "._/-".contains(c) { c } else { '-' }).collect();
     let plain = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -94,9 +98,21 @@ pub(super) fn entry(name: &Name, keys: &[&'static str]) -> String {
     let own = keys.iter().filter_map(|key| Some((*key, name.key(key)?)));
     let pairs = [("name", Some(name.name.as_str())), ("field", field_of(name))];
     let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own);
-    // TOML's texts are JSON's, but for this one character.
-    let pairs = pairs.map(|(key, value)| format!("{key} = {}", quote(value).replace('\u{7f}', "\\u007f")));
+    let pairs = pairs.map(|(key, value)| format!("{key} = {}", toml(value)));
     format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+}
+
+/// A text in TOML, which is as in JSON, but for controls: whoever pastes it sees all of it.
+fn toml(text: &str) -> String {
+    let mut quoted = String::new();
+    for c in quote(text).chars() {
+        if is_unprintable(c) {
+            let _ = write!(quoted, "\\u{:04x}", u32::from(c));
+        } else {
+            quoted.push(c);
+        }
+    }
+    quoted
 }
 
 #[cfg(test)]

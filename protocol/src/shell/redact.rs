@@ -34,12 +34,12 @@ impl Redactor {
             let is_start = !redacted.ends_with(|c: char| c.is_ascii_alphanumeric());
             // A name may be the beginning of another.
             let longest = self.names.iter().filter(|(_, name)| is_start && is_word(rest, name));
-            if let Some((what, name)) = longest.max_by_key(|(_, name)| name.len()) {
-                redacted.extend(["<", what, ">"]);
-                rest = &rest[name.len()..];
-            } else if let Some(path) = path(rest).filter(|_| is_start) {
+            if let Some(path) = path(rest).filter(|_| is_start) {
                 redacted.push_str("<path>");
                 rest = &rest[path.len()..];
+            } else if let Some((what, name)) = longest.max_by_key(|(_, name)| name.len()) {
+                redacted.extend(["<", what, ">"]);
+                rest = &rest[name.len()..];
             } else {
                 let mut characters = rest.chars();
                 redacted.extend(characters.next());

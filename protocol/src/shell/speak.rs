@@ -6,7 +6,7 @@ use super::paint::{Paint, Tone};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::{Failure, is_unprintable, printable};
 use crate::streams::{Written, say, write_stdout};
 use crate::watch::GRACE;
 
@@ -43,7 +43,8 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
 
 /// Says something that is no failure.
 pub(super) fn note(text: impl AsRef<str>) {
-    say(format!("{} {}", Paint::of_stderr().tone(Tone::Quiet, "note:"), text.as_ref()));
+    let text = text.as_ref().replace(|c| c != '\n' && is_unprintable(c), "\u{fffd}");
+    say(format!("{} {text}", Paint::of_stderr().tone(Tone::Quiet, "note:")));
 }
 
 /// `12.3 ms`.

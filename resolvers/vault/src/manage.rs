@@ -23,7 +23,7 @@ impl Manage for Vault {
         change::put(session, locator, content, over).await
     }
 
-    async fn delete(&self, session: &Session, locator: &Locator) -> Result<String, Failure> {
-        change::delete(session, locator).await
+    async fn delete(&self, session: &Session, locator: &Locator, over: &About) -> Result<String, Failure> {
+        change::delete(session, locator, over).await
     }
 }

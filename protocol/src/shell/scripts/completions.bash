@@ -35,16 +35,18 @@
   [[ $word == -* ]] && words+=' --help'
   local IFS=$' \n'
   case $values in
-    '<profile>')
-      for this in ~/.config/secretref/*.toml; do
-        this=${this##*/}
-        [[ $this != '*.toml' ]] && words+=" ${this%.toml}"
-      done
-      ;;
     '<'*) ;;
     *) words+=" $values" ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
+  if [[ $values == '<profile>' ]]; then
+    # Not by compgen -W, which would run what stands in a name.
+    for this in ~/.config/secretref/*.toml; do
+      this=${this##*/}
+      this=${this%.toml}
+      [[ $this != '*' && $this == "$word"* ]] && COMPREPLY+=("$this")
+    done
+  fi
   if [[ $values == '<profile>' || $values == '<file>' ]]; then
     IFS=$'\n'
     COMPREPLY+=($(compgen -f -- "$word"))
