@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use secretref_tests::canned::Canned;
 use secretref_tests::openbao::{OpenBao, ROOT};
 use secretref_tests::port;
 use secretref_tests::resolver::{self, Ended, Run};
@@ -652,6 +653,37 @@ fn doctor_names_the_step_that_fails() {
         let first = first.map(|step| if step.contains('<') { "id" } else { step });
         assert_eq!(first, failed, "{lines} {id:?}: {told:#}");
         assert_eq!(failed.is_none(), steps.iter().all(|(_, status)| status == "ok"), "{told:#}");
+    }
+}
+
+/// Who answers as no Vault does has not found the token valid.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_tells_a_vault_from_others() {
+    let shell = Shell::new();
+    let canned = |status, body| Canned::http(status, "", body).http;
+    let portal = "<html>portal</html>";
+    let clear = shell.server.https.replace("https://", "http://");
+    let secure = &shell.server.https;
+    for (address, settings, code, words) in [
+        (&canned("200 OK", portal), "", 5, "answered, but not as a Vault does"),
+        (&canned("200 OK", "{}"), "", 5, "answered, but not as a Vault does"),
+        (&canned("200 OK", "{\"data\":{}}"), "", 5, "answered, but not as a Vault does"),
+        (&canned("403 Forbidden", portal), "", 5, "answered, but not as a Vault does"),
+        (&canned("404 Not Found", portal), "", 5, "answered, but not as a Vault does"),
+        (&clear, "", 5, "write https:// in `address`"),
+        (secure, "namespace = \"absent\"", 3, "has no namespace absent (404)"),
+    ] {
+        let ca = shell.server.ca.display();
+        shell.profile_to(&format!(
+            "address = \"{address}\"\nca_cert = \"{ca}\"\ntoken_file = \"token\"\n{settings}"
+        ));
+        let ended = shell.run(&["doctor", "--json", "--names"]);
+        let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(ended.code, Some(code), "{told:#}");
+        let failed: Vec<_> = steps(&told).into_iter().filter(|(_, status)| status == "failed").collect();
+        assert_eq!(failed, [("sign-in".to_owned(), "failed".to_owned())], "{told:#}");
+        assert!(told.to_string().contains(words), "{words}: {told:#}");
     }
 }
 
