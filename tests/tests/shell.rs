@@ -360,6 +360,45 @@ fn a_list_has_an_end() {
     assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
 }
 
+/// The mistakes that are made first are named.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_is_often_typed_wrong() {
+    let shell = Shell::new();
+    shell.server.mount("kv");
+    shell.server.api("secret/data/providers/openai", Some(&json!({"data": {"org": "value-org"}})));
+    shell.server.token(
+        "reader-token",
+        "reader",
+        "path \"secret/data/providers/*\" { capabilities = [\"read\"] }",
+        true,
+    );
+    shell.file("reader", "reader-token");
+    let [root, reader] = ["token", "reader"].map(|token| format!("token_file = \"{token}\""));
+    for (settings, line, words, others) in [
+        (&root, &["get", "secret/providers/openai/org"][..], "hint: leave secret/ out", "check"),
+        (&root, &["get", "secret/data/providers/openai#org"], "hint: leave secret/data/ out", "check"),
+        (&root, &["get", "data/providers/openai#org"], "hint: leave data/ out", "check"),
+        (&reader, &["get", "secret/providers/openai#org"], "hint: leave secret/ out", "or check"),
+        (&root, &["get", "kv/teams/slack#token"], "`mount` (kv:path#field names another)", "leave"),
+        (
+            &reader,
+            &["get", "kv/teams/slack#token"],
+            "`mount` (kv:path#field names another) and the id",
+            "kv_version",
+        ),
+        (&reader, &["get", "kv:teams/slack#token"], "names another), `kv_version` and the id", "leave"),
+        (&reader, &["list"], "list providers/", "kv_version"),
+        (&reader, &["list", "providers/"], "or check `mount`\n", "list providers/"),
+        (&format!("{root}\nmount = \"secret/data\""), &["get", "a#k"], "leave /data out", "check"),
+    ] {
+        shell.profile(settings);
+        let ended = shell.run(line);
+        assert_eq!(ended.code, Some(if settings.contains("mount") { 3 } else { 1 }), "{line:?}: {ended:#?}");
+        assert!(ended.stderr.contains(words) && !ended.stderr.contains(others), "{line:?}: {ended:#?}");
+    }
+}
+
 /// A token without rights gets them one by one, each as the refusal before names it, until all works.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -101,6 +101,11 @@ impl Session {
         }
     }
 
+    /// Whether the version of the engine there was asked for, and nobody could say.
+    pub(crate) fn guesses(&self, mount: &Mount) -> bool {
+        mount.kv.is_none() && self.mounts.is_unknown(mount)
+    }
+
     /// Why the server refused something with 403.
     pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
         let standing = self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear));
