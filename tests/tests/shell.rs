@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use secretref_tests::canned::Canned;
 use secretref_tests::openbao::{OpenBao, ROOT};
 use secretref_tests::port;
 use secretref_tests::resolver::{self, Ended, Run};
@@ -359,6 +360,45 @@ fn a_list_has_an_end() {
     assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
 }
 
+/// The mistakes that are made first are named.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_is_often_typed_wrong() {
+    let shell = Shell::new();
+    shell.server.mount("kv");
+    shell.server.api("secret/data/providers/openai", Some(&json!({"data": {"org": "value-org"}})));
+    shell.server.token(
+        "reader-token",
+        "reader",
+        "path \"secret/data/providers/*\" { capabilities = [\"read\"] }",
+        true,
+    );
+    shell.file("reader", "reader-token");
+    let [root, reader] = ["token", "reader"].map(|token| format!("token_file = \"{token}\""));
+    for (settings, line, words, others) in [
+        (&root, &["get", "secret/providers/openai/org"][..], "hint: leave secret/ out", "check"),
+        (&root, &["get", "secret/data/providers/openai#org"], "hint: leave secret/data/ out", "check"),
+        (&root, &["get", "data/providers/openai#org"], "hint: leave data/ out", "check"),
+        (&reader, &["get", "secret/providers/openai#org"], "hint: leave secret/ out", "or check"),
+        (&root, &["get", "kv/teams/slack#token"], "`mount` (kv:path#field names another)", "leave"),
+        (
+            &reader,
+            &["get", "kv/teams/slack#token"],
+            "`mount` (kv:path#field names another) and the id",
+            "kv_version",
+        ),
+        (&reader, &["get", "kv:teams/slack#token"], "names another), `kv_version` and the id", "leave"),
+        (&reader, &["list"], "list providers/", "kv_version"),
+        (&reader, &["list", "providers/"], "or check `mount`\n", "list providers/"),
+        (&format!("{root}\nmount = \"secret/data\""), &["get", "a#k"], "leave /data out", "check"),
+    ] {
+        shell.profile(settings);
+        let ended = shell.run(line);
+        assert_eq!(ended.code, Some(if settings.contains("mount") { 3 } else { 1 }), "{line:?}: {ended:#?}");
+        assert!(ended.stderr.contains(words) && !ended.stderr.contains(others), "{line:?}: {ended:#?}");
+    }
+}
+
 /// A token without rights gets them one by one, each as the refusal before names it, until all works.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
@@ -651,6 +691,37 @@ fn doctor_names_the_step_that_fails() {
         let first = steps.iter().find(|(_, status)| status == "failed").map(|(step, _)| step.as_str());
         assert_eq!(first, failed, "{lines} {id:?}: {told:#}");
         assert_eq!(failed.is_none(), steps.iter().all(|(_, status)| status == "ok"), "{told:#}");
+    }
+}
+
+/// Who answers as no Vault does has not found the token valid.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_tells_a_vault_from_others() {
+    let shell = Shell::new();
+    let canned = |status, body| Canned::http(status, "", body).http;
+    let portal = "<html>portal</html>";
+    let clear = shell.server.https.replace("https://", "http://");
+    let secure = &shell.server.https;
+    for (address, settings, code, words) in [
+        (&canned("200 OK", portal), "", 5, "answered, but not as a Vault does"),
+        (&canned("200 OK", "{}"), "", 5, "answered, but not as a Vault does"),
+        (&canned("200 OK", "{\"data\":{}}"), "", 5, "answered, but not as a Vault does"),
+        (&canned("403 Forbidden", portal), "", 5, "answered, but not as a Vault does"),
+        (&canned("404 Not Found", portal), "", 5, "answered, but not as a Vault does"),
+        (&clear, "", 5, "write https:// in `address`"),
+        (secure, "namespace = \"absent\"", 3, "has no namespace absent (404)"),
+    ] {
+        let ca = shell.server.ca.display();
+        shell.profile_to(&format!(
+            "address = \"{address}\"\nca_cert = \"{ca}\"\ntoken_file = \"token\"\n{settings}"
+        ));
+        let ended = shell.run(&["doctor", "--json", "--names"]);
+        let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(ended.code, Some(code), "{told:#}");
+        let failed: Vec<_> = steps(&told).into_iter().filter(|(_, status)| status == "failed").collect();
+        assert_eq!(failed, [("sign-in".to_owned(), "failed".to_owned())], "{told:#}");
+        assert!(told.to_string().contains(words), "{words}: {told:#}");
     }
 }
 

@@ -141,13 +141,19 @@ fn approle_with_a_secret_id_and_without() {
     let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
     works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
 
-    let (code, message, exit) =
-        failure(&start(&bench.profile(&format!("auth = \"approle\"\nrole_id = \"{role_id}\""))));
-    assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
-    assert!(message.contains("the role wants a secret id"), "{message}");
+    let alone = bench.profile(&format!("auth = \"approle\"\nrole_id = \"{role_id}\""));
+    for begin in ["sign-in by approle", "not tried again, refused 0 s ago: sign-in by approle"] {
+        let (code, message, exit) = failure(&start(&alone));
+        assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
+        assert!(message.starts_with(begin), "{message}");
+        for words in ["the role wants a secret id", "`role_id` went alone", "or after `logout`"] {
+            assert!(message.contains(words), "{message}");
+        }
+    }
 
     let role_id = bench.approle(&json!({"bind_secret_id": false, "token_bound_cidrs": "127.0.0.1/32"}));
-    logout(&bench.profile(&format!("auth = \"approle\"\nrole_id = \"{role_id}\"")));
+    let out = logout(&alone);
+    assert!(out.stderr.contains("the refusal that was is cleared"), "{out:?}");
     let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"");
     works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
 }

@@ -132,9 +132,10 @@ impl Kept {
             }
         };
         let signed = sign_in().await;
-        let record = file.read().after(&signed, credential, now());
+        let at = now();
+        let record = file.read().after(&signed, credential, at);
         file.write(&record);
-        match (signed, record.choose(credential, refused, now())) {
+        match (signed, record.choose(credential, refused, at)) {
             (Ok(grant), _) => Ok(Held::fresh(grant)),
             (Err(_), Choice::Decided(Err(refusal))) => Err(refusal),
             (Err(miss), _) => Err(miss.failure()),
@@ -145,6 +146,12 @@ impl Kept {
     #[must_use]
     pub fn session(&self, identity: &Identity) -> Option<Secret> {
         self.file(identity)?.read().into_session()
+    }
+
+    /// Whether a refusal of an identity is kept.
+    #[must_use]
+    pub fn was_refused(&self, identity: &Identity) -> bool {
+        self.file(identity).is_some_and(|file| file.read().has_refusals())
     }
 
     /// Keeps the session no longer: it is spent. What is known of its credential stays.

@@ -136,6 +136,11 @@ impl Record {
         Self { session: None, ..self }
     }
 
+    /// Whether a credential was refused.
+    pub(super) fn has_refusals(&self) -> bool {
+        !self.head.refusals.is_empty()
+    }
+
     pub(super) fn into_session(self) -> Option<Secret> {
         self.session
     }
@@ -184,6 +189,13 @@ impl Refusal {
             return Failure::new(Kind::RateLimited, what, remedy).retry(Retry::After(left));
         }
         let seconds = left.as_secs() + 1;
+        let age = Duration::from_millis(self.pause).saturating_sub(left);
+        // One of this very moment was not remembered, but heard.
+        let what = if age.is_zero() {
+            what
+        } else {
+            format!("not tried again, refused {} s ago: {what}", age.as_secs())
+        };
         Failure::new(Kind::Unauthenticated, what, remedy).hint(format!(
             "another credential is tried at once, this one again in {seconds} s or after `logout`"
         ))
@@ -260,8 +272,10 @@ mod tests {
         let mut now = NOW;
         for pause in [60, 120, 240, 480, 900, 900] {
             record = record.after(&refused(), b"wrong", now);
-            now += Duration::from_secs(pause - 1);
             assert_eq!(says(&record, "wrong", now), "UNAUTHENTICATED refused", "{pause}");
+            now += Duration::from_secs(pause - 1);
+            let remembered = format!("UNAUTHENTICATED not tried again, refused {} s ago: refused", pause - 1);
+            assert_eq!(says(&record, "wrong", now), remembered);
             assert_eq!(says(&record, "right", now), "sign in");
             now += Duration::from_secs(1);
             assert_eq!(says(&record, "wrong", now), "sign in", "{pause}");
@@ -295,7 +309,7 @@ mod tests {
         // And take nothing away: the next refusal is still the second.
         let record = Record::new().after(&refused(), b"id", NOW).after(&down, b"id", seconds(60));
         let record = record.after(&refused(), b"id", seconds(60));
-        assert_eq!(says(&record, "id", seconds(60 + 119)), "UNAUTHENTICATED refused");
+        assert!(says(&record, "id", seconds(60 + 119)).starts_with("UNAUTHENTICATED not tried again"));
     }
 
     #[test]

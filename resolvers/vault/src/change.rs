@@ -48,7 +48,13 @@ pub(crate) async fn put(
     }
     // A path on which nothing was ever written is `create`d; nobody wants to grant that alone.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
-    done(session, locator, &reply, &Denied::secret("write", capabilities, locator, kv)).await
+    done(
+        session,
+        locator,
+        &reply,
+        &Denied::secret("write", capabilities, locator, (kv, session.guesses(&locator.mount))),
+    )
+    .await
 }
 
 /// Deletes a secret; with version 2 of the engine, its newest version.
@@ -57,7 +63,13 @@ pub(crate) async fn delete(session: &Session, locator: &Locator) -> Result<Strin
     let kv = session.engine(&locator.mount).await;
     let ask = Ask { method: Method::DELETE, ..Ask::get(locator.request_path(kv)) };
     let reply = session.ask(ask, &locator.mount).await?;
-    done(session, locator, &reply, &Denied::secret("delete", "`delete`", locator, kv)).await?;
+    done(
+        session,
+        locator,
+        &reply,
+        &Denied::secret("delete", "`delete`", locator, (kv, session.guesses(&locator.mount))),
+    )
+    .await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
     }
@@ -98,7 +110,7 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
             is_there: reply.status == StatusCode::OK,
         }),
         _ => {
-            let denied = Denied::secret("read", "`read`", locator, Kv::V2);
+            let denied = Denied::secret("read", "`read`", locator, (Kv::V2, session.guesses(&locator.mount)));
             done(session, locator, &reply, &denied).await?;
             Err(stranger(session.server().route()))
         }

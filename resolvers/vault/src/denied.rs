@@ -14,46 +14,57 @@ pub(crate) struct Denied {
     act: &'static str,
     /// What with.
     thing: String,
-    /// What a policy must grant, and on which path: `` `read` on secret/data/a ``.
-    grant: String,
-    /// What else to look at.
-    check: String,
+    /// What a policy must grant, and on which path, and what else to look at.
+    remedy: String,
 }
 
 impl Denied {
-    /// Refused to `act` on a secret, for which a policy must grant these `capabilities`.
-    pub(crate) fn secret(act: &'static str, capabilities: &str, locator: &Locator, kv: Kv) -> Self {
+    /// Refused to `act` on a secret, for which a policy must grant these `capabilities`; `is_guess` where nobody said that
+    /// the engine is of this version.
+    pub(crate) fn secret(
+        act: &'static str,
+        capabilities: &str,
+        locator: &Locator,
+        (kv, is_guess): (Kv, bool),
+    ) -> Self {
+        let grant = format!("{capabilities} on {}", locator.policy_path(kv));
+        let kv_version = if is_guess { ", `kv_version`" } else { "" };
         Self {
             act,
             thing: locator.to_string(),
-            grant: format!("{capabilities} on {}", locator.policy_path(kv)),
-            check: format!("`mount` and the id: {LAST_SEGMENT}"),
+            remedy: match locator.surplus() {
+                Some(surplus) => format!("{surplus}; else grant {grant} in one of its policies"),
+                None => format!(
+                    "grant {grant} in one of its policies, or check {}{kv_version} and the id: {LAST_SEGMENT}",
+                    locator.check_mount()
+                ),
+            },
         }
     }
 
-    /// Refused to list a folder.
-    pub(crate) fn folder(thing: String, path: &str) -> Self {
-        let check = "`mount`; a folder that it may list can be named: list providers/".to_owned();
-        Self { act: "list", thing, grant: format!("`list` on {path}"), check }
+    /// Refused to list a folder: that which was asked for, or with all of the mount a part of it.
+    pub(crate) fn folder(thing: String, path: &str, is_all: bool) -> Self {
+        let part = if is_all { "; a folder that it may list can be named: list providers/" } else { "" };
+        let remedy = format!("grant `list` on {path} in one of its policies, or check `mount`{part}");
+        Self { act: "list", thing, remedy }
     }
 
     /// The failure, by what the server thinks of the token.
     pub(crate) fn failure(&self, standing: &Standing) -> Failure {
-        let Self { act, thing, grant, check } = self;
-        let grant = format!("grant {grant} in one of its policies, or check {check}");
+        let Self { act, thing, remedy } = self;
         let (what, remedy) = match standing {
             Standing::Valid(looked) => {
                 let policies = looked.as_ref().map(|looked| looked.all_policies().join(", "));
                 let policies = policies.filter(|policies| !policies.is_empty());
                 let policies =
                     policies.map(|policies| format!("; its policies are {policies}")).unwrap_or_default();
-                (format!("the token may not {act} {thing}{policies}"), grant)
+                (format!("the token may not {act} {thing}{policies}"), remedy.clone())
             }
             Standing::Unknown | Standing::Unclear => (
                 format!(
                     "the server refuses {thing}, and does not say whether for the token or for its policies"
                 ),
-                format!("check that the token is valid, and {grant}"),
+                format!("check that the token is valid, and {remedy}"),
             ),
         };
         Failure::new(Kind::AccessDenied, what, remedy)

@@ -109,7 +109,7 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
         StatusCode::NOT_FOUND => Ok(Vec::new()),
         StatusCode::FORBIDDEN => {
             let thing = folder.mount.placed(&format!("{}/{path}", folder.mount.path));
-            Err(session.refused(&Denied::folder(thing, &folder.policy_path(kv, path))).await)
+            Err(session.refused(&Denied::folder(thing, &folder.policy_path(kv, path), path.is_empty())).await)
         }
         _ => Err(server.state(&reply).await),
     }

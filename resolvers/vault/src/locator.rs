@@ -101,6 +101,26 @@ impl Locator {
         self.mount.below(kv, "data", &self.path)
     }
 
+    /// What is wrong with a path that begins again with what leads there, as paths of policies and requests do.
+    pub(crate) fn surplus(&self) -> Option<String> {
+        let path = format!("{}/", self.path);
+        let below = path.strip_prefix(&format!("{}/", self.mount.path)).unwrap_or(&path);
+        let data = if self.mount.kv == Some(Kv::V1) { "" } else { "data/" };
+        let rest = below.strip_prefix(data).unwrap_or(below);
+        let surplus = &path[..path.len() - rest.len()];
+        (!surplus.is_empty()).then(|| format!("leave {surplus} out: a path begins within its mount"))
+    }
+
+    /// How a failure tells to check the mount. The first segment of a path may be meant as one; with version 1 no id can
+    /// name it.
+    pub(crate) fn check_mount(&self) -> &'static str {
+        if self.path.contains('/') && self.mount.kv != Some(Kv::V1) {
+            "`mount` (kv:path#field names another)"
+        } else {
+            "`mount`"
+        }
+    }
+
     pub(crate) fn version(&self) -> Option<u64> {
         self.version
     }
@@ -278,6 +298,27 @@ mod tests {
             ..Name::default()
         };
         assert_eq!(of(&entry).unwrap(), "/v1/kv/data/a%3Ab whole secret");
+    }
+
+    #[test]
+    fn what_is_in_a_path_twice_is_found() {
+        let of = |kv, name: &str| {
+            let name = Name { name: name.into(), field: Some(Field::Whole), ..Name::default() };
+            let (locator, _) = Locator::of(&name, &defaults(kv)).unwrap();
+            locator.surplus().and_then(|surplus| Some(surplus.split_once(" out")?.0.to_owned()))
+        };
+        for (name, v2, v1) in [
+            ("a/b", None, None),
+            ("secrets/a", None, None),
+            ("a/secret/b", None, None),
+            ("secret/a", Some("leave secret/"), Some("leave secret/")),
+            ("secret", Some("leave secret/"), Some("leave secret/")),
+            ("secret/data/a", Some("leave secret/data/"), Some("leave secret/")),
+            ("data/a", Some("leave data/"), None),
+        ] {
+            assert_eq!(of(Kv::V2, name).as_deref(), v2, "{name}");
+            assert_eq!(of(Kv::V1, name).as_deref(), v1, "{name}");
+        }
     }
 
     #[test]

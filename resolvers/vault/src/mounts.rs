@@ -23,6 +23,11 @@ impl Mounts {
         let known = Rc::clone(self.0.borrow_mut().entry(mount.to_string()).or_default());
         *known.get_or_init(|| ask(server, token, mount)).await
     }
+
+    /// Whether that was asked in vain.
+    pub(crate) fn is_unknown(&self, mount: &Mount) -> bool {
+        self.0.borrow().get(&mount.to_string()).is_some_and(|known| known.get() == Some(&None))
+    }
 }
 
 /// Open to every token that may do anything in the mount.

@@ -56,7 +56,7 @@ async fn settle(
     if reply.status != StatusCode::FORBIDDEN {
         return Err(session.server().state(reply).await);
     }
-    let denied = Denied::secret("read", "`read`", locator, kv);
+    let denied = Denied::secret("read", "`read`", locator, (kv, session.guesses(&locator.mount)));
     so_far(denied.failure(&Standing::Unclear));
     Err(session.refused(&denied).await)
 }
@@ -161,7 +161,9 @@ pub(crate) fn absent(reply: &Reply, locator: &Locator) -> Failure {
             ),
             None => Failure::not_found(
                 format!("there is no secret at {locator}"),
-                format!("check the path, `mount` and `kv_version`; {LAST_SEGMENT}"),
+                locator.surplus().unwrap_or_else(|| {
+                    format!("check the path, {} and `kv_version`; {LAST_SEGMENT}", locator.check_mount())
+                }),
             ),
         },
     }

@@ -139,7 +139,27 @@ impl Server {
         let reply = self.transport.send(Ask { method, path, headers, body }).await?;
         match self.transport.refused_by_proxy(reply.status) {
             Some(failure) if !speaks_vault(&reply) => Err(failure),
+            None if self.may_want_tls(&reply) => Err(stranger_in_clear(self.route())),
             _ => Ok(reply),
+        }
+    }
+
+    /// Whether an answer may be that of a TLS port to a request in clear text: servers then say 400.
+    fn may_want_tls(&self, reply: &Reply) -> bool {
+        let address = &self.route().address;
+        let is_clear = !address.is_secure() && address.socket().is_none();
+        is_clear && reply.status == StatusCode::BAD_REQUEST && !speaks_vault(reply)
+    }
+
+    /// What it means that a path is not there that every namespace has.
+    pub(crate) fn nowhere(&self) -> Failure {
+        let namespace = self.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
+        match namespace {
+            Some(namespace) => Failure::misconfigured(
+                format!("{} has no namespace {namespace} (404)", self.route()),
+                "check `namespace`",
+            ),
+            None => stranger(self.route()),
         }
     }
 
@@ -207,6 +227,15 @@ pub(crate) fn stranger(place: &dyn Display) -> Failure {
     Failure::unavailable(
         format!("{place} answered, but not as a Vault does"),
         "check scheme, port and base path of `address`, and `mount` and `kv_version`",
+    )
+    .retry(Retry::No)
+}
+
+/// The same, of a 400 by an `http://` address.
+fn stranger_in_clear(place: &dyn Display) -> Failure {
+    Failure::unavailable(
+        format!("{place} answered, but not as a Vault does (400)"),
+        "write https:// in `address` if the port wants TLS, else check port and base path",
     )
     .retry(Retry::No)
 }

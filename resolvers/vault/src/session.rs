@@ -1,5 +1,6 @@
 //! A session: a token, and what the server thinks of it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use http::StatusCode;
 use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
-use serde_json::value::RawValue;
+use serde::de::IgnoredAny;
 use tokio::sync::OnceCell;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
@@ -16,7 +17,7 @@ use crate::client;
 use crate::denied::Denied;
 use crate::locator::{Kv, Mount};
 use crate::mounts::Mounts;
-use crate::server::{Server, envelope};
+use crate::server::{Server, envelope, speaks_vault, stranger};
 
 /// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
 /// made.
@@ -100,6 +101,11 @@ impl Session {
         }
     }
 
+    /// Whether the version of the engine there was asked for, and nobody could say.
+    pub(crate) fn guesses(&self, mount: &Mount) -> bool {
+        mount.kv.is_none() && self.mounts.is_unknown(mount)
+    }
+
     /// Why the server refused something with 403.
     pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
         let standing = self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear));
@@ -128,9 +134,17 @@ impl Session {
         // valid, whatever its policies, and to no other.
         let listed = self.server.get("/v1/sys/internal/ui/mounts", self.token.header()).await?;
         match listed.status {
-            // Without any token it is open too, and empty.
-            StatusCode::OK if self.token.header().is_some() || lists(&listed) => Ok(Standing::Valid(None)),
-            StatusCode::OK | StatusCode::FORBIDDEN => Ok(Standing::Unknown),
+            StatusCode::OK => match mounts_in(&listed) {
+                None => Err(stranger(self.server.route())),
+                // Without any token it is open too, and empty.
+                Some(0) if self.token.header().is_none() => Ok(Standing::Unknown),
+                Some(_) => Ok(Standing::Valid(None)),
+            },
+            status if status.is_client_error() && !speaks_vault(&listed) => {
+                Err(stranger(self.server.route()))
+            }
+            StatusCode::FORBIDDEN => Ok(Standing::Unknown),
+            StatusCode::NOT_FOUND => Err(self.server.nowhere()),
             _ => Err(self.server.state(&listed).await),
         }
     }
@@ -152,14 +166,12 @@ impl Session {
     }
 }
 
-/// Whether a listing of mounts has one with secrets in it.
-fn lists(reply: &Reply) -> bool {
+/// How many mounts with secrets in them a listing has; `None` where it is no such listing.
+fn mounts_in(reply: &Reply) -> Option<usize> {
     #[derive(Deserialize)]
-    struct Listing<'a> {
-        #[serde(borrow)]
-        secret: &'a RawValue,
+    struct Listing {
+        secret: HashMap<String, IgnoredAny>,
     }
-    let data = envelope(reply).and_then(|envelope| envelope.data);
-    let listing: Option<Listing<'_>> = data.and_then(|data| serde_json::from_str(data.get()).ok());
-    listing.is_some_and(|listing| listing.secret.get().len() > "{}".len())
+    let listing: Listing = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
+    Some(listing.secret.len())
 }

@@ -36,13 +36,20 @@ impl Backend for Vault {
                 "write where the secrets engine is mounted",
             ));
         }
+        let kv = Kv::of(settings.text("kv_version"));
+        if kv.is_none() && mount.trim_end_matches('/').ends_with("/data") {
+            return Err(Failure::misconfigured(
+                "`mount` ends in /data, which is added to it",
+                "leave /data out, or set `kv_version` if the mount is called so",
+            ));
+        }
         let auth = Auth::of(settings)?;
         if settings.run().is_watched() {
             auth.conceal(settings.run());
         }
         Ok(Self {
             defaults: Defaults {
-                kv: Kv::of(settings.text("kv_version")),
+                kv,
                 mount: mount.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },

@@ -40,8 +40,12 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
                 "put a new wrapped secret id into {origin} (bao write -f -wrap-ttl=1h -field=wrapping_token auth/{mount}/role/ROLE/secret-id)"
             )
         } else {
+            let alone = match secret_id {
+                Some(_) => "check `role_id`",
+                None => "no secret id was found, and `role_id` went alone: check it",
+            };
             format!(
-                "check `role_id`, and put a new secret id into {origin} (bao write -f -field=secret_id auth/{mount}/role/ROLE/secret-id); \
+                "{alone}, and put a new secret id into {origin} (bao write -f -field=secret_id auth/{mount}/role/ROLE/secret-id); \
                  if it is wrapped, set `secret_id_wrapped`"
             )
         },

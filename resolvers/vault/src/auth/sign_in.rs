@@ -61,7 +61,8 @@ pub(super) async fn sign_out(
 ) -> Result<Option<&'static str>, Failure> {
     let [token_of, secret_id_of] = ["token", "secret_id"].map(|what| login.identity(server, what));
     let had_secret_id = kept.session(&secret_id_of).is_some();
-    let mut ended = None;
+    let was_refused = kept.was_refused(&token_of) || kept.was_refused(&secret_id_of);
+    let mut ended = was_refused.then_some(REMOVED_REFUSAL);
     if let Some(token) = kept.session(&token_of) {
         let revoked = revoke(login, server, &token).await;
         ended =
@@ -93,3 +94,6 @@ async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'stat
 /// The one thing that cannot be had again.
 const REMOVED_SECRET_ID: &str =
     "what was kept is removed, the unwrapped secret id too: the next start needs a new wrapped one";
+
+const REMOVED_REFUSAL: &str =
+    "no session is kept; the refusal that was is cleared, and the next start signs in";
