@@ -191,6 +191,13 @@ impl OpenBao {
         self.api_in("", path, body)
     }
 
+    /// The status of an administrator's `GET`.
+    #[must_use]
+    pub fn get_status(&self, path: &str) -> u16 {
+        let url = format!("{}/v1/{}", self.http, encode(path));
+        self.agent.get(url).header("x-vault-token", ROOT).call().expect("an answer").status().as_u16()
+    }
+
     /// The same in a namespace.
     pub fn api_in(&self, namespace: &str, path: &str, body: Option<&Value>) -> Value {
         let url = format!("{}/v1/{}", self.http, encode(path));

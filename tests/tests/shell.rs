@@ -279,7 +279,7 @@ fn a_list_leaves_out_what_allow_does_and_says_so() {
     shell.server.mount("kv");
     shell.profile("token_file = \"token\"\n[ids]\n\"a#k\" = { name = \"a\", field = \"l\" }\nother = { name = \"a\", field = \"m n\", mount = \"kv\" }");
     let listed = shell.json(&["list", "--json"]);
-    assert_eq!(listed["ids"], json!(["a#l"]), "{listed}");
+    assert_eq!(listed["ids"], json!(["a#k", "a#l", "other"]), "{listed}");
     let unnamed = listed["unnamed"].as_array().expect("an array");
     assert_eq!(unnamed.len(), 2, "{listed}");
 }
@@ -307,7 +307,7 @@ fn a_list_shows_what_the_token_may_see() {
     let listed = shell.run(&["list", "open/"]);
     assert_eq!(
         (listed.code, lines(&listed.stdout)),
-        (Some(0), vec!["open/a#k", "open/in/b#k"]),
+        (Some(1), vec!["open/a#k", "open/in/b#k"]),
         "{listed:#?}"
     );
     let notes = lines(&listed.stderr);
@@ -356,7 +356,7 @@ fn a_list_has_an_end() {
             .api(&format!("secret/data/{}x", "d/".repeat(depth)), Some(&json!({"data": {"k": "value-k"}})));
     }
     let listed = shell.run(&["list", "d"]);
-    assert_eq!((listed.code, lines(&listed.stdout).len()), (Some(0), 1), "{listed:#?}");
+    assert_eq!((listed.code, lines(&listed.stdout).len()), (Some(1), 1), "{listed:#?}");
     assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
 }
 
@@ -443,7 +443,8 @@ fn grants(shell: &Shell, line: &[&str]) -> Vec<String> {
     let mut policy = BTreeMap::<String, Vec<String>>::new();
     for _ in 0..4 {
         let ended = shell.command(line).stdin("value-new").end();
-        if ended.code == Some(0) {
+        // A folder that may be listed is, though what is in it may not be looked into.
+        if ended.code == Some(0) || ended.stderr.starts_with("note: new/") {
             return granted;
         }
         assert!(ended.stderr.contains("its policies are default, small"), "{ended:#?}");
@@ -511,12 +512,53 @@ fn what_somebody_else_wrote_meanwhile_is_kept() {
         let address = between(&shell.server.http, begins, write);
         shell.profile_to(&format!("address = \"{address}\"\ntoken_file = \"token\""));
         let ended = shell.command(line).stdin("value-mine").end();
-        assert_eq!(ended.code, Some(5), "{line:?}: {ended:#?}");
+        assert_eq!(ended.code, Some(1), "{line:?}: {ended:#?}");
         assert!(ended.stderr.contains("somebody else wrote secret/"), "{ended:#?}");
         assert_eq!(shell.stored(path), theirs, "{line:?}");
         assert_eq!(shell.command(line).stdin("value-mine").end().code, Some(0), "{line:?}");
         assert_eq!(shell.stored(path)["m"], "value-more", "{line:?}");
     }
+}
+
+/// A secret of one field is deleted with it: what somebody else wrote right before that can be brought back.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_version_that_went_with_a_deletion_is_told() {
+    let shell = Arc::new(Shell::new());
+    shell.server.api("secret/data/a", Some(&json!({"data": {"only": "value-1"}})));
+    let (other, theirs) = (Arc::clone(&shell), json!({"data": {"only": "value-theirs"}}));
+    let write = move || drop(other.server.api("secret/data/a", Some(&theirs)));
+    let address = between(&shell.server.http, "DELETE /v1/secret/data/a", write);
+    shell.profile_to(&format!("address = \"{address}\"\ntoken_file = \"token\""));
+    let ended = shell.run(&["delete", "a#only", "--yes"]);
+    assert_eq!(ended.code, Some(1), "{ended:#?}");
+    assert!(ended.stderr.contains("bao kv undelete -mount=secret -versions=2 a"), "{ended:#?}");
+    shell.server.api("secret/undelete/a", Some(&json!({"versions": [2]})));
+    assert_eq!(shell.stored("a")["only"], "value-theirs");
+}
+
+/// A path of one version of the engine is another secret's in the other: nothing is written on a guess.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn nothing_is_written_where_no_secrets_are() {
+    let shell = Shell::new();
+    shell.server.api("sys/mounts/kv1", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    shell.server.api("kv1/app/db", Some(&json!({"pw": "value-old"})));
+    for (line, words) in [
+        (&["set", "cubbyhole:x/y#pw"][..], "no key-value engine"),
+        (&["set", "--kv-version", "2", "kv1:app/db#pw"], "another version than `kv_version` says"),
+        (&["set", "nowhere:x/y#pw"], "nothing was changed"),
+    ] {
+        let line: Vec<_> =
+            ["--address", &shell.server.http].into_iter().chain(line.iter().copied()).collect();
+        let run = Run::new(resolver::path("secretref-vault")).args(line.clone()).env("VAULT_TOKEN", ROOT);
+        let ended = run.stdin("value-new").end();
+        assert_eq!(ended.code, Some(3), "{line:?}: {ended:#?}");
+        assert!(ended.stderr.contains(words), "{line:?}: {ended:#?}");
+    }
+    assert_eq!(shell.server.api("kv1/app/db", None)["data"], json!({"pw": "value-old"}));
+    let data = shell.server.get_status("kv1/data/app/db");
+    assert_eq!(data, 404, "a secret of version 1 was made by a path of version 2");
 }
 
 /// What this shell has set for other tools changes nothing beside a profile.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply};
-use secretref_protocol::{About, Failure, Retry, Secret};
+use secretref_protocol::{About, Failure, Secret};
 use serde_json::value::RawValue;
 
 use crate::denied::Denied;
@@ -27,7 +27,7 @@ pub(crate) async fn put(
             "name the field to write: path#field",
         ));
     }
-    let kv = session.engine(&locator.mount).await;
+    let kv = session.engine_to_write(&locator.mount).await?;
     let before = match (kv, over.map(version_of)) {
         (Kv::V1, _) => None,
         (Kv::V2, Some(Some(version))) => Some(version),
@@ -59,8 +59,18 @@ pub(crate) async fn put(
 
 /// Deletes a secret; with version 2 of the engine, its newest version.
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#delete-latest-version-of-secret>
-pub(crate) async fn delete(session: &Session, locator: &Locator) -> Result<String, Failure> {
-    let kv = session.engine(&locator.mount).await;
+///
+/// The server deletes whatever is the newest. It keeps what it deleted, so that a version that somebody else wrote meanwhile
+/// is told, and can be brought back.
+pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -> Result<String, Failure> {
+    let kv = session.engine_to_write(&locator.mount).await?;
+    let read = version_of(over);
+    if kv == Kv::V2
+        && read.is_some_and(|read| read > 0)
+        && Some(newest(session, locator).await?.version) != read
+    {
+        return Err(written_meanwhile(locator));
+    }
     let ask = Ask { method: Method::DELETE, ..Ask::get(locator.request_path(kv)) };
     let reply = session.ask(ask, &locator.mount).await?;
     done(
@@ -76,6 +86,14 @@ pub(crate) async fn delete(session: &Session, locator: &Locator) -> Result<Strin
     Ok(match newest(session, locator).await {
         Ok(Newest { is_there: false, version }) if version > 0 => {
             let undelete = undelete(locator, version);
+            if read.is_some_and(|read| read != version) {
+                return Err(Failure::invalid_value(
+                    format!(
+                        "somebody else wrote version {version} of {locator} meanwhile, and it was deleted"
+                    ),
+                    format!("to bring it back: {undelete}"),
+                ));
+            }
             format!("version {version} of {locator} is deleted; to bring it back: {undelete}")
         }
         _ => format!("the newest version of {locator} is deleted; `bao kv undelete` brings it back"),
@@ -131,7 +149,7 @@ fn body(content: &Secret, before: Option<u64>) -> Secret {
 
 fn written_meanwhile(locator: &Locator) -> Failure {
     let what = format!("somebody else wrote {locator} meanwhile, and nothing was changed");
-    Failure::unavailable(what, "run it again").retry(Retry::No)
+    Failure::invalid_value(what, "run it again")
 }
 
 fn refused(session: &Session) -> Failure {

@@ -5,28 +5,40 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use http::{HeaderValue, StatusCode};
+use secretref_protocol::Failure;
 use secretref_protocol::net::Ask;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::locator::{Kv, Mount};
-use crate::server::{Server, envelope};
+use crate::server::{Server, envelope, speaks_vault, stranger};
 
 /// What is known of the mounts so far, by the mount and its namespace.
 #[derive(Default)]
-pub(crate) struct Mounts(RefCell<HashMap<String, Rc<OnceCell<Option<Kv>>>>>);
+pub(crate) struct Mounts(RefCell<HashMap<String, Rc<OnceCell<Engine>>>>);
+
+/// What is mounted somewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    /// A key-value engine of this version.
+    Kv(Kv),
+    /// Something else, which is no place for secrets.
+    Other,
+    /// The token may know nothing of it.
+    Hidden,
+}
 
 impl Mounts {
-    /// The version of the engine that is mounted there; `None` where it is no key-value engine, or the token may know
-    /// nothing of it.
-    pub(crate) async fn kv(&self, server: &Server, token: Option<&HeaderValue>, mount: &Mount) -> Option<Kv> {
+    /// What is mounted there; hidden, too, where nobody could say.
+    pub(crate) async fn engine(&self, server: &Server, token: Option<&HeaderValue>, mount: &Mount) -> Engine {
         let known = Rc::clone(self.0.borrow_mut().entry(mount.to_string()).or_default());
-        *known.get_or_init(|| ask(server, token, mount)).await
+        *known.get_or_init(async || ask(server, token, mount).await.unwrap_or(Engine::Hidden)).await
     }
 
     /// Whether that was asked in vain.
     pub(crate) fn is_unknown(&self, mount: &Mount) -> bool {
-        self.0.borrow().get(&mount.to_string()).is_some_and(|known| known.get() == Some(&None))
+        let is_kv = |engine: &Engine| matches!(engine, Engine::Kv(_));
+        self.0.borrow().get(&mount.to_string()).and_then(|known| known.get().map(is_kv)) == Some(false)
     }
 }
 
@@ -45,16 +57,32 @@ struct Options {
     version: Option<String>,
 }
 
-async fn ask(server: &Server, token: Option<&HeaderValue>, mount: &Mount) -> Option<Kv> {
-    let reply =
-        server.ask_in(mount.namespace.as_deref(), Ask::get(mount.request_path()), token).await.ok()?;
-    let data = envelope(&reply).filter(|_| reply.status == StatusCode::OK)?.data?;
-    let mounted: Mounted = serde_json::from_str(data.get()).ok()?;
-    // What is asked about may be a path within the mount of something else, which is no place for secrets.
-    let is_it = mounted.path == format!("{}/", mount.path) && mounted.engine == "kv";
-    match mounted.options.and_then(|options| options.version).as_deref() {
-        _ if !is_it => None,
-        Some("2") => Some(Kv::V2),
-        _ => Some(Kv::V1),
+/// Asks the server. Fails where it does not answer; what it refuses to say is an answer.
+pub(crate) async fn ask(
+    server: &Server,
+    token: Option<&HeaderValue>,
+    mount: &Mount,
+) -> Result<Engine, Failure> {
+    let reply = server.ask_in(mount.namespace.as_deref(), Ask::get(mount.request_path()), token).await?;
+    match reply.status {
+        StatusCode::OK => {}
+        status
+            if status.is_client_error()
+                && speaks_vault(&reply)
+                && status != StatusCode::TOO_MANY_REQUESTS =>
+        {
+            return Ok(Engine::Hidden);
+        }
+        _ => return Err(server.state(&reply).await),
     }
+    let data = envelope(&reply).and_then(|envelope| envelope.data);
+    let mounted: Option<Mounted> = data.and_then(|data| serde_json::from_str(data.get()).ok());
+    let mounted = mounted.ok_or_else(|| stranger(server.route()))?;
+    // What is asked about may be a path within the mount of something else.
+    let is_it = mounted.path == format!("{}/", mount.path) && mounted.engine == "kv";
+    Ok(match mounted.options.and_then(|options| options.version).as_deref() {
+        _ if !is_it => Engine::Other,
+        Some("2") => Engine::Kv(Kv::V2),
+        _ => Engine::Kv(Kv::V1),
+    })
 }

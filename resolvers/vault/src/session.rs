@@ -8,7 +8,7 @@ use http::StatusCode;
 use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
@@ -16,7 +16,7 @@ use crate::auth::Token;
 use crate::client;
 use crate::denied::Denied;
 use crate::locator::{Kv, Mount};
-use crate::mounts::Mounts;
+use crate::mounts::{self, Engine, Mounts};
 use crate::server::{Server, envelope, speaks_vault, stranger};
 
 /// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
@@ -90,7 +90,10 @@ impl Session {
 
     /// The version of the secrets engine that is mounted there, if it can be known.
     pub(crate) async fn kv(&self, mount: &Mount) -> Option<Kv> {
-        self.mounts.kv(&self.server, self.token.header(), mount).await
+        match self.mounts.engine(&self.server, self.token.header(), mount).await {
+            Engine::Kv(kv) => Some(kv),
+            Engine::Other | Engine::Hidden => None,
+        }
     }
 
     /// The same, as the settings have it or the server says; 2 where neither does.
@@ -98,6 +101,27 @@ impl Session {
         match mount.kv {
             Some(kv) => kv,
             None => self.kv(mount).await.unwrap_or(Kv::V2),
+        }
+    }
+
+    /// The version of the engine that is to be written to, which the server must confirm: a path of one version is another
+    /// secret's in the other, and somebody else's in what is no key-value engine.
+    pub(crate) async fn engine_to_write(&self, mount: &Mount) -> Result<Kv, Failure> {
+        let wrong = |what: String, remedy: &str| Err(Failure::misconfigured(what, remedy));
+        match (mounts::ask(&self.server, self.token.header(), mount).await?, mount.kv) {
+            (Engine::Kv(found), Some(said)) if found != said => wrong(
+                format!("the engine mounted at {mount} has another version than `kv_version` says"),
+                "leave `kv_version` out: the server is asked",
+            ),
+            (Engine::Kv(kv), _) | (Engine::Hidden, Some(kv)) => Ok(kv),
+            (Engine::Other, _) => wrong(
+                format!("what is mounted at {mount} is no key-value engine, and nothing was changed"),
+                "write where secrets are: check `mount` and the id",
+            ),
+            (Engine::Hidden, None) => wrong(
+                format!("the server does not say what is mounted at {mount}, and nothing was changed"),
+                "check `mount` and the policies of the token, or set `kv_version`",
+            ),
         }
     }
 
@@ -169,9 +193,10 @@ impl Session {
 /// How many mounts with secrets in them a listing has; `None` where it is no such listing.
 fn mounts_in(reply: &Reply) -> Option<usize> {
     #[derive(Deserialize)]
-    struct Listing {
-        secret: HashMap<String, IgnoredAny>,
+    struct Listing<'a> {
+        #[serde(borrow)]
+        secret: HashMap<String, &'a RawValue>,
     }
-    let listing: Listing = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
+    let listing: Listing<'_> = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
     Some(listing.secret.len())
 }
