@@ -1,6 +1,6 @@
 //! A session: a token, and what the server thinks of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use http::StatusCode;
 use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
@@ -169,9 +169,10 @@ impl Session {
 /// How many mounts with secrets in them a listing has; `None` where it is no such listing.
 fn mounts_in(reply: &Reply) -> Option<usize> {
     #[derive(Deserialize)]
-    struct Listing {
-        secret: HashMap<String, IgnoredAny>,
+    struct Listing<'a> {
+        #[serde(borrow)]
+        secret: BTreeMap<String, &'a RawValue>,
     }
-    let listing: Listing = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
+    let listing: Listing<'_> = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
     Some(listing.secret.len())
 }
