@@ -28,24 +28,32 @@ impl Desk {
         let desk = Self { server, home: tempfile::tempdir().expect("a folder") };
         let page = Page::read("resolvers/vault/README.md");
         desk.type_in(&page.blocks("Set up", "sh")[0]);
-        desk.type_in(&page.block("List and change secrets", "sh"));
-        desk.profile();
+        let editor = page.block("List and change secrets", "sh");
+        let (token, profile) = editor.split_once("cat > ~/.config/secretref/editor.toml").expect("a profile");
+        desk.type_in(token);
+        desk.profiles();
+        let (_, command) = profile.split_once("\nchmod ").expect("a command");
+        desk.type_in(&format!("chmod {command}"));
         desk
     }
 
-    /// The profile of the pages, with the token of somebody who changes secrets; also in the folder where commands are
-    /// typed, as the help has it.
-    fn profile(&self) {
+    /// The profiles of the pages, a gateway's and that of somebody who changes secrets; the gateway's also in the folder
+    /// where commands are typed, as the help has it.
+    fn profiles(&self) {
         let folder = self.home.path().join(".config/secretref");
-        let text = format!(
-            "#!{} --profile\naddress = \"{}\"\nca_cert = \"{}\"\ntoken_file = \"{}\"\nkeep_session = \"off\"\n",
-            resolver::path("secretref-vault").display(),
-            self.server.https,
-            self.server.ca.display(),
-            folder.join("editor-token").display(),
-        );
-        for profile in [folder.join("vault.toml"), self.home.path().join("vault.toml")] {
-            fs::write(&profile, &text).expect("a file");
+        for (profile, token) in [
+            (folder.join("vault.toml"), "vault-token"),
+            (self.home.path().join("vault.toml"), "vault-token"),
+            (folder.join("editor.toml"), "editor-token"),
+        ] {
+            let text = format!(
+                "#!{} --profile\naddress = \"{}\"\nca_cert = \"{}\"\ntoken_file = \"{}\"\nkeep_session = \"off\"\n",
+                resolver::path("secretref-vault").display(),
+                self.server.https,
+                self.server.ca.display(),
+                folder.join(token).display(),
+            );
+            fs::write(&profile, text).expect("a file");
             fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
         }
         fs::write(self.home.path().join("key.txt"), "value-of-key.txt").expect("a file");
@@ -111,6 +119,13 @@ fn what_is_changed() {
     assert_eq!(desk.field("openai", "note"), "kept");
     desk.follow("Delete a value");
     assert_eq!((desk.field("old", "apiKey"), desk.field("old", "note")), (String::new(), "kept".to_owned()));
+    desk.type_in(&Page::read(SHELL).block("Delete a value", "text").replace("#3'", "#1'"));
+    assert_eq!(desk.field("old", "apiKey"), "value-old");
+    // The hint of a deletion works with this token.
+    let profile = "~/.config/secretref/editor.toml";
+    let hint = desk.type_in(&format!("{profile} delete 'providers/slack#' --yes 2>&1"));
+    desk.type_in(hint.rsplit_once("to bring it back: ").expect("a command").1);
+    assert_eq!(desk.field("slack", "token"), "value-slack");
 }
 
 #[test]
@@ -126,6 +141,9 @@ fn what_is_installed() {
         let script = fs::read_to_string(desk.home.path().join(script)).expect("a script");
         assert!(script.contains("kv-version"));
     }
+    let complete = "COMP_WORDS=(vault.toml doc); COMP_CWORD=1; _secretref_vault; echo \"${COMPREPLY[@]}\"";
+    let bash = Page::read(SHELL).blocks("Have words completed", "sh").remove(1);
+    assert_eq!(desk.type_in(&format!("set +eu; {bash}\n{complete}")), "doctor\n");
     let pages = desk.follow("Read the manual");
     assert!(pages.contains("secretref-protocol"), "{pages}");
     let found = desk.type_in("man -M ~/.local/share/man 5 secretref-profile");

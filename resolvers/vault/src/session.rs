@@ -1,6 +1,6 @@
 //! A session: a token, and what the server thinks of it.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -195,7 +195,11 @@ fn mounts_in(reply: &Reply) -> Option<usize> {
     #[derive(Deserialize)]
     struct Listing<'a> {
         #[serde(borrow)]
+<<<<<<< HEAD
         secret: HashMap<String, &'a RawValue>,
+=======
+        secret: BTreeMap<String, &'a RawValue>,
+>>>>>>> vault2
     }
     let listing: Listing<'_> = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
     Some(listing.secret.len())
