@@ -243,6 +243,18 @@ impl Settings {
         }
     }
 
+    /// Where systemd has put the credentials of the unit.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
+    }
+
+    /// The effective user id.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.home.uid
+    }
+
     /// A file in the user's home, where there is a home.
     #[must_use]
     pub fn in_home(&self, name: &str) -> Option<PathBuf> {
@@ -342,7 +354,8 @@ impl Settings {
     #[must_use]
     pub fn alias(&self, name: &Name) -> Option<&str> {
         let is_it = |entry: &Name| {
-            (&entry.name, &entry.field, &entry.version) == (&name.name, &name.field, &name.version)
+            (&entry.name, &entry.field, &entry.version, &entry.others)
+                == (&name.name, &name.field, &name.version, &name.others)
                 && entry.keys.iter().all(|(key, value)| name.key(key) == Some(value))
         };
         self.ids.iter().find(|(_, entry)| is_it(entry)).map(|(id, _)| id.as_str())

@@ -111,9 +111,12 @@ fn entry(name: &Name, keys: &[&'static str]) -> String {
         text.map(|c| if c.is_ascii_alphanumeric() || "._/-".contains(c) { c } else { '-' }).collect();
     let plain = plain.trim_start_matches(|c: char| !c.is_ascii_alphanumeric());
     let own = keys.iter().filter_map(|key| Some((*key, name.key(key)?)));
-    let pairs = [("name", Some(name.name.as_str())), ("field", field)];
-    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own);
-    let pairs: Vec<_> = pairs.map(|(key, value)| format!("{key} = {}", quote(value))).collect();
+    let others = name.others.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let pairs = [("name", Some(name.name.as_str()).filter(|name| !name.is_empty())), ("field", field)];
+    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own).chain(others);
+    let is_bare = |key: &str| key.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
+    let key = |key: &str| if is_bare(key) { key.to_owned() } else { quote(key) };
+    let pairs: Vec<_> = pairs.map(|(name, value)| format!("{} = {}", key(name), quote(value))).collect();
     let id = if plain.is_empty() { "alias" } else { plain };
     format!("\"{id}\" = {{ {} }}", pairs.join(", "))
 }

@@ -1,0 +1,13 @@
+//! The resolver for the keychain of this machine, of which `main.rs` is the command.
+
+mod keychain;
+mod locator;
+#[cfg(target_os = "linux")]
+mod secret_service;
+mod settings;
+mod systemd;
+
+/// The `main` of the command.
+pub fn main() -> ! {
+    secretref_protocol::main::<keychain::Keychain>()
+}

@@ -1,0 +1,136 @@
+//! From locators to values: all searches at once, then all values at once.
+
+use std::collections::{HashMap, HashSet};
+
+use futures_util::future::{join_all, try_join};
+use secretref_protocol::{Failure, Kind, Sink};
+use zbus::OwnedObjectPath;
+
+use super::verdict::locked;
+use super::{PATH, SERVICE, Service, document, take};
+use crate::locator::Locator;
+
+/// What answers to a locator.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Found {
+    unlocked: HashSet<OwnedObjectPath>,
+    locked: HashSet<OwnedObjectPath>,
+}
+
+/// Reads a batch, and settles each of its locators.
+pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
+    let searches = async { Ok(join_all(batch.iter().map(|locator| find(service, locator))).await) };
+    let found = match try_join(service.session(), searches).await {
+        Ok((_, found)) => found,
+        Err(failure) => return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone()))),
+    };
+    let mut entries = Vec::new();
+    for (locator, found) in batch.iter().zip(found) {
+        match found.and_then(|found| found.only(locator)) {
+            Ok(entry) => entries.push((locator, entry)),
+            Err(failure) if failure.kind() == Kind::NotFound => {
+                sink.settle(locator, Err(explained(service, failure).await));
+            }
+            Err(failure) => sink.settle(locator, Err(failure)),
+        }
+    }
+    if !entries.is_empty() {
+        settle(service, &entries, sink).await;
+    }
+}
+
+/// Gets the values of entries that were found.
+async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
+    let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
+    let mut values = match service.values(&paths).await {
+        Ok(values) => values,
+        Err(failure) => {
+            return entries.iter().for_each(|(locator, _)| sink.settle(locator, Err(failure.clone())));
+        }
+    };
+    for (locator, path) in entries {
+        let value = match values.remove(path) {
+            Some(value) => document(value, locator),
+            None => Err(Failure::unavailable(
+                format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
+                "ask again",
+            )),
+        };
+        sink.settle(locator, value);
+    }
+}
+
+/// All that answers to a locator.
+async fn find(service: &Service, locator: &Locator) -> Result<Found, Failure> {
+    let search = async |attributes: Vec<(&str, &str)>| {
+        let attributes: HashMap<_, _> = attributes.into_iter().collect();
+        take::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>(
+            &service.ask(PATH, SERVICE, "SearchItems", &attributes).await?,
+        )
+    };
+    let mut found = Found::default();
+    for answer in join_all(locator.searches().into_iter().map(search)).await {
+        let (unlocked, locked) = answer?;
+        found.unlocked.extend(unlocked);
+        found.locked.extend(locked);
+    }
+    Ok(found)
+}
+
+impl Found {
+    /// The one entry there is. Pure.
+    fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+        let count = self.unlocked.len() + self.locked.len();
+        match (self.unlocked.into_iter().next(), count) {
+            (_, 0) => Err(Failure::not_found(
+                format!("there is no entry {locator} in the keychain"),
+                "check service and account, or see what there is with `list`; without a / an id is an account of `service`",
+            )),
+            (Some(entry), 1) => Ok(entry),
+            (None, 1) => Err(locked(format!("the keychain that has {locator}"))),
+            _ => Err(Failure::new(
+                Kind::Ambiguous,
+                format!("{count} entries of the keychain answer to {locator}"),
+                "delete all but one, or say more of its attributes in [ids]",
+            )),
+        }
+    }
+}
+
+/// The same failure, with what is behind it where the provider has no keychain at all.
+async fn explained(service: &Service, failure: Failure) -> Failure {
+    match service.default_collection().await {
+        Ok(None) => failure.hint("the provider has no default keychain: nobody has made one by logging in"),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secretref_protocol::Retry;
+
+    use super::*;
+
+    fn found(unlocked: &[&str], locked: &[&str]) -> Result<String, &'static str> {
+        let paths =
+            |names: &[&str]| names.iter().map(|name| OwnedObjectPath::try_from(*name).unwrap()).collect();
+        let locator = Locator::File("x".into());
+        let found = Found { unlocked: paths(unlocked), locked: paths(locked) }.only(&locator);
+        found.map(|path| path.to_string()).map_err(|failure| failure.kind().code())
+    }
+
+    #[test]
+    fn one_entry_is_what_was_asked_for() {
+        assert_eq!(found(&["/a"], &[]), Ok("/a".into()));
+        assert_eq!(found(&["/a", "/a"], &[]), Ok("/a".into()));
+        assert_eq!(found(&[], &[]), Err("NOT_FOUND"));
+        assert_eq!(found(&[], &["/a"]), Err("UNAVAILABLE"));
+        assert_eq!(found(&["/a"], &["/b"]), Err("AMBIGUOUS_DUPLICATE_KEY"));
+        assert_eq!(found(&["/a", "/b"], &[]), Err("AMBIGUOUS_DUPLICATE_KEY"));
+    }
+
+    #[test]
+    fn what_is_locked_stays_so() {
+        assert_eq!(locked("it").asks_again(), Retry::No);
+    }
+}
