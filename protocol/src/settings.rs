@@ -10,7 +10,7 @@ use crate::file;
 use crate::profile::{self, Profile};
 use crate::run::Run;
 use crate::secret::Secret;
-use crate::selector::Name;
+use crate::selector::{Field, Name};
 use crate::store::{FAMILY, Kind, Setting, Store, table};
 use crate::world::{self, World};
 
@@ -354,8 +354,9 @@ impl Settings {
     #[must_use]
     pub fn alias(&self, name: &Name) -> Option<&str> {
         let is_it = |entry: &Name| {
-            (&entry.name, &entry.field, &entry.version, &entry.others)
-                == (&name.name, &name.field, &name.version, &name.others)
+            let field = name.field.as_ref().or(Some(&Field::Whole));
+            (&entry.name, entry.field.as_ref(), &entry.version, &entry.others)
+                == (&name.name, field, &name.version, &name.others)
                 && entry.keys.iter().all(|(key, value)| name.key(key) == Some(value))
         };
         self.ids.iter().find(|(_, entry)| is_it(entry)).map(|(id, _)| id.as_str())

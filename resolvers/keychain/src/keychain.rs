@@ -3,30 +3,36 @@
 use std::path::{Path, PathBuf};
 
 use secretref_protocol::{
-    Backend, Document, Failure, Field, Manage, Name, Run, Settings, Sink, Stage, Store,
+    About, Backend, Document, Failure, Field, Name, Run, Secret, Settings, Sink, Stage, Store, file,
 };
 
+use crate::file::{Contents, Files};
 use crate::locator::Locator;
-use crate::secret_service::{self, Bus, Service};
+use crate::secret_service::{self, Bus, Service, Wire};
 use crate::settings::STORE;
 use crate::systemd;
+
+/// The credential of a unit that the file store is encrypted to, where nothing else is said.
+const IDENTITY: &str = "keychain-identity";
 
 /// A keychain, and what ids leave out.
 pub(crate) struct Keychain {
     kind: Kind,
-    service: String,
-    run: Run,
+    pub(crate) service: String,
+    pub(crate) run: Run,
 }
 
 /// Where the secrets are.
 enum Kind {
-    SecretService(Bus),
+    SecretService(Bus, Wire),
+    File { folder: PathBuf, identity: Option<PathBuf> },
     Systemd(PathBuf),
 }
 
-/// A keychain that is open.
+/// A keychain that can be asked.
 pub(crate) enum Open {
     SecretService(Service),
+    File(Files),
     Systemd(PathBuf),
 }
 
@@ -39,25 +45,18 @@ impl Backend for Keychain {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let service = settings.required("service")?.to_owned();
-        let kind = match settings.text("store") {
-            None | Some("secret-service") => {
-                Kind::SecretService(Bus::of(settings.text("bus"), settings.uid())?)
-            }
-            Some("systemd") => Kind::Systemd(credentials(settings)?),
-            Some(other) => {
-                return Err(Failure::misconfigured(
-                    format!("the store {other} is not one of this system"),
-                    "choose another, or leave `store` unset for the system's own",
-                ));
-            }
-        };
-        Ok(Self { kind, service, run: settings.run().clone() })
+        Ok(Self { kind: Kind::of(settings)?, service, run: settings.run().clone() })
     }
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
         match self.kind {
+            Kind::SecretService(..) => Locator::of(name, &self.service),
+            Kind::File { .. } => {
+                let (locator, field) = Locator::of(name, &self.service)?;
+                locator.pair("file")?;
+                Ok((locator, field))
+            }
             Kind::Systemd(_) => Locator::of_file(name),
-            Kind::SecretService(_) => Locator::of(name, &self.service),
         }
     }
 
@@ -72,16 +71,37 @@ impl Backend for Keychain {
 
     async fn session(&self, (): &(), _reads: usize, _refused: Option<&Open>) -> Result<Open, Failure> {
         match &self.kind {
-            Kind::SecretService(bus) => {
-                self.run.step(Stage::Connection, Service::connect(bus)).await.map(Open::SecretService)
+            Kind::SecretService(bus, wire) => {
+                let service = Service::connect(bus, *wire);
+                self.run.step(Stage::Connection, service).await.map(Open::SecretService)
             }
+            Kind::File { folder, identity } => Ok(Open::File(Files::of(folder.clone(), identity.clone()))),
             Kind::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
         }
+    }
+
+    async fn inspect(&self, open: &Open) -> Result<(), Failure> {
+        match open {
+            Open::SecretService(service) => service.inspect(&self.run).await?,
+            Open::File(files) => {
+                for fact in files.rights() {
+                    self.run.note(Stage::SignIn, fact);
+                }
+            }
+            Open::Systemd(folder) => {
+                self.run.note(Stage::SignIn, format!("the credentials in {}", folder.display()));
+            }
+        }
+        Ok(())
     }
 
     async fn fetch(&self, open: &Open, batch: &[Locator], sink: &Sink<'_, Locator>) {
         match open {
             Open::SecretService(service) => secret_service::fetch(service, batch, sink).await,
+            Open::File(files) => match files.read() {
+                Ok(contents) => each(batch, sink, |locator| entry(&contents, locator)),
+                Err(failure) => each(batch, sink, |_| Err(failure.clone())),
+            },
             Open::Systemd(folder) => each(batch, sink, |locator| systemd::read(folder, locator)),
         }
     }
@@ -94,6 +114,47 @@ fn each(batch: &[Locator], sink: &Sink<'_, Locator>, read: impl Fn(&Locator) -> 
     }
 }
 
+fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
+    let (service, account) = locator.pair("file")?;
+    let value = contents.get(service, account).ok_or_else(|| {
+        Failure::not_found(
+            format!("there is no entry {locator} in the file"),
+            "store it with `set`, or see what there is with `list`",
+        )
+    })?;
+    let version = contents.version(service, account).map(|version| version.to_string());
+    let text = Secret::new(value.expose().to_owned());
+    Ok(Document::text(text).about(About { version, ..About::default() }))
+}
+
+impl Kind {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
+        match settings.text("store") {
+            None | Some("secret-service") => {
+                let bus = Bus::of(settings.text("bus"), settings.uid())?;
+                Ok(Self::SecretService(bus, Wire::of(settings.text("session"))))
+            }
+            Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
+            Some("systemd") => credentials(settings).map(Self::Systemd),
+            Some(other) => Err(Failure::misconfigured(
+                format!("the store {other} is not one of this system"),
+                "choose another, or leave `store` unset for the system's own",
+            )),
+        }
+    }
+}
+
+/// Where the file store is.
+fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
+    settings.path("folder")?.ok_or_else(|| Failure::internal("a setting without its default"))
+}
+
+/// Where the file store's identity is, if not in its folder.
+fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
+    let credential = || settings.credentials().map(|folder| folder.join(IDENTITY));
+    Ok(settings.path("identity_file")?.or_else(|| credential().filter(|path| file::is_there(path))))
+}
+
 /// Where systemd has put the credentials of the unit.
 fn credentials(settings: &Settings) -> Result<PathBuf, Failure> {
     let given = settings.path("credentials")?.or_else(|| settings.credentials().map(Path::to_owned));
@@ -104,5 +165,3 @@ fn credentials(settings: &Settings) -> Result<PathBuf, Failure> {
         )
     })
 }
-
-impl Manage for Keychain {}

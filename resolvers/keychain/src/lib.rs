@@ -1,7 +1,9 @@
 //! The resolver for the keychain of this machine, of which `main.rs` is the command.
 
+mod file;
 mod keychain;
 mod locator;
+mod manage;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod settings;

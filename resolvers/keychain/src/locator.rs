@@ -20,7 +20,7 @@ pub(crate) type Attributes = Vec<(String, String)>;
 
 /// The attributes that the account of an entry can stand in: the first is what `secret-tool` is mostly given, keyring's
 /// own, and what is written.
-const ACCOUNT: [&str; 2] = ["username", "account"];
+pub(crate) const ACCOUNT: [&str; 2] = ["username", "account"];
 
 impl Locator {
     /// Finds where a name leads in a keychain.

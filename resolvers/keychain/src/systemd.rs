@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use secretref_protocol::{Document, Failure, Secret, file};
+use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
 
 use crate::locator::Locator;
 
@@ -23,6 +23,22 @@ pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
             "store it anew, binary data as base64",
         )
     })
+}
+
+/// The credentials there are.
+pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Failure::misconfigured(
+            format!("the folder {} cannot be listed ({error})", folder.display()),
+            "check the path and its permissions",
+        )
+    })?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let listed = |id: String| {
+        let name = Name { name: id.clone(), is_entry: true, ..Name::default() };
+        Listed { id, name }
+    };
+    Ok(names.map(listed).collect())
 }
 
 fn text(bytes: Vec<u8>) -> Option<Secret> {

@@ -6,56 +6,73 @@
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
 mod bus;
+mod change;
+mod inspect;
 mod search;
 mod verdict;
+mod wire;
 
 use std::collections::HashMap;
 
-use secretref_protocol::{Document, Failure, Secret};
+use secretref_protocol::{Failure, Secret};
 use tokio::sync::OnceCell;
-use zbus::{Connection, DynamicType, Message, OwnedObjectPath};
+use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
 
 pub(crate) use bus::Bus;
 pub(crate) use search::fetch;
 use verdict::{PATIENCE, silent, verdict};
+pub(crate) use wire::Wire;
+use wire::{Session, Wired};
 
 const NAME: &str = "org.freedesktop.secrets";
 const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
+const ITEM: &str = "org.freedesktop.Secret.Item";
 
 /// A connection to what provides the keychain.
 pub(crate) struct Service {
     bus: Connection,
-    session: OnceCell<OwnedObjectPath>,
+    /// Where the bus is, for a person.
+    place: String,
+    wire: Wire,
+    session: OnceCell<Session>,
 }
-
-/// A value as it goes over the bus: session, parameters, value, type of content.
-type Wired = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 impl Service {
     /// Connects to the bus. What provides the keychain is not asked yet.
-    pub(crate) async fn connect(bus: &Bus) -> Result<Self, Failure> {
-        Ok(Self { bus: bus.connect().await?, session: OnceCell::new() })
+    pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
+        let place = bus.to_string();
+        Ok(Self { bus: bus.connect().await?, place, wire, session: OnceCell::new() })
     }
 
     /// The session that values are given in, opened at the first call.
     ///
     /// It is the first thing that the provider is asked for, which the bus may have to start for it.
-    async fn session(&self) -> Result<&OwnedObjectPath, Failure> {
+    async fn session(&self) -> Result<&Session, Failure> {
         let open = async || {
-            let body = ("plain", zbus::Variant::from(""));
-            let answer = tokio::time::timeout(PATIENCE, self.ask(PATH, SERVICE, "OpenSession", &body)).await;
-            let Ok(answer) = answer else { return Err(silent(self.has_provider().await)) };
-            let (_, session): (zbus::OwnedVariant, OwnedObjectPath) = take(&answer?)?;
-            Ok(session)
+            let offer = self.wire.offer();
+            let body = offer.body();
+            let answer = self.ask(PATH, SERVICE, "OpenSession", &body);
+            match tokio::time::timeout(PATIENCE, answer).await {
+                Ok(answer) => {
+                    let (answer, path): (OwnedVariant, OwnedObjectPath) = take(&answer?)?;
+                    offer.agree(answer, path)
+                }
+                Err(_) => Err(silent(self.has_provider().await)),
+            }
         };
         self.session.get_or_try_init(open).await
     }
 
     /// The values of entries, by their paths; one that is locked or gone is left out.
     async fn values(&self, entries: &[OwnedObjectPath]) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
-        let session = self.session().await?;
+        let session = self.session().await?.path();
         take(&self.ask(PATH, SERVICE, "GetSecrets", &(entries, session)).await?)
+    }
+
+    /// A value as it goes over the bus.
+    async fn seal(&self, value: &Secret) -> Result<Wired, Failure> {
+        self.session().await?.seal(value)
     }
 
     /// The collection that entries go into where nobody says otherwise; `None` where there is none.
@@ -64,17 +81,10 @@ impl Service {
         Ok(Some(path).filter(|path| path.as_str() != "/"))
     }
 
-    /// Whether something on the bus has the name: only the bus itself is asked.
+    /// Whether something on the bus has the name.
     async fn has_provider(&self) -> bool {
-        let ask = self.bus.call_method(
-            Some("org.freedesktop.DBus"),
-            "/org/freedesktop/DBus",
-            Some("org.freedesktop.DBus"),
-            "NameHasOwner",
-            &NAME,
-        );
-        let answer = tokio::time::timeout(PATIENCE, ask).await;
-        answer.is_ok_and(|answer| answer.is_ok_and(|answer| answer.body().deserialize().unwrap_or(false)))
+        let answer = tokio::time::timeout(PATIENCE, self.ask_bus("NameHasOwner", &NAME)).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
     }
 
     async fn ask<B: serde::Serialize + DynamicType>(
@@ -87,20 +97,16 @@ impl Service {
         let asked = self.bus.call_method(Some(NAME), path, Some(interface), method, body).await;
         asked.map_err(|error| verdict(&error))
     }
+
+    /// Asks the bus itself.
+    async fn ask_bus(&self, method: &str, name: &&str) -> Result<Message, Failure> {
+        let bus = "org.freedesktop.DBus";
+        let asked = self.bus.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), method, name).await;
+        asked.map_err(|error| verdict(&error))
+    }
 }
 
 /// What an answer says, if it is what was asked for.
 fn take<T: for<'a> serde::Deserialize<'a> + zbus::Type>(answer: &Message) -> Result<T, Failure> {
     answer.body().deserialize().map_err(|error| verdict(&error))
-}
-
-/// A value as a document.
-fn document((_, _, value, _): Wired, place: &impl std::fmt::Display) -> Result<Document, Failure> {
-    let text = String::from_utf8(value).map_err(|_| {
-        Failure::invalid_value(
-            format!("the value of {place} is not UTF-8 text"),
-            "store it anew, binary data as base64",
-        )
-    })?;
-    Ok(Document::text(Secret::new(text)))
 }

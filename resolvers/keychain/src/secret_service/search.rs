@@ -3,25 +3,26 @@
 use std::collections::{HashMap, HashSet};
 
 use futures_util::future::{join_all, try_join};
-use secretref_protocol::{Failure, Kind, Sink};
+use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
 use super::verdict::locked;
-use super::{PATH, SERVICE, Service, document, take};
+use super::wire::{Session, Wired};
+use super::{PATH, SERVICE, Service, take};
 use crate::locator::Locator;
 
 /// What answers to a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
-struct Found {
+pub(super) struct Found {
     unlocked: HashSet<OwnedObjectPath>,
     locked: HashSet<OwnedObjectPath>,
 }
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let searches = async { Ok(join_all(batch.iter().map(|locator| find(service, locator))).await) };
-    let found = match try_join(service.session(), searches).await {
-        Ok((_, found)) => found,
+    let searches = async { Ok(join_all(batch.iter().map(|locator| service.find(locator))).await) };
+    let (session, found) = match try_join(service.session(), searches).await {
+        Ok(both) => both,
         Err(failure) => return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone()))),
     };
     let mut entries = Vec::new();
@@ -35,12 +36,17 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
         }
     }
     if !entries.is_empty() {
-        settle(service, &entries, sink).await;
+        settle(service, session, &entries, sink).await;
     }
 }
 
 /// Gets the values of entries that were found.
-async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
+async fn settle(
+    service: &Service,
+    session: &Session,
+    entries: &[(&Locator, OwnedObjectPath)],
+    sink: &Sink<'_, Locator>,
+) {
     let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
     let mut values = match service.values(&paths).await {
         Ok(values) => values,
@@ -50,7 +56,7 @@ async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink
     };
     for (locator, path) in entries {
         let value = match values.remove(path) {
-            Some(value) => document(value, locator),
+            Some(value) => document(session, value, locator),
             None => Err(Failure::unavailable(
                 format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
                 "ask again",
@@ -60,26 +66,43 @@ async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink
     }
 }
 
-/// All that answers to a locator.
-async fn find(service: &Service, locator: &Locator) -> Result<Found, Failure> {
-    let search = async |attributes: Vec<(&str, &str)>| {
-        let attributes: HashMap<_, _> = attributes.into_iter().collect();
-        take::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>(
-            &service.ask(PATH, SERVICE, "SearchItems", &attributes).await?,
+/// A value as a document.
+fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Document, Failure> {
+    let text = String::from_utf8(session.open(value)?).map_err(|_| {
+        Failure::invalid_value(
+            format!("the value of {locator} is not UTF-8 text"),
+            "store it anew, binary data as base64",
         )
-    };
-    let mut found = Found::default();
-    for answer in join_all(locator.searches().into_iter().map(search)).await {
-        let (unlocked, locked) = answer?;
-        found.unlocked.extend(unlocked);
-        found.locked.extend(locked);
+    })?;
+    Ok(Document::text(Secret::new(text)))
+}
+
+impl Service {
+    /// All that answers to a locator.
+    pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
+        let search = async |attributes: Vec<(&str, &str)>| {
+            let attributes: HashMap<_, _> = attributes.into_iter().collect();
+            let answer = self.ask(PATH, SERVICE, "SearchItems", &attributes).await?;
+            take::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>(&answer)
+        };
+        let mut found = Found::default();
+        for answer in join_all(locator.searches().into_iter().map(search)).await {
+            let (unlocked, locked) = answer?;
+            found.unlocked.extend(unlocked);
+            found.locked.extend(locked);
+        }
+        Ok(found)
     }
-    Ok(found)
 }
 
 impl Found {
+    /// Whether nothing answers.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.unlocked.is_empty() && self.locked.is_empty()
+    }
+
     /// The one entry there is. Pure.
-    fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+    pub(super) fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let count = self.unlocked.len() + self.locked.len();
         match (self.unlocked.into_iter().next(), count) {
             (_, 0) => Err(Failure::not_found(

@@ -123,6 +123,15 @@ pub(super) fn locked(what: impl std::fmt::Display) -> Failure {
     )
 }
 
+/// The provider would ask a person before it does that.
+pub(super) fn wants_a_window() -> Failure {
+    Failure::new(
+        Kind::AccessDenied,
+        "what provides the keychain wants to ask a person in a window first, and nothing was done",
+        "do it in the provider's own program, or let it not ask for this",
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use secretref_protocol::Retry;
