@@ -162,7 +162,7 @@ impl Files {
     }
 
     fn nothing(&self) -> Failure {
-        Failure::misconfigured(
+        Failure::not_found(
             format!("there is no store in {}", self.folder.display()),
             "name the right folder, or make a store: secretref-keychain set ID",
         )

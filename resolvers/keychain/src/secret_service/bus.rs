@@ -64,7 +64,8 @@ impl Bus {
             Failure::new(Kind::Unavailable, what, "see whether it is the session bus, and hangs")
         })?;
         hello.map_err(|error| match error {
-            zbus::Error::Handshake(_) => Failure::new(
+            // Said in words, or by hanging up.
+            zbus::Error::Handshake(_) | zbus::Error::InputOutput(_) => Failure::new(
                 Kind::Unauthenticated,
                 format!("the bus at {self} does not take this user"),
                 "run the resolver as the user whose keychain it is, or name that user's bus in `bus`",

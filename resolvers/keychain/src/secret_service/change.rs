@@ -126,13 +126,9 @@ fn done(prompt: &OwnedObjectPath) -> Result<(), Failure> {
 /// What to list of an entry; nothing where no attribute tells it from others.
 fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     attributes.remove(SCHEMA.0);
-    let account = ACCOUNT.into_iter().find(|key| attributes.contains_key(*key));
-    if let Some((account, service)) = account.zip(attributes.remove("service")) {
-        let account = attributes.remove(account).unwrap_or_default();
-        if !account.is_empty() && !service.is_empty() {
-            return Some(listed(default, &service, &account));
-        }
-        attributes.insert("service".into(), service);
+    let given = |key: &&str| attributes.get(*key).filter(|value| !value.is_empty());
+    if let (Some(service), Some(account)) = (given(&"service"), ACCOUNT.iter().find_map(given)) {
+        return Some(listed(default, service, account));
     }
     let mut others: Vec<_> = attributes.into_iter().collect();
     others.sort_unstable();
