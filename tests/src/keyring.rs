@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, DirBuilder};
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// The password that the keychain is made with.
 pub const PASSWORD: &str = "password-of-the-kit";
@@ -156,6 +158,37 @@ impl Session {
         let arguments: Vec<_> = ["store", "--label=kit"].iter().chain(attributes).copied().collect();
         let ended = self.secret_tool(&arguments, value);
         assert!(ended.status.success(), "{attributes:?}: {ended:?}");
+    }
+}
+
+/// Somebody who watches the bus.
+#[derive(Debug)]
+pub struct Monitor(Child);
+
+impl Session {
+    /// Has `dbus-monitor` watch the bus, with these arguments besides.
+    #[must_use]
+    pub fn monitor(&self, arguments: &[&str]) -> Monitor {
+        let mut command = self.command("stdbuf");
+        command.args(["-oL", "dbus-monitor", "--address", &format!("unix:path={}", self.bus().display())]);
+        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut monitor = command.spawn().expect("dbus-monitor starts");
+        // It is told of its own name once it watches.
+        let mut first = [0];
+        monitor.stdout.as_mut().expect("stdout").read_exact(&mut first).expect("a line");
+        Monitor(monitor)
+    }
+}
+
+impl Monitor {
+    /// Ends it, and says what it has seen.
+    #[must_use]
+    pub fn seen(self) -> String {
+        std::thread::sleep(Duration::from_millis(200));
+        let process = Pid::from_child(&self.0);
+        kill_process(process, Signal::TERM).expect("it runs");
+        let ended = self.0.wait_with_output().expect("an end");
+        String::from_utf8_lossy(&ended.stdout).into_owned()
     }
 }
 

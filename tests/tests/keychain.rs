@@ -3,7 +3,6 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -131,13 +130,7 @@ fn bytes_that_are_no_text_are_said_to_be_none() {
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_locked_keychain_fails_at_once_and_opens_no_window() {
     let mut session = Session::locked(&[("openclaw", "openai", "value-openai")]);
-    let monitor = session
-        .command("dbus-monitor")
-        .args(["--address", &format!("unix:path={}", session.bus().display()), "--profile"])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("dbus-monitor");
+    let monitor = session.monitor(&["--profile"]);
     let run = || command(&session, &[]).request(&["openai", "absent"]).end();
     let ended = run();
     let (code, message) = failure(&ended, "openai");
@@ -150,8 +143,7 @@ fn a_locked_keychain_fails_at_once_and_opens_no_window() {
     assert_eq!(failure(&ended, "absent").0, "NOT_FOUND");
     let set = command(&session, &["set", "openai"]).stdin("other").end();
     assert!(set.code != Some(0) && set.stderr.contains("is locked"), "{set:?}");
-    kill_process(Pid::from_child(&monitor), Signal::TERM).unwrap();
-    let calls = String::from_utf8(monitor.wait_with_output().unwrap().stdout).unwrap();
+    let calls = monitor.seen();
     assert!(calls.contains("SearchItems"), "{calls}");
     assert!(!calls.contains("Unlock") && !calls.contains("Prompt"), "{calls}");
 
@@ -208,6 +200,24 @@ fn another_user_is_refused_by_the_bus() {
         let ended = run.request(&["openai"]).end();
         assert_eq!(ended.code, Some(4), "{ended:?}");
         assert_eq!(failure(&ended, "openai").0, "UNAUTHENTICATED", "{ended:?}");
+    }
+}
+
+/// Whoever watches the bus reads along, unless the session is encrypted.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn an_encrypted_session_hides_values_from_the_bus() {
+    let session = Session::unlocked();
+    session.store("openclaw", "openai", "value-openai");
+    for (kind, is_seen) in [("plain", true), ("encrypted", false)] {
+        let monitor = session.monitor(&[]);
+        let lines = format!("session = \"{kind}\"");
+        assert_eq!(answer(&session, &lines, &["openai"])["values"], json!({"openai": "value-openai"}));
+        let set = command(&session, &["--session", kind, "set", "openai"]).stdin("value-openai").end();
+        assert_eq!(set.code, Some(0), "{set:?}");
+        let seen = monitor.seen();
+        assert!(seen.contains("GetSecrets") && seen.contains("SetSecret"), "{kind}: {seen}");
+        assert_eq!(seen.contains("value-openai"), is_seen, "{kind}: {seen}");
     }
 }
 

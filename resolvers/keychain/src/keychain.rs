@@ -8,6 +8,9 @@ use secretref_protocol::{
 
 use crate::file::{Contents, Files};
 use crate::locator::Locator;
+#[cfg(any(target_os = "macos", target_os = "windows"))]
+use crate::native::Native;
+#[cfg(target_os = "linux")]
 use crate::secret_service::{self, Bus, Service, Wire};
 use crate::settings::STORE;
 use crate::systemd;
@@ -24,14 +27,23 @@ pub(crate) struct Keychain {
 
 /// Where the secrets are.
 enum Kind {
+    #[cfg(target_os = "linux")]
     SecretService(Bus, Wire),
-    File { folder: PathBuf, identity: Option<PathBuf> },
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    Native,
+    File {
+        folder: PathBuf,
+        identity: Option<PathBuf>,
+    },
     Systemd(PathBuf),
 }
 
 /// A keychain that can be asked.
 pub(crate) enum Open {
+    #[cfg(target_os = "linux")]
     SecretService(Service),
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    Native(Native),
     File(Files),
     Systemd(PathBuf),
 }
@@ -50,12 +62,11 @@ impl Backend for Keychain {
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
         match self.kind {
+            #[cfg(target_os = "linux")]
             Kind::SecretService(..) => Locator::of(name, &self.service),
-            Kind::File { .. } => {
-                let (locator, field) = Locator::of(name, &self.service)?;
-                locator.pair("file")?;
-                Ok((locator, field))
-            }
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Kind::Native => self.pair(name, Native::NAME),
+            Kind::File { .. } => self.pair(name, "file"),
             Kind::Systemd(_) => Locator::of_file(name),
         }
     }
@@ -71,10 +82,13 @@ impl Backend for Keychain {
 
     async fn session(&self, (): &(), _reads: usize, _refused: Option<&Open>) -> Result<Open, Failure> {
         match &self.kind {
+            #[cfg(target_os = "linux")]
             Kind::SecretService(bus, wire) => {
                 let service = Service::connect(bus, *wire);
                 self.run.step(Stage::Connection, service).await.map(Open::SecretService)
             }
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Kind::Native => Native::open().map(Open::Native),
             Kind::File { folder, identity } => Ok(Open::File(Files::of(folder.clone(), identity.clone()))),
             Kind::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
         }
@@ -82,7 +96,10 @@ impl Backend for Keychain {
 
     async fn inspect(&self, open: &Open) -> Result<(), Failure> {
         match open {
+            #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.inspect(&self.run).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(_) => self.run.note(Stage::SignIn, "the keychain of the system"),
             Open::File(files) => {
                 for fact in files.rights() {
                     self.run.note(Stage::SignIn, fact);
@@ -97,13 +114,25 @@ impl Backend for Keychain {
 
     async fn fetch(&self, open: &Open, batch: &[Locator], sink: &Sink<'_, Locator>) {
         match open {
+            #[cfg(target_os = "linux")]
             Open::SecretService(service) => secret_service::fetch(service, batch, sink).await,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => each(batch, sink, |locator| native.read(locator)),
             Open::File(files) => match files.read() {
                 Ok(contents) => each(batch, sink, |locator| entry(&contents, locator)),
                 Err(failure) => each(batch, sink, |_| Err(failure.clone())),
             },
             Open::Systemd(folder) => each(batch, sink, |locator| systemd::read(folder, locator)),
         }
+    }
+}
+
+impl Keychain {
+    /// Where a name leads in a store that knows nothing of an entry but its service and account.
+    fn pair(&self, name: &Name, store: &str) -> Result<(Locator, Field), Failure> {
+        let (locator, field) = Locator::of(name, &self.service)?;
+        locator.pair(store)?;
+        Ok((locator, field))
     }
 }
 
@@ -130,15 +159,18 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
 impl Kind {
     fn of(settings: &Settings) -> Result<Self, Failure> {
         match settings.text("store") {
+            #[cfg(target_os = "linux")]
             None | Some("secret-service") => {
                 let bus = Bus::of(settings.text("bus"), settings.uid())?;
                 Ok(Self::SecretService(bus, Wire::of(settings.text("session"))))
             }
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            None | Some(Native::NAME) => Ok(Self::Native),
             Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
             Some("systemd") => credentials(settings).map(Self::Systemd),
-            Some(other) => Err(Failure::misconfigured(
-                format!("the store {other} is not one of this system"),
-                "choose another, or leave `store` unset for the system's own",
+            other => Err(Failure::misconfigured(
+                format!("{} is no store of this system", other.unwrap_or("the keychain")),
+                "choose another in `store`, such as file",
             )),
         }
     }

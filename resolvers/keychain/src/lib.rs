@@ -4,6 +4,8 @@ mod file;
 mod keychain;
 mod locator;
 mod manage;
+#[cfg(any(target_os = "macos", target_os = "windows", test))]
+mod native;
 #[cfg(target_os = "linux")]
 mod secret_service;
 mod settings;

@@ -10,7 +10,10 @@ use crate::systemd;
 impl Manage for Keychain {
     async fn list(&self, open: &Open, prefix: &str) -> Result<Listing, Failure> {
         let mut listing = match open {
+            #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.list(&self.service).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.list(&self.service)?,
             Open::File(files) => {
                 let contents = files.read()?;
                 let listed = |(service, account)| listed(&self.service, service, account);
@@ -30,7 +33,10 @@ impl Manage for Keychain {
         over: Option<&About>,
     ) -> Result<(), Failure> {
         match open {
+            #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.put(locator, content, over.is_some()).await,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.write(locator, content),
             Open::File(files) => files.change(|contents| {
                 let (service, account) = locator.pair("file")?;
                 if version(contents, service, account) != over.and_then(|over| over.version.clone()) {
@@ -45,7 +51,10 @@ impl Manage for Keychain {
 
     async fn delete(&self, open: &Open, locator: &Locator) -> Result<String, Failure> {
         match open {
+            #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.delete(locator).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.delete(locator)?,
             Open::File(files) => files.change(|contents| {
                 let (service, account) = locator.pair("file")?;
                 contents.remove(service, account).map(drop).ok_or_else(|| changed(locator))

@@ -50,7 +50,7 @@ impl Service {
     /// It is the first thing that the provider is asked for, which the bus may have to start for it.
     async fn session(&self) -> Result<&Session, Failure> {
         let open = async || {
-            let offer = self.wire.offer();
+            let offer = self.wire.offer()?;
             let body = offer.body();
             let answer = self.ask(PATH, SERVICE, "OpenSession", &body);
             match tokio::time::timeout(PATIENCE, answer).await {

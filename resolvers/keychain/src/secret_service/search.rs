@@ -11,6 +11,9 @@ use super::wire::{Session, Wired};
 use super::{PATH, SERVICE, Service, take};
 use crate::locator::Locator;
 
+/// How many locators are looked up together. Each takes two calls, and a bus that was told nothing else lets 128 be open.
+const AT_ONCE: usize = 50;
+
 /// What answers to a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
@@ -20,7 +23,13 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let searches = async { Ok(join_all(batch.iter().map(|locator| service.find(locator))).await) };
+    let searches = async {
+        let mut found = Vec::with_capacity(batch.len());
+        for some in batch.chunks(AT_ONCE) {
+            found.extend(join_all(some.iter().map(|locator| service.find(locator))).await);
+        }
+        Ok(found)
+    };
     let (session, found) = match try_join(service.session(), searches).await {
         Ok(both) => both,
         Err(failure) => return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone()))),

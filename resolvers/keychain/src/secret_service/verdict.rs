@@ -59,7 +59,6 @@ fn of_bus(error: &fdo::Error) -> Failure {
         E::LimitsExceeded(_) => {
             Failure::unavailable("the bus has no room for more calls", "ask for fewer ids at once")
         }
-        E::UnknownMethod(_) | E::UnknownInterface(_) | E::UnknownObject(_) => strange(),
         E::NotSupported(_) => Failure::misconfigured(
             "what provides the keychain does not know this kind of session",
             "set `session` to the other",
