@@ -85,7 +85,7 @@ impl Key {
 
     fn mark(&self) -> String {
         let hash = Sha256::digest(format!("{TAG} {}", self.0.to_public()));
-        hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hash[..16].iter().fold(String::new(), |mark, byte| format!("{mark}{byte:02x}"))
     }
 }
 
