@@ -159,6 +159,15 @@ mod tests {
     }
 
     #[test]
+    fn other_tools_pass_over_the_mark() {
+        let key = Key::generate();
+        let sealed = key.seal(b"plain").unwrap();
+        assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), b"plain");
+        let foreign = age::encrypt(&key.0.to_public(), b"plain").unwrap();
+        assert_eq!(*key.open(&foreign).unwrap(), b"plain");
+    }
+
+    #[test]
     fn any_byte_that_is_altered_or_missing_or_too_much_is_noticed() {
         let key = Key::generate();
         let sealed = key.seal(b"a value of some length").unwrap();
