@@ -1,42 +1,24 @@
 //! The folder of a store: who may have written what is in it, and how a file is put in the place of another.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc;
-use std::time::Duration;
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
-use rustix::io::{Errno, retry_on_intr};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use secretref_protocol::{Failure, Kind};
+
+use super::guard::{Guard, objection};
 
 /// The most bytes of a file.
 const LIMIT: u64 = 4 << 20;
 
-/// How long to wait for another writer: less than the time that a command has.
-const PATIENCE: Duration = Duration::from_secs(3);
-
 /// A folder in which nobody but its user and root can put a file.
 pub(super) struct Folder {
-    path: PathBuf,
-    open: OwnedFd,
-    at: fn(&'static str),
-}
-
-/// Held until it is dropped, or the process ends.
-pub(super) struct Lock {
-    _file: OwnedFd,
-}
-
-/// What others must not have been able to do with a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guard {
-    /// Write it.
-    Written,
-    /// Write it or read it.
-    Secret,
+    pub(super) path: PathBuf,
+    pub(super) open: OwnedFd,
+    pub(super) at: fn(&'static str),
 }
 
 impl Folder {
@@ -108,21 +90,6 @@ impl Folder {
         rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
-    /// Waits until no other process changes the store.
-    pub(super) fn lock(&self) -> Result<Lock, Failure> {
-        let path = self.path.join("lock");
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.open, "lock", flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| unwritten(&path, &errno.into()))?;
-        let lock = match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Ok(()) => Lock { _file: file },
-            Err(Errno::WOULDBLOCK | Errno::INTR) => wait_for(file, &path)?,
-            Err(errno) => return Err(unwritten(&path, &errno.into())),
-        };
-        (self.at)("the lock is held");
-        Ok(lock)
-    }
-
     /// Writes what is to become the file `name` beside it, down to the disk.
     pub(super) fn prepare(&self, name: &'static str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.path.join(name);
@@ -176,26 +143,6 @@ impl Folder {
     }
 }
 
-/// Waits for a lock in a thread of its own: the kernel serves those who wait for it one after the other, while of those
-/// who keep asking for it one can come away empty for long.
-fn wait_for(file: OwnedFd, path: &Path) -> Result<Lock, Failure> {
-    let (sender, receiver) = mpsc::channel();
-    let wait = move || {
-        let locked = retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive));
-        // Where nobody waits for it any more, the lock ends here.
-        let _ = sender.send(locked.map(|()| Lock { _file: file }));
-    };
-    std::thread::Builder::new().spawn(wait).map_err(|error| unwritten(path, &error))?;
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(locked) => locked.map_err(|errno| unwritten(path, &errno.into())),
-        Err(_) => Err(Failure::new(
-            Kind::Unavailable,
-            format!("another process holds {}", path.display()),
-            "try again; `fuser` or `lsof` says which process it is",
-        )),
-    }
-}
-
 fn beside(name: &str) -> String {
     format!("{name}.new")
 }
@@ -215,28 +162,6 @@ fn make_all(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What speaks against a file or folder: that others than root and this user have it, or can write it, or read what is
-/// secret; and the remedy.
-///
-/// A group may read what is root's: so it is with the credentials that systemd gives a service.
-fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
-    judge(metadata.uid(), metadata.mode(), guard, rustix::process::geteuid().as_raw())
-}
-
-fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, String)> {
-    if owner != uid && owner != 0 {
-        let why = format!("belongs to uid {owner}, neither root nor you ({uid})");
-        return Some((why, format!("chown it, or run this as uid {owner}")));
-    }
-    let readers = if owner == 0 { 0o004 } else { 0o044 };
-    if mode & 0o022 != 0 {
-        return Some(("can be written by others".into(), "chmod go-w it".into()));
-    }
-    (guard == Guard::Secret && mode & readers != 0).then(|| {
-        ("can be read by others".into(), "chmod go-rwx it, and think of who may have read it".into())
-    })
-}
-
 fn refused(path: &Path, why: &str, remedy: &str) -> Failure {
     Failure::misconfigured(format!("{} {why}", path.display()), remedy)
 }
@@ -248,7 +173,7 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     })
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let (kind, remedy) = match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => (Kind::Unavailable, "make room there; the store is as it was"),
         Some(Errno::ROFS) => {
@@ -258,34 +183,4 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
         _ => (Kind::Unavailable, "see what is wrong with the file system"),
     };
     Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn who_may_have_a_file() {
-        let refuses = |owner, mode, guard| judge(owner, mode, guard, 1000).map(|(why, _)| why);
-        for (owner, mode, guard, fits) in [
-            (1000, 0o600, Guard::Secret, true),
-            (1000, 0o400, Guard::Secret, true),
-            (1000, 0o640, Guard::Secret, false),
-            (1000, 0o604, Guard::Secret, false),
-            (1000, 0o644, Guard::Written, true),
-            (1000, 0o664, Guard::Written, false),
-            (1000, 0o606, Guard::Written, false),
-            // systemd's credentials, with and without a list of who may read them
-            (0, 0o400, Guard::Secret, true),
-            (0, 0o440, Guard::Secret, true),
-            (0, 0o444, Guard::Secret, false),
-            (0, 0o460, Guard::Secret, false),
-            (0, 0o444, Guard::Written, true),
-            (1001, 0o600, Guard::Secret, false),
-            (1001, 0o644, Guard::Written, false),
-        ] {
-            let why = refuses(owner, mode, guard);
-            assert_eq!(why.is_none(), fits, "{owner} {mode:o}: {why:?}");
-        }
-    }
 }

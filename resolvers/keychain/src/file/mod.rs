@@ -22,6 +22,8 @@ mod contents;
 #[cfg(test)]
 mod faults;
 mod folder;
+mod guard;
+mod lock;
 mod rights;
 mod seal;
 
@@ -30,7 +32,8 @@ use std::path::{Path, PathBuf};
 use secretref_protocol::{Failure, Kind};
 
 pub(crate) use contents::Contents;
-use folder::{Folder, Guard};
+use folder::Folder;
+use guard::Guard;
 use seal::{Broken, Key};
 
 const STORE: &str = "store.age";
