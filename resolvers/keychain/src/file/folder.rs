@@ -1,44 +1,24 @@
 //! The folder of a store: who may have written what is in it, and how a file is put in the place of another.
 
-use std::fs::{File, Metadata};
+use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
+use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use secretref_protocol::{Failure, Kind};
+
+use super::guard::{Guard, objection};
 
 /// The most bytes of a file.
 const LIMIT: u64 = 4 << 20;
 
-/// How long to wait for another writer: less than the time that a command has.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// How long to wait before a lock is asked for again.
-const PAUSE: Duration = Duration::from_millis(2);
-
 /// A folder in which nobody but its user and root can put a file.
 pub(super) struct Folder {
-    path: PathBuf,
-    folder: OwnedFd,
-    at: fn(&'static str),
-}
-
-/// Held until it is dropped, or the process ends.
-pub(super) struct Lock {
-    _file: OwnedFd,
-}
-
-/// What others must not have been able to do with a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guard {
-    /// Write it.
-    Written,
-    /// Write it or read it.
-    Secret,
+    pub(super) path: PathBuf,
+    pub(super) open: OwnedFd,
+    pub(super) at: fn(&'static str),
 }
 
 impl Folder {
@@ -48,12 +28,12 @@ impl Folder {
         let folder = match rustix::fs::open(path, flags, Mode::empty()) {
             Ok(folder) => File::from(folder),
             Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(unreadable(path, errno.into())),
+            Err(errno) => return Err(unreadable(path, &errno.into())),
         };
-        let metadata = folder.metadata().map_err(|error| unreadable(path, error))?;
-        match objection(&metadata, Guard::Written, rustix::process::geteuid().as_raw()) {
+        let metadata = folder.metadata().map_err(|error| unreadable(path, &error))?;
+        match objection(&metadata, Guard::Written) {
             Some((why, remedy)) => Err(refused(path, &why, &remedy)),
-            None => Ok(Some(Self { path: path.to_owned(), folder: folder.into(), at: |_| () })),
+            None => Ok(Some(Self { path: path.to_owned(), open: folder.into(), at: |_| () })),
         }
     }
 
@@ -63,7 +43,7 @@ impl Folder {
             make_all(path).map_err(|error| unwritten(path, &error))?;
         }
         at("the folder is there");
-        let folder = Self::open(path)?.ok_or_else(|| unreadable(path, Errno::NOENT.into()))?;
+        let folder = Self::open(path)?.ok_or_else(|| unreadable(path, &Errno::NOENT.into()))?;
         Ok(Self { at, ..folder })
     }
 
@@ -72,16 +52,16 @@ impl Folder {
     pub(super) fn read(&self, name: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
         let path = self.path.join(name);
         let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match rustix::fs::openat(&self.folder, name, flags, Mode::empty()) {
+        let file = match rustix::fs::openat(&self.open, name, flags, Mode::empty()) {
             Ok(file) => File::from(file),
             Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(unreadable(&path, errno.into())),
+            Err(errno) => return Err(unreadable(&path, &errno.into())),
         };
-        let metadata = file.metadata().map_err(|error| unreadable(&path, error))?;
+        let metadata = file.metadata().map_err(|error| unreadable(&path, &error))?;
         if !metadata.is_file() {
             return Err(refused(&path, "is not a regular file", "name the right folder"));
         }
-        if let Some((why, remedy)) = objection(&metadata, guard, rustix::process::geteuid().as_raw()) {
+        if let Some((why, remedy)) = objection(&metadata, guard) {
             return Err(refused(&path, &why, &remedy));
         }
         let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
@@ -90,47 +70,37 @@ impl Folder {
                 Err(refused(&path, "is longer than 4 MiB", "name the right folder"))
             }
             Ok(_) => Ok(Some(bytes)),
-            Err(error) => Err(unreadable(&path, error)),
+            Err(error) => Err(unreadable(&path, &error)),
         }
+    }
+
+    /// Fails where `name` is a link, which a change would replace.
+    pub(super) fn refuse_link(&self, name: &str) -> Result<(), Failure> {
+        let is_link = rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW)
+            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
+        if !is_link {
+            return Ok(());
+        }
+        let why = "is a link, which a change would replace";
+        Err(refused(&self.path.join(name), why, "name the folder that it leads to"))
     }
 
     /// Whether there is anything of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
-    }
-
-    /// Waits until no other process changes the store.
-    pub(super) fn lock(&self) -> Result<Lock, Failure> {
-        let path = self.path.join("lock");
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder, "lock", flags, Mode::RUSR | Mode::WUSR)
-            .map_err(|errno| unwritten(&path, &errno.into()))?;
-        let started = Instant::now();
-        loop {
-            match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
-                Ok(()) => break,
-                Err(Errno::WOULDBLOCK | Errno::INTR) if started.elapsed() < PATIENCE => {
-                    std::thread::sleep(PAUSE);
-                }
-                Err(Errno::WOULDBLOCK | Errno::INTR) => return Err(held(&path)),
-                Err(errno) => return Err(unwritten(&path, &errno.into())),
-            }
-        }
-        (self.at)("the lock is held");
-        Ok(Lock { _file: file })
+        rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
     }
 
     /// Writes what is to become the file `name` beside it, down to the disk.
     pub(super) fn prepare(&self, name: &'static str, bytes: &[u8]) -> Result<(), Failure> {
         let path = self.path.join(name);
         if bytes.len() as u64 > LIMIT {
-            let what = format!("{} would be longer than 4 MiB, and is as it was", path.display());
+            let what = format!("{} would be longer than 4 MiB; it is as it was", path.display());
             return Err(Failure::invalid_value(what, "keep large things elsewhere, or use a second folder"));
         }
         let write = || -> io::Result<()> {
             let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
             let mode = Mode::RUSR | Mode::WUSR;
-            let mut file = File::from(rustix::fs::openat(&self.folder, beside(name), flags, mode)?);
+            let mut file = File::from(rustix::fs::openat(&self.open, beside(name), flags, mode)?);
             (self.at)("a new file is made");
             // In two parts, so that a test can stop between them.
             let (first, rest) = bytes.split_at(bytes.len() / 2);
@@ -140,34 +110,23 @@ impl Folder {
             (self.at)("a new file is written");
             file.sync_all()
         };
-        let written = write().map_err(|error| {
-            self.discard(name);
-            unwritten(&path, &error)
-        });
+        write().map_err(|error| unwritten(&path, &error))?;
         (self.at)("a new file is on the disk");
-        written
+        Ok(())
     }
 
-    /// Puts what was prepared in the place of the file `name`.
+    /// Puts what was prepared in the place of the file `name`; to last, it needs [`Folder::sync`].
     pub(super) fn put(&self, name: &'static str) -> Result<(), Failure> {
-        let path = self.path.join(name);
-        let is_link = rustix::fs::statat(&self.folder, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
-        if is_link {
-            self.discard(name);
-            return Err(refused(
-                &path,
-                "is a link, which a change would replace",
-                "name the folder it leads to",
-            ));
-        }
-        rustix::fs::renameat(&self.folder, beside(name), &self.folder, name).map_err(|errno| {
-            self.discard(name);
-            unwritten(&path, &errno.into())
-        })?;
+        rustix::fs::renameat(&self.open, beside(name), &self.open, name)
+            .map_err(|errno| unwritten(&self.path.join(name), &errno.into()))?;
         (self.at)("a new file is in its place");
+        Ok(())
+    }
+
+    /// Sees to it that names last as the files do.
+    pub(super) fn sync(&self) -> Result<(), Failure> {
         // Some file systems cannot sync a folder, and need not.
-        match rustix::fs::fsync(&self.folder) {
+        match rustix::fs::fsync(&self.open) {
             Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => {
                 (self.at)("the folder is on the disk");
                 Ok(())
@@ -176,9 +135,11 @@ impl Folder {
         }
     }
 
-    /// Removes what was prepared for the file `name`, be it by a process that is gone.
-    pub(super) fn discard(&self, name: &str) {
-        let _ = rustix::fs::unlinkat(&self.folder, beside(name), AtFlags::empty());
+    /// Removes what was prepared for these files and not put into their place.
+    pub(super) fn discard(&self, names: &[&str]) {
+        for name in names {
+            let _ = rustix::fs::unlinkat(&self.open, beside(name), AtFlags::empty());
+        }
     }
 }
 
@@ -201,40 +162,18 @@ fn make_all(path: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// What speaks against a file or folder: that others than root and this user have it, or can write it, or read what is
-/// secret; and the remedy.
-///
-/// A group may read what is root's: so it is with the credentials that systemd gives a service.
-fn objection(metadata: &Metadata, guard: Guard, uid: u32) -> Option<(String, String)> {
-    judge(metadata.uid(), metadata.mode(), guard, uid)
-}
-
-fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, String)> {
-    if owner != uid && owner != 0 {
-        let why = format!("belongs to uid {owner}, neither root nor you ({uid})");
-        return Some((why, format!("chown it, or run this as uid {owner}")));
-    }
-    let readers = if owner == 0 { 0o004 } else { 0o044 };
-    if mode & 0o022 != 0 {
-        return Some(("can be written by others".into(), "chmod go-w it".into()));
-    }
-    (guard == Guard::Secret && mode & readers != 0).then(|| {
-        ("can be read by others".into(), "chmod go-rwx it, and think of who may have read it".into())
-    })
-}
-
 fn refused(path: &Path, why: &str, remedy: &str) -> Failure {
     Failure::misconfigured(format!("{} {why}", path.display()), remedy)
 }
 
-fn unreadable(path: &Path, error: io::Error) -> Failure {
-    Failure::too_many_files(&error).unwrap_or_else(|| {
+fn unreadable(path: &Path, error: &io::Error) -> Failure {
+    Failure::too_many_files(error).unwrap_or_else(|| {
         let what = format!("{} cannot be opened ({error})", path.display());
         Failure::misconfigured(what, "check the path, and run this as the user whose store it is")
     })
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
+pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
     let (kind, remedy) = match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => (Kind::Unavailable, "make room there; the store is as it was"),
         Some(Errno::ROFS) => {
@@ -244,12 +183,4 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
         _ => (Kind::Unavailable, "see what is wrong with the file system"),
     };
     Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy)
-}
-
-fn held(path: &Path) -> Failure {
-    Failure::new(
-        Kind::Unavailable,
-        format!("another process holds {}", path.display()),
-        "try again; `fuser` or `lsof` says which process it is",
-    )
 }

@@ -22,6 +22,8 @@ mod contents;
 #[cfg(test)]
 mod faults;
 mod folder;
+mod guard;
+mod lock;
 mod rights;
 mod seal;
 
@@ -30,7 +32,8 @@ use std::path::{Path, PathBuf};
 use secretref_protocol::{Failure, Kind};
 
 pub(crate) use contents::Contents;
-use folder::{Folder, Guard};
+use folder::Folder;
+use guard::Guard;
 use seal::{Broken, Key};
 
 const STORE: &str = "store.age";
@@ -68,17 +71,27 @@ impl Files {
     ) -> Result<T, Failure> {
         let folder = Folder::make(&self.folder, self.at)?;
         let _lock = folder.lock()?;
-        for name in [STORE, LAST, IDENTITY] {
-            folder.discard(name);
-        }
-        let sealed = self.sealed(&folder)?;
-        let key = match (self.key(&folder)?, &sealed, &self.elsewhere) {
+        // What another writer left that died; and what this one leaves if it fails.
+        folder.discard(&[STORE, LAST, IDENTITY]);
+        let done = self.replace(&folder, change);
+        folder.discard(&[STORE, LAST, IDENTITY]);
+        done
+    }
+
+    fn replace<T>(
+        &self,
+        folder: &Folder,
+        change: impl FnOnce(&mut Contents) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        folder.refuse_link(STORE)?;
+        let sealed = self.sealed(folder)?;
+        let key = match (self.key(folder)?, &sealed, &self.elsewhere) {
             (Some(key), _, _) => key,
-            (None, None, None) => Self::make_key(&folder)?,
+            (None, None, None) => Self::make_key(folder)?,
             _ => return Err(self.no_identity()),
         };
         let mut contents = match &sealed {
-            Some(sealed) => self.open(&folder, &key, sealed)?,
+            Some(sealed) => self.open(folder, &key, sealed)?,
             None => Contents::default(),
         };
         let done = change(&mut contents)?;
@@ -88,6 +101,7 @@ impl Files {
             folder.put(LAST)?;
         }
         folder.put(STORE)?;
+        folder.sync()?;
         Ok(done)
     }
 
@@ -117,9 +131,11 @@ impl Files {
     }
 
     fn make_key(folder: &Folder) -> Result<Key, Failure> {
+        folder.refuse_link(IDENTITY)?;
         let key = Key::generate();
         folder.prepare(IDENTITY, key.text().expose().as_bytes())?;
         folder.put(IDENTITY)?;
+        folder.sync()?;
         Ok(key)
     }
 

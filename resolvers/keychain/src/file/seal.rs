@@ -85,7 +85,7 @@ impl Key {
 
     fn mark(&self) -> String {
         let hash = Sha256::digest(format!("{TAG} {}", self.0.to_public()));
-        hash[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+        hash[..16].iter().fold(String::new(), |mark, byte| format!("{mark}{byte:02x}"))
     }
 }
 
@@ -156,6 +156,15 @@ mod tests {
             assert_eq!(*key.open(&sealed).unwrap(), plain);
             assert_eq!(other.open(&sealed).unwrap_err(), Broken::OtherIdentity);
         }
+    }
+
+    #[test]
+    fn other_tools_pass_over_the_mark() {
+        let key = Key::generate();
+        let sealed = key.seal(b"plain").unwrap();
+        assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), b"plain");
+        let foreign = age::encrypt(&key.0.to_public(), b"plain").unwrap();
+        assert_eq!(*key.open(&foreign).unwrap(), b"plain");
     }
 
     #[test]
