@@ -233,6 +233,16 @@ fn a_hundred_ids_in_one_answer() {
     for number in 0..100 {
         assert_eq!(response["values"][format!("many/n{number}")], format!("value-{number}"));
     }
+
+    // Among many as among few, an entry may have its account in another attribute, and be there twice.
+    session.store_as(&["service", "many", "account", "other"], "value-other");
+    session.store_as(&["service", "many", "account", "n7"], "value-twice");
+    let more: Vec<_> = ids.iter().map(String::as_str).chain(["many/other", "openclaw/absent"]).collect();
+    let response = answer(&session, "", &more);
+    assert_eq!(response["values"].as_object().map(serde_json::Map::len), Some(100), "{response}");
+    assert_eq!(response["values"]["many/other"], "value-other");
+    assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+    assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
 }
 
 /// Without a profile a person's own session counts, and with one only what it says.

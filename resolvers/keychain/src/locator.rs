@@ -74,6 +74,14 @@ impl Locator {
         }
     }
 
+    /// The service of an entry.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Entry { service, .. } => Some(service),
+            _ => None,
+        }
+    }
+
     /// What to ask the Secret Service for: an entry is what answers to one of these.
     pub(crate) fn searches(&self) -> Vec<Vec<(&str, &str)>> {
         match self {

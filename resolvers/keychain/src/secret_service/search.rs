@@ -1,6 +1,6 @@
 //! From locators to values: all searches at once, then all values at once.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use futures_util::future::{join_all, try_join};
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
@@ -11,8 +11,14 @@ use super::wire::{Session, Wired};
 use super::{PATH, SERVICE, Service, take};
 use crate::locator::Locator;
 
-/// How many locators are looked up together. Each takes two calls, and a bus that was told nothing else lets 128 be open.
-const AT_ONCE: usize = 50;
+/// How many locators are looked up in one trip, whatever it takes: for more, the searches count for more than a trip.
+const FEW: usize = 8;
+
+/// How many searches are made together: a bus that was told nothing else lets 128 calls be open.
+const AT_ONCE: usize = 100;
+
+/// Attributes to search by.
+type Search<'a> = Vec<(&'a str, &'a str)>;
 
 /// What answers to a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -23,13 +29,7 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let searches = async {
-        let mut found = Vec::with_capacity(batch.len());
-        for some in batch.chunks(AT_ONCE) {
-            found.extend(join_all(some.iter().map(|locator| service.find(locator))).await);
-        }
-        Ok(found)
-    };
+    let searches = async { Ok(service.look_up(batch).await) };
     let (session, found) = match try_join(service.session(), searches).await {
         Ok(both) => both,
         Err(failure) => return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone()))),
@@ -89,22 +89,74 @@ fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Docume
 impl Service {
     /// All that answers to a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
-        let search = async |attributes: Vec<(&str, &str)>| {
-            let attributes: HashMap<_, _> = attributes.into_iter().collect();
-            let answer = self.ask(PATH, SERVICE, "SearchItems", &attributes).await?;
-            take::<(Vec<OwnedObjectPath>, Vec<OwnedObjectPath>)>(&answer)
-        };
-        let mut found = Found::default();
-        for answer in join_all(locator.searches().into_iter().map(search)).await {
-            let (unlocked, locked) = answer?;
-            found.unlocked.extend(unlocked);
-            found.locked.extend(locked);
+        let found = join_all(locator.searches().into_iter().map(|search| self.search(search))).await;
+        found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
+    }
+
+    /// All that answers to each locator.
+    ///
+    /// Nearly every entry has its account in `username`. So the other searches are left out for a service all of whose
+    /// entries were found by that one.
+    async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+        if batch.len() <= FEW {
+            return join_all(batch.iter().map(|locator| self.find(locator))).await;
         }
-        Ok(found)
+        let services: BTreeSet<&str> = batch.iter().filter_map(Locator::service).collect();
+        let by_username = batch.iter().filter_map(|locator| locator.searches().into_iter().next());
+        let by_service = services.iter().map(|service| vec![("service", *service)]);
+        let mut found = self.search_all(by_username.chain(by_service).collect()).await;
+        let all = found.split_off(batch.len());
+        let has_more = |(service, all): &(&str, Result<Found, Failure>)| {
+            let own = batch.iter().zip(&found).filter(|(locator, _)| locator.service() == Some(*service));
+            let own: Vec<_> = own.filter_map(|(_, found)| found.as_ref().ok()).collect();
+            all.as_ref().map_or(true, |all| all.has_more_than(&own))
+        };
+        let open: BTreeSet<&str> =
+            services.into_iter().zip(all).filter(has_more).map(|(name, _)| name).collect();
+        let is_open = |at: &usize| batch[*at].service().is_some_and(|service| open.contains(service));
+        let open: Vec<usize> = (0..batch.len()).filter(is_open).collect();
+        let by_account = open.iter().filter_map(|at| batch[*at].searches().into_iter().nth(1)).collect();
+        for (at, more) in open.iter().zip(self.search_all(by_account).await) {
+            let first = std::mem::replace(&mut found[*at], Ok(Found::default()));
+            found[*at] = first.and_then(|first| more.map(|more| first.and(more)));
+        }
+        found
+    }
+
+    async fn search_all(&self, searches: Vec<Search<'_>>) -> Vec<Result<Found, Failure>> {
+        let mut found = Vec::with_capacity(searches.len());
+        let mut searches = searches.into_iter();
+        while searches.len() > 0 {
+            found.extend(join_all(searches.by_ref().take(AT_ONCE).map(|search| self.search(search))).await);
+        }
+        found
+    }
+
+    async fn search(&self, attributes: Search<'_>) -> Result<Found, Failure> {
+        let attributes: HashMap<_, _> = attributes.into_iter().collect();
+        let (unlocked, locked) = take(&self.ask(PATH, SERVICE, "SearchItems", &attributes).await?)?;
+        Ok(Found { unlocked, locked })
     }
 }
 
 impl Found {
+    /// What answers to one of two searches.
+    fn and(mut self, other: Self) -> Self {
+        self.unlocked.extend(other.unlocked);
+        self.locked.extend(other.locked);
+        self
+    }
+
+    /// Whether something is here that is in none of these.
+    fn has_more_than(&self, others: &[&Self]) -> bool {
+        let known: HashSet<_> = others.iter().flat_map(|other| other.entries()).collect();
+        self.entries().any(|entry| !known.contains(entry))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &OwnedObjectPath> {
+        self.unlocked.iter().chain(&self.locked)
+    }
+
     /// Whether nothing answers.
     pub(super) fn is_nothing(&self) -> bool {
         self.unlocked.is_empty() && self.locked.is_empty()
