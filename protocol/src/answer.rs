@@ -103,8 +103,6 @@ fn work<B: Backend>(
 
 /// Reads the settings, as a step of the run.
 pub fn configure<B: Backend>(settings: &Settings) -> Result<B, Failure> {
-    let step = settings.run().begin(Stage::Configuration);
-    let backend = B::configure(settings);
-    settings.run().end(step, backend.as_ref().err());
-    backend
+    let run = settings.run();
+    run.end(run.begin(Stage::Configuration), B::configure(settings))
 }

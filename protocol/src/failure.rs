@@ -150,7 +150,7 @@ impl Failure {
     /// The same failure, with the thing that it is about before it.
     #[must_use]
     pub fn about(self, thing: impl fmt::Display) -> Self {
-        Self { what: format!("{thing}: {}", self.what), ..self }
+        Self { what: printable(format!("{thing}: {}", self.what)), ..self }
     }
 
     /// The same failure, with more about what to do.
@@ -207,7 +207,7 @@ impl Failure {
 }
 
 /// Some words come from a server or a file: they are not to move a terminal's cursor, nor to start a line.
-fn printable(text: String) -> String {
+pub(crate) fn printable(text: String) -> String {
     if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 

@@ -76,6 +76,7 @@ pub mod fuzz;
 #[cfg(feature = "net")]
 mod hex;
 mod id;
+mod journal;
 #[cfg(feature = "net")]
 pub mod kept;
 #[cfg(feature = "net")]

@@ -76,7 +76,9 @@ pub(crate) async fn read_one<B: Backend>(
     let wanted = Wanted::from([(locator.clone(), vec![(0, field.clone())])]);
     let board = Board::new(run, 1, usize::MAX);
     let engine = Engine { backend, run, wanted: &wanted, json: true, board: &board, deadline };
+    let step = run.begin(Stage::Read);
     engine.read_batch(session, vec![locator.clone()], false).await;
+    let _ = run.end(step, Ok(()));
     let mut settled = board.take(&run.timeout(deadline.limit())).unwrap_or_default();
     settled
         .pop()
@@ -174,16 +176,37 @@ impl<B: Backend> Engine<'_, B> {
         locators: Vec<B::Locator>,
         refused: Option<&B::Session>,
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
-        let batches = self.backend.batches(locators.clone());
-        let session = self.sign_in(scope, batches.len(), &locators, refused).await?;
-        if self.run.is_watched() {
-            // What it fails with stands among the steps; the reads say it of the ids.
-            let _ = self.run.step(Stage::SignIn, self.backend.inspect(&session)).await;
-        }
         let may_be_old = refused.is_none();
+        let batches = self.backend.batches(locators.clone());
+        let mut session = self.sign_in(scope, batches.len(), &locators, refused).await?;
+        if self.run.is_watched() {
+            session = self.inspected(scope, session, locators.is_empty()).await?;
+        }
+        let step = self.run.begin(Stage::Read);
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
+        let _ = self.run.end(step, Ok(()));
         Ok((session, left))
+    }
+
+    /// Asks the store about a session. What that fails with stands among the steps, and the reads say it of the ids; where
+    /// there are none, this is where a session that was kept gives way to another.
+    async fn inspected(
+        &self,
+        scope: &B::Scope,
+        session: B::Session,
+        is_alone: bool,
+    ) -> Result<B::Session, Failure> {
+        let inspect =
+            async |session| self.run.end(self.run.begin(Stage::SignIn), self.backend.inspect(session).await);
+        match inspect(&session).await {
+            Err(failure) if is_alone && failure.asks_again() == Retry::SignInAnew => {
+                let session = self.sign_in(scope, 0, &[], Some(&session)).await?;
+                let _ = inspect(&session).await;
+                Ok(session)
+            }
+            _ => Ok(session),
+        }
     }
 
     async fn sign_in(
@@ -195,10 +218,10 @@ impl<B: Backend> Engine<'_, B> {
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
         for tries in 1.. {
-            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind();
-            let session =
-                async { session.await.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in"))) };
-            match self.run.step(Stage::SignIn, session).await {
+            let step = self.run.begin(Stage::SignIn);
+            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind().await;
+            let session = session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in")));
+            match self.run.end(step, session) {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
                     None => return Err(failure),
@@ -224,10 +247,7 @@ impl<B: Backend> Engine<'_, B> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
-            let step = self.run.begin(Stage::Read);
-            let fetched = AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await;
-            self.run.end(step, None);
-            if fetched.is_err() {
+            if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
                 let failure = Failure::internal("a panic while it read the secret");
                 for locator in &batch {
                     sink.fail(locator, &failure);

@@ -10,6 +10,9 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, Kind};
 
+/// How many steps a run has as a rule.
+const STEPS: usize = 8;
+
 /// One run of a resolver. A clone is the same run.
 #[derive(Debug, Clone)]
 pub struct Run(Arc<Inner>);
@@ -23,11 +26,15 @@ struct Inner {
     notes: Mutex<Notes>,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Notes {
     steps: Vec<Step>,
     names: Vec<(&'static str, String)>,
 }
+
+/// A step that is not over.
+#[derive(Debug, Clone, Copy)]
+pub struct Begun(usize);
 
 /// The steps of a run, in the order in which a person reads of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -46,8 +53,10 @@ pub enum Stage {
     SignIn,
     /// Reading.
     Read,
-    /// Writing, listing and deleting.
-    Change,
+    /// Listing what there is.
+    List,
+    /// Writing and deleting.
+    Write,
 }
 
 /// A step that was begun.
@@ -67,7 +76,7 @@ pub struct Step {
 
 impl Stage {
     /// All of them, in order.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Configuration,
         Self::LookUp,
         Self::Connection,
@@ -75,7 +84,8 @@ impl Stage {
         Self::Tls,
         Self::SignIn,
         Self::Read,
-        Self::Change,
+        Self::List,
+        Self::Write,
     ];
 }
 
@@ -89,7 +99,8 @@ impl Display for Stage {
             Self::Tls => "TLS",
             Self::SignIn => "sign-in",
             Self::Read => "read",
-            Self::Change => "change",
+            Self::List => "list",
+            Self::Write => "write",
         })
     }
 }
@@ -108,7 +119,9 @@ impl Run {
     }
 
     fn make(started: Instant, watched: bool) -> Self {
-        Self(Arc::new(Inner { started, id: OnceLock::new(), watched, notes: Mutex::default() }))
+        let steps = Vec::with_capacity(STEPS);
+        let notes = Mutex::new(Notes { steps, names: Vec::new() });
+        Self(Arc::new(Inner { started, id: OnceLock::new(), watched, notes }))
     }
 
     /// What this run is called in the system's log and, where a store has a place for it, in the store's: 16
@@ -130,34 +143,31 @@ impl Run {
         self.0.watched
     }
 
-    /// Does the work of a step.
-    pub async fn step<T>(
-        &self,
-        stage: Stage,
-        work: impl Future<Output = Result<T, Failure>>,
-    ) -> Result<T, Failure> {
-        let at = self.begin(stage);
-        let done = work.await;
-        self.end(at, done.as_ref().err());
-        done
-    }
-
-    /// Begins a step, whose place [`Run::end`] wants.
+    /// Begins a step, which [`Run::end`] ends.
+    ///
+    /// ```
+    /// # use std::time::Instant;
+    /// # use secretref_protocol::{Failure, Run, Stage};
+    /// # fn read() -> Result<(), Failure> { Ok(()) }
+    /// # let run = Run::new(Instant::now());
+    /// let read = run.end(run.begin(Stage::Read), read());
+    /// ```
     #[must_use]
-    pub fn begin(&self, stage: Stage) -> usize {
+    pub fn begin(&self, stage: Stage) -> Begun {
         let mut notes = self.notes();
         let began = self.elapsed();
         notes.steps.push(Step { stage, began, took: None, failure: None, facts: Vec::new() });
-        notes.steps.len() - 1
+        Begun(notes.steps.len() - 1)
     }
 
-    /// Ends a step.
-    pub fn end(&self, at: usize, failure: Option<&Failure>) {
+    /// Ends a step with what was done in it, which is given back.
+    pub fn end<T>(&self, step: Begun, done: Result<T, Failure>) -> Result<T, Failure> {
         let now = self.elapsed();
-        if let Some(step) = self.notes().steps.get_mut(at) {
+        if let Some(step) = self.notes().steps.get_mut(step.0) {
             step.took = Some(now.saturating_sub(step.began));
-            step.failure = failure.cloned();
+            step.failure = done.as_ref().err().cloned();
         }
+        done
     }
 
     /// Says something of the last step of its kind, if somebody wants to know.
@@ -222,8 +232,8 @@ impl Run {
             }
             Some(Stage::Proxy) => "see whether the proxy is slow or cannot reach the store",
             Some(Stage::Tls) => "see whether this port speaks TLS, or whether http:// is meant",
-            Some(Stage::SignIn | Stage::Read) => "see whether the store is slow",
-            Some(Stage::Change) => "see whether the store is slow, and what it has done",
+            Some(Stage::SignIn | Stage::Read | Stage::List) => "see whether the store is slow",
+            Some(Stage::Write) => "see whether the store is slow, and what it has done",
             None => "see whether the store, a name server or a proxy on the way is slow or out of reach",
         };
         Failure::new(
@@ -250,17 +260,16 @@ mod tests {
         let sign_in = run.begin(Stage::SignIn);
         let look_up = run.begin(Stage::LookUp);
         assert!(run.timeout(limit).what().ends_with("step: name look-up"));
-        run.end(look_up, None);
+        let _ = run.end(look_up, Ok(()));
         assert!(run.timeout(limit).what().ends_with("step: sign-in"));
-        run.end(sign_in, Some(&Failure::internal("")));
+        let _ = run.end::<()>(sign_in, Err(Failure::internal("")));
         assert!(run.pending().is_none());
     }
 
     #[test]
     fn facts_are_kept_for_somebody_who_watches() {
         for (run, facts) in [(Run::new(Instant::now()), 0), (Run::watched(Instant::now()), 1)] {
-            let at = run.begin(Stage::Tls);
-            run.end(at, None);
+            let _ = run.end(run.begin(Stage::Tls), Ok(()));
             run.note(Stage::Tls, "TLS 1.3");
             run.note(Stage::Tls, "TLS 1.3");
             run.note(Stage::Read, "nothing was read");

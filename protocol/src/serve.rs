@@ -5,59 +5,84 @@ use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
+use crate::journal::Journal;
 use crate::secret::Secret;
 use crate::settings::{DEFAULT_MAX_OUTPUT, Settings};
 use crate::streams::{Input, Written, read_stdin, say, write_stdout};
 use crate::watch::{GRACE, Watch};
-use crate::wire::{EMPTY, REQUEST_LIMIT, Request, respond};
+use crate::wire::{EMPTY, REQUEST_LIMIT, Request, concede, respond};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
 ///
 /// A response is written whatever happens: where the settings or the command line are wrong, every id of the request
-/// gets that failure.
+/// gets that failure. After it comes the line in the system's log.
 pub fn serve<B: Backend>(
     settings: Result<Settings, (Failure, Exit)>,
+    journal: &Journal,
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
-    let write = move |ids: &[String], answer: Answer| write::<B>(ids, &answer, max_output, deadline);
-    match (read_request(deadline), settings) {
-        (Err(_), Err((failure, exit))) | (Err((failure, exit)), Ok(_)) => {
+    journal.obey(settings.as_ref().ok());
+    let desk = Desk { max_output, deadline, journal: journal.clone() };
+    let (request, late) = match read_request(deadline) {
+        Ok(read) => read,
+        Err(unread) => {
+            let (failure, exit) = settings.err().unwrap_or(unread);
             say(format!("{}: {failure}", B::STORE.binary));
-            write(&[], Answer::refuse(&[], &failure, exit))
+            return desk.write(&[], Answer::refuse(&[], &failure, exit), Some(&failure));
         }
-        (Ok((ids, Some(late))), _) => write(&ids, Answer::refuse(&ids, &late, Exit::Deadline)),
-        (Ok((ids, None)), Err((failure, exit))) => write(&ids, Answer::refuse(&ids, &failure, exit)),
-        (Ok((ids, None)), Ok(settings)) => answer::<B>(&settings, &ids.into(), (deadline, watch), write),
+    };
+    if let Some(alias) = request.provider {
+        journal.asked_by(alias);
+    }
+    let ids = request.ids;
+    match (late, settings) {
+        (Some(late), _) => desk.write(&ids, Answer::refuse(&ids, &late, Exit::Deadline), None),
+        (None, Err((failure, exit))) => desk.write(&ids, Answer::refuse(&ids, &failure, exit), None),
+        (None, Ok(settings)) => {
+            let write = move |ids: &[String], answer| desk.write(ids, answer, None);
+            answer::<B>(&settings, &ids.into(), (deadline, watch), write)
+        }
     }
 }
 
-fn write<B: Backend>(ids: &[String], answer: &Answer, max_output: usize, deadline: Deadline) -> Exit {
-    let response = respond(ids, &answer.outcomes, max_output);
-    let bytes = response.as_ref().map_or(EMPTY, Secret::expose).as_bytes();
-    let written = write_stdout(bytes, deadline.later(GRACE));
-    // Nobody hears what follows under a gateway; somebody does who pipes a request in by hand.
-    if written == Written::Cut {
-        return Exit::Output;
-    }
-    if response.is_none() {
-        let remedy = "raise it, and maxOutputBytes of the gateway";
-        say(format!("{}: not even the errors fit in max_output: {remedy}", B::STORE.binary));
-        return Exit::Configuration;
-    }
-    if let (true, Some(Err(failure))) =
-        (answer.exit != Exit::Done, answer.outcomes.iter().find(|outcome| outcome.is_err()))
-    {
-        say(format!("{}: {failure}", B::STORE.binary));
-    }
-    answer.exit
+/// Where an answer goes out.
+struct Desk {
+    max_output: usize,
+    deadline: Deadline,
+    journal: Journal,
 }
 
-/// The ids of the request; and beside them, if stdin was not closed in time, why they cannot be answered.
-fn read_request(deadline: Deadline) -> Result<(Vec<String>, Option<Failure>), (Failure, Exit)> {
+impl Desk {
+    /// Writes the response; `whole` is why there is nothing in it.
+    fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
+        let response = respond(ids, &answer.outcomes, self.max_output);
+        let text = response.as_ref().map_or(EMPTY, Secret::expose);
+        let written = write_stdout(text.as_bytes(), self.deadline.later(GRACE));
+        concede(ids, &mut answer.outcomes, text);
+        if response.is_none() {
+            let remedy = "raise it, and maxOutputBytes of the gateway";
+            let no_room = Failure::misconfigured("not even the errors fit in max_output", remedy);
+            answer = Answer::refuse(ids, &no_room, Exit::Configuration);
+        }
+        if written == Written::Cut {
+            answer.exit = Exit::Output;
+        } else if let (true, Some(failure)) =
+            (answer.exit != Exit::Done, answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
+        {
+            // Nobody hears this under a gateway; somebody does who pipes a request in by hand.
+            say(format!("{}: {failure}", self.journal.store().binary));
+        }
+        self.journal.record(ids, &answer, whole);
+        answer.exit
+    }
+}
+
+/// The request; and beside it, if stdin was not closed in time, why it cannot be answered.
+fn read_request(deadline: Deadline) -> Result<(Request, Option<Failure>), (Failure, Exit)> {
     match read_stdin(REQUEST_LIMIT, deadline) {
-        Input::Whole(bytes) => match Request::parse(&bytes) {
-            Ok(request) => Ok((request.ids, None)),
+        Input::Whole(bytes) | Input::Broken(bytes) => match Request::parse(&bytes) {
+            Ok(request) => Ok((request, None)),
             Err(failure) => Err((failure, Exit::Request)),
         },
         Input::Unfinished(bytes) => {
@@ -67,7 +92,7 @@ fn read_request(deadline: Deadline) -> Result<(Vec<String>, Option<Failure>), (F
                 "end the request by closing stdin",
             );
             match Request::parse(&bytes) {
-                Ok(request) => Ok((request.ids, Some(late))),
+                Ok(request) => Ok((request, Some(late))),
                 Err(_) => Err((late, Exit::Deadline)),
             }
         }

@@ -1,6 +1,6 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::file;
 use crate::profile::{self, Profile};
 use crate::run::Run;
 use crate::secret::Secret;
-use crate::selector::{Field, Name};
+use crate::selector::Name;
 use crate::store::{FAMILY, Kind, Setting, Store, table};
 use crate::world::{self, World};
 
@@ -162,35 +162,34 @@ impl Settings {
     /// The variables that set something.
     #[must_use]
     pub fn variables(&self) -> Vec<&'static str> {
-        let mut names: Vec<_> = self.given.values().filter_map(|given| given.variable).collect();
-        names.sort_unstable();
-        names
+        self.table().filter_map(|setting| self.given.get(setting.key)?.variable).collect()
     }
 
     /// The keys that a flag or the profile sets.
     #[must_use]
     pub fn written(&self) -> Vec<&'static str> {
-        let written = self.given.iter().filter(|(_, given)| given.source == Source::Written);
-        let mut keys: Vec<_> = written.map(|(key, _)| *key).collect();
-        keys.sort_unstable();
-        keys
+        self.table()
+            .map(|setting| setting.key)
+            .filter(|key| self.source(key) == Some(Source::Written))
+            .collect()
     }
 
     /// What is set of names that are nobody else's affair, each with its key: texts, paths and patterns, but no defaults.
     #[must_use]
     pub fn names(&self) -> Vec<(&'static str, String)> {
-        let keys = self.own.iter().copied().flatten().chain(FAMILY);
         let is_name = |setting: &&Setting| matches!(setting.kind, Kind::Text | Kind::Path | Kind::List);
-        let set = keys.filter(is_name).filter_map(|setting| {
+        let set = self.table().filter(is_name).filter_map(|setting| {
             let given = self.given.get(setting.key).filter(|given| given.source > Source::Default)?;
             let texts = match &given.value {
+                Value::Text(_) if setting.kind == Kind::Path => {
+                    let path = self.path(setting.key).ok().flatten();
+                    path.map(|path| path.display().to_string()).into_iter().collect()
+                }
                 Value::Text(text) => vec![text.clone()],
                 Value::List(texts) => texts.clone(),
                 _ => Vec::new(),
             };
-            let path = (setting.kind == Kind::Path).then(|| self.path(setting.key).ok().flatten()).flatten();
-            let path = path.map(|path| path.display().to_string());
-            Some(texts.into_iter().chain(path).map(|text| (setting.key, text)))
+            Some(texts.into_iter().map(|text| (setting.key, text)))
         });
         set.flatten().collect()
     }
@@ -199,7 +198,7 @@ impl Settings {
     #[must_use]
     pub fn ignored(&self, world: &World) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
-        let names = self.own.iter().copied().flatten().chain(FAMILY).flat_map(|setting| setting.env);
+        let names = self.table().flat_map(|setting| setting.env);
         let is_ignored =
             |name: &&str| !listed.iter().any(|other| other == name) && world.variable(name).is_some();
         let mut ignored: Vec<_> = names.copied().filter(is_ignored).collect();
@@ -350,16 +349,14 @@ impl Settings {
         self.ids.get(id)
     }
 
-    /// The id whose entry in the profile's `[ids]` stands for this very name.
+    /// The entries of the profile's `[ids]`, in the order of the ids.
     #[must_use]
-    pub fn alias(&self, name: &Name) -> Option<&str> {
-        let is_it = |entry: &Name| {
-            let field = name.field.as_ref().or(Some(&Field::Whole));
-            (&entry.name, entry.field.as_ref(), &entry.version, &entry.others)
-                == (&name.name, field, &name.version, &name.others)
-                && entry.keys.iter().all(|(key, value)| name.key(key) == Some(value))
-        };
-        self.ids.iter().find(|(_, entry)| is_it(entry)).map(|(id, _)| id.as_str())
+    pub fn entries(&self) -> BTreeMap<&str, &Name> {
+        self.ids.iter().map(|(id, name)| (id.as_str(), name)).collect()
+    }
+
+    fn table(&self) -> impl Iterator<Item = &'static Setting> {
+        self.own.iter().copied().flatten().chain(FAMILY)
     }
 
     fn value(&self, key: &str) -> Option<&Value> {

@@ -78,6 +78,15 @@ pub const FAMILY: &[Setting] = &[
         help: "give objects, arrays and whole secrets as their JSON text",
     },
     Setting {
+        key: "log",
+        kind: Kind::Choice(&["failures", "all", "off"]),
+        env: &[],
+        default: Some("failures"),
+        // Whoever writes a gateway's `args` is not to silence it.
+        steers: true,
+        help: "which runs of a gateway leave a line in the system's log",
+    },
+    Setting {
         key: "max_output",
         kind: Kind::Size,
         env: &[],

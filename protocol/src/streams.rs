@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
+use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -18,6 +19,21 @@ pub enum Input {
     Whole(Vec<u8>),
     /// What had come when the deadline did.
     Unfinished(Vec<u8>),
+    /// What had come when nothing more could be read.
+    Broken(Vec<u8>),
+}
+
+/// What became of a read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Got {
+    /// Something.
+    More,
+    /// The end.
+    End,
+    /// Nothing before the deadline.
+    Late,
+    /// It cannot be read.
+    Nothing,
 }
 
 /// Whether somebody types at stdin.
@@ -41,22 +57,34 @@ pub fn stderr_is_terminal() -> bool {
 /// Reads stdin to its end, to one byte more than `limit`, or to the deadline.
 #[must_use]
 pub fn read_stdin(limit: usize, deadline: Deadline) -> Input {
-    let stdin = io::stdin();
     let mut bytes = Vec::with_capacity(4096);
-    let mut chunk = [0; 4096];
     while bytes.len() <= limit {
-        if !ready(stdin.as_fd(), PollFlags::IN, deadline) {
-            return Input::Unfinished(bytes);
-        }
-        match rustix::io::read(&stdin, &mut chunk) {
-            Ok(0) => break,
-            Ok(count) => bytes.extend_from_slice(&chunk[..count]),
-            Err(Errno::INTR | Errno::AGAIN) => {}
-            Err(_) => break,
+        match read_on(&mut bytes, deadline) {
+            Got::More => {}
+            Got::End => break,
+            Got::Late => return Input::Unfinished(bytes),
+            Got::Nothing => return Input::Broken(bytes),
         }
     }
     bytes.truncate(limit + 1);
     Input::Whole(bytes)
+}
+
+/// Adds to `bytes` what stdin has, as soon as it has something. It goes straight to the heap, which is wiped: it may be a
+/// secret.
+pub fn read_on(bytes: &mut Vec<u8>, deadline: Deadline) -> Got {
+    bytes.reserve(1);
+    loop {
+        if !ready(io::stdin().as_fd(), PollFlags::IN, deadline) {
+            return Got::Late;
+        }
+        match rustix::io::read(io::stdin(), spare_capacity(bytes)) {
+            Ok(0) => return Got::End,
+            Ok(_) => return Got::More,
+            Err(Errno::INTR | Errno::AGAIN) => {}
+            Err(_) => return Got::Nothing,
+        }
+    }
 }
 
 /// What became of a write.
@@ -99,7 +127,8 @@ fn write(fd: BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> Written {
     Written::Done
 }
 
-fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
+/// Waits until something can be done with `fd`, or the deadline has come.
+pub fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
     loop {
         let left = deadline.left();
         let timeout = Timespec {

@@ -11,8 +11,8 @@ use crate::process;
 /// How long the answer may take to be written once the deadline has come.
 pub const GRACE: Duration = Duration::from_millis(50);
 
-/// How often somebody who waits is told why.
-const SECOND: Duration = Duration::from_secs(1);
+/// How often there is a look at what somebody waits for.
+const TICK: Duration = Duration::from_millis(250);
 
 /// A thread that does nothing else. It is started first, so that a profile on a dead mount, a name service that hangs or
 /// a reader that does not read cannot keep the process.
@@ -27,7 +27,9 @@ struct Plan {
     deadline: Deadline,
     /// Answers with what has arrived, and ends the process, unless somebody else is doing so.
     answer: Option<Box<dyn FnOnce() + Send>>,
-    /// What to do each second until then.
+    /// What to do right before the process is ended without an answer.
+    last: Option<Box<dyn FnOnce() + Send>>,
+    /// What to do meanwhile, some times a second.
     tick: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
@@ -35,7 +37,7 @@ impl Watch {
     /// Starts to watch. Where no thread can be had, nothing is watched: the resolve matters more.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
-        let plan = Mutex::new(Plan { deadline, answer: None, tick: None });
+        let plan = Mutex::new(Plan { deadline, answer: None, last: None, tick: None });
         let watch = Self(Arc::new(Shared { plan, changed: Condvar::new() }));
         let shared = Arc::clone(&watch.0);
         let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait());
@@ -48,10 +50,15 @@ impl Watch {
         self.0.changed.notify_one();
     }
 
-    /// Says what to do each second.
-    pub fn each_second(&self, tick: impl Fn() + Send + Sync + 'static) {
+    /// Says what to do meanwhile, some times a second.
+    pub fn meanwhile(&self, tick: impl Fn() + Send + Sync + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).tick = Some(Arc::new(tick));
         self.0.changed.notify_one();
+    }
+
+    /// Says what to do right before the process is ended without an answer.
+    pub fn at_last(&self, last: impl FnOnce() + Send + 'static) {
+        self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).last = Some(Box::new(last));
     }
 
     /// Says how to answer at the deadline.
@@ -66,7 +73,7 @@ impl Shared {
         while !plan.deadline.left().is_zero() {
             let tick = plan.tick.clone();
             let left = plan.deadline.left();
-            let pause = if tick.is_some() { left.min(SECOND) } else { left };
+            let pause = if tick.is_some() { left.min(TICK) } else { left };
             let (locked, waited) =
                 self.changed.wait_timeout(plan, pause).unwrap_or_else(PoisonError::into_inner);
             plan = locked;
@@ -76,11 +83,14 @@ impl Shared {
                 plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let (answer, end) = (plan.answer.take(), plan.deadline.later(GRACE));
+        let (answer, last, end) = (plan.answer.take(), plan.last.take(), plan.deadline.later(GRACE));
         drop(plan);
         // Whoever is writing, here or there, has until then.
         let _ = thread::Builder::new().stack_size(64 * 1024).spawn(move || {
             thread::sleep(end.left());
+            if let Some(last) = last {
+                last();
+            }
             process::exit(Exit::Deadline);
         });
         if let Some(answer) = answer {

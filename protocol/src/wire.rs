@@ -17,6 +17,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 
 use crate::document::{About, Value};
 use crate::failure::{Failure, Kind};
@@ -53,15 +54,19 @@ pub type Outcome = Result<Value, Failure>;
 pub struct Request {
     /// The ids as they were sent, each once, in the order of their first appearance; not yet checked.
     pub ids: Vec<String>,
+    /// The alias under which the gateway asks, if it has sent one, and one that can be.
+    pub provider: Option<String>,
 }
 
-/// The request as it stands in JSON. Other fields are ignored: the gateway adds the provider's alias, some consumers
-/// more.
+/// The request as it stands in JSON. Other fields are ignored: some consumers add more.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Envelope {
+struct Envelope<'a> {
     protocol_version: u64,
     ids: Vec<String>,
+    /// Whatever it is: no request fails for it.
+    #[serde(borrow)]
+    provider: Option<&'a RawValue>,
 }
 
 impl Request {
@@ -102,7 +107,31 @@ impl Request {
         if ids.len() > IDS_LIMIT {
             return Err(refuse(format!("the request has {} ids, more than {IDS_LIMIT}", ids.len())));
         }
-        Ok(Self { ids })
+        Ok(Self { ids, provider: envelope.provider.and_then(|raw| alias(raw.get())) })
+    }
+}
+
+/// The alias in this JSON text, `^[a-z][a-z0-9_-]{0,63}$` as for the gateway; anything else is of no use to a reader.
+fn alias(json: &str) -> Option<String> {
+    let alias = json.strip_prefix('"')?.strip_suffix('"')?;
+    let goes_on_well = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
+    let is_alias = alias.len() <= 64
+        && alias.starts_with(|first: char| first.is_ascii_lowercase())
+        && alias.bytes().all(goes_on_well);
+    is_alias.then(|| alias.to_owned())
+}
+
+/// Turns each value that has given way in `response` into the failure that stands there.
+pub(crate) fn concede(ids: &[String], outcomes: &mut [Outcome], response: &str) {
+    // In a text of JSON a quotation mark has a backslash before it, so that these are what they seem.
+    let Some(errors) = response.rfind(r#"},"errors":{"#).map(|at| &response[at..]) else { return };
+    if errors.ends_with("{}}") {
+        return;
+    }
+    for (id, outcome) in ids.iter().zip(outcomes) {
+        if outcome.is_ok() && errors.contains(&format!(r#"{}:{{"code":"#, quote(id))) {
+            *outcome = Err(does_not_fit());
+        }
     }
 }
 
@@ -266,6 +295,49 @@ mod tests {
             assert!(refused(bad.as_bytes()).contains("not as the protocol says"), "{bad}");
         }
         assert!(refused(b"{\"protocolVersion\":1,\"ids\":[\"\xff\"]}").contains("not as the protocol says"));
+    }
+
+    #[test]
+    fn an_alias_is_taken_only_where_it_is_one() {
+        let parse = |provider: &str| {
+            let request = format!(r#"{{"protocolVersion":1,"provider":{provider},"ids":[]}}"#);
+            Request::parse(request.as_bytes()).unwrap().provider
+        };
+        let longest = format!("\"{}\"", "a".repeat(64));
+        for good in [r#""vault""#, r#""v-2_b""#, &longest] {
+            assert_eq!(parse(good).unwrap(), good.trim_matches('"'));
+        }
+        let longer = format!("\"{}\"", "a".repeat(65));
+        for bad in [
+            "1",
+            "null",
+            "[]",
+            r#""""#,
+            r#""Vault""#,
+            r#""2b""#,
+            r#""a b""#,
+            r#""a\nb""#,
+            r#""a\"""#,
+            r#""é""#,
+            &longer,
+            r#"{"a":[{}]}"#,
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_has_given_way_counts_as_a_failure() {
+        let ids = ["a", "b", "c"].map(str::to_owned);
+        let text = r#"},"errors":{"b":{"code":"X"#;
+        let outcomes = || vec![text.to_owned(), "x".repeat(500), "y".repeat(20)];
+        for (limit, good) in [(400, [true, false, true]), (4000, [true; 3])] {
+            let mut outcomes: Vec<Outcome> =
+                outcomes().into_iter().map(|text| Ok(Secret::new(text).into())).collect();
+            let response = respond(&ids, &outcomes, limit).unwrap();
+            concede(&ids, &mut outcomes, response.expose());
+            assert_eq!(outcomes.iter().map(Result::is_ok).collect::<Vec<_>>(), good);
+        }
     }
 
     #[test]

@@ -169,12 +169,15 @@ impl OpenBao {
     /// How many requests for `path` the audit log has.
     #[must_use]
     pub fn audited(&self, path: &str) -> usize {
+        self.audit().iter().filter(|entry| entry["request"]["path"] == path).count()
+    }
+
+    /// The requests in the audit log, the first first.
+    #[must_use]
+    pub fn audit(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap_or_default();
-        let is_one = |line: &&str| {
-            let entry: Value = serde_json::from_str(line).unwrap_or_default();
-            entry["type"] == "request" && entry["request"]["path"] == path
-        };
-        log.lines().filter(is_one).count()
+        let entries = log.lines().map(|line| serde_json::from_str(line).unwrap_or(Value::Null));
+        entries.filter(|entry| entry["type"] == "request").collect()
     }
 
     /// A folder of this server's own, for what belongs to it.

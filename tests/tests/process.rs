@@ -509,19 +509,3 @@ fn a_line_typed_wrong_says_what_was_meant() {
         );
     }
 }
-
-#[test]
-fn on_a_terminal_without_a_verb_it_helps_and_does_not_wait() {
-    let master =
-        rustix::pty::openpt(rustix::pty::OpenptFlags::RDWR | rustix::pty::OpenptFlags::NOCTTY).unwrap();
-    rustix::pty::grantpt(&master).unwrap();
-    rustix::pty::unlockpt(&master).unwrap();
-    let name = rustix::pty::ptsname(&master, Vec::new()).unwrap();
-    let terminal = std::fs::File::options().read(true).write(true).open(name.to_str().unwrap()).unwrap();
-    let started = Instant::now();
-    let mut command = vault().command();
-    let ended = command.stdin(terminal).spawn().unwrap().wait_with_output().unwrap();
-    assert_eq!(ended.status.code(), Some(2));
-    assert!(String::from_utf8(ended.stderr).unwrap().contains("Usage: secretref-vault"));
-    assert!(ended.stdout.is_empty() && started.elapsed() < Duration::from_secs(1));
-}

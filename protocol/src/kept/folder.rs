@@ -21,7 +21,10 @@ const LIMIT: u64 = 64 << 10;
 const PAUSE: Duration = Duration::from_millis(2);
 
 /// A folder that nobody but its user can enter.
-pub(super) struct Folder(OwnedFd);
+pub(super) struct Folder {
+    folder: OwnedFd,
+    pub(super) path: PathBuf,
+}
 
 /// The file of one identity.
 pub(super) struct File<'f> {
@@ -79,7 +82,7 @@ impl Folder {
                 Err("belongs to another user".into())
             }
             Ok(stat) if stat.st_mode & 0o077 != 0 => Err("can be entered by others".into()),
-            Ok(_) => Ok(Self(folder)),
+            Ok(_) => Ok(Self { folder, path: path.to_owned() }),
             Err(_) => Err("cannot be looked at".into()),
         }
     }
@@ -103,7 +106,7 @@ impl File<'_> {
 
     fn text(&self) -> Option<Secret> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.folder.0, &self.name, flags, Mode::empty()).ok()?;
+        let file = rustix::fs::openat(&self.folder.folder, &self.name, flags, Mode::empty()).ok()?;
         let stat = rustix::fs::fstat(&file).ok()?;
         let is_own = stat.st_uid == rustix::process::geteuid().as_raw();
         let is_plain = FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile;
@@ -120,11 +123,11 @@ impl File<'_> {
         let text = record.text();
         let beside = format!("{}.{}", self.name, std::process::id());
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let written = rustix::fs::openat(&self.folder.0, &beside, flags, Mode::RUSR | Mode::WUSR)
+        let written = rustix::fs::openat(&self.folder.folder, &beside, flags, Mode::RUSR | Mode::WUSR)
             .map_err(std::io::Error::from)
             .and_then(|file| std::fs::File::from(file).write_all(text.expose().as_bytes()))
             .and_then(|()| {
-                rustix::fs::renameat(&self.folder.0, &beside, &self.folder.0, &self.name)
+                rustix::fs::renameat(&self.folder.folder, &beside, &self.folder.folder, &self.name)
                     .map_err(std::io::Error::from)
             });
         if written.is_err() {
@@ -137,7 +140,7 @@ impl File<'_> {
     pub(super) fn remove(&self) {
         self.unlink(&self.name);
         let left = format!("{}.", self.name);
-        let entries = rustix::fs::Dir::read_from(&self.folder.0).into_iter().flatten().flatten();
+        let entries = rustix::fs::Dir::read_from(&self.folder.folder).into_iter().flatten().flatten();
         for entry in entries {
             let name = entry.file_name().to_string_lossy();
             if name.strip_prefix(&left).is_some_and(|rest| rest != "lock") {
@@ -155,7 +158,7 @@ impl File<'_> {
     async fn wait_for_lock(&self) -> Option<Lock> {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let name = format!("{}.lock", self.name);
-        let file = rustix::fs::openat(&self.folder.0, name, flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let file = rustix::fs::openat(&self.folder.folder, name, flags, Mode::RUSR | Mode::WUSR).ok()?;
         let mut pause = PAUSE;
         loop {
             match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
@@ -168,6 +171,6 @@ impl File<'_> {
     }
 
     fn unlink(&self, name: &str) {
-        let _ = rustix::fs::unlinkat(&self.folder.0, name, AtFlags::empty());
+        let _ = rustix::fs::unlinkat(&self.folder.folder, name, AtFlags::empty());
     }
 }

@@ -11,6 +11,7 @@
 mod folder;
 mod record;
 
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use ring::digest;
@@ -87,6 +88,12 @@ impl Kept {
     /// Fails with `MISCONFIGURED` where it is a path that cannot serve; with `auto` there is then no place.
     pub fn of(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self { folder: Folder::of(settings)?, patience: settings.timeout() / 2 })
+    }
+
+    /// Where sessions are kept; `None` where they are not.
+    #[must_use]
+    pub fn place(&self) -> Option<&Path> {
+        self.folder.as_ref().map(|folder| folder.path.as_path())
     }
 
     /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.

@@ -26,28 +26,34 @@ pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) ->
     let address = &route.address;
     let io = match (&route.proxy, address.socket()) {
         (None, None) => tcp(&route.run, address, "store").await?,
-        (None, Some(path)) => route.run.step(Stage::Connection, unix(address, path)).await?,
+        (None, Some(path)) => route.run.end(route.run.begin(Stage::Connection), unix(address, path).await)?,
         (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
     };
     route.run.note(Stage::Connection, address);
     match tls.filter(|_| address.is_secure()) {
         None => Ok(Stream { io, is_h2: false }),
-        Some(tls) => route.run.step(Stage::Tls, tls.secure(route, io, http)).await,
+        Some(tls) => route.run.end(route.run.begin(Stage::Tls), tls.secure(route, io, http).await),
     }
 }
 
 async fn by_proxy(route: &Route, proxy: &Proxy, tls: Option<&Tls>) -> Result<Box<dyn Io>, Failure> {
     let io = tcp(&route.run, &proxy.address, "proxy").await?;
-    let through = async {
-        let io = match tls.filter(|_| proxy.address.is_secure()) {
-            None => io,
-            Some(tls) => tls.secure_proxy(route, proxy, io).await?,
-        };
-        if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
-    };
-    let io = route.run.step(Stage::Proxy, through).await?;
+    let io = route.run.end(route.run.begin(Stage::Proxy), through(route, proxy, tls, io).await)?;
     route.run.note(Stage::Proxy, &proxy.address);
     Ok(io)
+}
+
+async fn through(
+    route: &Route,
+    proxy: &Proxy,
+    tls: Option<&Tls>,
+    io: Box<dyn Io>,
+) -> Result<Box<dyn Io>, Failure> {
+    let io = match tls.filter(|_| proxy.address.is_secure()) {
+        None => io,
+        Some(tls) => tls.secure_proxy(route, proxy, io).await?,
+    };
+    if route.address.is_secure() { tunnel::through(proxy, &route.address, io).await } else { Ok(io) }
 }
 
 async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
@@ -80,12 +86,13 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
 /// `role` is what should be there, the store or a proxy.
 async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
     run.conceal("host", address.host());
-    let found = run.step(Stage::LookUp, look_up(address)).await?;
+    let found = run.end(run.begin(Stage::LookUp), look_up(address).await)?;
     if run.is_watched() {
         note_found(run, address, &found);
     }
-    let connect = async { first(&found).await.map_err(|error| unreachable(address, role, &error)) };
-    let tcp = run.step(Stage::Connection, connect).await?;
+    let step = run.begin(Stage::Connection);
+    let tcp = first(&found).await.map_err(|error| unreachable(address, role, &error));
+    let tcp = run.end(step, tcp)?;
     // A request is written at once; without this it may wait for an acknowledgement first.
     let _ = tcp.set_nodelay(true);
     Ok(Box::new(tcp))

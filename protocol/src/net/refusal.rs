@@ -1,10 +1,12 @@
 //! What it means when a handshake of TLS fails.
 
 use std::io;
+use std::time::Duration;
 
+use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 
-use super::{Proxy, Route, identity};
+use super::{Proxy, Route, chain, identity};
 use crate::failure::{Failure, Retry};
 
 /// Why there is no connection to the store.
@@ -58,26 +60,16 @@ fn refused_certificate(route: &Route, wrong: &CertificateError) -> (String, Stri
         // A bad signature: a trusted authority of the same name, but with another key.
         Wrong::UnknownIssuer | Wrong::BadSignature => return route.trust.missed(),
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
-            ("has expired", "renew it on the server, and check this machine's clock")
+            let since = match wrong {
+                Wrong::ExpiredContext { not_after, time } => chain::ends(span(*not_after), span(*time)),
+                _ => "expired".to_owned(),
+            };
+            return (format!("has {since}"), "renew it on the server, and check this machine's clock".into());
         }
         Wrong::NotValidYet | Wrong::NotValidYetContext { .. } => {
             ("is not valid yet", "check this machine's clock")
         }
-        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
-            return match &route.server_name {
-                Some(name) => (
-                    format!("is not for the name {name}"),
-                    "set `tls_server_name` to a name that the certificate has".into(),
-                ),
-                None => (
-                    "is for another name".into(),
-                    format!(
-                        "write `{}` with a name that the certificate has, or set `tls_server_name` to it",
-                        route.address.key()
-                    ),
-                ),
-            };
-        }
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => return for_others(route, wrong),
         other => {
             let (host, port) = (route.address.host(), route.address.port());
             let look =
@@ -89,6 +81,35 @@ fn refused_certificate(route: &Route, wrong: &CertificateError) -> (String, Stri
         }
     };
     (why.into(), remedy.into())
+}
+
+/// What it means that the certificate is for other names than the server is asked by.
+fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
+    let others = match wrong {
+        CertificateError::NotValidForNameContext { presented, .. } => chain::presented(presented),
+        _ => Vec::new(),
+    };
+    for name in &others {
+        route.run.conceal("host", name);
+    }
+    let others = if others.is_empty() { "another name".to_owned() } else { others.join(", ") };
+    match &route.server_name {
+        Some(name) => (
+            format!("is not for the name {name}, but for {others}"),
+            "set `tls_server_name` to a name that the certificate has".into(),
+        ),
+        None => (
+            format!("is for another name: {others}"),
+            format!(
+                "write `{}` with a name that the certificate has, or set `tls_server_name` to it",
+                route.address.key()
+            ),
+        ),
+    }
+}
+
+fn span(time: UnixTime) -> Duration {
+    Duration::from_secs(time.as_secs())
 }
 
 /// What TLS has against a connection, where it is TLS that has.

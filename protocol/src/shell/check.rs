@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
-use super::speak::{explain_all, millis, note, print};
+use super::speak::{explain_all, micros, millis, note, plural, print};
 use crate::answer::answer;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
+use crate::document::Value;
 use crate::exit::Exit;
+use crate::failure::Failure;
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::Outcome;
@@ -21,17 +23,16 @@ use crate::world::World;
 struct Found<'a> {
     id: &'a str,
     ok: bool,
-    /// When it was known, from the start of the process.
-    ms: f64,
-    #[serde(flatten)]
-    rest: Rest<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(untagged)]
-enum Rest<'a> {
-    Value { length: usize, version: Option<&'a str>, created: Option<&'a str>, expires: Option<&'a str> },
-    Failure { code: &'static str, what: &'a str, remedy: &'a str },
+    /// When it was known, in millionths of a second from the start of the process.
+    micros: u64,
+    /// How many characters its value has.
+    length: Option<usize>,
+    version: Option<&'a str>,
+    created: Option<&'a str>,
+    expires: Option<&'a str>,
+    code: Option<&'static str>,
+    what: Option<&'a str>,
+    remedy: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -83,32 +84,30 @@ fn differences(ignored: &[&str], own: &[&str]) {
 
 impl<'a> Found<'a> {
     fn of(((id, outcome), time): ((&'a String, &'a Outcome), &'a Duration)) -> Self {
-        let rest = match outcome {
-            Ok(value) => Rest::Value {
-                length: value.expose().chars().count(),
-                version: value.about().version.as_deref(),
-                created: value.about().created.as_deref(),
-                expires: value.about().expires.as_deref(),
-            },
-            Err(failure) => {
-                Rest::Failure { code: failure.kind().code(), what: failure.what(), remedy: failure.remedy() }
-            }
-        };
-        Self { id, ok: outcome.is_ok(), ms: (time.as_secs_f64() * 1e4).round() / 10.0, rest }
+        let (value, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
+        let about = value.map(Value::about);
+        Self {
+            id,
+            ok: outcome.is_ok(),
+            micros: micros(*time),
+            length: value.map(|value| value.expose().chars().count()),
+            version: about.and_then(|about| about.version.as_deref()),
+            created: about.and_then(|about| about.created.as_deref()),
+            expires: about.and_then(|about| about.expires.as_deref()),
+            code: failure.map(|failure| failure.kind().code()),
+            what: failure.map(Failure::what),
+            remedy: failure.map(Failure::remedy),
+        }
     }
 
     fn line(&self, widest: usize, paint: Paint) -> String {
         let (tone, word) = if self.ok { (Tone::Good, "ok    ") } else { (Tone::Bad, "failed") };
-        let rest = match &self.rest {
-            Rest::Value { length, version, .. } => {
-                let several = if *length == 1 { "" } else { "s" };
-                let version = version.map(|version| format!(", version {version}")).unwrap_or_default();
-                format!("{length} character{several}{version}")
-            }
-            Rest::Failure { code, .. } => (*code).to_owned(),
-        };
-        let time = millis(Duration::from_secs_f64(self.ms / 1e3));
-        format!("{}  {:widest$}  {rest}, {time}\n", paint.tone(tone, word), printable(self.id))
+        let length = self.length.map(|length| format!("{length} character{}", plural(length)));
+        let version = self.version.map(|version| format!(", version {version}"));
+        let known = [length, version].into_iter().flatten().collect::<String>();
+        let known = self.code.unwrap_or(&known);
+        let time = millis(self.micros);
+        format!("{}  {:widest$}  {known}, {time}\n", paint.tone(tone, word), printable(self.id))
     }
 }
 

@@ -5,14 +5,16 @@ use std::path::Path;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::speak::print;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::Journal;
 use crate::serve::serve;
 use crate::settings::Flags;
 use crate::store::{Kind, Setting, Store, table};
-use crate::streams::{Written, say, stdin_is_terminal, write_stdout};
+use crate::streams::{say, stdin_is_terminal};
 use crate::watch::Watch;
 
 /// What a command line asks for.
@@ -137,19 +139,18 @@ fn typed(setting: &Setting, level: &ArgMatches) -> Option<Vec<String>> {
 pub(super) fn stop<B: Backend>(
     stop: &clap::Error,
     arguments: &[String],
+    journal: &Journal,
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let text = stop.render().to_string();
     if matches!(stop.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
-        return match write_stdout(text.as_bytes(), deadline) {
-            Written::Done => Exit::Done,
-            Written::Cut => Exit::Output,
-        };
+        return print(&text, deadline).unwrap_or(Exit::Done);
     }
     if let Some(failure) = bad_first_line(B::STORE.binary, arguments) {
-        return refuse::<B>(failure, (deadline, watch));
+        return refuse::<B>(failure, journal, (deadline, watch));
     }
-    say(text.trim_end());
+    // It repeats what was typed, which is not to move the cursor.
+    say(text.trim_end().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
     let parser = command::<B>();
     let is_verb =
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");
@@ -163,7 +164,7 @@ pub(super) fn stop<B: Backend>(
     }
     let failure =
         Failure::misconfigured("the command line is wrong", "run the same command in a shell to see how");
-    refuse::<B>(failure, (deadline, watch))
+    refuse::<B>(failure, journal, (deadline, watch))
 }
 
 /// What the kernel makes of an executable profile whose first line cannot work: a line end that became part of the
@@ -182,12 +183,12 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     }
 }
 
-fn refuse<B: Backend>(failure: Failure, watched: (Deadline, &Watch)) -> Exit {
+fn refuse<B: Backend>(failure: Failure, journal: &Journal, watched: (Deadline, &Watch)) -> Exit {
     if stdin_is_terminal() {
         say(format!("{}: {failure}", B::STORE.binary));
         return Exit::Usage;
     }
-    serve::<B>(Err((failure, Exit::Usage)), watched)
+    serve::<B>(Err((failure, Exit::Usage)), journal, watched)
 }
 
 /// The help of `-h`.

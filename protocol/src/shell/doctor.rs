@@ -9,17 +9,17 @@ use serde::Serialize;
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
 use super::redact::Redactor;
-use super::speak::{millis, note, print};
+use super::speak::{micros, millis, note, plural, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::run::{Run, Stage, Step};
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{Store, table};
 use crate::watch::Watch;
-use crate::world::World;
+use crate::world::{World, recorded_home};
 
 /// What to show.
 #[derive(Debug, Clone)]
@@ -36,7 +36,8 @@ struct Finding {
     step: String,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ms: Option<f64>,
+    /// How long it took, in millionths of a second.
+    micros: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -81,8 +82,10 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
-            let step = run.begin(Stage::Configuration);
-            run.end(step, Some(failure));
+            if let Ok(home) = recorded_home(world.uid) {
+                run.conceal("home", home.display().to_string());
+            }
+            let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
             progress.end();
             reporter.report(None);
             return *exit;
@@ -127,7 +130,9 @@ fn conceal(settings: &Settings, id: Option<&str>) {
         run.conceal("home", home.display().to_string().trim_end_matches('/'));
     }
     for (key, text) in settings.names() {
-        run.conceal(key, text);
+        for name in names_in(&text) {
+            run.conceal(key, name);
+        }
     }
     if let Some(id) = id {
         run.conceal("id", id);
@@ -135,6 +140,19 @@ fn conceal(settings: &Settings, id: Option<&str>) {
         run.conceal("name", name);
         run.conceal("name", name.rsplit(':').next().unwrap_or_default());
         run.conceal("field", rest.split('#').next().unwrap_or_default());
+    }
+}
+
+/// What of a setting's value is a name. Of a URL it is host and path: scheme and port say nothing of a place.
+fn names_in(text: &str) -> Vec<&str> {
+    match text.split_once("://") {
+        Some((scheme, rest)) if scheme != "unix" => {
+            let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
+            let port = |rest: &str| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit());
+            let host = authority.rsplit_once(':').filter(|(_, rest)| port(rest));
+            vec![host.map_or(authority, |(host, _)| host), path]
+        }
+        _ => vec![text],
     }
 }
 
@@ -153,11 +171,15 @@ impl Reporter {
         if let Some((id, answer)) = self.wish.id.as_ref().zip(answer) {
             findings.push(Finding::of_id(id, answer, &steps));
         }
-        let failure = steps.iter().filter_map(|step| step.failure.as_ref()).next_back();
+        // A step that was done again, and well, has not failed.
+        let lasts = Stage::ALL.iter().filter_map(|stage| steps.iter().rfind(|step| step.stage == *stage));
+        let failure = lasts.filter_map(|step| step.failure.as_ref()).next_back();
         let failure = answer
             .and_then(|answer| answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
             .or(failure);
-        let redactor = Redactor::of(if self.wish.names { Vec::new() } else { self.run.names() });
+        let names = if self.wish.names { Vec::new() } else { self.run.names() };
+        let words: Vec<_> = table(self.store).map(|setting| setting.key).collect();
+        let redactor = Redactor::of(names, &words);
         let findings: Vec<_> = findings.into_iter().map(|finding| finding.redacted(&redactor)).collect();
         let report = Report {
             resolver: format!("{} {}", self.store.binary, self.store.version),
@@ -183,7 +205,7 @@ impl Reporter {
 impl Finding {
     /// What the steps of one kind came to; `None` where a way has none of them.
     fn of(stage: Stage, steps: &[Step]) -> Option<Self> {
-        if matches!(stage, Stage::Read | Stage::Change) {
+        if matches!(stage, Stage::Read | Stage::List | Stage::Write) {
             return None;
         }
         let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
@@ -192,7 +214,7 @@ impl Finding {
             let skipped = Self {
                 step: stage.to_string(),
                 status: Status::Skipped,
-                ms: None,
+                micros: None,
                 facts: Vec::new(),
                 failure: None,
             };
@@ -212,7 +234,7 @@ impl Finding {
         Some(Self {
             step: stage.to_string(),
             status,
-            ms: Some(time.as_secs_f64() * 1e3),
+            micros: Some(micros(time)),
             facts,
             failure: last.failure.as_ref().map(Told::of),
         })
@@ -224,13 +246,13 @@ impl Finding {
         let facts = |value: &crate::document::Value| {
             let version = value.about().version.as_ref().map(|version| format!("version {version}"));
             let length = value.expose().chars().count();
-            std::iter::once(format!("{length} characters")).chain(version).collect()
+            std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
         };
         let outcome = answer.outcomes.first();
         Self {
             step: id.to_owned(),
             status: if outcome.is_some_and(Result::is_ok) { Status::Ok } else { Status::Failed },
-            ms: Some(reads.as_secs_f64() * 1e3),
+            micros: Some(micros(reads)),
             facts: outcome.and_then(|outcome| outcome.as_ref().ok()).map(facts).unwrap_or_default(),
             failure: outcome.and_then(|outcome| outcome.as_ref().err()).map(Told::of),
         }
@@ -287,9 +309,9 @@ impl Finding {
             Status::Cut => (Tone::Bad, "cut off"),
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
-        let time = self.ms.map(|ms| millis(Duration::from_secs_f64(ms / 1e3))).unwrap_or_default();
-        let facts = self.facts.join("; ");
-        let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
+        let time = self.micros.map(millis).unwrap_or_default();
+        let (step, facts) = (printable(self.step.clone()), printable(self.facts.join("; ")));
+        let line = format!("{}  {step:widest$}  {time:>9}  {facts}", paint.tone(tone, word));
         let told = self.failure.as_ref().map(|told| {
             let hint = paint.tone(Tone::Quiet, "hint:");
             format!("         {} ({})\n         {hint} {}\n", told.what, told.code, told.remedy)

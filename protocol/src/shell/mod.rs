@@ -1,6 +1,7 @@
 //! From the command line to protocol mode or a verb.
 
 mod act;
+mod change;
 mod check;
 mod cli;
 mod completions;
@@ -14,7 +15,6 @@ mod paint;
 mod progress;
 mod prompt;
 mod redact;
-mod set;
 mod settings;
 mod speak;
 
@@ -24,6 +24,7 @@ use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::Journal;
 use crate::process;
 use crate::profile::Profile;
 use crate::run::Run;
@@ -54,17 +55,27 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
         Err(stop) => {
-            return cli::stop::<B>(&stop, arguments, (Deadline::new(started, DEFAULT_TIMEOUT), &watch));
+            let journal = Journal::new(&B::STORE, &Run::new(started));
+            let watched = (Deadline::new(started, DEFAULT_TIMEOUT), &watch);
+            return cli::stop::<B>(&stop, arguments, &journal, watched);
         }
     };
     let is_doctor = matches!(line.verb, Verb::Doctor { .. });
     let run = if is_doctor { Run::watched(started) } else { Run::new(started) };
+    let journal = Journal::new(&B::STORE, &run);
+    if matches!(line.verb, Verb::None | Verb::Resolve) {
+        let journal = journal.clone();
+        watch.at_last(move || journal.last_words());
+    }
     // A flag counts while the profile is read, and where it cannot be.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if so_far != DEFAULT_TIMEOUT {
         watch.move_to(Deadline::new(started, so_far));
     }
     let world = World::of_process();
+    if let Some(profile) = &line.profile {
+        run.conceal("profile", profile);
+    }
     let settings = load::<B>(&line, &world, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
@@ -77,7 +88,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             say(cli::short_help::<B>());
             Exit::Usage
         }
-        Verb::None | Verb::Resolve => serve::<B>(settings, watched),
+        Verb::None | Verb::Resolve => serve::<B>(settings, &journal, watched),
         Verb::Settings => settings::settings(&B::STORE, deadline),
         Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
         Verb::Man { page } => man::man::<B>(&page, deadline),
@@ -106,8 +117,8 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, (deadline, watch))
         }
-        Verb::Set { id } => set::set::<B>(settings, &id, watch),
-        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
+        Verb::Set { id } => change::set::<B>(settings, &id, watch),
+        Verb::Delete { id, yes } => change::delete::<B>(settings, &id, yes, watched),
         _ => logout::logout::<B>(settings, deadline),
     }
 }

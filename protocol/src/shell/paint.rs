@@ -35,8 +35,12 @@ impl Paint {
     }
 }
 
-/// <https://no-color.org>, and terminals that know no colour.
+/// <https://no-color.org>
 fn is_wanted() -> bool {
-    let world = World::of_process();
-    world.variable("NO_COLOR").is_none() && world.variable("TERM").is_some_and(|term| term != "dumb")
+    is_able() && World::of_process().variable("NO_COLOR").is_none()
+}
+
+/// Whether the terminal takes more than text. One that does not say what it is, gets text.
+pub(super) fn is_able() -> bool {
+    World::of_process().variable("TERM").is_some_and(|term| term != "dumb")
 }

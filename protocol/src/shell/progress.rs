@@ -1,44 +1,73 @@
 //! A line on a terminal that says what takes so long.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use super::paint::is_able;
 use crate::run::Run;
 use crate::streams::{stderr_is_terminal, whisper};
 use crate::watch::Watch;
 
-/// The line. It appears once a step has taken a second, and is gone before anything else is said.
+/// What takes the cursor to the start of an empty line (ECMA-48 EL).
+const EMPTY_LINE: &str = "\r\u{1b}[K";
+
+/// The line. It appears once a step has taken a second, and is gone before anything else is said: at the latest when a
+/// handle on it is dropped.
+#[derive(Clone)]
 pub(super) struct Progress(Arc<Mutex<State>>);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     Hidden,
-    Shown,
+    /// This is on the screen.
+    Shown(String),
     Over,
 }
 
 impl Progress {
-    /// Has `watch` look at the run each second, if somebody sees stderr.
+    /// Has `watch` look at the run, if somebody sees stderr.
     pub(super) fn start(run: &Run, watch: &Watch) -> Self {
         let progress = Self(Arc::new(Mutex::new(State::Hidden)));
-        if stderr_is_terminal() {
+        if stderr_is_terminal() && is_able() {
             let (run, state) = (run.clone(), Arc::clone(&progress.0));
-            watch.each_second(move || {
-                let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-                if let (true, Some((stage, took))) = (*state != State::Over, run.slow()) {
-                    *state = State::Shown;
-                    whisper(&format!("\r\u{1b}[K{stage} … {} s", took.as_secs()));
-                }
-            });
+            watch.meanwhile(move || show(&run, &mut lock(&state)));
         }
         progress
     }
 
-    /// Takes the line away for good.
-    pub(super) fn end(&self) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if *state == State::Shown {
-            whisper("\r\u{1b}[K");
+    /// Takes the line away for good. Whether this is the first to do so.
+    pub(super) fn end(&self) -> bool {
+        match std::mem::replace(&mut *lock(&self.0), State::Over) {
+            State::Hidden => true,
+            State::Shown(_) => {
+                whisper(EMPTY_LINE);
+                true
+            }
+            State::Over => false,
         }
-        *state = State::Over;
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn show(run: &Run, state: &mut State) {
+    let text = run.slow().map(|(stage, took)| format!("{stage} … {} s", took.as_secs()));
+    match (&*state, text) {
+        (State::Over, _) | (State::Hidden, None) => {}
+        (State::Shown(before), Some(text)) if *before == text => {}
+        (State::Shown(_), None) => {
+            whisper(EMPTY_LINE);
+            *state = State::Hidden;
+        }
+        (_, Some(text)) => {
+            whisper(&format!("{EMPTY_LINE}{text}"));
+            *state = State::Shown(text);
+        }
     }
 }

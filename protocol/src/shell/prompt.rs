@@ -1,14 +1,20 @@
 //! A value from stdin, or typed at a prompt that shows nothing of it.
 
+use std::io;
 use std::time::{Duration, Instant};
+
+use rustix::process::{Signal, getpid, kill_process, kill_process_group};
+use rustix::termios::{
+    LocalModes, OptionalActions, SpecialCodeIndex as Code, Termios, tcgetattr, tcgetpgrp, tcsetattr,
+};
 
 use super::speak::explain;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::secret::Secret;
-use crate::streams::{Input, read_stdin};
-use crate::watch::Watch;
+use crate::streams::{Got, Input, read_on, read_stdin, stdin_is_terminal, whisper};
+use crate::watch::{GRACE, Watch};
 
 /// The longest value that is taken.
 const LIMIT: usize = 1 << 20;
@@ -16,16 +22,250 @@ const LIMIT: usize = 1 << 20;
 /// How long a person or the program before a pipe may take.
 const PATIENCE: Duration = Duration::from_hours(24);
 
+/// How soon after the first line of what is pasted the second one comes: sooner than a person types.
+const PASTE: Duration = Duration::from_millis(100);
+
+const FROM_FILE: &str = "give a value of this kind from a file: set ID <FILE";
+
 /// Reads the value for `id`. `Err` says how the process ends where there is none, which has been said.
-pub(super) fn value(_id: &str, watch: &Watch) -> Result<Secret, Exit> {
+///
+/// On a terminal it is one line, typed or pasted, that shows nowhere. From a pipe or a file it is all there is: a single
+/// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
+/// needs the last line end, too.
+pub(super) fn value(id: &str, watch: &Watch) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
-    watch.move_to(deadline);
-    let (Input::Whole(bytes) | Input::Unfinished(bytes)) = read_stdin(LIMIT, deadline);
-    String::from_utf8(bytes).map(Secret::new).map_err(|_| {
-        explain(
-            None,
-            &Failure::invalid_value("what came on stdin is no UTF-8 text", "encode it, as base64 for one"),
-        );
+    // The watch ends the process without a thought for the terminal; the prompt gives up before it.
+    watch.move_to(deadline.later(GRACE));
+    let value = if stdin_is_terminal() { typed(id, deadline) } else { piped(deadline) };
+    value.and_then(whole).map_err(|failure| {
+        explain(Some(id), &failure);
         Exit::Usage
     })
+}
+
+fn whole(bytes: Vec<u8>) -> Result<Secret, Failure> {
+    let refuse = |what: &str, remedy: &str| Err(Failure::invalid_value(what, remedy));
+    if bytes.len() > LIMIT {
+        return refuse("the value is longer than 1 MiB, and was not stored", "store something shorter");
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) if text.is_empty() => refuse("no value was given", "type one, or pipe one in"),
+        Ok(text) => Ok(Secret::new(text)),
+        Err(_) => refuse("the value is no UTF-8 text", "encode it, as base64 for one"),
+    }
+}
+
+fn piped(deadline: Deadline) -> Result<Vec<u8>, Failure> {
+    match read_stdin(LIMIT, deadline) {
+        Input::Whole(mut bytes) => {
+            bytes.truncate(bytes.len() - line_end(&bytes));
+            Ok(bytes)
+        }
+        Input::Unfinished(_) | Input::Broken(_) => Err(Failure::invalid_value(
+            "stdin could not be read to its end, and nothing was stored",
+            "see what writes to it",
+        )),
+    }
+}
+
+/// How long the line end is that is not part of the value: that of a single line.
+fn line_end(bytes: &[u8]) -> usize {
+    match bytes.split_last() {
+        Some((b'\n', line)) if line.contains(&b'\n') => 0,
+        Some((b'\n', line)) => 1 + usize::from(line.ends_with(b"\r")),
+        _ => 0,
+    }
+}
+
+/// Why a prompt ended without a value.
+enum Stop {
+    Failed(Failure),
+    /// A key that has the terminal send this.
+    Signal(Signal),
+}
+
+/// Asks for one line.
+fn typed(id: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
+    loop {
+        let terminal = Hidden::start().map_err(|_| {
+            let remedy = "pipe the value in";
+            Failure::invalid_value("the terminal does not let its echo be turned off", remedy)
+        })?;
+        whisper(&printable(format!("value of {id}: ")));
+        let line = terminal.line(deadline);
+        drop(terminal);
+        whisper("\n");
+        match line {
+            Ok(line) => return plain(line),
+            Err(Stop::Failed(failure)) => return Err(failure),
+            // Who lives on, since it was stopped or does not listen, is asked anew.
+            Err(Stop::Signal(signal)) => send(signal),
+        }
+    }
+}
+
+/// Sends a signal to all that the terminal would have sent it to: a script ends with its command.
+fn send(signal: Signal) {
+    let _ = match tcgetpgrp(io::stdin()) {
+        Ok(group) => kill_process_group(group, signal),
+        Err(_) => kill_process(getpid(), signal),
+    };
+}
+
+/// An arrow key would be part of the value, and nobody would see it.
+fn plain(line: Vec<u8>) -> Result<Vec<u8>, Failure> {
+    if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
+        let what =
+            "a key that is no character, such as an arrow, is part of what was typed; nothing was stored";
+        return Err(Failure::invalid_value(what, format!("type it again, or {FROM_FILE}")));
+    }
+    Ok(line)
+}
+
+/// The terminal at stdin while it gives every key at once, and shows none. Dropped, it is as it was, and what was typed
+/// and not read is gone: else a shell would run it.
+///
+/// The terminal's own lines end at 4095 bytes without a word, so they are made here. A signal from elsewhere
+/// leaves the terminal to the shell that waits for this process: bash, zsh and fish set it right.
+struct Hidden {
+    before: Termios,
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        let _ = tcsetattr(io::stdin(), OptionalActions::Flush, &self.before);
+    }
+}
+
+/// What a key is for.
+enum Key {
+    Enter,
+    /// There is no more (Ctrl-D).
+    End,
+    /// The last character goes.
+    Erase,
+    /// All goes (Ctrl-U).
+    Clear,
+    Signal(Signal),
+    Character,
+}
+
+impl Hidden {
+    fn start() -> rustix::io::Result<Self> {
+        let before = tcgetattr(io::stdin())?;
+        let mut hidden = before.clone();
+        let canonical = LocalModes::ICANON | LocalModes::ISIG | LocalModes::IEXTEN;
+        hidden.local_modes.remove(canonical | LocalModes::ECHO | LocalModes::ECHONL);
+        hidden.special_codes[Code::VMIN] = 1;
+        hidden.special_codes[Code::VTIME] = 0;
+        tcsetattr(io::stdin(), OptionalActions::Flush, &hidden)?;
+        Ok(Self { before })
+    }
+
+    /// Reads a line, up to one byte more than the limit.
+    fn line(&self, deadline: Deadline) -> Result<Vec<u8>, Stop> {
+        let mut line = Vec::with_capacity(256);
+        let mut keys = Vec::with_capacity(256);
+        while line.len() <= LIMIT {
+            keys.clear();
+            if read_on(&mut keys, deadline) != Got::More {
+                return Err(Stop::Failed(Failure::invalid_value(
+                    "the terminal is gone",
+                    "pipe the value in",
+                )));
+            }
+            for (at, byte) in keys.iter().enumerate() {
+                match self.key(*byte) {
+                    Key::Enter if goes_on(&keys[at + 1..]) => {
+                        let what = "what was pasted has several lines, and nothing was stored";
+                        return Err(Stop::Failed(Failure::invalid_value(what, FROM_FILE)));
+                    }
+                    Key::Enter => return Ok(line),
+                    Key::End if line.is_empty() => return Ok(line),
+                    Key::End => {}
+                    Key::Erase => erase(&mut line),
+                    Key::Clear => line.clear(),
+                    Key::Signal(signal) => return Err(Stop::Signal(signal)),
+                    Key::Character => line.push(*byte),
+                }
+            }
+        }
+        goes_on(&[]);
+        Ok(line)
+    }
+
+    fn key(&self, byte: u8) -> Key {
+        // A code that is turned off is 0.
+        let is = |code| byte != 0 && byte == self.before.special_codes[code];
+        match byte {
+            b'\r' | b'\n' => Key::Enter,
+            _ if is(Code::VINTR) => Key::Signal(Signal::INT),
+            _ if is(Code::VQUIT) => Key::Signal(Signal::QUIT),
+            _ if is(Code::VSUSP) => Key::Signal(Signal::TSTP),
+            _ if is(Code::VEOF) => Key::End,
+            _ if is(Code::VKILL) => Key::Clear,
+            8 | 127 => Key::Erase,
+            _ if is(Code::VERASE) => Key::Erase,
+            _ => Key::Character,
+        }
+    }
+}
+
+/// Whether more than line ends come right after the first line, `rest` included. All of it is read, so that it does not
+/// come to the shell later.
+fn goes_on(rest: &[u8]) -> bool {
+    let mut rest = rest.to_vec();
+    while rest.len() <= LIMIT && read_on(&mut rest, Deadline::new(Instant::now(), PASTE)) == Got::More {}
+    rest.iter().any(|byte| !b"\r\n".contains(byte))
+}
+
+/// Takes the last character, all of its bytes in UTF-8.
+fn erase(line: &mut Vec<u8>) {
+    while let Some(byte) = line.pop() {
+        if byte & 0b1100_0000 != 0b1000_0000 {
+            break;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_single_line_loses_its_line_end_and_several_lose_none() {
+        for (bytes, value) in [
+            ("", ""),
+            ("a", "a"),
+            ("a\n", "a"),
+            ("a\r\n", "a"),
+            ("a\r", "a\r"),
+            (" a \n", " a "),
+            ("\n", ""),
+            ("a\n\n", "a\n\n"),
+            ("a\nb", "a\nb"),
+            ("-----BEGIN\nx\n-----END\n", "-----BEGIN\nx\n-----END\n"),
+        ] {
+            assert_eq!(&bytes[..bytes.len() - line_end(bytes.as_bytes())], value, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_character_is_erased_with_all_its_bytes() {
+        let mut line = "aé€😀".as_bytes().to_vec();
+        for left in ["aé€", "aé", "a", "", ""] {
+            erase(&mut line);
+            assert_eq!(line, left.as_bytes());
+        }
+    }
+
+    #[test]
+    fn what_is_no_value_is_refused() {
+        let refused = |bytes: &[u8]| whole(bytes.to_vec()).unwrap_err().what().to_owned();
+        assert!(refused(b"").contains("no value"));
+        assert!(refused(b"\xff").contains("UTF-8"));
+        assert!(refused(&vec![b'x'; LIMIT + 1]).contains("longer"));
+        assert!(whole(vec![b'x'; LIMIT]).is_ok());
+        assert!(plain(b"a\x1b[D".to_vec()).is_err() && plain("a\té".into()).is_ok());
+    }
 }

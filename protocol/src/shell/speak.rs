@@ -6,7 +6,7 @@ use super::paint::{Paint, Tone};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::streams::{Written, say, write_stdout};
 use crate::watch::GRACE;
 
@@ -22,7 +22,7 @@ pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
 /// Says what failed and what to do.
 pub(super) fn explain(id: Option<&str>, failure: &Failure) {
     let paint = Paint::of_stderr();
-    let id = id.map(|id| format!("{id}: ")).unwrap_or_default();
+    let id = id.map(|id| printable(format!("{id}: "))).unwrap_or_default();
     let (error, hint) = (paint.tone(Tone::Bad, "error:"), paint.tone(Tone::Quiet, "hint:"));
     say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
 }
@@ -47,6 +47,16 @@ pub(super) fn note(text: impl AsRef<str>) {
 }
 
 /// `12.3 ms`.
-pub(super) fn millis(time: Duration) -> String {
-    format!("{:.1} ms", time.as_secs_f64() * 1e3)
+pub(super) fn millis(micros: u64) -> String {
+    format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
+}
+
+/// A time in millionths of a second, as reports have it.
+pub(super) fn micros(time: Duration) -> u64 {
+    time.as_micros().try_into().unwrap_or(u64::MAX)
+}
+
+/// The ending of a word for so many things.
+pub(super) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }

@@ -85,7 +85,8 @@ impl Backend for Keychain {
             #[cfg(target_os = "linux")]
             Kind::SecretService(bus, wire) => {
                 let service = Service::connect(bus, *wire);
-                self.run.step(Stage::Connection, service).await.map(Open::SecretService)
+                let step = self.run.begin(Stage::Connection);
+                self.run.end(step, service.await).map(Open::SecretService)
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             Kind::Native => Native::open().map(Open::Native),

@@ -10,18 +10,20 @@ use secretref_protocol::net::Ask;
 
 /// The request that `endpoint` describes, without a body.
 pub(crate) fn ask(endpoint: &impl Endpoint) -> Ask {
-    let path = endpoint.path();
-    Ask { method: method(&endpoint.method()), ..Ask::get(format!("/v1/{}", path.trim_start_matches('/'))) }
+    let path = format!("/v1/{}", endpoint.path().trim_start_matches('/'));
+    match endpoint.method() {
+        // LIST is Vault's own, which not all that stands before a server lets through; this is the same.
+        RequestMethod::LIST => Ask::get(format!("{path}?list=true")),
+        method => Ask { method: plain(&method), ..Ask::get(path) },
+    }
 }
 
-fn method(method: &RequestMethod) -> Method {
+fn plain(method: &RequestMethod) -> Method {
     match method {
         RequestMethod::CONNECT => Method::CONNECT,
         RequestMethod::DELETE => Method::DELETE,
-        RequestMethod::GET => Method::GET,
+        RequestMethod::GET | RequestMethod::LIST => Method::GET,
         RequestMethod::HEAD => Method::HEAD,
-        // RFC 9110 §9.1 leaves methods open; this one is Vault's own, and the same as GET with ?list=true.
-        RequestMethod::LIST => Method::from_bytes(b"LIST").unwrap_or(Method::GET),
         RequestMethod::OPTIONS => Method::OPTIONS,
         RequestMethod::PATCH => Method::PATCH,
         RequestMethod::POST => Method::POST,

@@ -1,9 +1,14 @@
 //! The resolver for HashiCorp Vault and OpenBao, of which `main.rs` is the command.
 
 mod auth;
+mod change;
 mod client;
+mod denied;
+mod folder;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod inspect;
+mod list;
 mod locator;
 mod manage;
 mod mounts;

@@ -1,4 +1,4 @@
-//! Where a secret is: namespace, mount, path and version.
+//! Where a secret is: mount, path and version.
 
 use std::fmt::{self, Write as _};
 
@@ -7,12 +7,18 @@ use secretref_protocol::{Failure, Field, Name};
 /// One version of one secret. Pure: nothing here is sent anywhere.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Locator {
+    pub(crate) mount: Mount,
+    pub(crate) path: String,
+    version: Option<u64>,
+}
+
+/// Where a secrets engine is mounted.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct Mount {
     pub(crate) namespace: Option<String>,
     /// The version of the engine; `None` where the server is to say.
-    kv: Option<Kv>,
-    pub(crate) mount: String,
-    path: String,
-    version: Option<u64>,
+    pub(crate) kv: Option<Kv>,
+    pub(crate) path: String,
 }
 
 /// The version of a key-value secrets engine.
@@ -50,28 +56,14 @@ impl Locator {
     /// as the gateway's bundled plugin writes ids. `kv:` before either reads another mount; in the name of an `[ids]`
     /// entry a colon is a colon.
     pub(crate) fn of(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
-        let (prefix, path) = match name.name.split_once(':') {
-            // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
-            Some(_) if !name.is_entry && defaults.kv == Some(Kv::V1) => {
-                return Err(Failure::invalid_id(
-                    "with KV version 1 an id cannot name a mount",
-                    "name it in an entry of [ids], or with `mount`",
-                ));
-            }
-            Some((prefix, path)) if !name.is_entry => (Some(prefix), path),
-            _ => (None, name.name.as_str()),
-        };
-        let mount = name.key("mount").or(prefix).unwrap_or(&defaults.mount);
+        let (prefix, path) =
+            if name.is_entry { (None, &*name.name) } else { mount_of_id(&name.name, defaults)? };
         let (path, field) = match &name.field {
             Some(field) => (path, field.clone()),
             None => last_segment(path)?,
         };
-        let namespace =
-            name.key("namespace").or(defaults.namespace.as_deref()).map(|text| text.trim_matches('/'));
         let locator = Self {
-            namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
-            kv: defaults.kv,
-            mount: segments(mount.trim_matches('/'), "mount")?,
+            mount: Mount::of(name.key("mount").or(prefix), name.key("namespace"), defaults)?,
             path: segments(path, "path")?,
             version: name.version.as_deref().map(version).transpose()?,
         };
@@ -79,11 +71,6 @@ impl Locator {
             locator.fits(kv)?;
         }
         Ok((locator, field))
-    }
-
-    /// The version of the engine, where the settings say it.
-    pub(crate) fn kv(&self) -> Option<Kv> {
-        self.kv
     }
 
     /// Fails where an engine of this version cannot have what is asked for.
@@ -109,30 +96,9 @@ impl Locator {
         }
     }
 
-    /// The path that a policy must grant `read` on.
+    /// The path that a policy must grant rights on.
     pub(crate) fn policy_path(&self, kv: Kv) -> String {
-        match kv {
-            Kv::V1 => format!("{}/{}", self.mount, self.path),
-            Kv::V2 => format!("{}/data/{}", self.mount, self.path),
-        }
-    }
-
-    /// The path of the request for what is mounted there.
-    /// <https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts#get-mount-information>
-    pub(crate) fn mount_request_path(&self) -> String {
-        format!("/v1/sys/internal/ui/mounts/{}", encode(&self.mount))
-    }
-
-    /// `secret/`, or `secret/ in namespace team`.
-    pub(crate) fn mount_in_namespace(&self) -> String {
-        self.placed(&format!("{}/", self.mount))
-    }
-
-    fn placed(&self, text: &str) -> String {
-        match &self.namespace {
-            Some(namespace) => format!("{text} in namespace {namespace}"),
-            None => text.to_owned(),
-        }
+        self.mount.below(kv, "data", &self.path)
     }
 
     pub(crate) fn version(&self) -> Option<u64> {
@@ -143,7 +109,69 @@ impl Locator {
 /// `secret/providers/openai`, or `secret/providers/openai in namespace team`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.placed(&format!("{}/{}", self.mount, self.path)))
+        f.write_str(&self.mount.placed(&format!("{}/{}", self.mount.path, self.path)))
+    }
+}
+
+impl Mount {
+    /// The mount and namespace that are named, else those of the settings.
+    pub(crate) fn of(
+        path: Option<&str>,
+        namespace: Option<&str>,
+        defaults: &Defaults,
+    ) -> Result<Self, Failure> {
+        let path = path.unwrap_or(&defaults.mount).trim_matches('/');
+        let namespace = namespace.or(defaults.namespace.as_deref()).map(|text| text.trim_matches('/'));
+        Ok(Self {
+            namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
+            kv: defaults.kv,
+            path: segments(path, "mount")?,
+        })
+    }
+
+    /// A path within the mount, which an engine of version 2 has below `branch`.
+    pub(crate) fn below(&self, kv: Kv, branch: &str, path: &str) -> String {
+        match kv {
+            Kv::V1 => format!("{}/{path}", self.path),
+            Kv::V2 => format!("{}/{branch}/{path}", self.path),
+        }
+    }
+
+    /// The path of the request for what is mounted there.
+    /// <https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts#get-mount-information>
+    pub(crate) fn request_path(&self) -> String {
+        format!("/v1/sys/internal/ui/mounts/{}", encode(&self.path))
+    }
+
+    /// `text`, or `text in namespace team`.
+    pub(crate) fn placed(&self, text: &str) -> String {
+        match &self.namespace {
+            Some(namespace) => format!("{text} in namespace {namespace}"),
+            None => text.to_owned(),
+        }
+    }
+}
+
+/// `secret/`, or `secret/ in namespace team`.
+impl fmt::Display for Mount {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.placed(&format!("{}/", self.path)))
+    }
+}
+
+/// Splits `kv:providers/openai` after the mount, if it has one.
+pub(crate) fn mount_of_id<'n>(
+    name: &'n str,
+    defaults: &Defaults,
+) -> Result<(Option<&'n str>, &'n str), Failure> {
+    match name.split_once(':') {
+        // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
+        Some(_) if defaults.kv == Some(Kv::V1) => Err(Failure::invalid_id(
+            "with KV version 1 an id cannot name a mount",
+            "name it in an entry of [ids], or with `mount`",
+        )),
+        Some((mount, path)) => Ok((Some(mount), path)),
+        None => Ok((None, name)),
     }
 }
 
@@ -157,7 +185,7 @@ fn last_segment(path: &str) -> Result<(&str, Field), Failure> {
 }
 
 /// Refuses what a server would fold or redirect: an empty segment, `.` and `..`.
-fn segments(path: &str, what: &str) -> Result<String, Failure> {
+pub(crate) fn segments(path: &str, what: &str) -> Result<String, Failure> {
     let walks = path.split('/').any(|segment| matches!(segment, "" | "." | ".."));
     if walks || path.chars().any(char::is_control) {
         return Err(Failure::invalid_id(

@@ -2,26 +2,28 @@
 
 use secretref_protocol::{About, Failure, Listing, Manage, Secret};
 
+use crate::folder::Folder;
 use crate::locator::Locator;
 use crate::session::Session;
 use crate::vault::Vault;
+use crate::{change, list};
 
 impl Manage for Vault {
-    async fn list(&self, _session: &Session, _prefix: &str) -> Result<Listing, Failure> {
-        Err(Failure::internal("not written yet"))
+    async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
+        list::list(session, &Folder::of(prefix, &self.defaults)?).await
     }
 
     async fn put(
         &self,
-        _session: &Session,
-        _locator: &Locator,
-        _content: &Secret,
-        _over: Option<&About>,
+        session: &Session,
+        locator: &Locator,
+        content: &Secret,
+        over: Option<&About>,
     ) -> Result<(), Failure> {
-        Err(Failure::internal("not written yet"))
+        change::put(session, locator, content, over).await
     }
 
-    async fn delete(&self, _session: &Session, _locator: &Locator) -> Result<String, Failure> {
-        Err(Failure::internal("not written yet"))
+    async fn delete(&self, session: &Session, locator: &Locator) -> Result<String, Failure> {
+        change::delete(session, locator).await
     }
 }

@@ -6,17 +6,15 @@
 use std::fmt::Display;
 
 use http::StatusCode;
-use secretref_protocol::net::Reply;
-use secretref_protocol::{About, Document, Failure, Kind, Secret};
+use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::{About, Document, Failure, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::locator::{Kv, Locator};
+use crate::denied::{Denied, LAST_SEGMENT};
+use crate::locator::{Kv, Locator, Mount};
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::{Session, Standing};
-
-/// What is easily overlooked in an id.
-const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
 
 /// Reads one version of one secret. `so_far` hears what is known while more is being asked.
 ///
@@ -27,17 +25,21 @@ pub(crate) async fn read(
     locator: &Locator,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
-    let kv = locator.kv().unwrap_or(Kv::V2);
-    let reply = session.get(locator.request_path(kv), locator).await?;
-    let may_be_version_1 = locator.kv().is_none()
+    let kv = locator.mount.kv.unwrap_or(Kv::V2);
+    let reply = get(session, locator, kv).await?;
+    let may_be_version_1 = locator.mount.kv.is_none()
         && matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
         && speaks_vault(&reply);
-    if may_be_version_1 && session.kv(locator).await == Some(Kv::V1) {
+    if may_be_version_1 && session.kv(&locator.mount).await == Some(Kv::V1) {
         locator.fits(Kv::V1)?;
-        let reply = session.get(locator.request_path(Kv::V1), locator).await?;
+        let reply = get(session, locator, Kv::V1).await?;
         return settle(session, locator, Kv::V1, &reply, so_far).await;
     }
     settle(session, locator, kv, &reply, so_far).await
+}
+
+async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Reply, Failure> {
+    session.ask(Ask::get(locator.request_path(kv)), &locator.mount).await
 }
 
 /// Makes an outcome of an answer, and asks what it takes to name the failure.
@@ -54,12 +56,9 @@ async fn settle(
     if reply.status != StatusCode::FORBIDDEN {
         return Err(session.server().state(reply).await);
     }
-    let path = locator.policy_path(kv);
-    so_far(denied(&Standing::Unclear, locator, &path));
-    Err(match session.standing().await {
-        Standing::Unknown => session.unknown(),
-        standing => session.unless_outdated(denied(standing, locator, &path)),
-    })
+    let denied = Denied::secret("read", "`read`", locator, kv);
+    so_far(denied.failure(&Standing::Unclear));
+    Err(session.refused(&denied).await)
 }
 
 /// What an answer means on its own; `None` where there is more to ask. Pure.
@@ -102,7 +101,8 @@ struct Metadata {
 
 /// The secret's fields, if it is an answer of an engine of this version.
 fn document(reply: &Reply, kv: Kv) -> Option<Document> {
-    let data = envelope(reply)?.data?;
+    let envelope = envelope(reply)?;
+    let data = envelope.data?;
     let (fields, about) = match kv {
         Kv::V1 => (data, About::default()),
         Kv::V2 => {
@@ -111,7 +111,7 @@ fn document(reply: &Reply, kv: Kv) -> Option<Document> {
         }
     };
     let fields = fields.get().starts_with('{').then(|| Secret::new(fields.get().to_owned()))?;
-    Some(Document::fields(fields).about(about))
+    Some(Document::fields(fields).about(About { request: envelope.request(), ..about }))
 }
 
 impl Metadata {
@@ -130,13 +130,18 @@ fn versioned(data: &RawValue) -> Option<Data<'_>> {
     serde_json::from_str(data.get()).ok()
 }
 
+/// The number of the version that an answer of version 2 is about, be it there or deleted.
+pub(crate) fn version(reply: &Reply) -> Option<u64> {
+    Some(versioned(envelope(reply)?.data?)?.metadata?.version)
+}
+
 /// A 404 with metadata in its body is a version that once was; one with errors, a mount that is not there.
-fn absent(reply: &Reply, locator: &Locator) -> Failure {
-    let envelope = envelope(reply);
-    let no_such_mount = envelope
-        .as_ref()
-        .is_some_and(|envelope| envelope.errors.as_ref().is_some_and(|errors| !errors.is_empty()));
-    match envelope.and_then(|envelope| envelope.data).and_then(versioned).and_then(|data| data.metadata) {
+pub(crate) fn absent(reply: &Reply, locator: &Locator) -> Failure {
+    match envelope(reply)
+        .and_then(|envelope| envelope.data)
+        .and_then(versioned)
+        .and_then(|data| data.metadata)
+    {
         Some(Metadata { destroyed: true, version, .. }) => Failure::not_found(
             format!("version {version} of {locator} is destroyed"),
             "nobody can bring it back: write a new version, or name another",
@@ -148,10 +153,7 @@ fn absent(reply: &Reply, locator: &Locator) -> Failure {
                 version.max(2) - 1
             ),
         ),
-        _ if no_such_mount => Failure::not_found(
-            format!("nothing is mounted at {}", locator.mount_in_namespace()),
-            "check `mount` and `namespace`, or write the id with the right mount: mount:path#field",
-        ),
+        _ if has_errors(reply) => no_mount(&locator.mount),
         _ => match locator.version() {
             Some(version) => Failure::not_found(
                 format!("there is no version {version} of {locator}"),
@@ -165,29 +167,21 @@ fn absent(reply: &Reply, locator: &Locator) -> Failure {
     }
 }
 
+/// Whether a 404 says that there is nobody who could answer.
+pub(crate) fn has_errors(reply: &Reply) -> bool {
+    envelope(reply).and_then(|envelope| envelope.errors).is_some_and(|errors| !errors.is_empty())
+}
+
+pub(crate) fn no_mount(mount: &Mount) -> Failure {
+    Failure::not_found(
+        format!("nothing is mounted at {mount}"),
+        "check `mount` and `namespace`, or write the id with the right mount: mount:path#field",
+    )
+}
+
 /// Whether it has the characters of an RFC 3339 time, and so can stand in a message.
 fn is_time(text: &str) -> bool {
     !text.is_empty()
         && text.len() < 40
         && text.bytes().all(|byte| byte.is_ascii_digit() || b"-:.TZ+".contains(&byte))
-}
-
-fn denied(standing: &Standing, locator: &Locator, path: &str) -> Failure {
-    let grant =
-        format!("grant `read` on {path} in one of its policies, or check `mount` and the id: {LAST_SEGMENT}");
-    let (what, remedy) = match standing {
-        Standing::Valid(policies) if policies.is_empty() => {
-            (format!("the token may not read {locator}"), grant)
-        }
-        Standing::Valid(policies) => {
-            (format!("the token may not read {locator}; its policies are {}", policies.join(", ")), grant)
-        }
-        Standing::Unknown | Standing::Unclear => (
-            format!(
-                "the server refuses {locator}, and does not say whether for the token or for its policies"
-            ),
-            format!("check that the token is valid, and {grant}"),
-        ),
-    };
-    Failure::new(Kind::AccessDenied, what, remedy)
 }

@@ -3,6 +3,7 @@
 use std::fmt::Display;
 use std::time::Duration;
 
+use http::header::USER_AGENT;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply, Route, Transport};
 use secretref_protocol::{Failure, Kind, Retry, Secret, hex};
@@ -13,6 +14,8 @@ use tokio::sync::OnceCell;
 /// A Vault or OpenBao server.
 pub(crate) struct Server {
     transport: Transport,
+    /// What stands in the head of every request.
+    head: [(HeaderName, HeaderValue); 3],
     /// The namespace of sign-in, and of every secret that does not name another.
     namespace: Option<HeaderValue>,
     /// What it said of its seal.
@@ -33,6 +36,18 @@ pub(crate) struct Envelope<'a> {
     /// Beside a 404: a path of version 1 in an engine of version 2.
     #[serde(borrow)]
     warnings: Option<&'a RawValue>,
+    /// Its name in the server's audit log; errors have none.
+    #[serde(borrow)]
+    request_id: Option<&'a RawValue>,
+}
+
+impl Envelope<'_> {
+    /// What the server calls the request, if that is no more than a name.
+    pub(crate) fn request(&self) -> Option<String> {
+        let id = self.request_id?.get().trim_matches('"');
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        ((1..=64).contains(&id.len()) && id.bytes().all(is_plain)).then(|| id.to_owned())
+    }
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/system/seal-status>
@@ -45,7 +60,18 @@ pub(crate) struct Seal {
 impl Server {
     pub(crate) fn new(transport: Transport, namespace: Option<&str>) -> Result<Self, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        Ok(Self { transport, namespace, seal: OnceCell::new() })
+        let run = HeaderValue::try_from(transport.route().run.id());
+        let head = [
+            // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
+            (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true")),
+            // Vault writes it to its audit log; OpenBao where `sys/config/auditing/request-headers` says so.
+            (
+                HeaderName::from_static("x-correlation-id"),
+                run.map_err(|_| Failure::internal("a run that has no name"))?,
+            ),
+            (USER_AGENT, HeaderValue::from_static(concat!("secretref-vault/", env!("CARGO_PKG_VERSION")))),
+        ];
+        Ok(Self { transport, head, namespace, seal: OnceCell::new() })
     }
 
     /// Announces requests to come.
@@ -71,15 +97,15 @@ impl Server {
         self.ask(Ask::get(path.to_owned()), token, None).await
     }
 
-    /// Asks for a path in this namespace, or in that of the server.
-    pub(crate) async fn get_in(
+    /// Sends a request for a path in this namespace, or in that of the server.
+    pub(crate) async fn ask_in(
         &self,
         namespace: Option<&str>,
-        path: String,
+        ask: Ask,
         token: Option<&HeaderValue>,
     ) -> Result<Reply, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        self.ask(Ask::get(path), token, namespace.as_ref()).await
+        self.ask(ask, token, namespace.as_ref()).await
     }
 
     /// Posts JSON to a path below the address.
@@ -101,9 +127,7 @@ impl Server {
         namespace: Option<&HeaderValue>,
     ) -> Result<Reply, Failure> {
         let path = format!("{}{}", self.route().address.base(), ask.path);
-        // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
-        let mut headers =
-            vec![(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"))];
+        let mut headers = self.head.to_vec();
         headers.extend(token.map(|token| (HeaderName::from_static("x-vault-token"), token.clone())));
         let namespace = namespace.or(self.namespace.as_ref());
         headers.extend(

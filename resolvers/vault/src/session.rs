@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::{Ask, Reply};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -13,7 +13,8 @@ use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
 use crate::auth::Token;
 use crate::client;
-use crate::locator::{Kv, Locator};
+use crate::denied::Denied;
+use crate::locator::{Kv, Mount};
 use crate::mounts::Mounts;
 use crate::server::{Server, envelope};
 
@@ -30,14 +31,37 @@ pub(crate) struct Session {
 }
 
 /// What the server thinks of the token.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Standing {
-    /// It is valid, and has these policies, if it may look.
-    Valid(Vec<String>),
+    /// It is valid; and what there is to know of it, if it may look.
+    Valid(Option<Looked>),
     /// It is unknown: expired, revoked, used up, or never issued here.
     Unknown,
     /// The server did not say.
     Unclear,
+}
+
+/// What a token may know of itself.
+/// <https://developer.hashicorp.com/vault/api-docs/auth/token#lookup-a-token-self>
+#[derive(Debug, Clone, Deserialize)]
+pub(crate) struct Looked {
+    policies: Vec<String>,
+    /// Those of its identity, on top.
+    identity_policies: Option<Vec<String>>,
+    /// How many seconds it still holds; nothing for one that never ends.
+    #[serde(default)]
+    pub(crate) ttl: u64,
+    /// How many more requests it is good for; nothing for any number.
+    #[serde(default)]
+    pub(crate) num_uses: u64,
+    #[serde(default)]
+    pub(crate) renewable: bool,
+}
+
+impl Looked {
+    pub(crate) fn all_policies(&self) -> Vec<&str> {
+        self.policies.iter().chain(self.identity_policies.iter().flatten()).map(String::as_str).collect()
+    }
 }
 
 impl Session {
@@ -47,46 +71,67 @@ impl Session {
 
     /// What a sign-in returned, if it is by that.
     pub(crate) fn granted(&self) -> Option<&Secret> {
-        self.token.secret()
+        self.token.held().map(|held| &held.secret)
     }
 
     pub(crate) fn server(&self) -> &Server {
         &self.server
     }
 
-    /// Reads a path below the address, in the namespace of a locator.
-    pub(crate) async fn get(&self, path: String, locator: &Locator) -> Result<Reply, Failure> {
-        self.server.get_in(locator.namespace.as_deref(), path, self.token.header()).await
+    pub(crate) fn token(&self) -> &Token {
+        &self.token
     }
 
-    /// The version of the secrets engine that a locator leads to, if it can be known.
-    pub(crate) async fn kv(&self, locator: &Locator) -> Option<Kv> {
-        self.mounts.kv(&self.server, self.token.header(), locator).await
+    /// Sends a request about what is mounted there.
+    pub(crate) async fn ask(&self, ask: Ask, mount: &Mount) -> Result<Reply, Failure> {
+        self.server.ask_in(mount.namespace.as_deref(), ask, self.token.header()).await
     }
 
-    /// What the server thinks of the token; asked once in a process, and only after it refused something.
-    pub(crate) async fn standing(&self) -> &Standing {
-        self.standing.get_or_init(|| self.ask_standing()).await
+    /// The version of the secrets engine that is mounted there, if it can be known.
+    pub(crate) async fn kv(&self, mount: &Mount) -> Option<Kv> {
+        self.mounts.kv(&self.server, self.token.header(), mount).await
     }
 
-    async fn ask_standing(&self) -> Standing {
+    /// The same, as the settings have it or the server says; 2 where neither does.
+    pub(crate) async fn engine(&self, mount: &Mount) -> Kv {
+        match mount.kv {
+            Some(kv) => kv,
+            None => self.kv(mount).await.unwrap_or(Kv::V2),
+        }
+    }
+
+    /// Why the server refused something with 403.
+    pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
+        let standing = self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear));
+        match standing.await {
+            Standing::Unknown => self.unknown(),
+            standing => self.unless_outdated(denied.failure(standing)),
+        }
+    }
+
+    /// What the server thinks of the token; asked once in a process, and only after it refused something or for somebody
+    /// who watches.
+    pub(crate) async fn standing(&self) -> Result<&Standing, Failure> {
+        self.standing.get_or_try_init(|| self.look()).await
+    }
+
+    async fn look(&self) -> Result<Standing, Failure> {
         let looked =
-            self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await;
-        if let Some(policies) = looked.ok().as_ref().and_then(policies) {
-            return Standing::Valid(policies);
+            self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await?;
+        if let Some(looked) = envelope(&looked)
+            .filter(|_| looked.status == StatusCode::OK)
+            .and_then(|envelope| serde_json::from_str(envelope.data?.get()).ok())
+        {
+            return Ok(Standing::Valid(Some(looked)));
         }
         // A token without the policy `default` may not look itself up. This listing is open to every token that is
         // valid, whatever its policies, and to no other.
-        let listed = self.server.get("/v1/sys/internal/ui/mounts", self.token.header()).await;
-        match listed {
+        let listed = self.server.get("/v1/sys/internal/ui/mounts", self.token.header()).await?;
+        match listed.status {
             // Without any token it is open too, and empty.
-            Ok(reply)
-                if reply.status == StatusCode::OK && (self.token.header().is_some() || lists(&reply)) =>
-            {
-                Standing::Valid(Vec::new())
-            }
-            Ok(reply) if matches!(reply.status, StatusCode::OK | StatusCode::FORBIDDEN) => Standing::Unknown,
-            _ => Standing::Unclear,
+            StatusCode::OK if self.token.header().is_some() || lists(&listed) => Ok(Standing::Valid(None)),
+            StatusCode::OK | StatusCode::FORBIDDEN => Ok(Standing::Unknown),
+            _ => Err(self.server.state(&listed).await),
         }
     }
 
@@ -98,23 +143,13 @@ impl Session {
 
     /// The same `refusal`, which a new session need not meet where this one was kept for long: its role may have got
     /// other policies since.
-    pub(crate) fn unless_outdated(&self, refusal: Failure) -> Failure {
+    fn unless_outdated(&self, refusal: Failure) -> Failure {
         self.unless_kept(OLD, refusal)
     }
 
     fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
         if self.token.is_kept_for(age) { failure.retry(Retry::SignInAnew) } else { failure }
     }
-}
-
-/// The policies of a token that may look itself up.
-fn policies(reply: &Reply) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Lookup {
-        policies: Vec<String>,
-    }
-    let data = envelope(reply).filter(|_| reply.status == StatusCode::OK)?.data?;
-    serde_json::from_str(data.get()).ok().map(|lookup: Lookup| lookup.policies)
 }
 
 /// Whether a listing of mounts has one with secrets in it.

@@ -16,6 +16,9 @@ pub(crate) const STORE: Store = Store {
   echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai#apiKey\"]}' | secretref-vault",
 };
 
+/// Where servers have a secrets engine as a rule.
+pub(crate) const MOUNT: &str = "secret";
+
 /// A secret, which has no place in a profile or a flag.
 const fn secret(
     key: &'static str,
@@ -78,7 +81,7 @@ const VAULT: &[Setting] = &[
         "mount",
         Kind::Text,
         &["OPENCLAW_VAULT_KV_MOUNT"],
-        Some("secret"),
+        Some(MOUNT),
         "where the secrets engine is mounted",
     ),
     steering(

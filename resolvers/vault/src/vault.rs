@@ -7,15 +7,15 @@ use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
 use crate::auth::Auth;
 use crate::locator::{Defaults, Kv, Locator};
-use crate::read;
 use crate::route::route;
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::STORE;
+use crate::{inspect, read};
 
 /// A server, and how to sign in to it.
 pub(crate) struct Vault {
-    defaults: Defaults,
+    pub(crate) defaults: Defaults,
     auth: Auth,
     server: Arc<Server>,
 }
@@ -36,13 +36,17 @@ impl Backend for Vault {
                 "write where the secrets engine is mounted",
             ));
         }
+        let auth = Auth::of(settings)?;
+        if settings.run().is_watched() {
+            auth.conceal(settings.run());
+        }
         Ok(Self {
             defaults: Defaults {
                 kv: Kv::of(settings.text("kv_version")),
                 mount: mount.to_owned(),
                 namespace: settings.text("namespace").map(str::to_owned),
             },
-            auth: Auth::of(settings)?,
+            auth,
             server: Arc::new(Server::new(Transport::new(route)?, settings.text("namespace"))?),
         })
     }
@@ -61,12 +65,20 @@ impl Backend for Vault {
         Ok(Session::new(Arc::clone(&self.server), token))
     }
 
+    async fn inspect(&self, session: &Session) -> Result<(), Failure> {
+        inspect::inspect(&self.auth, session).await
+    }
+
     async fn sign_out(&self) -> Result<Option<&'static str>, Failure> {
         self.auth.sign_out(&self.server).await
     }
 
     async fn fetch(&self, session: &Session, batch: &[Locator], sink: &Sink<'_, Locator>) {
+        let run = &self.server.route().run;
         for locator in batch {
+            if run.is_watched() {
+                inspect::conceal(run, locator);
+            }
             let so_far = |failure| sink.note(locator, &failure);
             sink.settle(locator, read::read(session, locator, so_far).await);
         }

@@ -247,6 +247,19 @@ fn contestants(place: &Place, ids: usize) -> Vec<Contestant> {
         });
     }
     if ids == 1 && !place.counts {
+        let get = |name: &'static str, more: &[&str]| Contestant {
+            name,
+            program: resolver::path("secretref-vault"),
+            args: ["--profile", &text(&place.profile), "get", "bench/n0/key"]
+                .into_iter()
+                .chain(more.iter().copied())
+                .map(str::to_owned)
+                .collect(),
+            env: vec![],
+            every: 1,
+        };
+        all.push(get("secretref-vault get", &[]));
+        all.push(get("secretref-vault get --json", &["--json"]));
         all.push(Contestant {
             name: "bao kv get",
             program: openbao::binary(),
@@ -413,6 +426,12 @@ fn goals(rows: &[Value]) -> Vec<Value> {
             1.15,
         ),
         ("1 id over https: times curl", one / find(real, 1, "curl", "wall_ms"), 0.30),
+        ("get of 1 id: times protocol mode", find(real, 1, "secretref-vault get", "wall_ms") / one, 1.05),
+        (
+            "get --json of 1 id: times protocol mode",
+            find(real, 1, "secretref-vault get --json", "wall_ms") / one,
+            1.05,
+        ),
         (
             "AppRole and 1 id: times the hand-written sockets",
             find(signed, 1, "secretref-vault, AppRole", "wall_ms")

@@ -12,7 +12,7 @@ mod token;
 mod verdict;
 
 use secretref_protocol::kept::Kept;
-use secretref_protocol::{Failure, Secret, Settings, Source};
+use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 
 use crate::server::Server;
 pub(crate) use login::Login;
@@ -65,6 +65,24 @@ impl Auth {
         match self {
             Self::Token { .. } | Self::Agent => Ok(None),
             Self::Login { login, kept } => sign_in::sign_out(login, server, kept).await,
+        }
+    }
+
+    /// Sees to it that names of files and mounts stay with whoever watches the run.
+    pub(crate) fn conceal(&self, run: &Run) {
+        match self {
+            Self::Token { origin, .. } if origin.starts_with('/') => {
+                run.conceal("token_file", origin.as_str());
+            }
+            Self::Token { .. } | Self::Agent => {}
+            Self::Login { login, kept } => {
+                if login.mount != login.method {
+                    run.conceal("auth_mount", login.mount.as_str());
+                }
+                if let Some(place) = kept.place() {
+                    run.conceal("keep_session", place.display().to_string());
+                }
+            }
         }
     }
 

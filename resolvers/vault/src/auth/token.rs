@@ -44,6 +44,15 @@ impl Token {
         }
     }
 
+    /// How it was come by.
+    pub(crate) fn origin(&self) -> String {
+        match self {
+            Self::Given { origin, .. } => format!("the token of {origin}"),
+            Self::Granted { origin, .. } => origin.clone(),
+            Self::Agent => "the token of an agent, which puts it in".to_owned(),
+        }
+    }
+
     /// What it means that the server does not know the token, and what to do.
     pub(crate) fn unknown(&self) -> (String, &'static str) {
         match self {
@@ -68,16 +77,16 @@ impl Token {
     }
 
     /// What a sign-in returned.
-    pub(crate) fn secret(&self) -> Option<&Secret> {
+    pub(crate) fn held(&self) -> Option<&Held> {
         match self {
-            Self::Granted { held, .. } => Some(&held.secret),
+            Self::Granted { held, .. } => Some(held),
             _ => None,
         }
     }
 
     /// Whether it is of an earlier process, that long ago or longer.
     pub(crate) fn is_kept_for(&self, age: Duration) -> bool {
-        matches!(self, Self::Granted { held, .. } if held.age.is_some_and(|kept| kept >= age))
+        self.held().is_some_and(|held| held.age.is_some_and(|kept| kept >= age))
     }
 }
 

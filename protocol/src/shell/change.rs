@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::act::act;
+use super::act::{Done, Task, act};
 use super::edit::edited;
 use super::prompt;
 use super::speak::{explain, note};
@@ -22,12 +22,6 @@ use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::accept;
 
-/// What a command changes: where a secret is, and which field of it.
-struct Place<B: Backend> {
-    locator: B::Locator,
-    field: Field,
-}
-
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
     let value = match prompt::value(id, watch) {
@@ -36,17 +30,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Ex
     };
     // A person may have typed for a while.
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    let done = accept(value).and_then(|value| {
-        act(
-            settings,
-            (deadline, watch),
-            |backend: &B| place(backend, settings, id),
-            async |backend, session, place| {
-                put(backend, settings, deadline, session, place, Some(&value)).await
-            },
-        )
-    });
-    end(done.map(|kept| kept.map_or_else(String::new, |kept| format!("stored {id}{kept}"))))
+    end(accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))))
 }
 
 /// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
@@ -56,30 +40,21 @@ pub(super) fn delete<B: Manage>(
     yes: bool,
     watched: (Deadline, &Watch),
 ) -> Exit {
-    let (deadline, _) = watched;
     if !yes {
         let what = format!("nothing is deleted without --yes, and {id} is still there");
         explain(None, &Failure::misconfigured(what, format!("if it can go: delete {id} --yes")));
         return Exit::Usage;
     }
-    let done = act(
-        settings,
-        watched,
-        |backend: &B| place(backend, settings, id),
-        async |backend, session, place| match put(backend, settings, deadline, session, place, None).await? {
-            Some(kept) => Ok(format!("deleted {id}{kept}")),
-            None => Ok(format!("deleted {id}; {}", backend.delete(session, &place.locator).await?)),
-        },
-    );
-    end(done)
+    end(act::<B>(settings, watched, &Task::Delete(id)))
 }
 
-fn end(done: Result<String, Failure>) -> Exit {
+fn end(done: Result<Done, Failure>) -> Exit {
     match done {
-        Ok(text) => {
+        Ok(Done::Changed(text)) => {
             note(text);
             Exit::Done
         }
+        Ok(Done::Listed(_)) => Exit::Internal,
         Err(failure) => {
             explain(None, &failure);
             Exit::of_failure(&failure)
@@ -87,17 +62,45 @@ fn end(done: Result<String, Failure>) -> Exit {
     }
 }
 
-fn place<B: Backend>(backend: &B, settings: &Settings, id: &str) -> Result<(B::Scope, Place<B>), Failure> {
-    let name = match settings.name(id) {
-        Some(name) => name.clone(),
-        None => Name::of_id(&Id::parse(id)?)?,
-    };
-    if name.version.is_some() {
-        let remedy = "leave the version out: what is written becomes the newest";
-        return Err(Failure::invalid_id("a version that is there cannot be changed", remedy));
+/// What a command changes: where a secret is, and which field of it.
+pub(super) struct Place<B: Backend> {
+    pub(super) locator: B::Locator,
+    field: Field,
+}
+
+impl<B: Backend> Place<B> {
+    /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
+    pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
+        let name = match settings.name(id) {
+            Some(name) => name.clone(),
+            None => Name::of_id(&Id::parse(id)?)?,
+        };
+        if name.version.is_some() {
+            let remedy = "leave the version out: what is written becomes the newest";
+            return Err(Failure::invalid_id("a version that is there cannot be changed", remedy));
+        }
+        let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
+        Ok(Self { locator, field })
     }
-    let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
-    Ok((backend.scope(&locator), Place { locator, field }))
+}
+
+/// Does a task that changes a secret, and says what came of it.
+pub(super) async fn change<B: Manage>(
+    backend: &B,
+    settings: &Settings,
+    deadline: Deadline,
+    session: &B::Session,
+    place: &Place<B>,
+    task: &Task<'_>,
+) -> Result<String, Failure> {
+    let (word, id, value) = match task {
+        Task::Set(id, value) => ("stored", *id, Some(*value)),
+        Task::Delete(id) | Task::List(id) => ("deleted", *id, None),
+    };
+    match put(backend, settings, deadline, session, place, value).await? {
+        Some(rest) => Ok(format!("{word} {id}{rest}")),
+        None => Ok(format!("{word} {id}; {}", backend.delete(session, &place.locator).await?)),
+    }
 }
 
 /// Writes `value` into its place, or takes it out. Says what else is known of the secret now; `None` where nothing would

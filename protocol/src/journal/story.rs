@@ -1,0 +1,366 @@
+//! What is told of a run: a line for a person, and fields to look for. Pure.
+
+use std::fmt::{Display, Write as _};
+use std::time::Duration;
+
+use crate::answer::Answer;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::id::Id;
+use crate::store::Store;
+use crate::wire::Outcome;
+
+/// The most bytes of a record: ids come from an agent, and some daemons read no more at once.
+const RECORD_LIMIT: usize = 8192;
+
+/// The most bytes of the line that a person reads; the fields want room, too.
+const LINE_LIMIT: usize = 4096;
+
+/// How many of its failures the line tells, and how many ids and requests of each.
+const NAMED: usize = 5;
+
+/// The most requests that have a field.
+const REQUESTS: usize = 16;
+
+/// Whose run it was.
+#[derive(Clone, Copy)]
+pub(super) struct Head<'a> {
+    pub(super) store: &'static Store,
+    pub(super) run: &'a str,
+    pub(super) provider: Option<&'a str>,
+    pub(super) took: Duration,
+}
+
+/// What is told of a run: of the ids that failed, or of all where none did.
+pub(super) struct Story<'a> {
+    head: Head<'a>,
+    exit: Exit,
+    asked: usize,
+    failed: usize,
+    ids: Vec<&'a str>,
+    codes: Vec<&'static str>,
+    requests: Vec<&'a str>,
+    groups: Vec<Group<'a>>,
+    /// How many ids failed otherwise than any of the groups.
+    others: usize,
+}
+
+/// Ids with the same failure, or with none.
+struct Group<'a> {
+    failure: Option<&'a Failure>,
+    ids: Vec<&'a str>,
+    requests: Vec<&'a str>,
+    /// When the last of them was settled.
+    latest: Duration,
+}
+
+/// What stands for a text that is no id, and could be anything.
+const NO_ID: &str = "(no id)";
+
+impl<'a> Story<'a> {
+    pub(super) fn of(
+        head: Head<'a>,
+        ids: &'a [String],
+        answer: &'a Answer,
+        whole: Option<&'a Failure>,
+    ) -> Self {
+        let mut story = Self {
+            head,
+            exit: answer.exit,
+            asked: ids.len(),
+            failed: answer.outcomes.iter().filter(|outcome| outcome.is_err()).count(),
+            ids: Vec::new(),
+            codes: whole.iter().map(|failure| failure.kind().code()).collect(),
+            requests: Vec::new(),
+            groups: whole.map(|failure| Group::of(Some(failure))).into_iter().collect(),
+            others: 0,
+        };
+        for ((id, outcome), time) in ids.iter().zip(&answer.outcomes).zip(&answer.times) {
+            if outcome.is_err() || story.failed == 0 {
+                story.add(if Id::parse(id).is_ok() { id } else { NO_ID }, outcome, *time);
+            }
+        }
+        story
+    }
+
+    fn add(&mut self, id: &'a str, outcome: &'a Outcome, time: Duration) {
+        let (failure, request) = match outcome {
+            Ok(value) => (None, value.about().request.as_deref()),
+            Err(failure) => (Some(failure), failure.request_id()),
+        };
+        self.ids.push(id);
+        note(&mut self.codes, failure.map(|failure| failure.kind().code()));
+        note(&mut self.requests, request);
+        let group = match self.groups.iter_mut().position(|group| group.is_of(failure)) {
+            Some(at) => &mut self.groups[at],
+            None if self.groups.len() < NAMED => self.groups.push_mut(Group::of(failure)),
+            None => {
+                self.others += 1;
+                return;
+            }
+        };
+        group.ids.push(id);
+        note(&mut group.requests, request);
+        group.latest = group.latest.max(time);
+    }
+
+    /// The line that a person reads.
+    fn line(&self) -> String {
+        let Head { run, provider, took, .. } = self.head;
+        let came_to = match (self.asked, self.failed) {
+            (0, _) if self.exit != Exit::Done => "nothing could be answered".to_owned(),
+            (asked, 0) => format!("{} resolved", count(asked)),
+            (asked, failed) => format!("{failed} of {} failed", count(asked)),
+        };
+        let cut = if self.exit == Exit::Output { "the answer could not be written whole, " } else { "" };
+        let provider = provider.map(|alias| format!(" for provider {alias}")).unwrap_or_default();
+        let mut line = format!("run {run}: {cut}{came_to}{provider} in {} ms", took.as_millis());
+        // Where all failed alike, there is room for what to do.
+        let is_alone = self.groups.len() == 1 && self.others == 0;
+        let groups: Vec<_> = self.groups.iter().map(|group| group.words(is_alone)).collect();
+        if !groups.is_empty() {
+            let _ = write!(line, ": {}", groups.join("; "));
+        }
+        if self.others > 0 {
+            let _ = write!(line, "; and {} more", self.others);
+        }
+        shorten(plain(line))
+    }
+
+    /// The record in the journal's own form: fields, each a line. What does not fit is left out.
+    pub(super) fn record(&self) -> String {
+        let Head { store, run, provider, took } = self.head;
+        let mut record = String::with_capacity(RECORD_LIMIT);
+        let mut field = |name: &str, value: &dyn Display| {
+            let field = plain(format!("{name}={value}"));
+            if record.len() + field.len() < RECORD_LIMIT {
+                record.push_str(&field);
+                record.push('\n');
+            }
+        };
+        field("MESSAGE", &self.line());
+        field("PRIORITY", &self.priority());
+        field("SYSLOG_IDENTIFIER", &store.binary);
+        field("SECRETREF_VERSION", &store.version);
+        field("SECRETREF_RUN", &run);
+        field("SECRETREF_MS", &took.as_millis());
+        field("SECRETREF_EXIT", &self.exit.code());
+        if let Some(alias) = provider {
+            field("SECRETREF_PROVIDER", &alias);
+        }
+        for code in &self.codes {
+            field("SECRETREF_CODE", code);
+        }
+        for request in self.requests.iter().take(REQUESTS) {
+            field("SECRETREF_REQUEST", request);
+        }
+        for id in self.ids.iter().filter(|id| **id != NO_ID) {
+            field("SECRETREF_ID", id);
+        }
+        record
+    }
+
+    /// The line as the C library's `syslog` would send it, less the time: where there is none, daemons take their own.
+    pub(super) fn syslog(&self) -> String {
+        const USER: u8 = 1 << 3;
+        let (priority, pid) = (USER | self.priority(), std::process::id());
+        format!("<{priority}>{}[{pid}]: {}", self.head.store.binary, self.line())
+    }
+
+    /// How bad it is, as a number of syslog.
+    fn priority(&self) -> u8 {
+        const ERR: u8 = 3;
+        const WARNING: u8 = 4;
+        const INFO: u8 = 6;
+        match self.failed {
+            _ if self.exit != Exit::Done => ERR,
+            0 => INFO,
+            _ => WARNING,
+        }
+    }
+}
+
+impl<'a> Group<'a> {
+    fn of(failure: Option<&'a Failure>) -> Self {
+        Self { failure, ids: Vec::new(), requests: Vec::new(), latest: Duration::ZERO }
+    }
+
+    fn is_of(&self, failure: Option<&Failure>) -> bool {
+        match (self.failure, failure) {
+            (Some(one), Some(other)) => {
+                (one.kind(), one.what(), one.remedy()) == (other.kind(), other.what(), other.remedy())
+            }
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
+    fn words(&self, with_remedy: bool) -> String {
+        let mut words = listed(&self.ids);
+        if let Some(failure) = self.failure {
+            let _ = write!(words, "{}{}", if words.is_empty() { "" } else { " " }, failure.kind().code());
+            if self.latest.as_millis() > 0 {
+                let _ = write!(words, " after {} ms", self.latest.as_millis());
+            }
+            let _ = write!(words, ": {}", failure.what());
+            if with_remedy {
+                let _ = write!(words, ": {}", failure.remedy());
+            }
+        }
+        if !self.requests.is_empty() {
+            let _ = write!(words, " (request {})", listed(&self.requests));
+        }
+        words
+    }
+}
+
+fn note<'a>(all: &mut Vec<&'a str>, one: Option<&'a str>) {
+    all.extend(one.filter(|one| !all.contains(one)));
+}
+
+fn count(ids: usize) -> String {
+    format!("{ids} {}", if ids == 1 { "id" } else { "ids" })
+}
+
+fn listed(all: &[&str]) -> String {
+    let named = all[..all.len().min(NAMED)].join(", ");
+    match all.len().saturating_sub(NAMED) {
+        0 => named,
+        rest => format!("{named} and {rest} more"),
+    }
+}
+
+/// One line, whatever its parts are: a line more would be another record, or another field of this one.
+fn plain(text: String) -> String {
+    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
+}
+
+fn shorten(mut line: String) -> String {
+    if line.len() > LINE_LIMIT {
+        line.truncate(line.floor_char_boundary(LINE_LIMIT - 3));
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::{About, Value};
+    use crate::failure::Kind;
+    use crate::secret::Secret;
+
+    const STORE: Store = Store {
+        binary: "secretref-test",
+        version: "1.2.3",
+        about: "",
+        settings: &[],
+        name_keys: &[],
+        examples: "",
+    };
+
+    fn head(provider: Option<&str>) -> Head<'_> {
+        Head { store: &STORE, run: "00ff", provider, took: Duration::from_millis(12) }
+    }
+
+    fn good(request: &str) -> Value {
+        let about = About { request: Some(request.into()), ..About::default() };
+        Value::new(Secret::new("sk-value".into()), about.into())
+    }
+
+    fn missing(what: &str) -> Outcome {
+        Err(Failure::not_found(what, "store it").request(Some("r-1")))
+    }
+
+    /// Line and record of a run that came to this, each outcome after 8 ms.
+    fn told(ids: &[&str], outcomes: Vec<Outcome>, whole: Option<&Failure>) -> (String, String) {
+        let ids: Vec<_> = ids.iter().map(|&id| id.to_owned()).collect();
+        let exit = whole.map_or_else(|| Exit::of(&outcomes), Exit::of_failure);
+        let answer = Answer { times: vec![Duration::from_millis(8); outcomes.len()], outcomes, exit };
+        let story = Story::of(head(Some("vault")), &ids, &answer, whole);
+        (story.line(), story.record())
+    }
+
+    #[test]
+    fn the_line_names_what_failed_and_why() {
+        let denied = Failure::new(Kind::AccessDenied, "the token may not read kv/y", "grant read");
+        for (ids, outcomes, line) in [
+            (
+                &["x#k", "y#k", "z#k"][..],
+                vec![missing("nothing at x"), Ok(good("r-2")), Err(denied)],
+                "2 of 3 ids failed for provider vault in 12 ms: x#k NOT_FOUND after 8 ms: nothing at x (request r-1); \
+                 z#k ACCESS_DENIED after 8 ms: the token may not read kv/y",
+            ),
+            (
+                &["x#k", "y#k"],
+                vec![missing("nothing"), missing("nothing")],
+                "2 of 2 ids failed for provider vault in 12 ms: x#k, y#k NOT_FOUND after 8 ms: nothing: store it \
+                 (request r-1)",
+            ),
+            (
+                &["x#k", "y#k"],
+                vec![Ok(good("r-1")), Ok(good("r-2"))],
+                "2 ids resolved for provider vault in 12 ms: x#k, y#k (request r-1, r-2)",
+            ),
+            (&[], vec![], "0 ids resolved for provider vault in 12 ms"),
+        ] {
+            assert_eq!(told(ids, outcomes, None).0, format!("run 00ff: {line}"));
+        }
+        let (line, record) =
+            told(&[], vec![], Some(&Failure::misconfigured("`address` is not set", "set it")));
+        assert!(line.ends_with("nothing could be answered for provider vault in 12 ms: MISCONFIGURED: `address` is not set: set it"), "{line}");
+        assert!(record.contains("\nPRIORITY=3\n") && record.contains("\nSECRETREF_CODE=MISCONFIGURED\n"));
+    }
+
+    #[test]
+    fn the_record_has_a_field_for_what_is_looked_for() {
+        let (line, record) = told(&["x#k", "y#k"], vec![missing("nothing at x"), Ok(good("r-2"))], None);
+        let fields = "PRIORITY=4\nSYSLOG_IDENTIFIER=secretref-test\nSECRETREF_VERSION=1.2.3\nSECRETREF_RUN=00ff\n\
+             SECRETREF_MS=12\nSECRETREF_EXIT=0\nSECRETREF_PROVIDER=vault\nSECRETREF_CODE=NOT_FOUND\n\
+             SECRETREF_REQUEST=r-1\nSECRETREF_ID=x#k\n";
+        assert_eq!(record, format!("MESSAGE={line}\n{fields}"));
+        let (_, record) = told(&["x#k", "y#k"], vec![Ok(good("r-1")), Ok(good("r-2"))], None);
+        assert!(
+            record.contains("\nPRIORITY=6\n") && record.ends_with("SECRETREF_ID=x#k\nSECRETREF_ID=y#k\n")
+        );
+        assert!(!record.contains("sk-value") && !record.contains("CODE"));
+    }
+
+    #[test]
+    fn nothing_that_was_sent_makes_a_line_or_field_of_its_own() {
+        let odd = ["a\nPRIORITY=0", "b\0\r\n<0>root: c", "x y", "\u{1b}[31m", "../../etc", "\u{85}"];
+        let failure = Failure::not_found("plain", "r").about("d\nSECRETREF_RUN=other\u{9b}");
+        let (line, record) = told(&odd, odd.map(|_| Err(failure.clone())).into(), None);
+        let listed = "(no id), (no id), (no id), (no id), (no id) and 1 more NOT_FOUND after 8 ms";
+        assert!(line.contains(listed) && !line.contains(char::is_control), "{line}");
+        for of_agent in ["root", "etc", "x y"] {
+            assert!(!record.contains(of_agent), "{of_agent}: {record}");
+        }
+        let names: Vec<_> = record.lines().map(|field| field.split('=').next().unwrap()).collect();
+        assert!(!names.contains(&"SECRETREF_ID") && !record.contains(|c: char| c.is_control() && c != '\n'));
+        assert_eq!(names.iter().filter(|name| **name == "SECRETREF_RUN" || **name == "PRIORITY").count(), 2);
+    }
+
+    #[test]
+    fn however_much_there_is_to_tell_it_is_one_short_record() {
+        let ids: Vec<String> = (0..512).map(|number| format!("{number}{}", "é/x".repeat(60))).collect();
+        let ids: Vec<String> = ids.iter().map(|id| id.replace('é', "e")).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let outcomes = |ids: &[&str]| ids.iter().map(|id| missing(&format!("é {}", id.repeat(9)))).collect();
+        let (line, record) = told(&ids, outcomes(&ids), None);
+        assert!(line.len() <= LINE_LIMIT && line.ends_with('…'), "{}", line.len());
+        assert!(
+            record.len() <= RECORD_LIMIT && record.ends_with('\n') && record.contains("\nSECRETREF_ID=0e/x")
+        );
+        let (line, _) =
+            told(&["a", "b", "c", "d", "e", "f", "g"], outcomes(&["a", "b", "c", "d", "e", "f", "g"]), None);
+        assert!(line.starts_with("run 00ff: 7 of 7 ids") && line.ends_with("; and 2 more"), "{line}");
+    }
+
+    #[test]
+    fn a_line_of_syslog_begins_as_the_daemons_want_it() {
+        let answer = Answer { outcomes: Vec::new(), times: Vec::new(), exit: Exit::Done };
+        let line = Story::of(head(None), &[], &answer, None).syslog();
+        let pid = std::process::id();
+        assert_eq!(line, format!("<14>secretref-test[{pid}]: run 00ff: 0 ids resolved in 12 ms"));
+    }
+}

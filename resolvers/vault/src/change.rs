@@ -1,0 +1,163 @@
+//! Writes and deletes a secret.
+
+use std::collections::BTreeMap;
+
+use http::{Method, StatusCode};
+use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::{About, Failure, Retry, Secret};
+use serde_json::value::RawValue;
+
+use crate::denied::Denied;
+use crate::locator::{Kv, Locator};
+use crate::read::{self, absent};
+use crate::server::{speaks_vault, stranger};
+use crate::session::Session;
+
+/// Writes the JSON object of a secret's fields: with version 2 of the engine, as the next version after the one that it
+/// is written `over`.
+pub(crate) async fn put(
+    session: &Session,
+    locator: &Locator,
+    content: &Secret,
+    over: Option<&About>,
+) -> Result<(), Failure> {
+    if serde_json::from_str::<BTreeMap<String, &RawValue>>(content.expose()).is_err() {
+        return Err(Failure::invalid_value(
+            "what is to be written is no JSON object, and a secret of Vault is a set of fields",
+            "name the field to write: path#field",
+        ));
+    }
+    let kv = session.engine(&locator.mount).await;
+    let before = match (kv, over.map(version_of)) {
+        (Kv::V1, _) => None,
+        (Kv::V2, Some(Some(version))) => Some(version),
+        (Kv::V2, Some(None)) => Some(newest(session, locator).await?.version),
+        (Kv::V2, None) => match newest(session, locator).await? {
+            Newest { is_there: true, .. } => return Err(written_meanwhile(locator)),
+            newest => Some(newest.version),
+        },
+    };
+    let body = body(content, before).expose().as_bytes().to_vec().into();
+    let ask = Ask { method: Method::POST, body, ..Ask::get(locator.request_path(kv)) };
+    let reply = session.ask(ask, &locator.mount).await?;
+    if reply.status == StatusCode::BAD_REQUEST && speaks_vault(&reply) {
+        return Err(match before {
+            Some(before) if newest(session, locator).await?.version != before => written_meanwhile(locator),
+            _ => refused(session),
+        });
+    }
+    // A path on which nothing was ever written is `create`d; nobody wants to grant that alone.
+    let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
+    done(session, locator, &reply, &Denied::secret("write", capabilities, locator, kv)).await
+}
+
+/// Deletes a secret; with version 2 of the engine, its newest version.
+/// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#delete-latest-version-of-secret>
+pub(crate) async fn delete(session: &Session, locator: &Locator) -> Result<String, Failure> {
+    let kv = session.engine(&locator.mount).await;
+    let ask = Ask { method: Method::DELETE, ..Ask::get(locator.request_path(kv)) };
+    let reply = session.ask(ask, &locator.mount).await?;
+    done(session, locator, &reply, &Denied::secret("delete", "`delete`", locator, kv)).await?;
+    if kv == Kv::V1 {
+        return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
+    }
+    Ok(match newest(session, locator).await {
+        Ok(Newest { is_there: false, version }) if version > 0 => {
+            let undelete = undelete(locator, version);
+            format!("version {version} of {locator} is deleted; to bring it back: {undelete}")
+        }
+        _ => format!("the newest version of {locator} is deleted; `bao kv undelete` brings it back"),
+    })
+}
+
+/// What an answer to a change means.
+async fn done(session: &Session, locator: &Locator, reply: &Reply, denied: &Denied) -> Result<(), Failure> {
+    match reply.status {
+        status if status.is_success() => Ok(()),
+        StatusCode::PAYLOAD_TOO_LARGE => Err(refused(session)),
+        status if status.is_client_error() && !speaks_vault(reply) => Err(stranger(session.server().route())),
+        StatusCode::FORBIDDEN => Err(session.refused(denied).await),
+        StatusCode::NOT_FOUND => Err(absent(reply, locator)),
+        StatusCode::BAD_REQUEST => Err(refused(session)),
+        _ => Err(session.server().state(reply).await),
+    }
+}
+
+/// The newest version of a secret: its number, 0 where there never was one.
+struct Newest {
+    version: u64,
+    /// Whether it is neither deleted nor destroyed.
+    is_there: bool,
+}
+
+async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure> {
+    let reply = session.ask(Ask::get(locator.request_path(Kv::V2)), &locator.mount).await?;
+    match reply.status {
+        StatusCode::OK | StatusCode::NOT_FOUND => Ok(Newest {
+            version: read::version(&reply).unwrap_or(0),
+            is_there: reply.status == StatusCode::OK,
+        }),
+        _ => {
+            let denied = Denied::secret("read", "`read`", locator, Kv::V2);
+            done(session, locator, &reply, &denied).await?;
+            Err(stranger(session.server().route()))
+        }
+    }
+}
+
+fn version_of(about: &About) -> Option<u64> {
+    about.version.as_ref()?.parse().ok()
+}
+
+/// What is sent: the fields themselves, or with version 2 of the engine, the version that must be the newest (check-and-set)
+/// beside them. <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#create-update-secret>
+fn body(content: &Secret, before: Option<u64>) -> Secret {
+    let Some(before) = before else { return Secret::new(content.expose().to_owned()) };
+    let head = format!("{{\"options\":{{\"cas\":{before}}},\"data\":");
+    Secret::new([&head, content.expose(), "}"].concat())
+}
+
+fn written_meanwhile(locator: &Locator) -> Failure {
+    let what = format!("somebody else wrote {locator} meanwhile, and nothing was changed");
+    Failure::unavailable(what, "run it again").retry(Retry::No)
+}
+
+fn refused(session: &Session) -> Failure {
+    Failure::invalid_value(
+        format!("{} does not take what was to be written", session.server().route()),
+        "see how large a secret and how many fields it takes, and look into its log",
+    )
+}
+
+/// The command that takes back the deletion of a version, for a shell.
+fn undelete(locator: &Locator, version: u64) -> String {
+    let namespace = locator.mount.namespace.as_ref();
+    let namespace =
+        namespace.map(|namespace| format!(" -namespace={}", quoted(namespace))).unwrap_or_default();
+    let (mount, path) = (quoted(&locator.mount.path), quoted(&locator.path));
+    format!("bao kv undelete{namespace} -mount={mount} -versions={version} {path}")
+}
+
+/// A word as a shell reads it.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
+    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fields_are_sent_to_the_letter() {
+        let content = Secret::new(r#"{"n":1.10,"k":"q\""}"#.into());
+        assert_eq!(body(&content, None).expose(), content.expose());
+        assert_eq!(body(&content, Some(7)).expose(), r#"{"options":{"cas":7},"data":{"n":1.10,"k":"q\""}}"#);
+    }
+
+    #[test]
+    fn words_are_quoted_for_a_shell() {
+        assert_eq!(quoted("team/a-1.b"), "team/a-1.b");
+        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
+    }
+}

@@ -1,0 +1,188 @@
+//! Lists what is in a folder of secrets, and in the folders within it.
+
+use std::collections::BTreeMap;
+
+use futures_util::StreamExt as _;
+use futures_util::stream;
+use http::StatusCode;
+use secretref_protocol::net::Reply;
+use secretref_protocol::{Failure, Field, Kind, Listing};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::denied::Denied;
+use crate::folder::Folder;
+use crate::locator::{Kv, segments};
+use crate::read::{self, read};
+use crate::server::{envelope, speaks_vault, stranger};
+use crate::session::Session;
+
+/// The most secrets that are looked into.
+const SECRETS: usize = 10_000;
+
+/// How many folders deep is looked.
+const DEPTH: usize = 50;
+
+/// How many requests are under way at once.
+const AT_ONCE: usize = 64;
+
+/// Finds every field of every secret that the beginning of an id can mean.
+pub(crate) async fn list(session: &Session, folder: &Folder<'_>) -> Result<Listing, Failure> {
+    let kv = session.engine(&folder.mount).await;
+    let mut listing = Listing::default();
+    let secrets = walk(session, folder, kv, &mut listing).await?;
+    let fields = at_once(session, &secrets, async |path| fields(session, folder, kv, path).await).await;
+    for (path, fields) in secrets.iter().zip(fields) {
+        match fields {
+            Ok(fields) => listing.found.extend(fields.iter().filter_map(|key| folder.listed(path, key))),
+            Err(failure) => skip(&mut listing, folder.shown(path), failure)?,
+        }
+    }
+    Ok(listing)
+}
+
+/// The paths of all secrets, level by level. What cannot be looked into goes to `unread`, the first folder apart.
+async fn walk(
+    session: &Session,
+    folder: &Folder<'_>,
+    kv: Kv,
+    listing: &mut Listing,
+) -> Result<Vec<String>, Failure> {
+    let top = names(session, folder, kv, &folder.path).await?;
+    if top.is_empty() {
+        fits(session, folder, kv).await?;
+    }
+    let paths = top.iter().filter(|name| folder.has(name)).map(|name| format!("{}{name}", folder.path));
+    let (mut folders, mut secrets): (Vec<_>, Vec<_>) = paths.partition(is_folder);
+    for depth in 0.. {
+        if secrets.len() + folders.len() > SECRETS || (depth == DEPTH && !folders.is_empty()) {
+            secrets.truncate(SECRETS);
+            listing.unread.push((folder.shown(&folder.path), too_much()));
+            break;
+        }
+        let listed = at_once(session, &folders, async |path| names(session, folder, kv, path).await).await;
+        let mut deeper = Vec::new();
+        for (path, names) in folders.iter().zip(listed) {
+            match names {
+                Ok(names) => deeper.extend(names.iter().map(|name| format!("{path}{name}"))),
+                Err(failure) => skip(listing, folder.shown(path), failure)?,
+            }
+        }
+        if deeper.is_empty() {
+            break;
+        }
+        let (inner, found): (Vec<_>, Vec<_>) = deeper.into_iter().partition(is_folder);
+        secrets.extend(found);
+        folders = inner;
+    }
+    Ok(secrets)
+}
+
+#[expect(clippy::ptr_arg, reason = "what `partition` gives")]
+fn is_folder(path: &String) -> bool {
+    path.ends_with('/')
+}
+
+/// Asks about every path, some at once; the answers are in the order of the paths.
+async fn at_once<T>(
+    session: &Session,
+    paths: &[String],
+    ask: impl AsyncFn(&str) -> Result<T, Failure>,
+) -> Vec<Result<T, Failure>> {
+    session.server().expect(paths.len().min(AT_ONCE));
+    stream::iter(paths).map(|path| ask(path)).buffered(AT_ONCE).collect().await
+}
+
+/// The names in a folder; those of folders end in a slash.
+/// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#list-secrets>
+async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Result<Vec<String>, Failure> {
+    if let Some(path) = path.strip_suffix('/') {
+        segments(path, "path")?;
+    }
+    let server = session.server();
+    let reply = session.ask(folder.request(kv, path), &folder.mount).await?;
+    match reply.status {
+        StatusCode::OK => keys(&reply).ok_or_else(|| stranger(server.route())),
+        status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(server.route())),
+        StatusCode::NOT_FOUND if read::has_errors(&reply) => Err(read::no_mount(&folder.mount)),
+        StatusCode::NOT_FOUND => Ok(Vec::new()),
+        StatusCode::FORBIDDEN => {
+            let thing = folder.mount.placed(&format!("{}/{path}", folder.mount.path));
+            Err(session.refused(&Denied::folder(thing, &folder.policy_path(kv, path))).await)
+        }
+        _ => Err(server.state(&reply).await),
+    }
+}
+
+fn keys(reply: &Reply) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Keys {
+        keys: Vec<String>,
+    }
+    serde_json::from_str(envelope(reply)?.data?.get()).ok().map(|listed: Keys| listed.keys)
+}
+
+/// Fails where a mount looks empty because the settings have its version wrong.
+async fn fits(session: &Session, folder: &Folder<'_>, kv: Kv) -> Result<(), Failure> {
+    match session.kv(&folder.mount).await {
+        Some(other) if other != kv => Err(Failure::misconfigured(
+            format!("the engine at {} is not of the version that `kv_version` has", folder.mount),
+            "write kv_version = \"auto\", or the right one",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The names of a secret's fields; none where its newest version is deleted.
+async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Result<Vec<String>, Failure> {
+    let locator = folder.locator(path)?;
+    if kv == Kv::V2 {
+        let reply = session.ask(folder.subkeys_request(path), &folder.mount).await?;
+        match reply.status {
+            StatusCode::OK => return subkeys(&reply).ok_or_else(|| stranger(session.server().route())),
+            StatusCode::NOT_FOUND if read::version(&reply).is_some() => return Ok(Vec::new()),
+            // Not every server has this, and not every policy: who may read a secret may know its fields.
+            StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
+            _ => return Err(session.server().state(&reply).await),
+        }
+    }
+    let whole = match read(session, &locator, |_| {}).await {
+        Ok(document) => Field::Whole.take(&document, true)?,
+        Err(failure) if failure.kind() == Kind::NotFound => return Ok(Vec::new()),
+        Err(failure) => return Err(failure),
+    };
+    let fields =
+        serde_json::from_str(whole.expose()).ok().map(|fields: Members<'_>| fields.into_keys().collect());
+    fields.ok_or_else(|| stranger(session.server().route()))
+}
+
+/// The members of an object, by name.
+type Members<'a> = BTreeMap<String, &'a RawValue>;
+
+fn subkeys(reply: &Reply) -> Option<Vec<String>> {
+    #[derive(Deserialize)]
+    struct Subkeys<'a> {
+        #[serde(borrow)]
+        subkeys: Members<'a>,
+    }
+    let found = serde_json::from_str(envelope(reply)?.data?.get()).ok();
+    found.map(|found: Subkeys<'_>| found.subkeys.into_keys().collect())
+}
+
+/// Takes note of what cannot be looked into. Fails where it is not about that alone: a list with holes would look whole.
+fn skip(listing: &mut Listing, name: String, failure: Failure) -> Result<(), Failure> {
+    if !failure.kind().is_of_id() && failure.kind() != Kind::RateLimited {
+        return Err(failure);
+    }
+    listing.unread.push((name, failure));
+    Ok(())
+}
+
+fn too_much() -> Failure {
+    Failure::invalid_value(
+        format!(
+            "there are more than {SECRETS} secrets and folders, or folders more than {DEPTH} deep, which is not all listed"
+        ),
+        "list a part of it: list providers/",
+    )
+}

@@ -1,0 +1,730 @@
+//! What a person types, on the real server: from a profile alone, under an empty environment.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Permissions};
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use secretref_tests::openbao::{OpenBao, ROOT};
+use secretref_tests::port;
+use secretref_tests::resolver::{self, Ended, Run};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A policy that grants nothing; the server takes no empty one.
+const NOTHING: &str = "path \"nothing\" { capabilities = [\"deny\"] }";
+
+/// A server, and a folder with a profile that leads to it.
+struct Shell {
+    server: OpenBao,
+    folder: TempDir,
+}
+
+impl Shell {
+    /// With the administrator's token.
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o700)).expect("a mode");
+        let shell = Self { server: OpenBao::start(), folder };
+        shell.file("token", ROOT);
+        shell.profile("token_file = \"token\"");
+        shell
+    }
+
+    fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.folder.path().join(name);
+        fs::write(&path, text).expect("a file");
+        fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
+        path
+    }
+
+    /// Writes the profile anew, for the server.
+    fn profile(&self, lines: &str) {
+        let (address, ca) = (&self.server.https, self.server.ca.display());
+        self.profile_to(&format!("address = \"{address}\"\nca_cert = \"{ca}\"\n{lines}"));
+    }
+
+    fn profile_to(&self, lines: &str) {
+        self.file("vault.toml", &format!("{lines}\n"));
+    }
+
+    /// Signs in as a role that keeps its session, and may do what `policy` says.
+    fn approle(&self, policy: &str) {
+        self.server.enable("approle");
+        self.server.api("sys/policies/acl/gateway-policy", Some(&json!({"policy": policy})));
+        let role = json!({"token_policies": "gateway-policy", "token_ttl": "3h"});
+        self.server.api("auth/approle/role/gateway", Some(&role));
+        let role_id = self.server.api("auth/approle/role/gateway/role-id", None);
+        let secret_id = self.server.api("auth/approle/role/gateway/secret-id", Some(&json!({})));
+        self.file("secret-id", secret_id["data"]["secret_id"].as_str().expect("a secret id"));
+        self.profile(&format!(
+            "auth = \"approle\"\nrole_id = {}\nsecret_id_file = \"secret-id\"\nkeep_session = \"{}\"",
+            role_id["data"]["role_id"],
+            self.folder.path().join("kept").display()
+        ));
+    }
+
+    fn command(&self, line: &[&str]) -> Run {
+        let profile = self.folder.path().join("vault.toml");
+        let run = Run::new(resolver::path("secretref-vault"));
+        run.args(["--profile".as_ref(), profile.as_os_str()]).args(line)
+    }
+
+    fn run(&self, line: &[&str]) -> Ended {
+        self.command(line).end()
+    }
+
+    /// Runs what has to work, and gives what it printed.
+    fn ok(&self, line: &[&str]) -> String {
+        let ended = self.run(line);
+        assert_eq!(ended.code, Some(0), "{line:?}: {ended:#?}");
+        ended.stdout
+    }
+
+    fn json(&self, line: &[&str]) -> Value {
+        serde_json::from_str(&self.run(line).stdout).expect("JSON")
+    }
+
+    fn set(&self, id: &str, value: &str) -> Ended {
+        self.command(&["set", id]).stdin(value).end()
+    }
+
+    /// The fields of a secret of version 2, as the server has them.
+    fn stored(&self, path: &str) -> Value {
+        self.server.api(&format!("secret/data/{path}"), None)["data"]["data"].clone()
+    }
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn fields_are_set_listed_read_and_deleted_one_by_one() {
+    let shell = Shell::new();
+    shell.server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    for (settings, place) in [
+        ("", "secret/data/providers/openai"),
+        ("mount = \"old\"", "old/providers/openai"),
+        ("mount = \"old\"\nkv_version = 1", "old/providers/openai"),
+    ] {
+        shell.profile(&format!("token_file = \"token\"\n{settings}"));
+        let first = shell.set("providers/openai#apiKey", "value-of-key");
+        assert_eq!(first.code, Some(0), "{first:#?}");
+        assert!(
+            first.stderr.starts_with("note: stored providers/openai#apiKey (12 characters"),
+            "{first:#?}"
+        );
+        let second = shell.set("providers/openai/org", "value-of-org");
+        assert!(second.stderr.ends_with("; kept beside it: apiKey\n"), "{second:#?}");
+
+        assert_eq!(shell.ok(&["get", "providers/openai#apiKey"]), "value-of-key");
+        let checked = shell.ok(&["check", "providers/openai#apiKey"]);
+        assert!(checked.starts_with("ok") && checked.contains("12 characters"), "{checked}");
+        let all = ["providers/openai#apiKey", "providers/openai#org"];
+        for (prefix, found) in
+            [("", &all[..]), ("providers/op", &all), ("providers/openai#o", &all[1..]), ("other/", &[])]
+        {
+            assert_eq!(lines(&shell.ok(&["list", prefix])), found, "{settings} {prefix}");
+        }
+
+        let unsure = shell.run(&["delete", "providers/openai#apiKey"]);
+        assert_eq!(unsure.code, Some(2), "{unsure:#?}");
+        assert_eq!(shell.ok(&["get", "providers/openai#apiKey"]), "value-of-key");
+        let deleted = shell.run(&["delete", "providers/openai#apiKey", "--yes"]);
+        assert_eq!(deleted.stderr, "note: deleted providers/openai#apiKey; kept beside it: org\n");
+        let absent = shell.run(&["delete", "providers/openai#apiKey", "--yes"]);
+        assert_eq!(absent.code, Some(1), "{absent:#?}");
+        assert_eq!(shell.ok(&["get", "providers/openai#org"]), "value-of-org");
+        shell.ok(&["delete", "providers/openai#org", "--yes"]);
+        assert_eq!(shell.ok(&["list"]), "", "{place}");
+        assert_eq!(shell.run(&["get", "providers/openai#org"]).code, Some(1));
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_deleted_version_is_written_over_and_can_be_brought_back() {
+    let shell = Shell::new();
+    shell.server.api("secret/config", Some(&json!({"cas_required": true})));
+    shell.profile("token_file = \"token\"\n[ids]\nmine = { name = \"it's mine\", field = \"k\" }");
+    assert_eq!(shell.set("mine", "value-1").code, Some(0));
+    let deleted = shell.run(&["delete", "mine", "--yes"]);
+    let undelete = "bao kv undelete -mount=secret -versions=1 'it'\\''s mine'\n";
+    assert!(deleted.stderr.ends_with(undelete), "{deleted:#?}");
+    let anew = shell.set("mine", "value-2");
+    assert!(anew.stderr.contains("version 2"), "{anew:#?}");
+    assert_eq!(shell.ok(&["get", "mine"]), "value-2");
+    shell.server.api("secret/destroy/it's mine", Some(&json!({"versions": [2]})));
+    assert_eq!(shell.set("mine", "value-3").code, Some(0));
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn other_fields_stay_as_the_server_has_them() {
+    let shell = Shell::new();
+    let others = json!({"n": 1.5, "big": 9_007_199_254_740_991_u64, "o": {"b": [1, true, null]}, "": "e", "q\"": "x\ny", "ü": "é"});
+    shell.server.api("secret/data/a", Some(&json!({"data": others})));
+    assert_eq!(shell.set("a#k", "value").code, Some(0));
+    let mut all = others.clone();
+    all["k"] = json!("value");
+    assert_eq!(shell.stored("a"), all);
+    shell.ok(&["delete", "a#k", "--yes"]);
+    assert_eq!(shell.stored("a"), others);
+}
+
+/// Written and read back to the letter, by way of a file.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn values_survive_the_round_trip() {
+    let shell = Shell::new();
+    let certificate = fs::read_to_string(&shell.server.ca).expect("a certificate");
+    for value in
+        ["\"quoted\" \\ back", "tab\tand 'quote'", "ünïcödé 🔑", "{\"a\":\"b\"}", "$HOME `id`", &certificate]
+    {
+        let stored = shell.set("a#k", value);
+        assert_eq!(stored.code, Some(0), "{stored:#?}");
+        assert_eq!(shell.ok(&["get", "a#k"]), value);
+        assert!(!stored.stderr.contains(value) && stored.stdout.is_empty(), "{stored:#?}");
+    }
+    // The whole of a secret: an object, and nothing else.
+    assert_eq!(shell.set("a#", "{\"x\":\"y\",\"z\":{\"deep\":\"1\"}}").code, Some(0));
+    assert_eq!(shell.stored("a"), json!({"x": "y", "z": {"deep": "1"}}));
+    let text = shell.set("a#", "no object");
+    assert_eq!(text.code, Some(1), "{text:#?}");
+    assert!(text.stderr.contains("(INVALID_VALUE)"), "{text:#?}");
+}
+
+/// Whatever secrets and fields are called: what `list` prints reads just these, and an alias that it prints does once
+/// it stands in the profile.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn everything_that_is_listed_can_be_asked_for() {
+    let paths = [
+        "a",
+        "a/b",
+        "deep/er/still/x",
+        "with space",
+        "with@space",
+        "with-space",
+        "co:lon",
+        "kv:trap",
+        "hash#tag",
+        "ünï",
+        "per%41cent",
+        "..dots",
+        "-dash",
+        "it's \"quoted\"",
+        "back\\slash",
+        "@",
+        "%",
+    ];
+    let fields = ["k", "", "/slash/~tilde", "hash#3", "with space", "-"];
+    let shell = Shell::new();
+    shell.server.mount("kv");
+    shell.server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    for (settings, prefix, place) in [
+        ("", "", "secret/data"),
+        ("", "kv:", "kv/data"),
+        ("kv_version = 2\nmount = \"kv\"", "kv:", "kv/data"),
+        ("mount = \"old\"", "", "old"),
+        ("mount = \"old\"\nkv_version = 1", "", "old"),
+    ] {
+        let mut values = BTreeSet::new();
+        for path in paths {
+            let value = |field: &&str| format!("value of {field} of {path} in {place}");
+            let members: serde_json::Map<_, _> =
+                fields.iter().map(|field| ((*field).to_owned(), json!(value(field)))).collect();
+            let body = if place == "old" { json!(members) } else { json!({"data": members}) };
+            shell.server.api(&format!("{place}/{path}"), Some(&body));
+            values.extend(fields.iter().map(value));
+        }
+        shell.profile(&format!("token_file = \"token\"\n{settings}"));
+        let listed = shell.json(&["list", "--json", prefix]);
+        let aliases = listed["unnamed"].as_array().expect("an array").iter();
+        let aliases: Vec<_> = aliases.map(|unnamed| unnamed["alias"].as_str().expect("a line")).collect();
+        shell.profile(&format!("token_file = \"token\"\n{settings}\n[ids]\n{}", aliases.join("\n")));
+        let again = shell.json(&["list", "--json", prefix]);
+        assert_eq!((&again["unnamed"], &again["unread"]), (&json!([]), &json!([])), "{again}");
+        let ids = again["ids"].as_array().expect("an array").iter().map(|id| id.as_str().expect("an id"));
+        let got = shell.json(&["get", "--json"].into_iter().chain(ids).collect::<Vec<_>>());
+        let got_values = got["values"].as_object().expect("an object").values();
+        let got_values: BTreeSet<_> =
+            got_values.map(|value| value.as_str().expect("a text").to_owned()).collect();
+        assert_eq!(got_values, values, "{settings} {prefix}: {}", got["errors"]);
+        for id in listed["ids"].as_array().expect("an array") {
+            let id = id.as_str().expect("an id");
+            assert!(got["values"][id].is_string(), "{id} was listed without aliases, and not with them");
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_list_leaves_out_what_allow_does_and_says_so() {
+    let shell = Shell::new();
+    shell
+        .server
+        .api("secret/data/a", Some(&json!({"data": {"k": "value-k", "l": "value-l", "m n": "value-m"}})));
+    shell.profile("token_file = \"token\"\nallow = [\"a#k\", \"alias\"]\n[ids]\nalias = { name = \"a\", field = \"l\" }");
+    let listed = shell.run(&["list"]);
+    assert_eq!(lines(&listed.stdout), ["a#k", "alias"], "{listed:#?}");
+    // An entry of the profile that takes an id's place, and an alias for another secret of the same name.
+    shell.server.mount("kv");
+    shell.profile("token_file = \"token\"\n[ids]\n\"a#k\" = { name = \"a\", field = \"l\" }\nother = { name = \"a\", field = \"m n\", mount = \"kv\" }");
+    let listed = shell.json(&["list", "--json"]);
+    assert_eq!(listed["ids"], json!(["a#l"]), "{listed}");
+    let unnamed = listed["unnamed"].as_array().expect("an array");
+    assert_eq!(unnamed.len(), 2, "{listed}");
+}
+
+/// What may not be looked into is named beside what may; and where the policy lets it, no value leaves the server.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_list_shows_what_the_token_may_see() {
+    let shell = Shell::new();
+    for path in ["open/a", "open/in/b", "open/closed/c", "open/hidden", "open/gone"] {
+        shell.server.api(&format!("secret/data/{path}"), Some(&json!({"data": {"k": "value-k"}})));
+    }
+    shell.server.api("secret/delete/open/gone", Some(&json!({"versions": [1]})));
+    let rules = [
+        ("metadata/open/*", "list"),
+        ("metadata/open/closed/*", "deny"),
+        ("subkeys/open/in/*", "read"),
+        ("data/open/a", "read"),
+        ("data/open/gone", "read"),
+    ];
+    let rules =
+        rules.map(|(path, right)| format!("path \"secret/{path}\" {{ capabilities = [\"{right}\"] }}"));
+    shell.server.token("seer-token", "seer", &rules.join("\n"), true);
+    shell.file("token", "seer-token");
+    let listed = shell.run(&["list", "open/"]);
+    assert_eq!(
+        (listed.code, lines(&listed.stdout)),
+        (Some(0), vec!["open/a#k", "open/in/b#k"]),
+        "{listed:#?}"
+    );
+    let notes = lines(&listed.stderr);
+    assert_eq!(notes.len(), 2, "{listed:#?}");
+    assert!(notes.iter().any(
+        |note| note.contains("open/closed/: ") && note.contains("`list` on secret/metadata/open/closed/")
+    ));
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("open/hidden: ") && note.contains("`read` on secret/data/open/hidden"))
+    );
+    assert_eq!(shell.server.audited("secret/data/open/in/b"), 1, "only the test itself wrote it");
+}
+
+/// An empty folder is empty; a mount that is not there, or of the other version, is a failure.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_list_of_nothing_says_why() {
+    let shell = Shell::new();
+    shell.server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    for (settings, prefix, code, words) in [
+        ("", "", 0, "there is nothing"),
+        ("", "no/such/folder/x", 0, "there is nothing that begins with no/such/folder/x"),
+        ("", "absent:", 1, "nothing is mounted at absent/"),
+        ("kv_version = 2\nmount = \"old\"", "", 3, "`kv_version`"),
+        ("kv_version = 1", "", 3, "`kv_version`"),
+        ("kv_version = 1", "auth:token/", 1, "cannot name a mount"),
+        ("", "../sys/", 1, "(INVALID_ID)"),
+    ] {
+        shell.profile(&format!("token_file = \"token\"\n{settings}"));
+        let listed = shell.run(&["list", prefix]);
+        assert_eq!((listed.code, listed.stdout.as_str()), (Some(code), ""), "{prefix}: {listed:#?}");
+        assert!(listed.stderr.contains(words), "{prefix}: {listed:#?}");
+    }
+}
+
+/// A token without rights gets them one by one, each as the refusal before names it, until all works.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn granting_what_a_refusal_names_is_enough() {
+    let shell = Shell::new();
+    shell.server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    shell.server.api("secret/data/there/a", Some(&json!({"data": {"k": "value-1", "l": "value-2"}})));
+    shell.server.api("old/there/a", Some(&json!({"k": "value-1", "l": "value-2"})));
+    for (settings, mount) in [("", "secret/data"), ("mount = \"old\"\nkv_version = 1", "old")] {
+        let folder = mount.replace("data", "metadata");
+        for (line, granted) in [
+            (
+                &["set", "there/a#k"][..],
+                vec![format!("read on {mount}/there/a"), format!("update on {mount}/there/a")],
+            ),
+            (
+                &["set", "new/a#k"],
+                vec![format!("read on {mount}/new/a"), format!("create and update on {mount}/new/a")],
+            ),
+            (
+                &["delete", "there/a#k", "--yes"],
+                vec![format!("read on {mount}/there/a"), format!("update on {mount}/there/a")],
+            ),
+            (
+                &["delete", "there/a#", "--yes"],
+                vec![format!("read on {mount}/there/a"), format!("delete on {mount}/there/a")],
+            ),
+            (&["list", "new/"], vec![format!("list on {folder}/new/")]),
+        ] {
+            shell.profile(&format!("token_file = \"token\"\n{settings}"));
+            assert_eq!(grants(&shell, line), granted, "{line:?}");
+        }
+    }
+}
+
+/// Runs it, and grants what each refusal asks for until there is none; says what that was.
+fn grants(shell: &Shell, line: &[&str]) -> Vec<String> {
+    let token = format!("small-token-{}", shell.server.audit().len());
+    shell.server.token(&token, "small", NOTHING, true);
+    shell.file("token", &token);
+    let mut granted = Vec::new();
+    let mut policy = BTreeMap::<String, Vec<String>>::new();
+    for _ in 0..4 {
+        let ended = shell.command(line).stdin("value-new").end();
+        if ended.code == Some(0) {
+            return granted;
+        }
+        assert!(ended.stderr.contains("its policies are default, small"), "{ended:#?}");
+        let grant = ended.stderr.split_once("hint: grant ").expect("a hint").1;
+        let (grant, _) = grant.split_once(" in one of its policies").expect("where");
+        let (rights, path) = grant.split_once(" on ").expect("a path");
+        policy
+            .entry(path.to_owned())
+            .or_default()
+            .extend(rights.replace('`', "\"").split(" and ").map(str::to_owned));
+        let rule = |(path, rights): (&String, &Vec<String>)| {
+            format!("path \"{path}\" {{ capabilities = [{}] }}\n", rights.join(", "))
+        };
+        let text: String = policy.iter().map(rule).collect();
+        shell.server.api("sys/policies/acl/small", Some(&json!({"policy": text})));
+        granted.push(grant.replace('`', ""));
+    }
+    panic!("no end: {granted:?}");
+}
+
+/// Lets everything through, but calls `first` before the first request that begins so.
+fn between(target: &str, begins: &'static str, first: impl FnOnce() + Send + 'static) -> String {
+    let listener: TcpListener = port::listen();
+    let address = format!("http://{}", listener.local_addr().expect("an address"));
+    let target = target.trim_start_matches("http://").to_owned();
+    let first = Arc::new(Mutex::new(Some(first)));
+    std::thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let server = TcpStream::connect(&target).expect("the server");
+            let (mut answers, mut asked) =
+                (server.try_clone().expect("a clone"), client.try_clone().expect("a clone"));
+            std::thread::spawn(move || std::io::copy(&mut answers, &mut asked));
+            let (first, mut client, mut server) = (Arc::clone(&first), client, server);
+            std::thread::spawn(move || {
+                let mut bytes = vec![0; 65536];
+                while let Ok(length @ 1..) = client.read(&mut bytes) {
+                    if bytes.starts_with(begins.as_bytes())
+                        && let Some(first) = first.lock().expect("a lock").take()
+                    {
+                        first();
+                    }
+                    let _ = server.write_all(&bytes[..length]);
+                }
+            });
+        }
+    });
+    address
+}
+
+/// Somebody who writes between the read and the write loses nothing by it.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_somebody_else_wrote_meanwhile_is_kept() {
+    let shell = Shell::new();
+    let shell = Arc::new(shell);
+    shell.server.api("secret/data/there", Some(&json!({"data": {"k": "value-1"}})));
+    for (path, line, begins) in [
+        ("there", &["set", "there#l"][..], "POST /v1/secret/data/there"),
+        ("there", &["delete", "there#k", "--yes"], "POST /v1/secret/data/there"),
+        ("new", &["set", "new#l"], "POST /v1/secret/data/new"),
+    ] {
+        let theirs = json!({"k": "value-theirs", "m": "value-more"});
+        let (other, body) = (Arc::clone(&shell), json!({"data": theirs}));
+        let write = move || drop(other.server.api(&format!("secret/data/{path}"), Some(&body)));
+        let address = between(&shell.server.http, begins, write);
+        shell.profile_to(&format!("address = \"{address}\"\ntoken_file = \"token\""));
+        let ended = shell.command(line).stdin("value-mine").end();
+        assert_eq!(ended.code, Some(5), "{line:?}: {ended:#?}");
+        assert!(ended.stderr.contains("somebody else wrote secret/"), "{ended:#?}");
+        assert_eq!(shell.stored(path), theirs, "{line:?}");
+        assert_eq!(shell.command(line).stdin("value-mine").end().code, Some(0), "{line:?}");
+        assert_eq!(shell.stored(path)["m"], "value-more", "{line:?}");
+    }
+}
+
+/// What this shell has set for other tools changes nothing beside a profile.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn contrary_variables_change_nothing() {
+    let shell = Shell::new();
+    let nowhere = "http://127.0.0.1:1";
+    let contrary = [
+        ("VAULT_ADDR", nowhere),
+        ("BAO_ADDR", nowhere),
+        ("VAULT_AGENT_ADDR", nowhere),
+        ("VAULT_TOKEN", "wrong-token"),
+        ("BAO_TOKEN", "wrong-token"),
+        ("VAULT_NAMESPACE", "elsewhere"),
+        ("VAULT_CACERT", "/nowhere/ca.pem"),
+        ("VAULT_SKIP_VERIFY", "true"),
+        ("VAULT_PROXY_ADDR", nowhere),
+        ("HTTPS_PROXY", nowhere),
+        ("OPENCLAW_VAULT_KV_MOUNT", "elsewhere"),
+        ("OPENCLAW_VAULT_KV_VERSION", "1"),
+        ("OPENCLAW_VAULT_AUTH_METHOD", "approle"),
+    ];
+    for (line, stdin, words) in [
+        (&["set", "a#k"][..], "value-a", ""),
+        (&["get", "a#k"], "", "value-a"),
+        (&["list"], "", "a#k\n"),
+        (&["check", "a#k"], "", "ok"),
+        (&["doctor", "a#k"], "", "ok"),
+        (&["delete", "a#k", "--yes"], "", ""),
+    ] {
+        let run = contrary.iter().fold(shell.command(line), |run, (name, value)| run.env(name, value));
+        let ended = run.stdin(stdin).end();
+        assert_eq!(ended.code, Some(0), "{line:?}: {ended:#?}");
+        assert!(ended.stdout.contains(words), "{line:?}: {ended:#?}");
+        if line[0] == "check" {
+            assert!(contrary.iter().all(|(name, _)| ended.stderr.contains(name)), "{ended:#?}");
+        }
+        assert!(!format!("{ended:?}").contains("wrong-token"), "{ended:#?}");
+    }
+}
+
+/// A value is on stdout where it is asked for, and nowhere else.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn values_stay_where_they_belong() {
+    let shell = Shell::new();
+    let canary = "canary-value";
+    let mut all = vec![shell.set("a#k", canary), shell.set("a#other", "canary-other")];
+    for line in [
+        &["check", "a#k", "a#none"][..],
+        &["check", "--json", "a#k"],
+        &["list"],
+        &["list", "--json"],
+        &["doctor", "--names", "a#k"],
+        &["doctor", "--json", "a#k"],
+        &["delete", "a#k", "--yes"],
+    ] {
+        all.push(shell.run(line));
+    }
+    for ended in &all {
+        assert!(!format!("{ended:?}").contains("canary"), "{ended:#?}");
+        assert!(!format!("{ended:?}").contains(ROOT), "{ended:#?}");
+    }
+}
+
+/// A session that the server ended is no reason for a person to do anything.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_kept_session_that_is_over_is_made_anew() {
+    let shell = Shell::new();
+    shell.approle(
+        "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }",
+    );
+    let revoke =
+        || shell.server.api("sys/leases/revoke-prefix/auth/approle/login", Some(&json!({"sync": true})));
+    for (line, logins) in [
+        (&["set", "a#k"][..], 1),
+        (&["set", "a#l"], 2),
+        (&["list"], 3),
+        (&["doctor"], 4),
+        (&["doctor", "a#k"], 5),
+        (&["delete", "a#l", "--yes"], 6),
+        (&["delete", "a#k", "--yes"], 7),
+    ] {
+        let ended = shell.command(line).stdin("value").end();
+        assert_eq!(ended.code, Some(0), "{line:?}: {ended:#?}");
+        assert_eq!(shell.server.audited("auth/approle/login"), logins, "{line:?}");
+        revoke();
+    }
+}
+
+/// Every request of a run has its id, which is another run's in another run, and the name of the program.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn the_audit_log_tells_which_run_asked() {
+    let shell = Shell::new();
+    for header in ["x-correlation-id", "user-agent"] {
+        let path = format!("sys/config/auditing/request-headers/{header}");
+        shell.server.api(&path, Some(&json!({"hmac": false})));
+    }
+    let mut runs = BTreeSet::new();
+    for _ in 0..2 {
+        let before = shell.server.audit().len();
+        assert_eq!(shell.set("a#k", "value").code, Some(0));
+        let audit = shell.server.audit();
+        let heads: BTreeSet<_> =
+            audit[before..].iter().map(|entry| entry["request"]["headers"].to_string()).collect();
+        assert!(audit.len() > before + 2 && heads.len() == 1, "{heads:?}");
+        let head: Value = serde_json::from_str(heads.first().expect("a head")).expect("JSON");
+        let run = head["x-correlation-id"][0].as_str().expect("an id").to_owned();
+        assert!(run.len() == 16 && run.bytes().all(|byte| byte.is_ascii_hexdigit()), "{run}");
+        assert!(head["user-agent"][0].as_str().expect("a name").starts_with("secretref-vault/"), "{head}");
+        runs.insert(run);
+    }
+    assert_eq!(runs.len(), 2);
+}
+
+/// The steps of `doctor --json`, each with its status.
+fn steps(told: &Value) -> Vec<(String, String)> {
+    let text = |step: &Value, key: &str| step[key].as_str().expect("a text").to_owned();
+    told["steps"]
+        .as_array()
+        .expect("steps")
+        .iter()
+        .map(|step| (text(step, "step"), text(step, "status")))
+        .collect()
+}
+
+fn facts(told: &Value, name: &str) -> String {
+    let step = told["steps"].as_array().expect("steps").iter().find(|step| step["step"] == name);
+    step.expect("the step")["facts"].to_string()
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_names_the_step_that_fails() {
+    let shell = Shell::new();
+    shell.server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
+    shell
+        .server
+        .api("auth/token/create", Some(&json!({"id": "ended-token", "ttl": "1s", "policies": ["default"]})));
+    shell.server.token("small-token", "small-policy", NOTHING, true);
+    shell.file("ended", "ended-token");
+    shell.file("small", "small-token");
+    std::thread::sleep(Duration::from_millis(1500));
+    let strange = tempfile::tempdir().expect("a folder");
+    let strange = secretref_tests::certificate::Certificates::make(strange.path()).ca;
+    let strange = shell.file("strange.pem", &fs::read_to_string(strange).expect("a certificate"));
+    let (address, ca) = (shell.server.https.clone(), shell.server.ca.display().to_string());
+    let lines = |address: &str, ca: &str, token: &str| {
+        format!("address = \"{address}\"\nca_cert = \"{ca}\"\ntoken_file = \"{token}\"")
+    };
+    let dead = format!("https://127.0.0.1:{}", port::free());
+    for (lines, id, failed, code) in [
+        (lines(&address, &ca, "token"), None, None, 0),
+        (lines(&address, &ca, "token"), Some("a#k"), None, 0),
+        (lines(&address, &ca, "token"), Some("b#k"), Some("id"), 1),
+        (lines(&address, &ca, "small"), Some("a#k"), Some("id"), 1),
+        (lines(&address, &ca, "ended"), None, Some("sign-in"), 4),
+        (lines(&address, &ca, "ended"), Some("a#k"), Some("sign-in"), 4),
+        (lines(&address, &strange.display().to_string(), "token"), None, Some("TLS"), 5),
+        (lines(&dead, &ca, "token"), Some("a#k"), Some("connection"), 5),
+        (lines(&address, &ca, "absent"), None, Some("configuration"), 3),
+    ] {
+        shell.profile_to(&lines);
+        let ended = shell.run(&["doctor", "--json"].into_iter().chain(id).collect::<Vec<_>>());
+        let told: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        assert_eq!(
+            (ended.code, &told["ok"]),
+            (Some(code), &json!(failed.is_none())),
+            "{lines} {id:?}: {told:#}"
+        );
+        let steps = steps(&told);
+        let first = steps.iter().find(|(_, status)| status == "failed").map(|(step, _)| step.as_str());
+        let first = first.map(|step| if step.contains('<') { "id" } else { step });
+        assert_eq!(first, failed, "{lines} {id:?}: {told:#}");
+        assert_eq!(failed.is_none(), steps.iter().all(|(_, status)| status == "ok"), "{told:#}");
+    }
+}
+
+/// Which token, since when and until when, and what it may do.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_tells_what_the_sign_in_is_worth() {
+    let shell = Shell::new();
+    let told = || shell.json(&["doctor", "--json", "--names"]);
+    assert!(facts(&told(), "sign-in").contains("never expires\",\"policies: root"), "{}", told());
+
+    shell.server.api("sys/policies/acl/few", Some(&json!({"policy": NOTHING})));
+    let counted = json!({"id": "counted-token", "policies": ["few"], "ttl": "2h30m", "num_uses": 5});
+    shell.server.api("auth/token/create", Some(&counted));
+    shell.file("token", "counted-token");
+    let counted = facts(&told(), "sign-in");
+    for words in
+        ["token\"", "expires in 2 h", "warning: it is good for 4 more requests", "policies: default, few"]
+    {
+        assert!(counted.contains(words), "{words}: {counted}");
+    }
+
+    shell.server.token("blind-token", "few", NOTHING, false);
+    shell.file("token", "blind-token");
+    assert!(facts(&told(), "sign-in").contains("may not look itself up"), "{}", told());
+
+    shell.approle("path \"secret/data/*\" { capabilities = [\"read\"] }");
+    let first = facts(&told(), "sign-in");
+    for words in
+        ["approle at auth/approle", "signed in by this run", "sessions are kept in /", "expires in 2 h"]
+    {
+        assert!(first.contains(words), "{words}: {first}");
+    }
+    let second = facts(&told(), "sign-in");
+    assert!(second.contains("with a session that was kept for 0 s so far"), "{second}");
+    assert_eq!(shell.server.audited("auth/approle/login"), 1);
+}
+
+/// What `doctor` prints can be shown to anybody: it has no name of the person's own.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_keeps_names_to_itself() {
+    let shell = Shell::new();
+    shell.server.mount("team-mount");
+    shell.server.api("team-mount/data/team/key", Some(&json!({"data": {"fieldname": "value-a"}})));
+    shell.approle("path \"team-mount/data/team/key\" { capabilities = [\"read\"] }");
+    let profile = fs::read_to_string(shell.folder.path().join("vault.toml")).expect("the profile");
+    let role_id =
+        profile.split("role_id = \"").nth(1).expect("a role id").split('"').next().expect("a role id");
+    let names = [
+        "vault.corp.invalid",
+        "team-mount",
+        "team/key",
+        "team/denied",
+        "fieldname",
+        "gateway-policy",
+        "value-a",
+        role_id,
+        &shell.folder.path().display().to_string(),
+        &shell.server.folder().display().to_string(),
+    ];
+    let entry = "[ids]\nalias-name = { name = \"team/key\", field = \"fieldname\", mount = \"team-mount\" }";
+    let wrong_secret = profile.replace("\"secret-id\"", "\"ca.pem\"");
+    shell.file("ca.pem", "wrong-secret-id");
+    let dead = profile.replace(&shell.server.https, &format!("https://127.0.0.1:{}", port::free()));
+    let unknown = profile.replace(&shell.server.https, "https://vault.corp.invalid:8200");
+    for (profile, id, words) in [
+        (profile.clone(), "team-mount:team/key#fieldname", "ok"),
+        (format!("{profile}{entry}"), "alias-name", "ok"),
+        (profile.clone(), "team-mount:team/denied#fieldname", "ACCESS_DENIED"),
+        (profile.clone(), "team-mount:team/denied/fieldname", "ACCESS_DENIED"),
+        (format!("mount = \"team-mount\"\n{profile}"), "team/denied#fieldname", "ACCESS_DENIED"),
+        (profile.clone(), "team-mount:team/key#fieldname2", "NOT_FOUND"),
+        (wrong_secret, "team-mount:team/key#fieldname", "UNAUTHENTICATED"),
+        (dead, "team-mount:team/key#fieldname", "UNAVAILABLE"),
+        (unknown, "team-mount:team/key#fieldname", "UNAVAILABLE"),
+    ] {
+        shell.profile_to(&profile);
+        for line in [&["doctor", id][..], &["doctor", "--json", id], &["doctor"]] {
+            let ended = shell.run(line);
+            let text = format!("{}{}", ended.stdout, ended.stderr);
+            assert!(line.len() == 1 || text.contains(words), "{line:?}: {text}");
+            for name in names.iter().chain([&id, &"alias-name"]) {
+                assert!(!text.contains(name), "{line:?} shows {name}: {text}");
+            }
+        }
+    }
+}
