@@ -321,6 +321,50 @@ fn doctor_says_who_provides_the_keychain_and_whether_it_is_locked() {
     assert!(!ended.stdout.contains(unlocked.bus().to_str().unwrap()), "{ended:?}");
 }
 
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn unlock_takes_the_password_and_no_other() {
+    let session = Session::locked(&[("openclaw", "openai", "value-openai")]);
+    let unlock = |password: &str| command(&session, &["unlock"]).stdin(password).end();
+    let wrong = unlock("a wrong password");
+    assert_eq!(wrong.code, Some(4), "{wrong:?}");
+    assert!(wrong.stderr.contains("not that of the keychain"), "{wrong:?}");
+    assert_eq!(command(&session, &["get", "openai"]).end().code, Some(5));
+    let right = unlock(&format!("{PASSWORD}\n"));
+    assert_eq!(right.code, Some(0), "{right:?}");
+    assert_eq!(command(&session, &["get", "openai"]).end().stdout, "value-openai");
+    assert!(unlock(PASSWORD).stderr.contains("unlocked already"));
+}
+
+#[test]
+fn a_file_of_secrets_is_imported_and_named() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("store").display().to_string();
+    let run =
+        |arguments: &[&str]| keychain().args(["--store", "file", "--folder", &folder]).args(arguments).end();
+    let file = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let env = file(
+        ".env",
+        "# keys\nexport OPENAI_API_KEY=value-openai\nPEM=\"value\\npem\\n\"\nbad id=value-bad\n",
+    );
+    let imported = run(&["import", &env]);
+    assert_eq!(imported.code, Some(1), "{imported:?}");
+    for words in ["stored OPENAI_API_KEY", "stored PEM", "bad id: ", "2 of 3 were stored"] {
+        assert!(imported.stderr.contains(words), "{words}: {imported:?}");
+    }
+    assert!(!imported.stderr.contains("value-"), "{imported:?}");
+    assert_eq!(run(&["get", "PEM"]).stdout, "value\npem\n");
+    let json = file("secrets.json", r#"{"github.com/me": "value-git", "openai": {"apiKey": "value-key"}}"#);
+    assert_eq!(run(&["import", &json]).code, Some(0));
+    assert_eq!(run(&["get", "openai#apiKey"]).stdout, "value-key");
+    assert_eq!(run(&["list"]).stdout, "OPENAI_API_KEY\nPEM\ngithub.com/me\nopenai\n");
+    assert_eq!(run(&["import", &file("x", "value-secret\n")]).code, Some(2));
+}
+
 /// A service of the system has no session, and its user no entry in passwd.
 #[test]
 #[ignore = "needs root: tests/run has it"]

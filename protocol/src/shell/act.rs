@@ -30,13 +30,15 @@ pub(super) enum Task<'t> {
     Set(&'t str, &'t Secret),
     /// Delete what an id names.
     Delete(&'t str),
+    /// Unlock the store with this password.
+    Unlock(&'t Secret),
 }
 
 impl Task<'_> {
     fn stage(&self) -> Stage {
         match self {
             Self::List(_) => Stage::List,
-            Self::Set(..) | Self::Delete(_) => Stage::Write,
+            Self::Set(..) | Self::Delete(_) | Self::Unlock(_) => Stage::Write,
         }
     }
 }
@@ -60,7 +62,7 @@ pub(super) fn act<B: Manage>(
     watch.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
     let place = match task {
-        Task::List(_) => None,
+        Task::List(_) | Task::Unlock(_) => None,
         Task::Set(id, _) | Task::Delete(id) => Some(Place::of(&backend, settings, id)?),
     };
     let scope = place.as_ref().map_or_else(|| backend.home(), |place| backend.scope(&place.locator));
@@ -70,6 +72,7 @@ pub(super) fn act<B: Manage>(
                 let listing = backend.list(session, prefix).await?;
                 Ok(Done::Listed(sorted(&backend, settings, listing)))
             }
+            (Task::Unlock(password), _) => backend.unlock(session, password).await.map(Done::Changed),
             (_, None) => Err(Failure::internal("a change without a place")),
             (task, Some(place)) => {
                 change(&backend, settings, deadline, session, place, task).await.map(Done::Changed)

@@ -54,6 +54,10 @@ pub(super) enum Verb {
         json: bool,
         names: bool,
     },
+    Import {
+        file: String,
+    },
+    Unlock,
     Logout,
     Settings,
     Completions {
@@ -120,6 +124,8 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
         "doctor" => Verb::Doctor { id: one("ID"), json: json(), names: inner.get_flag("names") },
+        "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
+        "unlock" => Verb::Unlock,
         "logout" => Verb::Logout,
         "settings" => Verb::Settings,
         "completions" => Verb::Completions { shell: one("SHELL").unwrap_or_default() },
@@ -239,6 +245,12 @@ pub(super) fn command<B: Backend>() -> Command {
         .subcommand(verb("doctor", "Find out what is wrong, step by step", |doctor| {
             doctor.arg(id().required(false)).arg(json("print it as JSON")).arg(names()).args(flags(&B::STORE))
         }))
+        .subcommands(B::IS_LOCAL.then(|| {
+            verb("import", "Store every secret of a .env or JSON file", |import| import.arg(file()).args(flags(&B::STORE)))
+        }))
+        .subcommands(B::IS_LOCAL.then(|| {
+            verb("unlock", "Unlock the store with its password", |unlock| unlock.args(flags(&B::STORE)))
+        }))
         .subcommands(keeps_sessions(store).then(|| {
             verb("logout", "Forget the session that is kept, and revoke it", |logout| logout.args(flags(&B::STORE)))
         }))
@@ -266,6 +278,10 @@ fn ids() -> Arg {
 
 fn id() -> Arg {
     Arg::new("ID").required(true).help("what a gateway would ask for: name[#field]")
+}
+
+fn file() -> Arg {
+    Arg::new("FILE").required(true).help("lines NAME=value, or a JSON object of names and values")
 }
 
 fn prefix() -> Arg {

@@ -50,6 +50,7 @@ pub(crate) enum Open {
 
 impl Backend for Keychain {
     const STORE: Store = STORE;
+    const IS_LOCAL: bool = true;
     type Locator = Locator;
     /// There is one keychain.
     type Scope = ();

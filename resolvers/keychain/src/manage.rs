@@ -63,6 +63,17 @@ impl Manage for Keychain {
         }
         Ok("nothing of it is kept".to_owned())
     }
+
+    async fn unlock(&self, open: &Open, password: &Secret) -> Result<String, Failure> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.unlock(password).await,
+            _ => Err(Failure::misconfigured(
+                "this store has no password to unlock it with",
+                "see what stands in its way with `doctor`",
+            )),
+        }
+    }
 }
 
 /// An entry as a line of `list`: the id that leads to it, or, where none can be written so, a text that is none.

@@ -2,7 +2,7 @@
 //! by hand over one blocking socket.
 //!
 //! It reads a request for ids of the form `service/account`, looks each up by the attributes `service` and `username`, all
-//! at once, gets the values at once, and writes a response. It has no settings, no deadline, and no care for what is
+//! at once, opens a session, gets the values at once, and writes a response. It has no settings, no deadline, and no care for what is
 //! locked, missing or there twice: that is what the resolver's extra time pays for.
 //!
 //! `dbus SOCKET`
@@ -29,11 +29,6 @@ fn main() {
         "",
         &Body::default(),
     );
-    let mut plain = Body::default();
-    plain.string("plain");
-    plain.signature("s");
-    plain.string("");
-    call(&mut calls, 2, [SERVICE_NAME, PATH, SERVICE, "OpenSession"], "sv", &plain);
     for (at, id) in ids.iter().enumerate() {
         let (service, account) = id.rsplit_once('/').expect("service/account");
         let serial = 3 + u32::try_from(at).expect("few ids");
@@ -46,20 +41,27 @@ fn main() {
         );
     }
     bus.stream.write_all(&calls.0).expect("calls");
-    let mut session = String::new();
     let mut items = vec![String::new(); ids.len()];
-    for _ in 0..ids.len() + 1 {
+    for _ in 0..ids.len() {
         let (serial, body) = bus.reply();
         let mut body = Reader(&body, 0);
-        if serial == 2 {
-            body.signature();
-            body.string();
-            session = body.string();
-        } else {
-            body.u32();
-            items[serial as usize - 3] = body.string();
-        }
+        body.u32();
+        items[serial as usize - 3] = body.string();
     }
+
+    // Never as the first call: gnome-keyring may die of it.
+    let mut calls = Body::default();
+    let mut plain = Body::default();
+    plain.string("plain");
+    plain.signature("s");
+    plain.string("");
+    call(&mut calls, 2, [SERVICE_NAME, PATH, SERVICE, "OpenSession"], "sv", &plain);
+    bus.stream.write_all(&calls.0).expect("a call");
+    let (_, body) = bus.reply();
+    let mut body = Reader(&body, 0);
+    body.signature();
+    body.string();
+    let session = body.string();
 
     let mut body = Body::default();
     body.array(4, |body| items.iter().for_each(|item| body.string(item)));

@@ -3,15 +3,18 @@
 use std::collections::HashMap;
 
 use futures_util::future::join_all;
-use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
+use secretref_protocol::{Failure, Listed, Listing, Name, Retry, Secret};
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use super::verdict::{locked, wants_a_window};
-use super::{ITEM, PATH, SERVICE, Service, take};
+use super::{ITEM, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::locator::{ACCOUNT, Locator};
 use crate::manage::{changed, listed};
 
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
+
+/// gnome-keyring's own, which its PAM module and libraries use.
+const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
 
 /// What `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
@@ -21,7 +24,7 @@ type Attributes = HashMap<String, String>;
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
-        self.session().await?;
+        self.greet().await?;
         let all: HashMap<&str, &str> = HashMap::new();
         let answer = self.ask(PATH, SERVICE, "SearchItems", &all).await?;
         let (unlocked, closed): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
@@ -47,6 +50,7 @@ impl Service {
         content: &Secret,
         was_there: bool,
     ) -> Result<(), Failure> {
+        self.greet().await?;
         let found = self.find(locator).await?;
         if found.is_nothing() == was_there {
             return Err(changed(locator));
@@ -72,17 +76,30 @@ impl Service {
 
     /// Deletes an entry.
     pub(crate) async fn delete(&self, locator: &Locator) -> Result<(), Failure> {
+        self.greet().await?;
         let entry = self.find(locator).await?.only(locator)?;
         done(&take(&self.ask(entry.as_str(), ITEM, "Delete", &()).await?)?)
+    }
+
+    /// Unlocks the default keychain with its password, where the provider can do that without a window: gnome-keyring can.
+    pub(crate) async fn unlock(&self, password: &Secret) -> Result<String, Failure> {
+        self.greet().await?;
+        let Some(collection) = self.default_collection().await? else { return Err(no_default()) };
+        if !self.is_locked(&collection).await? {
+            return Ok("the default keychain is unlocked already".to_owned());
+        }
+        let body = (&collection, self.seal(password).await?);
+        self.ask(PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map_err(|failure| {
+            let is_known = !matches!(failure.asks_again(), Retry::Once(_));
+            if is_known { failure } else { wants_a_window() }
+        })?;
+        Ok("the default keychain is unlocked".to_owned())
     }
 
     /// The collection that new entries go into.
     async fn writable(&self) -> Result<OwnedObjectPath, Failure> {
         let Some(collection) = self.default_collection().await? else {
-            return Err(Failure::misconfigured(
-                "the provider has no default keychain to put the entry into",
-                "make one: by logging in to the desktop, or with the provider's own program",
-            ));
+            return Err(no_default());
         };
         if self.is_locked(&collection).await? {
             return Err(locked("the default keychain"));
@@ -113,9 +130,15 @@ impl Service {
         interface: &str,
         name: &str,
     ) -> Result<OwnedVariant, Failure> {
-        let properties = "org.freedesktop.DBus.Properties";
-        take(&self.ask(object.as_str(), properties, "Get", &(interface, name)).await?)
+        take(&self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?)
     }
+}
+
+fn no_default() -> Failure {
+    Failure::misconfigured(
+        "the provider has no default keychain",
+        "make one: by logging in to the desktop, or with the provider's own program",
+    )
 }
 
 /// A change that needs no answer of a person.

@@ -10,6 +10,7 @@ impl Service {
     /// Notes what the provider says of itself.
     pub(crate) async fn inspect(&self, run: &Run) -> Result<(), Failure> {
         run.note(Stage::Connection, format!("the bus at {}", self.place));
+        self.greet().await?;
         self.session().await?;
         run.note(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
         let Some(collection) = self.default_collection().await? else {

@@ -1,7 +1,10 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Two trips after the greeting: all searches and the session go out together, then all values come at once. Nothing here
-//! asks the provider to unlock: that is what opens a window.
+//! Three trips after the greeting: all searches together, the session, all values together. Nothing here asks the provider
+//! to unlock: that is what opens a window.
+//!
+//! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
+//! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
 //!
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
@@ -12,7 +15,9 @@ mod search;
 mod verdict;
 mod wire;
 
+use std::cell::Cell;
 use std::collections::HashMap;
+use std::pin::pin;
 
 use secretref_protocol::{Failure, Secret};
 use tokio::sync::OnceCell;
@@ -27,6 +32,7 @@ use wire::{Session, Wired};
 const NAME: &str = "org.freedesktop.secrets";
 const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 
 /// A connection to what provides the keychain.
@@ -36,38 +42,35 @@ pub(crate) struct Service {
     place: String,
     wire: Wire,
     session: OnceCell<Session>,
+    /// Whether the provider has answered anything.
+    heard: Cell<bool>,
 }
 
 impl Service {
     /// Connects to the bus. What provides the keychain is not asked yet.
     pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
         let place = bus.to_string();
-        Ok(Self { bus: bus.connect().await?, place, wire, session: OnceCell::new() })
+        Ok(Self { bus: bus.connect().await?, place, wire, session: OnceCell::new(), heard: Cell::new(false) })
     }
 
     /// The session that values are given in, opened at the first call.
-    ///
-    /// It is the first thing that the provider is asked for, which the bus may have to start for it.
     async fn session(&self) -> Result<&Session, Failure> {
         let open = async || {
             let offer = self.wire.offer()?;
-            let body = offer.body();
-            let answer = self.ask(PATH, SERVICE, "OpenSession", &body);
-            match tokio::time::timeout(PATIENCE, answer).await {
-                Ok(answer) => {
-                    let (answer, path): (OwnedVariant, OwnedObjectPath) = take(&answer?)?;
-                    offer.agree(answer, path)
-                }
-                Err(_) => Err(silent(self.has_provider().await)),
-            }
+            let answer = self.ask(PATH, SERVICE, "OpenSession", &offer.body()).await?;
+            let (answer, path): (OwnedVariant, OwnedObjectPath) = take(&answer)?;
+            offer.agree(answer, path)
         };
         self.session.get_or_try_init(open).await
     }
 
     /// The values of entries, by their paths; one that is locked or gone is left out.
-    async fn values(&self, entries: &[OwnedObjectPath]) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
-        let session = self.session().await?.path();
-        take(&self.ask(PATH, SERVICE, "GetSecrets", &(entries, session)).await?)
+    async fn values(
+        &self,
+        session: &Session,
+        entries: &[OwnedObjectPath],
+    ) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
+        take(&self.ask(PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)
     }
 
     /// A value as it goes over the bus.
@@ -79,6 +82,14 @@ impl Service {
     async fn default_collection(&self) -> Result<Option<OwnedObjectPath>, Failure> {
         let path: OwnedObjectPath = take(&self.ask(PATH, SERVICE, "ReadAlias", &"default").await?)?;
         Ok(Some(path).filter(|path| path.as_str() != "/"))
+    }
+
+    /// Asks for something that any provider answers, whoever asks: what follows is then not the first it hears.
+    async fn greet(&self) -> Result<(), Failure> {
+        if self.heard.get() {
+            return Ok(());
+        }
+        self.ask(PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
     }
 
     /// Whether something on the bus has the name.
@@ -94,8 +105,15 @@ impl Service {
         method: &str,
         body: &B,
     ) -> Result<Message, Failure> {
-        let asked = self.bus.call_method(Some(NAME), path, Some(interface), method, body).await;
-        asked.map_err(|error| verdict(&error))
+        let mut call = pin!(self.bus.call_method(Some(NAME), path, Some(interface), method, body));
+        let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) if self.heard.get() => call.await,
+            // The bus may have been starting it all the time.
+            Err(_) => return Err(silent(self.has_provider().await)),
+        };
+        self.heard.set(true);
+        answer.map_err(|error| verdict(&error))
     }
 
     /// Asks the bus itself.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use futures_util::future::{join_all, try_join};
+use futures_util::future::join_all;
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
@@ -29,11 +29,7 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let searches = async { Ok(service.look_up(batch).await) };
-    let (session, found) = match try_join(service.session(), searches).await {
-        Ok(both) => both,
-        Err(failure) => return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone()))),
-    };
+    let found = service.look_up(batch).await;
     let mut entries = Vec::new();
     for (locator, found) in batch.iter().zip(found) {
         match found.and_then(|found| found.only(locator)) {
@@ -45,20 +41,19 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
         }
     }
     if !entries.is_empty() {
-        settle(service, session, &entries, sink).await;
+        settle(service, &entries, sink).await;
     }
 }
 
 /// Gets the values of entries that were found.
-async fn settle(
-    service: &Service,
-    session: &Session,
-    entries: &[(&Locator, OwnedObjectPath)],
-    sink: &Sink<'_, Locator>,
-) {
+async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
     let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
-    let mut values = match service.values(&paths).await {
-        Ok(values) => values,
+    let given = async {
+        let session = service.session().await?;
+        Ok::<_, Failure>((session, service.values(session, &paths).await?))
+    };
+    let (session, mut values) = match given.await {
+        Ok(given) => given,
         Err(failure) => {
             return entries.iter().for_each(|(locator, _)| sink.settle(locator, Err(failure.clone())));
         }

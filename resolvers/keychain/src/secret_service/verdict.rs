@@ -2,18 +2,24 @@
 
 use std::time::Duration;
 
-use secretref_protocol::{Failure, Kind};
+use secretref_protocol::{Failure, Kind, Retry};
 use zbus::fdo;
 
 /// How long bus and provider may take for their first word. One that is activated and never registers would keep the bus
 /// waiting for minutes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How soon a call is made once more that was not understood.
+const AGAIN: Duration = Duration::from_millis(5);
+
 /// What to do without any keychain.
 pub(super) const FILE: &str =
     "on a machine without a desktop, store = \"file\" keeps secrets in an encrypted file";
 
 const BUS: &str = "org.freedesktop.DBus.Error.";
+/// gnome-keyring's word for a wrong password.
+const DENIED: &str = "org.gnome.keyring.Error.Denied";
+
 const SECRET: &str = "org.freedesktop.Secret.Error.";
 
 /// What an error means that is not about a single entry.
@@ -63,6 +69,8 @@ fn of_bus(error: &fdo::Error) -> Failure {
             "what provides the keychain does not know this kind of session",
             "set `session` to the other",
         ),
+        // What gnome-keyring says, too, to the first call of a client while it is busy with another.
+        E::UnknownMethod(_) => strange().retry(Retry::Once(AGAIN)),
         E::ZBus(error) => verdict(error),
         _ => strange(),
     }
@@ -74,6 +82,11 @@ fn of_provider(name: &str) -> Failure {
         Some("NoSession" | "NoSuchObject") => {
             Failure::unavailable("the keychain changed while it was read", "ask again")
         }
+        _ if name == DENIED => Failure::new(
+            Kind::Unauthenticated,
+            "the password is not that of the keychain",
+            "type it again: it is mostly the one of the login",
+        ),
         _ if name.starts_with(BUS) => strange(),
         _ => Failure::new(
             Kind::Unavailable,
@@ -133,8 +146,6 @@ pub(super) fn wants_a_window() -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use secretref_protocol::Retry;
-
     use super::*;
 
     #[test]
