@@ -8,6 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
 use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::transcript;
 use serde_json::{Value, json};
 
 /// After how long a keychain that says nothing is given up.
@@ -428,4 +429,41 @@ fn profile_of_credentials(folder: &Path) -> PathBuf {
     fs::write(&path, "store = \"systemd\"\n[ids]\nalias = { name = \"openclaw_mistral\" }\n").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
     path
+}
+
+/// Puts the cases of every resolver to a profile with these lines, once `store` has put there what they need.
+fn every_case(folder: &Path, lines: &str, store: impl Fn(&str, &str)) {
+    let path = folder.join("every.toml");
+    fs::write(&path, lines).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let cases = transcript::read(&resolver::repository().join("tests/transcripts/every"));
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for (name, versions) in &case.store {
+            versions.texts().iter().for_each(|text| store(name, text));
+        }
+        let run = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(&case.args);
+        let ended = run.stdin(case.request()).end();
+        wrong.extend(case.judge(&ended, str::to_owned, &case.secrets()).err());
+    }
+    assert!(cases.len() > 10 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_file_store_passes_the_cases_of_every_resolver() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("store").display().to_string();
+    let lines = format!("store = \"file\"\nfolder = \"{folder}\"\n");
+    every_case(place.path(), &lines, |name, text| {
+        let set = keychain().args(["--store", "file", "--folder", &folder, "set", &format!("{name}#")]);
+        assert_eq!(set.stdin(text).end().code, Some(0));
+    });
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn gnome_keyring_passes_the_cases_of_every_resolver() {
+    let session = Session::unlocked();
+    let lines = format!("bus = \"{}\"\n", session.bus().display());
+    every_case(session.folder(), &lines, |name, text| session.store("openclaw", name, text));
 }
