@@ -41,7 +41,7 @@ enum Kind {
 /// A keychain that can be asked.
 pub(crate) enum Open {
     #[cfg(target_os = "linux")]
-    SecretService(Service),
+    SecretService(Box<Service>),
     #[cfg(any(target_os = "macos", target_os = "windows"))]
     Native(Native),
     File(Files),
@@ -87,7 +87,7 @@ impl Backend for Keychain {
             Kind::SecretService(bus, wire) => {
                 let service = Service::connect(bus, *wire);
                 let step = self.run.begin(Stage::Connection);
-                self.run.end(step, service.await).map(Open::SecretService)
+                self.run.end(step, service.await).map(|service| Open::SecretService(Box::new(service)))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             Kind::Native => Native::open().map(Open::Native),

@@ -1,6 +1,6 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Three trips after the greeting: all searches together, the session, all values together. Nothing here asks the provider
+//! Three trips after the greeting: all searches together, the session as soon as one is answered, all values together. Nothing here asks the provider
 //! to unlock: that is what opens a window.
 //!
 //! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
@@ -15,12 +15,11 @@ mod search;
 mod verdict;
 mod wire;
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::pin::pin;
 
 use secretref_protocol::{Failure, Secret};
-use tokio::sync::OnceCell;
+use tokio::sync::{Notify, OnceCell};
 use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
 
 pub(crate) use bus::Bus;
@@ -42,15 +41,24 @@ pub(crate) struct Service {
     place: String,
     wire: Wire,
     session: OnceCell<Session>,
-    /// Whether the provider has answered anything.
-    heard: Cell<bool>,
+    /// What became of the first thing that the provider was asked.
+    first: std::cell::OnceCell<Result<(), Failure>>,
+    /// Told when that is known.
+    hears: Notify,
 }
 
 impl Service {
     /// Connects to the bus. What provides the keychain is not asked yet.
     pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
         let place = bus.to_string();
-        Ok(Self { bus: bus.connect().await?, place, wire, session: OnceCell::new(), heard: Cell::new(false) })
+        Ok(Self {
+            bus: bus.connect().await?,
+            place,
+            wire,
+            session: OnceCell::new(),
+            first: std::cell::OnceCell::new(),
+            hears: Notify::new(),
+        })
     }
 
     /// The session that values are given in, opened at the first call.
@@ -62,6 +70,18 @@ impl Service {
             offer.agree(answer, path)
         };
         self.session.get_or_try_init(open).await
+    }
+
+    /// The same, once the provider has answered something that is asked beside.
+    async fn session_then(&self) -> Result<&Session, Failure> {
+        let hears = self.hears.notified();
+        if self.first.get().is_none() {
+            hears.await;
+        }
+        match self.first.get() {
+            Some(Err(silent)) => Err(silent.clone()),
+            _ => self.session().await,
+        }
     }
 
     /// The values of entries, by their paths; one that is locked or gone is left out.
@@ -86,8 +106,8 @@ impl Service {
 
     /// Asks for something that any provider answers, whoever asks: what follows is then not the first it hears.
     async fn greet(&self) -> Result<(), Failure> {
-        if self.heard.get() {
-            return Ok(());
+        if let Some(first) = self.first.get() {
+            return first.clone();
         }
         self.ask(PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
     }
@@ -108,12 +128,21 @@ impl Service {
         let mut call = pin!(self.bus.call_method(Some(NAME), path, Some(interface), method, body));
         let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
             Ok(answer) => answer,
-            Err(_) if self.heard.get() => call.await,
+            Err(_) if self.first.get().is_some_and(Result::is_ok) => call.await,
             // The bus may have been starting it all the time.
-            Err(_) => return Err(silent(self.has_provider().await)),
+            Err(_) => {
+                let silent = silent(self.has_provider().await);
+                self.hear(Err(silent.clone()));
+                return Err(silent);
+            }
         };
-        self.heard.set(true);
+        self.hear(Ok(()));
         answer.map_err(|error| verdict(&error))
+    }
+
+    fn hear(&self, first: Result<(), Failure>) {
+        let _ = self.first.set(first);
+        self.hears.notify_waiters();
     }
 
     /// Asks the bus itself.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
@@ -29,7 +29,7 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let found = service.look_up(batch).await;
+    let (found, session) = join(service.look_up(batch), service.session_then()).await;
     let mut entries = Vec::new();
     for (locator, found) in batch.iter().zip(found) {
         match found.and_then(|found| found.only(locator)) {
@@ -41,15 +41,20 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
         }
     }
     if !entries.is_empty() {
-        settle(service, &entries, sink).await;
+        settle(service, session, &entries, sink).await;
     }
 }
 
 /// Gets the values of entries that were found.
-async fn settle(service: &Service, entries: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
+async fn settle(
+    service: &Service,
+    session: Result<&Session, Failure>,
+    entries: &[(&Locator, OwnedObjectPath)],
+    sink: &Sink<'_, Locator>,
+) {
     let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
     let given = async {
-        let session = service.session().await?;
+        let session = session?;
         Ok::<_, Failure>((session, service.values(session, &paths).await?))
     };
     let (session, mut values) = match given.await {
