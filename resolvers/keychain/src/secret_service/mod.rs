@@ -15,8 +15,9 @@ mod search;
 mod verdict;
 mod wire;
 
+use std::cell;
 use std::collections::HashMap;
-use std::pin::pin;
+use std::pin::Pin;
 
 use secretref_protocol::{Failure, Secret};
 use tokio::sync::{Notify, OnceCell};
@@ -42,7 +43,7 @@ pub(crate) struct Service {
     wire: Wire,
     session: OnceCell<Session>,
     /// What became of the first thing that the provider was asked.
-    first: std::cell::OnceCell<Result<(), Failure>>,
+    first: cell::OnceCell<Result<(), Failure>>,
     /// Told when that is known.
     hears: Notify,
 }
@@ -56,7 +57,7 @@ impl Service {
             place,
             wire,
             session: OnceCell::new(),
-            first: std::cell::OnceCell::new(),
+            first: cell::OnceCell::new(),
             hears: Notify::new(),
         })
     }
@@ -118,14 +119,18 @@ impl Service {
         answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
     }
 
-    async fn ask<B: serde::Serialize + DynamicType>(
-        &self,
-        path: &str,
-        interface: &str,
-        method: &str,
-        body: &B,
-    ) -> Result<Message, Failure> {
-        let mut call = pin!(self.bus.call_method(Some(NAME), path, Some(interface), method, body));
+    fn ask<'a, B: serde::Serialize + DynamicType>(
+        &'a self,
+        path: &'a str,
+        interface: &'a str,
+        method: &'a str,
+        body: &'a B,
+    ) -> impl Future<Output = Result<Message, Failure>> {
+        self.answer(Box::pin(self.bus.call_method(Some(NAME), path, Some(interface), method, body)))
+    }
+
+    /// The answer to a call. A boxed one: each call has a type of its own, and this is compiled once.
+    async fn answer(&self, mut call: Call<'_>) -> Result<Message, Failure> {
         let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
             Ok(answer) => answer,
             Err(_) if self.first.get().is_some_and(Result::is_ok) => call.await,
@@ -152,6 +157,8 @@ impl Service {
         asked.map_err(|error| verdict(&error))
     }
 }
+
+type Call<'a> = Pin<Box<dyn Future<Output = zbus::Result<Message>> + 'a>>;
 
 /// What an answer says, if it is what was asked for.
 fn take<T: for<'a> serde::Deserialize<'a> + zbus::Type>(answer: &Message) -> Result<T, Failure> {
