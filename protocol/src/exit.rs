@@ -35,7 +35,7 @@ impl Exit {
     /// Every code with a word for it and what it means, in order, for help and documentation.
     pub const TABLE: [(Self, &str, &str); 10] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
-        (Self::IdFailed, "an id failed", "get, check, doctor: an id has no value"),
+        (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
         (Self::Usage, "usage", "the command line is wrong"),
         (Self::Configuration, "configuration", "a setting is missing or wrong"),
         (Self::SignIn, "sign-in", "the store refuses the credential"),

@@ -63,6 +63,22 @@ pub enum Retry {
 }
 
 impl Kind {
+    /// Every kind with what it means, in order, for documentation.
+    pub(crate) const TABLE: [(Self, &str); 12] = [
+        (Self::NotFound, "there is no such secret, version or field"),
+        (Self::Ambiguous, "more than one secret answers to the id"),
+        (Self::AccessDenied, "the store knows who asks, and refuses this secret"),
+        (Self::Unauthenticated, "the store does not accept the credential"),
+        (Self::InvalidId, "the id cannot be an id, or not one of this store"),
+        (Self::InvalidValue, "there is a value, but not one that a gateway could use"),
+        (Self::RateLimited, "the store asks to be left alone for a while"),
+        (Self::Unavailable, "the store cannot be reached, or cannot answer now"),
+        (Self::Timeout, "the deadline came first"),
+        (Self::Misconfigured, "a setting is missing or wrong"),
+        (Self::NotAllowed, "no pattern of `allow` matches the id"),
+        (Self::Internal, "a bug in the resolver"),
+    ];
+
     /// The code of `errors[id].code`. `NOT_FOUND` and `AMBIGUOUS_DUPLICATE_KEY` are the words that a gateway shows.
     #[must_use]
     pub fn code(self) -> &'static str {
@@ -215,5 +231,16 @@ pub(crate) fn printable(text: String) -> String {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.what, self.remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_order_and_whole() {
+        assert!(Kind::TABLE.iter().enumerate().all(|(at, (kind, _))| *kind as usize == at));
+        assert_eq!(Kind::TABLE.len(), Kind::Internal as usize + 1);
     }
 }

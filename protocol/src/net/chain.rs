@@ -33,14 +33,19 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     let several = if chain.len() == 1 { "" } else { "s" };
     run.note(Stage::Tls, format!("a chain of {} certificate{several}, trusted by `{trust}`", chain.len()));
     if let Some(names) = names(roots, chain) {
-        for name in &names {
-            run.conceal("host", name);
-        }
-        run.note(Stage::Tls, format!("for {}", names.join(", ")));
+        note_names(run, &names);
     }
     if let Some(end) = end(roots, chain) {
         run.note(Stage::Tls, ends(end, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()));
     }
+}
+
+/// Notes whom a certificate is for.
+pub(super) fn note_names(run: &Run, names: &[String]) {
+    for name in names {
+        run.conceal("host", name);
+    }
+    run.note(Stage::Tls, format!("the certificate is for {}", names.join(", ")));
 }
 
 /// `expires in 42 days`, or `expired 3 days ago`, of what ends at `end`; both are since the epoch.

@@ -83,23 +83,19 @@ fn refused_certificate(route: &Route, wrong: &CertificateError) -> (String, Stri
     (why.into(), remedy.into())
 }
 
-/// What it means that the certificate is for other names than the server is asked by.
+/// What it means that the certificate is for other names than the server is asked by. Which they are is said to somebody
+/// who watches alone: they are the server's words.
 fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
-    let others = match wrong {
-        CertificateError::NotValidForNameContext { presented, .. } => chain::presented(presented),
-        _ => Vec::new(),
-    };
-    for name in &others {
-        route.run.conceal("host", name);
+    if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
+        chain::note_names(&route.run, &chain::presented(presented));
     }
-    let others = if others.is_empty() { "another name".to_owned() } else { others.join(", ") };
     match &route.server_name {
         Some(name) => (
-            format!("is not for the name {name}, but for {others}"),
+            format!("is not for the name {name}"),
             "set `tls_server_name` to a name that the certificate has".into(),
         ),
         None => (
-            format!("is for another name: {others}"),
+            "is for another name".into(),
             format!(
                 "write `{}` with a name that the certificate has, or set `tls_server_name` to it",
                 route.address.key()

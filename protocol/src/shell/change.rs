@@ -24,6 +24,10 @@ use crate::wire::accept;
 
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
+    // Before anybody types for nothing.
+    if let Err(failure) = written_name(settings, id) {
+        return end(Err(failure));
+    }
     let value = match prompt::value(id, watch) {
         Ok(value) => value,
         Err(stop) => return stop,
@@ -71,16 +75,28 @@ pub(super) struct Place<B: Backend> {
 impl<B: Backend> Place<B> {
     /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
     pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
-        let name = match settings.name(id) {
-            Some(name) => name.clone(),
-            None => Name::of_id(&Id::parse(id)?)?,
-        };
-        if name.version.is_some() {
-            let remedy = "leave the version out: what is written becomes the newest";
-            return Err(Failure::invalid_id("a version that is there cannot be changed", remedy));
-        }
+        written_name(settings, id)?;
         let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
         Ok(Self { locator, field })
+    }
+}
+
+/// Fails where `id` cannot be written, wherever it leads.
+fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
+    let parsed = Id::parse(id)?;
+    settings.allow().check(&parsed)?;
+    let read = Name::of_id(&parsed);
+    let name = settings.name(id).map_or_else(|| read.as_ref(), Ok).map_err(Clone::clone)?;
+    match (&name.version, &name.field) {
+        (Some(_), _) => {
+            let remedy = "leave the version out: what is written becomes the newest";
+            Err(Failure::invalid_id("a version that is there cannot be changed", remedy))
+        }
+        (_, Some(Field::Pointer(_))) => {
+            let remedy = "name the field: name#field";
+            Err(Failure::invalid_id("a place within a field cannot be written", remedy))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::speak::print;
@@ -75,7 +75,8 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
         return Ok(line);
     }
     let store = &B::STORE;
-    let matches = command::<B>()
+    let parser = parser::<B>(arguments.iter().any(|word| word == "--help"));
+    let matches = parser
         .try_get_matches_from(std::iter::once(store.binary).chain(arguments.iter().map(String::as_str)))?;
     let inner = matches.subcommand();
     let verb = inner.map_or(Verb::None, |(name, inner)| verb(name, inner));
@@ -162,7 +163,9 @@ pub(super) fn stop<B: Backend>(
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");
     let is_word = |word: &String| word.starts_with(|first: char| first.is_ascii_alphanumeric());
     if stop.kind() == ErrorKind::InvalidSubcommand && arguments.iter().any(is_word) {
-        say(format!("tip: to read a secret: {} get ID", B::STORE.binary));
+        if stop.get(ContextKind::SuggestedSubcommand).is_none() {
+            say(format!("tip: to read a secret: {} get ID", B::STORE.binary));
+        }
         return Exit::Usage;
     }
     if arguments.iter().any(is_verb) {
@@ -204,63 +207,114 @@ pub(super) fn short_help<B: Backend>() -> String {
 
 /// The whole command line: what it is parsed with, and what help, man page and completions are made of.
 pub(super) fn command<B: Backend>() -> Command {
+    parser::<B>(false)
+}
+
+/// A verb: its name, what it does, and its arguments, which are put together when it is typed.
+type Row = (&'static str, &'static str, fn(Command) -> Command);
+
+/// The same, with what `--help` says and `-h` does not if somebody `wants_all`.
+///
+/// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
+fn parser<B: Backend>(wants_all: bool) -> Command {
     let store = &B::STORE;
-    let verb = |name: &'static str, about: &'static str, fill: fn(Command) -> Command| {
-        Command::new(name).about(about).defer(fill)
-    };
-    Command::new(store.binary)
-        .version(store.version)
-        .about(store.about)
-        .long_about(format!(
-            "{}.\n\nWithout a command it reads one JSON request on stdin and writes one JSON response to stdout, as an \
-             agent gateway asks for it (SecretRef source \"exec\", protocol version 1).",
-            store.about
-        ))
-        .after_help("--help has the settings, examples and exit codes.")
-        .after_long_help(format!(
-            "Settings; each is a flag (--{}), a key of a profile ({}), and most are a variable; `settings` says more:\n{}\n\n\
-             Examples:\n{}\n\n{}",
-            FLAG_EXAMPLE.replace('_', "-"),
-            FLAG_EXAMPLE,
-            keys(store),
-            store.examples,
-            exits(),
-        ))
-        .args(flags(store))
-        .subcommand(verb("get", "Print the value of each ID", |get| {
-            get.arg(ids()).arg(json("print the response as a gateway gets it, with version and times")).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("check", "Say whether each ID has a value, and not which", |check| {
+    let verbs: [Row; 13] = [
+        ("get", "Print the value of each ID", |get| {
+            get.arg(ids())
+                .arg(json("print the response as a gateway gets it, with versions and times"))
+                .args(flags(&B::STORE))
+        }),
+        ("check", "Say whether each ID has a value, and not which", |check| {
             check.arg(ids()).arg(json("print it as JSON")).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("list", "List the ids that the store has", |list| {
+        }),
+        ("list", "List the ids that can be asked for", |list| {
             list.arg(prefix()).arg(json("print it as JSON")).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("set", "Store the value of ID, from stdin or a prompt", |set| {
-            set.arg(id()).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("delete", "Delete what ID names", |delete| {
-            delete.arg(id()).arg(yes()).args(flags(&B::STORE))
-        }))
-        .subcommand(verb("doctor", "Find out what is wrong, step by step", |doctor| {
+        }),
+        ("set", "Store a value, from stdin or a prompt", |set| set.arg(id()).args(flags(&B::STORE))),
+        ("delete", "Delete the value of ID", |delete| delete.arg(id()).arg(yes()).args(flags(&B::STORE))),
+        ("doctor", "Find out what is wrong, step by step", |doctor| {
             doctor.arg(id().required(false)).arg(json("print it as JSON")).arg(names()).args(flags(&B::STORE))
-        }))
-        .subcommands(B::IS_LOCAL.then(|| {
-            verb("import", "Store every secret of a .env or JSON file", |import| import.arg(file()).args(flags(&B::STORE)))
-        }))
-        .subcommands(B::IS_LOCAL.then(|| {
-            verb("unlock", "Unlock the store with its password", |unlock| unlock.args(flags(&B::STORE)))
-        }))
-        .subcommands(keeps_sessions(store).then(|| {
-            verb("logout", "Forget the session that is kept, and revoke it", |logout| logout.args(flags(&B::STORE)))
-        }))
-        .subcommand(Command::new("settings").about("Explain every setting"))
-        .subcommand(Command::new("completions").about("Print what completes this command in a shell").arg(shell()))
-        .subcommand(Command::new("man").about("Print a manual page").arg(page()))
-        .subcommand(verb("resolve", "Answer one request on stdin, as without a command", |resolve| {
+        }),
+        ("import", "Store the secrets of a .env or JSON file", |import| {
+            import.arg(file()).args(flags(&B::STORE))
+        }),
+        ("unlock", "Unlock the store with its password", |unlock| unlock.args(flags(&B::STORE))),
+        ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
+        ("settings", "Explain every setting", |settings| settings),
+        ("completions", "Print what completes this command in a shell", |completions| {
+            completions.arg(shell())
+        }),
+        ("man", "Print a manual page", |man| man.arg(page())),
+        ("resolve", "Answer one request on stdin, as without a command", |resolve| {
             resolve.args(flags(&B::STORE))
-        }))
-        .disable_help_subcommand(true)
+        }),
+    ];
+    let (about, after) = if wants_all { in_full(store) } else { (store.about.to_owned(), MORE.to_owned()) };
+    let mut command = Command::new(store.binary)
+        .version(store.version)
+        .about(about)
+        .after_help(after)
+        .args(flags(store))
+        .disable_help_subcommand(true);
+    for (name, about, fill) in verbs {
+        if name == "logout" && !keeps_sessions(store) || ["import", "unlock"].contains(&name) && !B::IS_LOCAL
+        {
+            continue;
+        }
+        let verb = Command::new(name).about(about).defer(fill);
+        command = command.subcommand(if wants_all { verb.after_help(after_verb(store, name)) } else { verb });
+    }
+    command
+}
+
+const MORE: &str = "--help has the settings, examples and exit codes.";
+
+/// What `--help` says before and after all that can be typed.
+fn in_full(store: &Store) -> (String, String) {
+    let example = FLAG_EXAMPLE.replace('_', "-");
+    let about = format!(
+        "{}.\n\nWithout a command it answers one request on stdin, as a gateway sends it; `man protocol` says how.",
+        store.about
+    );
+    let after = format!(
+        "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and most are a\n\
+         variable; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
+        keys(store),
+        store.examples,
+        exits(),
+    );
+    (about, after)
+}
+
+fn after_verb(store: &Store, verb: &str) -> String {
+    let takes_settings = !["settings", "completions", "man"].contains(&verb);
+    let settings = if takes_settings {
+        "Every setting is a flag here, such as --timeout 10s; `settings` explains them."
+    } else {
+        ""
+    };
+    let examples = examples(store, verb).join("\n");
+    let between = if takes_settings && !examples.is_empty() { "\n\n" } else { "" };
+    let head = if examples.is_empty() { "" } else { "Examples:\n" };
+    format!("{settings}{between}{head}{examples}")
+}
+
+/// The examples of one verb: those of the store that use it, or those that are the same for every store.
+pub(super) fn examples(store: &Store, verb: &str) -> Vec<String> {
+    let binary = store.binary;
+    match verb {
+        "completions" => vec![
+            format!("  {binary} completions bash > ~/.local/share/bash-completion/completions/{binary}"),
+            format!("  {binary} completions fish > ~/.config/fish/completions/{binary}.fish"),
+            format!("  {binary} completions zsh > ~/.zfunc/_{binary}"),
+        ],
+        "man" => vec![format!("  {binary} man | man -l -"), format!("  {binary} man profile | man -l -")],
+        "logout" | "settings" => vec![format!("  {binary} {verb}")],
+        _ => {
+            let is_of = |line: &&str| line.split(' ').any(|word| word == verb);
+            store.examples.lines().filter(is_of).map(str::to_owned).collect()
+        }
+    }
 }
 
 /// A setting that every store has, to show how one is written.
@@ -300,15 +354,15 @@ fn names() -> Arg {
     Arg::new("names")
         .long("names")
         .action(ArgAction::SetTrue)
-        .help("show names of hosts, secrets and files, which are left out otherwise")
+        .help("show the names of hosts, secrets and files too")
 }
 
 fn shell() -> Arg {
-    Arg::new("SHELL").required(true).value_parser(SHELLS)
+    Arg::new("SHELL").required(true).value_parser(SHELLS).help("the shell that is to read it")
 }
 
 fn page() -> Arg {
-    Arg::new("PAGE").value_parser(PAGES).help("another page than that of the command")
+    Arg::new("PAGE").value_parser(PAGES).help("a page beside that of the command")
 }
 
 /// The keys of all settings, in lines that fit.
@@ -339,11 +393,12 @@ fn flags(store: &'static Store) -> Vec<Arg> {
     let profile = Arg::new("profile")
         .long("profile")
         .value_name("FILE|NAME")
-        .help("read the settings from this file (with a /), or from ~/.config/secretref/NAME.toml");
+        .help("take the settings from ./FILE or ~/.config/secretref/NAME.toml");
     std::iter::once(profile).chain(table(store).filter(|setting| is_flag(setting)).map(flag)).collect()
 }
 
-fn keeps_sessions(store: &Store) -> bool {
+/// Whether sessions with the store are kept between starts.
+pub(super) fn keeps_sessions(store: &Store) -> bool {
     table(store).any(|setting| setting.key == "keep_session")
 }
 
@@ -353,11 +408,7 @@ pub(super) fn is_flag(setting: &Setting) -> bool {
 }
 
 fn flag(setting: &'static Setting) -> Arg {
-    let arg = Arg::new(setting.key)
-        .long(setting.key.replace('_', "-"))
-        .help(help(setting))
-        .hide_short_help(true)
-        .hide_long_help(true);
+    let arg = Arg::new(setting.key).long(setting.key.replace('_', "-")).hide(true);
     match setting.kind {
         Kind::Switch => arg.action(ArgAction::SetTrue),
         Kind::List => arg.action(ArgAction::Append).value_name("PATTERN"),
@@ -367,10 +418,4 @@ fn flag(setting: &'static Setting) -> Arg {
         Kind::Size => arg.value_name("SIZE"),
         Kind::Text | Kind::Secret(_) => arg.value_name("TEXT"),
     }
-}
-
-fn help(setting: &Setting) -> String {
-    let default = setting.default.filter(|_| setting.kind != Kind::Switch).map(|text| format!(" [{text}]"));
-    let variables: Vec<_> = setting.env.iter().map(|name| format!(" [${name}]")).collect();
-    format!("{}{}{}", setting.help, default.unwrap_or_default(), variables.concat())
 }

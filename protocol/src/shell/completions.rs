@@ -1,14 +1,82 @@
-//! `completions SHELL`: what completes the command in a shell, made from the command line itself.
+//! `completions SHELL`: what completes the command in a shell, made from the command line and the table of settings.
+//!
+//! A script for each shell, which reads one table of words. Generators of scripts write every flag again for each verb:
+//! they are a tenth of a megabyte more.
 
+use std::fmt::Write as _;
+
+use clap::Arg;
+use clap::builder::StyledStr;
+
+use super::cli::{command, is_flag};
+use super::speak::print;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-
-use super::cli::command;
-use super::speak::print;
+use crate::store::{Kind, table};
 
 /// Prints the completions for `shell`.
 pub(super) fn completions<B: Backend>(shell: &str, deadline: Deadline) -> Exit {
-    let _ = (shell, command::<B>());
-    print("", deadline).unwrap_or(Exit::Done)
+    let script = match shell {
+        "bash" => include_str!("scripts/completions.bash"),
+        "fish" => include_str!("scripts/completions.fish"),
+        _ => include_str!("scripts/completions.zsh"),
+    };
+    let words = format!("{}{}", verbs::<B>(), settings::<B>());
+    // A quote within quotes, which all three read alike.
+    let words = words.trim_end().replace('\'', "'\\''");
+    let binary = B::STORE.binary;
+    let function = format!("_{}", binary.replace('-', "_"));
+    let script =
+        script.replace("@BINARY@", binary).replace("@FUNCTION@", &function).replace("@TABLE@", &words);
+    print(&script, deadline).unwrap_or(Exit::Done)
+}
+
+/// A line of the table: whose word it is (`.` the command's, `*` a setting, else a verb's), the word (`.` an argument),
+/// what it takes (`-` nothing), and what it is for.
+fn line(table: &mut String, [whose, word, takes, help]: [&str; 4]) {
+    let _ = writeln!(table, "{whose}\t{word}\t{takes}\t{help}");
+}
+
+/// The verbs, which take settings (`*`) or not, and what each has of its own.
+fn verbs<B: Backend>() -> String {
+    let mut command = command::<B>();
+    command.build();
+    let text = |text: Option<&StyledStr>| text.map(ToString::to_string).unwrap_or_default();
+    let (mut verbs, mut own) = (String::new(), String::new());
+    for verb in command.get_subcommands() {
+        let (name, is_setting) = (verb.get_name(), Arg::is_hide_set);
+        let takes = if verb.get_arguments().any(is_setting) { "*" } else { "-" };
+        line(&mut verbs, [".", name, takes, &text(verb.get_about())]);
+        let is_own = |arg: &&Arg| !is_setting(arg) && !["profile", "help"].contains(&arg.get_id().as_str());
+        for arg in verb.get_arguments().filter(is_own) {
+            let words: Vec<_> =
+                arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
+            match arg.get_long() {
+                Some(long) => line(&mut own, [name, &format!("--{long}"), "-", &text(arg.get_help())]),
+                None if words.is_empty() => {}
+                None => line(&mut own, [name, ".", &words.join(" "), &text(arg.get_help())]),
+            }
+        }
+    }
+    verbs + &own
+}
+
+fn settings<B: Backend>() -> String {
+    let mut settings = String::new();
+    line(&mut settings, ["*", "--profile", "<profile>", "take the settings from this profile"]);
+    for setting in table(&B::STORE).filter(|setting| is_flag(setting)) {
+        let words;
+        let takes = match setting.kind {
+            Kind::Switch => "-",
+            Kind::Path => "<file>",
+            Kind::Choice(choices) => {
+                words = choices.join(" ");
+                &words
+            }
+            _ => "<text>",
+        };
+        line(&mut settings, ["*", &format!("--{}", setting.key.replace('_', "-")), takes, setting.help]);
+    }
+    settings
 }

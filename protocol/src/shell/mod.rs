@@ -13,6 +13,7 @@ mod list;
 mod logout;
 mod man;
 mod paint;
+mod places;
 mod progress;
 mod prompt;
 mod redact;
@@ -65,12 +66,15 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let is_doctor = matches!(line.verb, Verb::Doctor { .. });
     let run = if is_doctor { Run::watched(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
+    // A flag counts while the profile is read, and where it cannot be.
+    let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if matches!(line.verb, Verb::None | Verb::Resolve) {
         let journal = journal.clone();
         watch.at_last(move || journal.last_words());
+    } else {
+        let run = run.clone();
+        watch.at_last(move || explain(None, &run.timeout(so_far)));
     }
-    // A flag counts while the profile is read, and where it cannot be.
-    let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if so_far != DEFAULT_TIMEOUT {
         watch.move_to(Deadline::new(started, so_far));
     }

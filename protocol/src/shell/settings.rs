@@ -15,7 +15,11 @@ pub(super) fn settings(store: &Store, deadline: Deadline) -> Exit {
 }
 
 fn entry(setting: &'static Setting) -> String {
-    let mut text = format!("{}: {}\n", setting.key, setting.help);
+    format!("{}: {}\n    {}\n", setting.key, setting.help, places(setting))
+}
+
+/// Where a setting can stand beside a profile, what it can be, and what it is where nothing sets it.
+pub(super) fn places(setting: &'static Setting) -> String {
     let mut places = Vec::new();
     if is_flag(setting) {
         places.push(format!("--{}", setting.key.replace('_', "-")));
@@ -24,13 +28,12 @@ fn entry(setting: &'static Setting) -> String {
     if let Kind::Secret(file) = setting.kind {
         places.push(format!("the file {file} in $CREDENTIALS_DIRECTORY"));
     }
-    let _ = write!(text, "    {}", places.join(", "));
+    let mut text = places.join(", ");
     if let Kind::Choice(words) = setting.kind {
         let _ = write!(text, "; one of {}", words.join(", "));
     }
     if let Some(default) = setting.default {
         let _ = write!(text, "; {default} if not set");
     }
-    text.push('\n');
     text
 }

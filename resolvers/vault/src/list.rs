@@ -28,10 +28,12 @@ const AT_ONCE: usize = 64;
 
 /// Finds every field of every secret that the beginning of an id can mean.
 pub(crate) async fn list(session: &Session, folder: &Folder<'_>) -> Result<Listing, Failure> {
+    // From the first: how many there will be decides what kind of connection is worth its while.
+    session.server().expect(AT_ONCE);
     let kv = session.engine(&folder.mount).await;
     let mut listing = Listing::default();
     let secrets = walk(session, folder, kv, &mut listing).await?;
-    let fields = at_once(session, &secrets, async |path| fields(session, folder, kv, path).await).await;
+    let fields = at_once(&secrets, async |path| fields(session, folder, kv, path).await).await;
     for (path, fields) in secrets.iter().zip(fields) {
         match fields {
             Ok(fields) => listing.found.extend(fields.iter().filter_map(|key| folder.listed(path, key))),
@@ -57,10 +59,11 @@ async fn walk(
     for depth in 0.. {
         if secrets.len() + folders.len() > SECRETS || (depth == DEPTH && !folders.is_empty()) {
             secrets.truncate(SECRETS);
-            listing.unread.push((folder.shown(&folder.path), too_much()));
+            let whole = format!("{}/{}", folder.mount.path, folder.path);
+            listing.unread.push((folder.mount.placed(&whole), too_much()));
             break;
         }
-        let listed = at_once(session, &folders, async |path| names(session, folder, kv, path).await).await;
+        let listed = at_once(&folders, async |path| names(session, folder, kv, path).await).await;
         let mut deeper = Vec::new();
         for (path, names) in folders.iter().zip(listed) {
             match names {
@@ -85,11 +88,9 @@ fn is_folder(path: &String) -> bool {
 
 /// Asks about every path, some at once; the answers are in the order of the paths.
 async fn at_once<T>(
-    session: &Session,
     paths: &[String],
     ask: impl AsyncFn(&str) -> Result<T, Failure>,
 ) -> Vec<Result<T, Failure>> {
-    session.server().expect(paths.len().min(AT_ONCE));
     stream::iter(paths).map(|path| ask(path)).buffered(AT_ONCE).collect().await
 }
 

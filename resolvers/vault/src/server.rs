@@ -3,7 +3,6 @@
 use std::fmt::Display;
 use std::time::Duration;
 
-use http::header::USER_AGENT;
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply, Route, Transport};
 use secretref_protocol::{Failure, Kind, Retry, Secret, hex};
@@ -15,7 +14,7 @@ use tokio::sync::OnceCell;
 pub(crate) struct Server {
     transport: Transport,
     /// What stands in the head of every request.
-    head: [(HeaderName, HeaderValue); 3],
+    head: [(HeaderName, HeaderValue); 2],
     /// The namespace of sign-in, and of every secret that does not name another.
     namespace: Option<HeaderValue>,
     /// What it said of its seal.
@@ -69,7 +68,6 @@ impl Server {
                 HeaderName::from_static("x-correlation-id"),
                 run.map_err(|_| Failure::internal("a run that has no name"))?,
             ),
-            (USER_AGENT, HeaderValue::from_static(concat!("secretref-vault/", env!("CARGO_PKG_VERSION")))),
         ];
         Ok(Self { transport, head, namespace, seal: OnceCell::new() })
     }
@@ -126,14 +124,19 @@ impl Server {
         token: Option<&HeaderValue>,
         namespace: Option<&HeaderValue>,
     ) -> Result<Reply, Failure> {
-        let path = format!("{}{}", self.route().address.base(), ask.path);
-        let mut headers = self.head.to_vec();
+        let Ask { method, path, body, .. } = ask;
+        let path = match self.route().address.base() {
+            "" => path,
+            base => format!("{base}{path}"),
+        };
+        let mut headers = Vec::with_capacity(4);
+        headers.extend_from_slice(&self.head);
         headers.extend(token.map(|token| (HeaderName::from_static("x-vault-token"), token.clone())));
         let namespace = namespace.or(self.namespace.as_ref());
         headers.extend(
             namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone())),
         );
-        let reply = self.transport.send(Ask { path, headers, ..ask }).await?;
+        let reply = self.transport.send(Ask { method, path, headers, body }).await?;
         match self.transport.refused_by_proxy(reply.status) {
             Some(failure) if !speaks_vault(&reply) => Err(failure),
             _ => Ok(reply),

@@ -12,8 +12,12 @@ pub(crate) const STORE: Store = Store {
     settings: &[VAULT, AUTH, route::SETTINGS, net::SETTINGS],
     name_keys: &["mount", "namespace"],
     examples: "  secretref-vault get providers/openai/apiKey
-  secretref-vault --profile ./vault.toml get 'providers/openai#apiKey#3'
-  echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai#apiKey\"]}' | secretref-vault",
+  secretref-vault check providers/openai/apiKey 'providers/slack#token'
+  secretref-vault list providers/
+  secretref-vault set providers/openai/apiKey < key.txt
+  secretref-vault delete providers/old/apiKey --yes
+  secretref-vault --profile ./vault.toml doctor providers/openai/apiKey
+  echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai#apiKey\"]}' | secretref-vault resolve",
 };
 
 /// Where servers have a secrets engine as a rule.

@@ -1,0 +1,213 @@
+//! Which ids lead to what a store has, and what others to give where none does.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::backend::Backend;
+use crate::id::Id;
+use crate::selector::{Field, Name};
+use crate::settings::Settings;
+use crate::wire::quote;
+
+/// Where ids lead, and what was found.
+pub(super) struct Places<'s, B: Backend> {
+    backend: &'s B,
+    settings: &'s Settings,
+    /// The entries of `[ids]`.
+    aliases: HashMap<Place<B>, &'s str>,
+    /// What was found.
+    found: HashSet<Place<B>>,
+    /// The ids that were given out.
+    given: HashSet<String>,
+}
+
+/// Where a secret is, and which field of it.
+pub(super) type Place<B> = (<B as Backend>::Locator, Field);
+
+impl<'s, B: Backend> Places<'s, B> {
+    /// What the settings have so far.
+    pub(super) fn of(backend: &'s B, settings: &'s Settings) -> Self {
+        let mut aliases = HashMap::new();
+        for (id, name) in settings.entries() {
+            if let Ok(place) = backend.locate(name) {
+                aliases.entry(place).or_insert(id);
+            }
+        }
+        Self { backend, settings, aliases, found: HashSet::new(), given: HashSet::new() }
+    }
+
+    /// The id that an entry of `[ids]` gives to a place.
+    pub(super) fn alias(&self, place: &Place<B>) -> Option<&'s str> {
+        self.aliases.get(place).copied()
+    }
+
+    /// Takes note of what is there: no id that is given out leads to it by chance.
+    pub(super) fn find(&mut self, place: Place<B>) {
+        self.found.insert(place);
+    }
+
+    /// Where an id leads. One of allowed characters may say something else than it was meant to: a second # is a version, a
+    /// colon may be the store's own, and an entry of `[ids]` comes first.
+    pub(super) fn leads_to(&self, id: &Id) -> Option<Place<B>> {
+        match self.settings.name(id.as_str()) {
+            Some(name) => self.backend.locate(name).ok(),
+            None => self.backend.locate(&Name::of_id(id).ok()?).ok(),
+        }
+    }
+
+    /// An id for a name that none can be written like: in the characters that an id may have, and nobody else's.
+    pub(super) fn free_id(&mut self, name: &Name) -> String {
+        let plain = plain(name);
+        let numbered = (2..).map(|number| format!("{plain}-{number}"));
+        let mut ids = std::iter::once(plain.clone()).chain(numbered);
+        let is_free = |id: &String| {
+            let leads_to = Id::parse(id).ok().and_then(|id| self.leads_to(&id));
+            self.settings.name(id).is_none()
+                && !self.given.contains(id)
+                && leads_to.is_none_or(|place| !self.found.contains(&place))
+        };
+        let id = ids.find(is_free).unwrap_or_default();
+        self.given.insert(id.clone());
+        id
+    }
+}
+
+/// A name and its field in characters that an id may have.
+fn plain(name: &Name) -> String {
+    let field = field_of(name).map(|field| format!("/{}", field.trim_start_matches('/'))).unwrap_or_default();
+    let text = format!("{}{field}", name.name);
+    let plain: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "._/-".contains(c) { c } else { '-' }).collect();
+    let plain = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric());
+    // Room for a number behind it.
+    if Id::parse(plain).is_ok() && plain.len() < 240 { plain.to_owned() } else { "alias".to_owned() }
+}
+
+fn field_of(name: &Name) -> Option<&str> {
+    match &name.field {
+        Some(Field::Key(key) | Field::Pointer(key)) => Some(key),
+        _ => None,
+    }
+}
+
+/// What an entry of `[ids]` says of a name.
+pub(super) fn entry(name: &Name, keys: &[&'static str]) -> String {
+    let own = keys.iter().filter_map(|key| Some((*key, name.key(key)?)));
+    let others = name.others.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let own_name = Some(name.name.as_str()).filter(|name| !name.is_empty());
+    let pairs = [("name", own_name), ("field", field_of(name))];
+    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own).chain(others);
+    let pairs = pairs.map(|(key, value)| format!("{} = {}", key_of(key), text_of(value)));
+    format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
+}
+
+/// A key as TOML has it: bare where it can be.
+fn key_of(key: &str) -> String {
+    let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if is_bare { key.to_owned() } else { text_of(key) }
+}
+
+/// TOML's texts are JSON's, but for one character.
+fn text_of(text: &str) -> String {
+    quote(text).replace('\u{7f}', "\\u007f")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::failure::Failure;
+    use crate::profile::Profile;
+    use crate::run::Run;
+    use crate::sink::Sink;
+    use crate::store::Store;
+    use crate::world::World;
+
+    /// A store that takes what is before a colon in an id for another place.
+    struct Colons;
+
+    impl Backend for Colons {
+        const STORE: Store = Store {
+            binary: "x",
+            version: "0",
+            about: "",
+            settings: &[],
+            name_keys: &["mount"],
+            examples: "",
+        };
+        type Locator = String;
+        type Scope = ();
+        type Session = ();
+
+        fn configure(_: &Settings) -> Result<Self, Failure> {
+            Ok(Self)
+        }
+
+        fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {
+            let split = name.name.split_once(':').filter(|_| !name.is_entry);
+            let (mount, path) = split.unwrap_or((name.key("mount").unwrap_or("usual"), &name.name));
+            Ok((format!("{path} in {mount}"), name.field.clone().unwrap_or(Field::Whole)))
+        }
+
+        fn home(&self) {}
+
+        fn scope(&self, _: &String) {}
+
+        async fn session(&self, (): &(), _: usize, _: Option<&()>) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn fetch(&self, (): &(), _: &[String], _: &Sink<'_, String>) {}
+    }
+
+    fn name(name: &str, field: &str, keys: &[(&'static str, &str)]) -> Name {
+        let keys = keys.iter().map(|(key, value)| (*key, (*value).to_owned())).collect();
+        Name { name: name.into(), field: Some(Field::parse(field)), keys, is_entry: true, ..Name::default() }
+    }
+
+    fn with_places(profile: &str, look: impl FnOnce(&mut Places<'_, Colons>)) {
+        let world = World::new(u32::MAX - 1, |_| None);
+        let profile = Profile::parse(&Colons::STORE, profile).unwrap();
+        let run = Run::new(Instant::now());
+        let settings = Settings::load(&Colons::STORE, &Vec::new(), Some(profile), &world, &run).unwrap();
+        look(&mut Places::of(&Colons, &settings));
+    }
+
+    #[test]
+    fn an_id_leads_where_entry_colon_and_version_say() {
+        with_places("[ids]\n\"a#k\" = { name = \"b\", field = \"k\" }", |places| {
+            let leads = |id: &str, name: &Name| {
+                places.leads_to(&Id::parse(id).unwrap()) == Some(Colons.locate(name).unwrap())
+            };
+            assert!(leads("c#k", &name("c", "k", &[])));
+            assert!(leads("m:c#k", &name("c", "k", &[("mount", "m")])));
+            assert!(!leads("m:c#k", &name("m:c", "k", &[])));
+            assert!(!leads("a#k", &name("a", "k", &[])));
+            assert!(leads("a#k", &name("b", "k", &[])));
+            let place = |name| Colons.locate(&name).unwrap();
+            assert_eq!(places.alias(&place(name("b", "k", &[]))), Some("a#k"));
+            assert_eq!(places.alias(&place(name("b", "k", &[("mount", "m")]))), None);
+        });
+    }
+
+    #[test]
+    fn an_id_that_is_given_is_nobody_elses() {
+        with_places("[ids]\n\"t-a/k\" = { name = \"b\" }", |places| {
+            places.find(Colons.locate(&Name { name: "a-b/k".into(), ..Name::default() }).unwrap());
+            for (path, field, id) in [
+                ("a b", "k", "a-b/k-2"),
+                ("a@b", "k", "a-b/k-3"),
+                ("t a", "k", "t-a/k-2"),
+                ("t@a", "/x~1y", "t-a/x-1y"),
+                ("é", "", "alias"),
+                ("@", "", "alias-2"),
+            ] {
+                assert_eq!(places.free_id(&name(path, field, &[])), id);
+            }
+        });
+        assert_eq!(
+            entry(&name("a\"\u{7f}", "k", &[("mount", "m")]), &["mount"]),
+            r#"{ name = "a\"\u007f", field = "k", mount = "m" }"#
+        );
+    }
+}

@@ -1,0 +1,54 @@
+# Completes @BINARY@ in bash.
+@FUNCTION@() {
+  local table='@TABLE@'
+  local word=${COMP_WORDS[COMP_CWORD]} flag='' verb='' valued=' ' settings='*' values='' words=''
+  local at this scope name value help
+  # bash makes a word of its own of the = in --flag=value.
+  [[ $word == = ]] && word=''
+  while IFS=$'\t' read -r scope name value help; do
+    [[ $name == --* && $value != - ]] && valued+="$name "
+  done <<<"$table"
+  for ((at = 1; at < COMP_CWORD; at++)); do
+    this=${COMP_WORDS[at]}
+    if [[ $this == = ]]; then
+      continue
+    elif [[ -n $flag ]]; then
+      flag=''
+    elif [[ $valued == *" $this "* ]]; then
+      flag=$this
+    elif [[ -z $verb && $this != -* ]]; then
+      verb=$this
+    fi
+  done
+  while IFS=$'\t' read -r scope name value help; do
+    if [[ -n $flag ]]; then
+      [[ $name == "$flag" ]] && values=$value
+    elif [[ $scope == . ]]; then
+      [[ -z $verb && $word != -* ]] && words+=" $name"
+      [[ $name == "$verb" ]] && settings=$value
+    elif [[ $name == . ]]; then
+      [[ $scope == "$verb" ]] && words+=" $value"
+    elif [[ $word == -* && ($scope == "$verb" || $scope == "$settings") ]]; then
+      words+=" $name"
+    fi
+  done <<<"$table"
+  [[ $word == -* ]] && words+=' --help'
+  local IFS=$' \n'
+  case $values in
+    '<profile>')
+      for this in ~/.config/secretref/*.toml; do
+        this=${this##*/}
+        [[ $this != '*.toml' ]] && words+=" ${this%.toml}"
+      done
+      ;;
+    '<'*) ;;
+    *) words+=" $values" ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$word"))
+  if [[ $values == '<profile>' || $values == '<file>' ]]; then
+    IFS=$'\n'
+    COMPREPLY+=($(compgen -f -- "$word"))
+    compopt -o filenames 2>/dev/null
+  fi
+}
+complete -F @FUNCTION@ @BINARY@

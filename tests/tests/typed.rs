@@ -1,0 +1,162 @@
+//! What the page of the shell, the quick start and the help tell a reader to type, typed against the real server.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
+
+use secretref_tests::openbao::{self, OpenBao, ROOT};
+use secretref_tests::page::Page;
+use secretref_tests::resolver;
+use serde_json::json;
+use tempfile::TempDir;
+
+const SHELL: &str = "docs/shell.md";
+
+/// A person's shell beside a server: a home with a profile, and what the pages speak of in the store.
+struct Desk {
+    server: OpenBao,
+    home: TempDir,
+}
+
+impl Desk {
+    fn new() -> Self {
+        let server = OpenBao::start();
+        for (path, field) in [("openai", "apiKey"), ("slack", "token"), ("old", "apiKey")] {
+            let data = json!({"data": {field: format!("value-{path}"), "note": "kept"}});
+            server.api(&format!("secret/data/providers/{path}"), Some(&data));
+        }
+        let desk = Self { server, home: tempfile::tempdir().expect("a folder") };
+        let page = Page::read("resolvers/vault/README.md");
+        desk.type_in(&page.blocks("Set up", "sh")[0]);
+        desk.type_in(&page.block("List and change secrets", "sh"));
+        desk.profile();
+        desk
+    }
+
+    /// The profile of the pages, with the token of somebody who changes secrets; also in the folder where commands are
+    /// typed, as the help has it.
+    fn profile(&self) {
+        let folder = self.home.path().join(".config/secretref");
+        let text = format!(
+            "#!{} --profile\naddress = \"{}\"\nca_cert = \"{}\"\ntoken_file = \"{}\"\nkeep_session = \"off\"\n",
+            resolver::path("secretref-vault").display(),
+            self.server.https,
+            self.server.ca.display(),
+            folder.join("editor-token").display(),
+        );
+        for profile in [folder.join("vault.toml"), self.home.path().join("vault.toml")] {
+            fs::write(&profile, &text).expect("a file");
+            fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
+        }
+        fs::write(self.home.path().join("key.txt"), "value-of-key.txt").expect("a file");
+    }
+
+    /// Types commands into bash, in the home, and returns what they print to stdout.
+    fn type_in(&self, commands: &str) -> String {
+        let (bao, binary) = (openbao::binary(), resolver::path("secretref-vault"));
+        let folders = [&bao, &binary].map(|path| path.parent().expect("a folder").display().to_string());
+        let token = fs::read_to_string(self.home.path().join(".config/secretref/editor-token"));
+        let ended = Command::new("bash")
+            .args(["-euo", "pipefail", "-c", commands])
+            .current_dir(self.home.path())
+            .env_clear()
+            .env("HOME", self.home.path())
+            .env("PATH", format!("{}:/usr/bin:/bin", folders.join(":")))
+            .env("BAO_ADDR", &self.server.https)
+            .env("BAO_CACERT", &self.server.ca)
+            .env("BAO_TOKEN", token.as_deref().unwrap_or(ROOT).trim())
+            .output()
+            .expect("bash");
+        let said = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{commands}\n{said}");
+        String::from_utf8_lossy(&ended.stdout).into_owned()
+    }
+
+    /// Types all commands of a section of the page, in their order.
+    fn follow(&self, section: &str) -> String {
+        Page::read(SHELL).blocks(section, "sh").iter().map(|block| self.type_in(block)).collect()
+    }
+
+    fn field(&self, path: &str, field: &str) -> String {
+        let found = self.server.api(&format!("secret/data/providers/{path}"), None);
+        found["data"]["data"][field].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_is_read() {
+    let desk = Desk::new();
+    let report = desk.follow("Find out what is wrong");
+    assert!(report.contains("sign-in") && !report.contains("value-openai"), "{report}");
+    let report = desk.follow("Check ids");
+    assert!(report.contains("providers/slack#token") && !report.contains("value-slack"), "{report}");
+    assert_eq!(desk.follow("Read a value"), "value-openai");
+    assert_eq!(desk.follow("Use it in a script"), "every id has a value\n");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_is_listed() {
+    let listed = Desk::new().follow("List ids");
+    assert!(listed.lines().any(|id| id.starts_with("providers/openai")), "{listed}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn what_is_changed() {
+    let desk = Desk::new();
+    desk.follow("Store a value");
+    assert_eq!(desk.field("openai", "apiKey"), "sk-new-5678");
+    assert_eq!(desk.field("openai", "note"), "kept");
+    desk.follow("Delete a value");
+    assert_eq!((desk.field("old", "apiKey"), desk.field("old", "note")), (String::new(), "kept".to_owned()));
+}
+
+#[test]
+#[ignore = "needs OpenBao and man: tests/run installs them"]
+fn what_is_installed() {
+    let desk = Desk::new();
+    desk.follow("Have words completed");
+    for script in [
+        ".local/share/bash-completion/completions/secretref-vault",
+        ".config/fish/completions/secretref-vault.fish",
+        ".zfunc/_secretref-vault",
+    ] {
+        let script = fs::read_to_string(desk.home.path().join(script)).expect("a script");
+        assert!(script.contains("kv-version"));
+    }
+    let pages = desk.follow("Read the manual");
+    assert!(pages.contains("secretref-protocol"), "{pages}");
+    let found = desk.type_in("man -M ~/.local/share/man 5 secretref-profile");
+    assert!(found.contains("secretref-profile"), "{found}");
+}
+
+/// The quick start's profile is the page's own but for the address; it is enough that its commands are known.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn the_command_of_the_quick_start() {
+    let desk = Desk::new();
+    let blocks = Page::read("README.md").blocks("Quick start: Vault or OpenBao", "sh");
+    let command = blocks.iter().find(|block| block.contains(" doctor ")).expect("the command");
+    assert!(desk.type_in(command).contains("sign-in"));
+}
+
+#[test]
+#[ignore = "needs OpenBao and man: tests/run installs them"]
+fn the_examples_of_help() {
+    let desk = Desk::new();
+    desk.type_in("mkdir -p ~/.local/share/bash-completion/completions ~/.config/fish/completions ~/.zfunc");
+    for example in examples(&desk, "")
+        .into_iter()
+        .chain(["completions", "man", "logout"].iter().flat_map(|verb| examples(&desk, verb)))
+    {
+        desk.type_in(&example);
+    }
+}
+
+fn examples(desk: &Desk, verb: &str) -> Vec<String> {
+    let help = desk.type_in(&format!("secretref-vault {verb} --help"));
+    let (_, examples) = help.split_once("Examples:\n").expect("examples");
+    examples.lines().take_while(|line| !line.is_empty()).map(|line| line.trim().to_owned()).collect()
+}
