@@ -64,7 +64,14 @@ impl Session {
             fs::write(place.join("services/secrets.service"), service).expect("a file");
         }
         let bus = start_bus(place);
-        Self { folder, bus, provider: None }
+        let session = Self { folder, bus, provider: None };
+        for _ in 0..300 {
+            if UnixStream::connect(session.bus()).is_ok() {
+                return session;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("the bus does not listen after 6 s");
     }
 
     /// Starts gnome-keyring with these arguments and this on stdin, and waits until it answers.
@@ -192,7 +199,7 @@ impl Monitor {
     }
 }
 
-/// Starts a bus in a folder, and waits until it listens.
+/// Starts a bus in a folder.
 fn start_bus(place: &Path) -> Child {
     let socket = place.join("run/bus");
     let config = place.join("bus.conf");
@@ -206,7 +213,7 @@ fn start_bus(place: &Path) -> Child {
         place.join("services").display()
     );
     fs::write(&config, text).expect("a file");
-    let bus = Command::new("dbus-daemon")
+    Command::new("dbus-daemon")
         .args(["--nofork", "--nopidfile", &format!("--config-file={}", config.display())])
         .env_clear()
         .env("HOME", place.join("home"))
@@ -215,14 +222,7 @@ fn start_bus(place: &Path) -> Child {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("dbus-daemon starts");
-    for _ in 0..300 {
-        if UnixStream::connect(&socket).is_ok() {
-            return bus;
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    panic!("the bus does not listen after 6 s");
+        .expect("dbus-daemon starts")
 }
 
 impl Drop for Session {

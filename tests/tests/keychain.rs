@@ -3,10 +3,12 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
+use secretref_tests::page::Page;
 use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::transcript;
 use serde_json::{Value, json};
@@ -466,4 +468,50 @@ fn gnome_keyring_passes_the_cases_of_every_resolver() {
     let session = Session::unlocked();
     let lines = format!("bus = \"{}\"\n", session.bus().display());
     every_case(session.folder(), &lines, |name, text| session.store("openclaw", name, text));
+}
+
+/// Types what the page says into bash, in a session and its home, with others in the place of its examples.
+fn type_in(session: &Session, commands: &str, here: &[(&str, String)]) -> String {
+    let binary = resolver::path("secretref-keychain");
+    let commands = here.iter().fold(commands.to_owned(), |text, (example, real)| text.replace(example, real));
+    let commands = commands.replace("/usr/local/bin/secretref-keychain", &binary.display().to_string());
+    let mut bash = session.command("bash");
+    bash.args(["-euo", "pipefail", "-c", &commands]).current_dir(session.folder().join("home"));
+    bash.env("OPENAI_API_KEY", "value-openai");
+    let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
+    let ended = bash.env("PATH", path).stdin(Stdio::null()).output().unwrap();
+    assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn the_recipes_of_the_page_work_as_they_are_written() {
+    let session = Session::unlocked();
+    let page = Page::read("resolvers/keychain/README.md");
+    let bus = format!("bus = \"{}\"\nallow", session.bus().display());
+    assert_eq!(type_in(&session, &page.blocks("Desktop", "sh")[0], &[("allow", bus)]), "value-openai");
+
+    // With a profile `~` is the home of the system's records, which is not that of the test.
+    let folder = session.folder().join("home/.local/share/secretref/keychain");
+    let store = format!("folder = \"{}\"\nallow", folder.display());
+    let server = page.block("Server without a desktop", "sh");
+    assert_eq!(type_in(&session, &server, &[("allow =", format!("{store} ="))]), "value-openai");
+
+    fs::write(session.folder().join("home/.env"), "openai=value-imported\n").unwrap();
+    type_in(&session, &page.block("Container", "sh"), &[]);
+    let secrets = session.folder().join("home/secrets");
+    let lines = page.block("Container", "toml").replace("/run/secrets/keychain", secrets.to_str().unwrap());
+    let path = profile(&session, &lines);
+    let ended = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "openai"]).end();
+    assert_eq!(ended.stdout, "value-imported", "{ended:?}");
+
+    let ids =
+        page.block("Ids", "sh").replace("secret-tool store", "printf %s value-stored | secret-tool store");
+    assert_eq!(type_in(&session, &ids, &[]), "value-stored");
+    session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
+    session.store("smtp.example.org", "me@example.org", "value-mail");
+    let response = answer(&session, &page.blocks("Ids", "toml")[0], &["mail", "router", "work"]);
+    let values = json!({"mail": "value-mail", "router": "value-router", "work": "value-stored"});
+    assert_eq!(response["values"], values, "{response}");
 }
