@@ -7,6 +7,7 @@ use std::process::Stdio;
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
+use secretref_tests::gateway::Gateway;
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
 use secretref_tests::page::Page;
 use secretref_tests::resolver::{self, Ended, Run};
@@ -514,4 +515,34 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
     let response = answer(&session, &page.blocks("Ids", "toml")[0], &["mail", "router", "work"]);
     let values = json!({"mail": "value-mail", "router": "value-router", "work": "value-stored"});
     assert_eq!(response["values"], values, "{response}");
+}
+
+/// As the gateway starts it: an executable profile, and nothing in the environment.
+#[test]
+#[ignore = "needs the real gateway and gnome-keyring: tests/run installs both"]
+fn the_real_gateway_gets_values_of_both_keychains() {
+    let session = Session::unlocked();
+    let pem = "-----BEGIN KEY-----\nvalue-pem\n-----END KEY-----\n";
+    session.store("openclaw", "pem", pem);
+    session.store("github.com", "me", r#"{"token":"value-token"}"#);
+    let gateway = Gateway::own();
+    let folder = session.folder().join("file").display().to_string();
+    let set =
+        keychain().args(["--store", "file", "--folder", &folder, "set", "openai"]).stdin("value-file").end();
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let exec = |name: &str, lines: &str| {
+        let binary = resolver::path("secretref-keychain");
+        let text = format!("#!{} --profile\n{lines}\n", binary.display());
+        json!({"source": "exec", "command": gateway.file(name, 0o700, text)})
+    };
+    let providers = json!({
+        "desktop": exec("desktop.toml", &format!("bus = \"{}\"", session.bus().display())),
+        "file": exec("file.toml", &format!("store = \"file\"\nfolder = \"{folder}\"")),
+    });
+    let asks: [(&str, &[&str]); 2] = [("desktop", &["pem", "github.com/me#token"]), ("file", &["openai"])];
+    let values: Vec<_> =
+        gateway.resolve(&providers, &asks, &[]).into_iter().map(|answer| answer.unwrap()).collect();
+    assert_eq!(values[0]["pem"], pem);
+    assert_eq!(values[0]["github.com/me#token"], "value-token");
+    assert_eq!(values[1]["openai"], "value-file");
 }
