@@ -517,6 +517,23 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
     assert_eq!(response["values"], values, "{response}");
 }
 
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn keyring_and_this_find_each_others_entries() {
+    let session = Session::unlocked();
+    let keyring = |arguments: &[&str]| {
+        let ended = session.command(env!("CARGO_BIN_EXE_keyring-entry")).args(arguments).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    keyring(&["github.com", "me", "value-keyring"]);
+    assert_eq!(command(&session, &["get", "github.com/me"]).end().stdout, "value-keyring");
+    assert_eq!(command(&session, &["set", "github.com/me"]).stdin("value-changed").end().code, Some(0));
+    assert_eq!(command(&session, &["set", "openai"]).stdin("value-openai").end().code, Some(0));
+    assert_eq!(keyring(&["github.com", "me"]), "value-changed");
+    assert_eq!(keyring(&["openclaw", "openai"]), "value-openai");
+}
+
 /// As the gateway starts it: an executable profile, and nothing in the environment.
 #[test]
 #[ignore = "needs the real gateway and gnome-keyring: tests/run installs both"]
