@@ -20,6 +20,9 @@ pub trait Backend: Sized + 'static {
     /// The store, and the settings it takes.
     const STORE: Store;
 
+    /// Whether the store is on this machine, and a person's own: then there are `import` and `unlock`.
+    const IS_LOCAL: bool = false;
+
     /// Where one document is; two ids that read the same document have equal locators.
     type Locator: Clone + Eq + Hash + fmt::Display;
 
@@ -115,6 +118,15 @@ pub trait Manage: Backend {
         _over: &About,
     ) -> impl Future<Output = Result<String, Failure>> {
         not_offered("deleted")
+    }
+
+    /// Unlocks the store with its password. Says what became of it.
+    fn unlock(
+        &self,
+        _session: &Self::Session,
+        _password: &Secret,
+    ) -> impl Future<Output = Result<String, Failure>> {
+        not_offered("unlocked")
     }
 }
 

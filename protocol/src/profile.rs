@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::id::Id;
 use crate::selector::{Field, Name};
-use crate::store::{Kind, Store, nearest, table};
+use crate::store::{ANY_KEY, Kind, Store, nearest, table};
 use crate::trust::read_trusted;
 use crate::world::{World, recorded_home};
 
@@ -187,18 +187,21 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
             "name" => name.name = text,
             "field" => name.field = Some(Field::parse(&text)),
             "version" => name.version = Some(text),
-            _ => {
-                let own = store.name_keys.iter().find(|known| **known == key);
-                let own = own.ok_or_else(|| {
+            _ => match store.name_keys.iter().find(|known| **known == key) {
+                Some(own) => name.keys.push((own, text)),
+                None if store.name_keys.contains(&ANY_KEY) => name.others.push((key, text)),
+                None => {
                     let known = store.name_keys.iter().copied().chain(["name", "field", "version"]);
                     let meant = nearest(&key, known).unwrap_or("name");
-                    wrong(format!("has an unknown key `{key}`"), &format!("did you mean `{meant}`?"))
-                })?;
-                name.keys.push((own, text));
-            }
+                    return Err(wrong(
+                        format!("has an unknown key `{key}`"),
+                        &format!("did you mean `{meant}`?"),
+                    ));
+                }
+            },
         }
     }
-    if name.name.is_empty() {
+    if name.name.is_empty() && name.others.is_empty() {
         return Err(wrong("has no `name`".into(), "say which secret it stands for"));
     }
     // An entry says all there is to say: without a field it means the whole secret, never the store's short form.
@@ -318,6 +321,19 @@ mod tests {
         );
         assert_eq!(settings.name("w").unwrap().field, Some(Field::Whole));
         assert!(settings.name("b").is_none());
+    }
+
+    #[test]
+    fn a_store_may_take_any_key_in_an_entry() {
+        let store = Store { name_keys: &["mount", ANY_KEY], ..STORE };
+        let entry = |text: &str| Profile::parse(&store, text).map(|profile| profile.ids["a"].clone());
+        let name = entry("[ids]\na = { \"xdg:schema\" = \"s\", mount = \"kv\", Title = \"t\" }").unwrap();
+        assert_eq!((name.name.as_str(), name.key("mount")), ("", Some("kv")));
+        assert_eq!(name.others, [("Title".into(), "t".into()), ("xdg:schema".into(), "s".into())]);
+        assert!(entry("[ids]\na = { mount = \"kv\" }").unwrap_err().what().contains("no `name`"));
+        assert!(
+            entry("[ids]\na = { Title = 3 }").unwrap_err().what().contains("`Title` that is not a string")
+        );
     }
 
     #[test]

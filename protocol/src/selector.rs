@@ -30,6 +30,8 @@ pub struct Name {
     pub version: Option<String>,
     /// The store's own keys (mount, namespace, region, …), as an `[ids]` entry gives them.
     pub keys: Vec<(&'static str, String)>,
+    /// The other keys of an `[ids]` entry, of a store that takes any.
+    pub others: Vec<(String, String)>,
     /// Whether an `[ids]` entry said it: then `name` is the store's own name to the letter, and no short form.
     pub is_entry: bool,
 }

@@ -242,6 +242,18 @@ impl Settings {
         }
     }
 
+    /// Where systemd has put the credentials of the unit.
+    #[must_use]
+    pub fn credentials(&self) -> Option<&Path> {
+        self.credentials.as_deref()
+    }
+
+    /// The effective user id.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.home.uid
+    }
+
     /// A file in the user's home, where there is a home.
     #[must_use]
     pub fn in_home(&self, name: &str) -> Option<PathBuf> {

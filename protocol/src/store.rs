@@ -10,11 +10,14 @@ pub struct Store {
     pub about: &'static str,
     /// The store's own settings, as tables that are read one after the other.
     pub settings: &'static [&'static [Setting]],
-    /// What an `[ids]` entry may set beside `name`, `field` and `version`.
+    /// What an `[ids]` entry may set beside `name`, `field` and `version`; with [`ANY_KEY`] among them, anything.
     pub name_keys: &'static [&'static str],
     /// Examples for the end of the help, one command a line.
     pub examples: &'static str,
 }
+
+/// Among a store's `name_keys`: an `[ids]` entry may have every other key, too, and need not have a `name` then.
+pub const ANY_KEY: &str = "*";
 
 /// One setting: what it is called, what it may be, and where it may come from.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 //!
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
+//! - [`keyring`]: the keychain of a desktop, in a session of its own;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
@@ -21,6 +22,7 @@ pub mod fault;
 pub mod forward;
 pub mod gateway;
 pub mod jwt;
+pub mod keyring;
 pub mod openbao;
 pub mod page;
 pub mod port;

@@ -36,6 +36,8 @@ pub(super) enum Task<'t> {
     Set(&'t str, &'t Secret),
     /// Delete what an id names.
     Delete(&'t str),
+    /// Unlock the store with this password.
+    Unlock(&'t Secret),
 }
 
 /// What came of it.
@@ -57,7 +59,7 @@ pub(super) fn act<B: Manage>(
     watch.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
     let place = match task {
-        Task::List(_) => None,
+        Task::List(_) | Task::Unlock(_) => None,
         Task::Set(id, _) | Task::Delete(id) => Some(Place::of(&backend, settings, id)?),
     };
     let scope = place.as_ref().map_or_else(|| backend.home(), |place| backend.scope(&place.locator));
@@ -67,6 +69,7 @@ pub(super) fn act<B: Manage>(
                 let listing = run.end(run.begin(Stage::List), backend.list(session, prefix).await)?;
                 Ok(Done::Listed(sorted(&backend, settings, prefix, listing)))
             }
+            (Task::Unlock(password), _) => backend.unlock(session, password).await.map(Done::Changed),
             (_, None) => Err(Failure::internal("a change without a place")),
             (task, Some(place)) => {
                 change(&backend, settings, deadline, session, place, task).await.map(Done::Changed)

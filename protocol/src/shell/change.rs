@@ -119,6 +119,7 @@ pub(super) async fn change<B: Manage>(
     let (word, id, value) = match task {
         Task::Set(id, value) => ("stored", *id, Some(*value)),
         Task::Delete(id) | Task::List(id) => ("deleted", *id, None),
+        Task::Unlock(_) => return Err(Failure::internal("a change without a place")),
     };
     match put(backend, settings, deadline, session, place, value).await? {
         Left::Some(rest) => Ok(format!("{word} {id}{rest}")),

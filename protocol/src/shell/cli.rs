@@ -54,6 +54,10 @@ pub(super) enum Verb {
         json: bool,
         names: bool,
     },
+    Import {
+        file: String,
+    },
+    Unlock,
     Logout,
     Settings,
     Completions {
@@ -121,6 +125,8 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
         "doctor" => Verb::Doctor { id: one("ID"), json: json(), names: inner.get_flag("names") },
+        "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
+        "unlock" => Verb::Unlock,
         "logout" => Verb::Logout,
         "settings" => Verb::Settings,
         "completions" => Verb::Completions { shell: one("SHELL").unwrap_or_default() },
@@ -222,7 +228,7 @@ type Row = (&'static str, &'static str, fn(Command) -> Command);
 /// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
 fn parser<B: Backend>(wants_all: bool) -> Command {
     let store = &B::STORE;
-    let verbs: [Row; 11] = [
+    let verbs: [Row; 13] = [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids())
                 .arg(json("print the response as a gateway gets it, with versions and times"))
@@ -239,6 +245,10 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
         ("doctor", "Find out what is wrong, step by step", |doctor| {
             doctor.arg(id().required(false)).arg(json("print it as JSON")).arg(names()).args(flags(&B::STORE))
         }),
+        ("import", "Store the secrets of a .env or JSON file", |import| {
+            import.arg(file()).args(flags(&B::STORE))
+        }),
+        ("unlock", "Unlock the store with its password", |unlock| unlock.args(flags(&B::STORE))),
         ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
         ("settings", "Explain every setting", |settings| settings),
         ("completions", "Print what completes this command in a shell", |completions| {
@@ -257,7 +267,8 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
         .args(flags(store))
         .disable_help_subcommand(true);
     for (name, about, fill) in verbs {
-        if name == "logout" && !keeps_sessions(store) {
+        if name == "logout" && !keeps_sessions(store) || ["import", "unlock"].contains(&name) && !B::IS_LOCAL
+        {
             continue;
         }
         let verb = Command::new(name).about(about).defer(fill);
@@ -331,6 +342,10 @@ fn ids() -> Arg {
 
 fn id() -> Arg {
     Arg::new("ID").required(true).help("what a gateway would ask for: name[#field]")
+}
+
+fn file() -> Arg {
+    Arg::new("FILE").required(true).help("lines NAME=value, or a JSON object of names and values")
 }
 
 fn prefix() -> Arg {

@@ -8,6 +8,7 @@ mod completions;
 mod doctor;
 mod edit;
 mod get;
+mod import;
 mod list;
 mod logout;
 mod man;
@@ -18,6 +19,7 @@ mod prompt;
 mod redact;
 mod settings;
 mod speak;
+mod unlock;
 
 use std::time::{Duration, Instant};
 
@@ -123,6 +125,8 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
         }
         Verb::Set { id } => change::set::<B>(settings, &id, watch),
         Verb::Delete { id, yes } => change::delete::<B>(settings, &id, yes, watched),
+        Verb::Import { file } => import::import::<B>(settings, &file, watch),
+        Verb::Unlock => unlock::unlock::<B>(settings, watch),
         _ => logout::logout::<B>(settings, deadline),
     }
 }

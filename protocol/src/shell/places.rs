@@ -96,14 +96,22 @@ fn field_of(name: &Name) -> Option<&str> {
 /// What an entry of `[ids]` says of a name.
 pub(super) fn entry(name: &Name, keys: &[&'static str]) -> String {
     let own = keys.iter().filter_map(|key| Some((*key, name.key(key)?)));
-    let pairs = [("name", Some(name.name.as_str())), ("field", field_of(name))];
-    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own);
-    let pairs = pairs.map(|(key, value)| format!("{key} = {}", toml(value)));
+    let others = name.others.iter().map(|(key, value)| (key.as_str(), value.as_str()));
+    let own_name = Some(name.name.as_str()).filter(|name| !name.is_empty());
+    let pairs = [("name", own_name), ("field", field_of(name))];
+    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?))).chain(own).chain(others);
+    let pairs = pairs.map(|(key, value)| format!("{} = {}", key_of(key), text_of(value)));
     format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
 }
 
+/// A key as TOML has it: bare where it can be.
+fn key_of(key: &str) -> String {
+    let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
+    if is_bare { key.to_owned() } else { text_of(key) }
+}
+
 /// A text in TOML, which is as in JSON, but for controls: whoever pastes it sees all of it.
-fn toml(text: &str) -> String {
+fn text_of(text: &str) -> String {
     let mut quoted = String::new();
     for c in quote(text).chars() {
         if is_unprintable(c) {

@@ -33,10 +33,19 @@ const FROM_FILE: &str = "give a value of this kind from a file: set ID <FILE";
 /// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
 /// needs the last line end, too.
 pub(super) fn value(id: &str, watch: &Watch) -> Result<Secret, Exit> {
+    ask(id, &format!("value of {id}: "), watch)
+}
+
+/// Reads the password of the store, as a value is read.
+pub(super) fn password(watch: &Watch) -> Result<Secret, Exit> {
+    ask("unlock", "password of the keychain: ", watch)
+}
+
+fn ask(id: &str, prompt: &str, watch: &Watch) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
     watch.move_to(deadline.later(GRACE));
-    let value = if stdin_is_terminal() { typed(id, deadline) } else { piped(deadline) };
+    let value = if stdin_is_terminal() { typed(prompt, deadline) } else { piped(deadline) };
     value.and_then(whole).map_err(|failure| {
         explain(Some(id), &failure);
         Exit::of_failure(&failure)
@@ -85,13 +94,13 @@ enum Stop {
 }
 
 /// Asks for one line.
-fn typed(id: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
+fn typed(prompt: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
     loop {
         let terminal = Hidden::start().map_err(|_| {
             let remedy = "pipe the value in";
             Failure::invalid_value("the terminal does not let its echo be turned off", remedy)
         })?;
-        whisper(&printable(format!("value of {id}: ")));
+        whisper(&printable(prompt.to_owned()));
         let line = terminal.line(deadline);
         drop(terminal);
         whisper("\n");

@@ -195,11 +195,7 @@ fn mounts_in(reply: &Reply) -> Option<usize> {
     #[derive(Deserialize)]
     struct Listing<'a> {
         #[serde(borrow)]
-<<<<<<< HEAD
-        secret: HashMap<String, &'a RawValue>,
-=======
         secret: BTreeMap<String, &'a RawValue>,
->>>>>>> vault2
     }
     let listing: Listing<'_> = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
     Some(listing.secret.len())

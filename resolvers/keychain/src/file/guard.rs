@@ -1,0 +1,65 @@
+//! Who may have written a file of a store, and who may have read it.
+
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
+
+/// What others must not have been able to do with a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// Write it.
+    Written,
+    /// Write it or read it.
+    Secret,
+}
+
+/// What speaks against a file or folder: that others than root and this user have it, or can write it, or read what is
+/// secret; and the remedy.
+///
+/// A group may read what is root's: so it is with the credentials that systemd gives a service.
+pub(super) fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
+    judge(metadata.uid(), metadata.mode(), guard, rustix::process::geteuid().as_raw())
+}
+
+fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, String)> {
+    if owner != uid && owner != 0 {
+        let why = format!("belongs to uid {owner}, neither root nor you ({uid})");
+        return Some((why, format!("chown it, or run this as uid {owner}")));
+    }
+    let readers = if owner == 0 { 0o004 } else { 0o044 };
+    if mode & 0o022 != 0 {
+        return Some(("can be written by others".into(), "chmod go-w it".into()));
+    }
+    (guard == Guard::Secret && mode & readers != 0).then(|| {
+        ("can be read by others".into(), "chmod go-rwx it, and think of who may have read it".into())
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_may_have_a_file() {
+        let refuses = |owner, mode, guard| judge(owner, mode, guard, 1000).map(|(why, _)| why);
+        for (owner, mode, guard, fits) in [
+            (1000, 0o600, Guard::Secret, true),
+            (1000, 0o400, Guard::Secret, true),
+            (1000, 0o640, Guard::Secret, false),
+            (1000, 0o604, Guard::Secret, false),
+            (1000, 0o644, Guard::Written, true),
+            (1000, 0o664, Guard::Written, false),
+            (1000, 0o606, Guard::Written, false),
+            // systemd's credentials, with and without a list of who may read them
+            (0, 0o400, Guard::Secret, true),
+            (0, 0o440, Guard::Secret, true),
+            (0, 0o444, Guard::Secret, false),
+            (0, 0o460, Guard::Secret, false),
+            (0, 0o444, Guard::Written, true),
+            (1001, 0o600, Guard::Secret, false),
+            (1001, 0o644, Guard::Written, false),
+        ] {
+            let why = refuses(owner, mode, guard);
+            assert_eq!(why.is_none(), fits, "{owner} {mode:o}: {why:?}");
+        }
+    }
+}

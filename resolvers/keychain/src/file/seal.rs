@@ -1,0 +1,197 @@
+//! What encrypts a store: an age X25519 identity.
+//!
+//! Whoever lacks the identity can neither read a file nor make one: a file is encrypted to the identity's public half, and
+//! that is nowhere written down. In the header beside age's own stanza is a mark of the identity, a hash from which
+//! nothing can be had; other tools pass over it. By the mark a file for another identity is told from an altered one.
+
+use std::cell::Cell;
+use std::collections::HashSet;
+use std::io::{Read as _, Write as _};
+use std::iter::once;
+
+use age::secrecy::ExposeSecret as _;
+use age::{DecryptError, Decryptor, EncryptError, Encryptor, x25519};
+use age_core::format::{FileKey, Stanza};
+use secretref_protocol::{Failure, Secret};
+use sha2::{Digest as _, Sha256};
+use zeroize::Zeroizing;
+
+/// The tag of the stanza that has the mark.
+const TAG: &str = "secretref-identity";
+
+/// An identity.
+pub(super) struct Key(x25519::Identity);
+
+/// Why a file does not open.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Broken {
+    /// It is not encrypted to this identity.
+    OtherIdentity,
+    /// It is not what was written: cut short, altered, or no age file.
+    Altered,
+}
+
+impl Key {
+    /// A new identity.
+    pub(super) fn generate() -> Self {
+        Self(x25519::Identity::generate())
+    }
+
+    /// Reads an identity file as `age-keygen` and [`Key::text`] write it. Fails with what is wrong with it.
+    pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
+        let bytes = Zeroizing::new(bytes);
+        let text = std::str::from_utf8(&bytes).map_err(|_| "is not text")?;
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let mut keys = lines.map(str::parse);
+        match (keys.next(), keys.next()) {
+            (Some(Ok(identity)), None) => Ok(Self(identity)),
+            (None, _) => Err("has nothing in it"),
+            (Some(Ok(_)), Some(_)) => Err("has more than one line with a key"),
+            (Some(Err(_)), _) => Err("has no line AGE-SECRET-KEY-1…, as an X25519 identity has"),
+        }
+    }
+
+    /// The text of an identity file.
+    pub(super) fn text(&self) -> Secret {
+        let key = self.0.to_string();
+        Secret::new(format!(
+            "# made by secretref-keychain; whoever has this can read store.age, and without it nobody can\n{}\n",
+            key.expose_secret()
+        ))
+    }
+
+    /// Encrypts.
+    pub(super) fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Failure> {
+        let (recipient, mark) = (self.0.to_public(), Mark(self.mark()));
+        let recipients: [&dyn age::Recipient; 2] = [&recipient, &mark];
+        let bug = || Failure::internal("a store that cannot be encrypted");
+        let encryptor = Encryptor::with_recipients(recipients.into_iter()).map_err(|_| bug())?;
+        let mut writer = encryptor.wrap_output(Vec::new()).map_err(|_| bug())?;
+        writer.write_all(plain).and_then(|()| writer.finish()).map_err(|_| bug())
+    }
+
+    /// Decrypts: all of it, or nothing.
+    pub(super) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
+        let decryptor = Decryptor::new_buffered(sealed).map_err(|_| Broken::Altered)?;
+        let opener = Opener { key: self, is_for_another: Cell::new(false) };
+        let mut reader = decryptor
+            .decrypt(once(&opener as _))
+            .map_err(|_| if opener.is_for_another.get() { Broken::OtherIdentity } else { Broken::Altered })?;
+        // As long as the whole, so that it need not grow and leave copies behind.
+        let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
+        reader.read_to_end(&mut plain).map_err(|_| Broken::Altered)?;
+        Ok(plain)
+    }
+
+    fn mark(&self) -> String {
+        let hash = Sha256::digest(format!("{TAG} {}", self.0.to_public()));
+        hash[..16].iter().fold(String::new(), |mark, byte| format!("{mark}{byte:02x}"))
+    }
+}
+
+/// Puts the mark into a header.
+struct Mark(String);
+
+impl age::Recipient for Mark {
+    fn wrap_file_key(&self, _: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
+        let stanza = Stanza { tag: TAG.to_owned(), args: vec![self.0.clone()], body: Vec::new() };
+        Ok((vec![stanza], HashSet::new()))
+    }
+}
+
+/// An identity that looks at the mark where it does not fit.
+struct Opener<'k> {
+    key: &'k Key,
+    is_for_another: Cell<bool>,
+}
+
+impl age::Identity for Opener<'_> {
+    fn unwrap_stanza(&self, stanza: &Stanza) -> Option<Result<FileKey, DecryptError>> {
+        self.key.0.unwrap_stanza(stanza)
+    }
+
+    fn unwrap_stanzas(&self, stanzas: &[Stanza]) -> Option<Result<FileKey, DecryptError>> {
+        let opened = self.key.0.unwrap_stanzas(stanzas);
+        if opened.is_none() {
+            let mark = self.key.mark();
+            let is_own = |stanza: &Stanza| stanza.tag == TAG && stanza.args == [mark.as_str()];
+            self.is_for_another.set(!stanzas.iter().any(is_own));
+        }
+        opened
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OTHER: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+
+    fn parse(text: &str) -> Result<Key, &'static str> {
+        Key::parse(text.into())
+    }
+
+    #[test]
+    fn an_identity_is_written_and_read() {
+        let key = Key::generate();
+        let again = parse(key.text().expose()).unwrap();
+        assert_eq!(again.mark(), key.mark());
+        assert!(parse(&format!("# public key: age1…\r\n{OTHER}\r\n\n")).is_ok());
+        for (text, why) in [
+            ("", "nothing"),
+            ("# a comment\n", "nothing"),
+            ("AGE-SECRET-KEY-1GQ9778\n", "no line"),
+            ("-----BEGIN AGE ENCRYPTED FILE-----\n", "no line"),
+            (&format!("{OTHER}\n{OTHER}\n"), "more than one"),
+        ] {
+            assert!(parse(text).err().unwrap().contains(why), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_identity_alone() {
+        let (key, other) = (Key::generate(), parse(OTHER).unwrap());
+        for plain in [vec![], b"x".to_vec(), vec![7; 200_000]] {
+            let sealed = key.seal(&plain).unwrap();
+            assert_eq!(*key.open(&sealed).unwrap(), plain);
+            assert_eq!(other.open(&sealed).unwrap_err(), Broken::OtherIdentity);
+        }
+    }
+
+    #[test]
+    fn other_tools_pass_over_the_mark() {
+        let key = Key::generate();
+        let sealed = key.seal(b"plain").unwrap();
+        assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), b"plain");
+        let foreign = age::encrypt(&key.0.to_public(), b"plain").unwrap();
+        assert_eq!(*key.open(&foreign).unwrap(), b"plain");
+    }
+
+    #[test]
+    fn any_byte_that_is_altered_or_missing_or_too_much_is_noticed() {
+        let key = Key::generate();
+        let sealed = key.seal(b"a value of some length").unwrap();
+        for at in 0..sealed.len() {
+            for flip in [1, 0x20, 0x80] {
+                let mut altered = sealed.clone();
+                altered[at] ^= flip;
+                assert_eq!(key.open(&altered).unwrap_err(), Broken::Altered, "byte {at} ^ {flip}");
+            }
+            assert_eq!(key.open(&sealed[..at]).unwrap_err(), Broken::Altered, "cut at {at}");
+            let doubled = [&sealed[..=at], &sealed[at..]].concat();
+            assert_eq!(key.open(&doubled).unwrap_err(), Broken::Altered, "byte {at} twice");
+        }
+        assert_eq!(key.open(&[&sealed[..], b"\n"].concat()).unwrap_err(), Broken::Altered);
+    }
+
+    #[test]
+    fn a_cut_between_two_chunks_is_noticed() {
+        let key = Key::generate();
+        let sealed = key.seal(&vec![7; 3 * 65_536]).unwrap();
+        let payload = sealed.len() - 3 * (65_536 + 16);
+        for chunks in 0..3 {
+            let cut = payload + chunks * (65_536 + 16);
+            assert_eq!(key.open(&sealed[..cut]).unwrap_err(), Broken::Altered, "{chunks}");
+        }
+    }
+}

@@ -1,0 +1,203 @@
+//! The backend: how the shared engine reads from the keychain that was chosen.
+
+use std::path::{Path, PathBuf};
+
+use secretref_protocol::{
+    About, Backend, Document, Failure, Field, Name, Run, Secret, Settings, Sink, Stage, Store, file,
+};
+
+use crate::file::{Contents, Files};
+use crate::locator::Locator;
+#[cfg(any(target_os = "macos", target_os = "windows"))]
+use crate::native::Native;
+#[cfg(target_os = "linux")]
+use crate::secret_service::{self, Bus, Service, Wire};
+use crate::settings::STORE;
+use crate::systemd;
+
+/// The credential of a unit that the file store is encrypted to, where nothing else is said.
+const IDENTITY: &str = "keychain-identity";
+
+/// A keychain, and what ids leave out.
+pub(crate) struct Keychain {
+    kind: Kind,
+    pub(crate) service: String,
+    pub(crate) run: Run,
+}
+
+/// Where the secrets are.
+enum Kind {
+    #[cfg(target_os = "linux")]
+    SecretService(Bus, Wire),
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    Native,
+    File {
+        folder: PathBuf,
+        identity: Option<PathBuf>,
+    },
+    Systemd(PathBuf),
+}
+
+/// A keychain that can be asked.
+pub(crate) enum Open {
+    #[cfg(target_os = "linux")]
+    SecretService(Box<Service>),
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    Native(Native),
+    File(Files),
+    Systemd(PathBuf),
+}
+
+impl Backend for Keychain {
+    const STORE: Store = STORE;
+    const IS_LOCAL: bool = true;
+    type Locator = Locator;
+    /// There is one keychain.
+    type Scope = ();
+    type Session = Open;
+
+    fn configure(settings: &Settings) -> Result<Self, Failure> {
+        let service = settings.required("service")?.to_owned();
+        Ok(Self { kind: Kind::of(settings)?, service, run: settings.run().clone() })
+    }
+
+    fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
+        match self.kind {
+            #[cfg(target_os = "linux")]
+            Kind::SecretService(..) => Locator::of(name, &self.service),
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Kind::Native => self.pair(name, Native::NAME),
+            Kind::File { .. } => self.pair(name, "file"),
+            Kind::Systemd(_) => Locator::of_file(name),
+        }
+    }
+
+    fn home(&self) {}
+
+    fn scope(&self, _: &Locator) {}
+
+    /// One read for all: every store here gives all of them at once.
+    fn batches(&self, locators: Vec<Locator>) -> Vec<Vec<Locator>> {
+        vec![locators]
+    }
+
+    async fn session(&self, (): &(), _reads: usize, _refused: Option<&Open>) -> Result<Open, Failure> {
+        match &self.kind {
+            #[cfg(target_os = "linux")]
+            Kind::SecretService(bus, wire) => {
+                let service = Service::connect(bus, *wire);
+                let step = self.run.begin(Stage::Connection);
+                self.run.end(step, service.await).map(|service| Open::SecretService(Box::new(service)))
+            }
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Kind::Native => Native::open().map(Open::Native),
+            Kind::File { folder, identity } => Ok(Open::File(Files::of(folder.clone(), identity.clone()))),
+            Kind::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
+        }
+    }
+
+    async fn inspect(&self, open: &Open) -> Result<(), Failure> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.inspect(&self.run).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(_) => self.run.note(Stage::SignIn, "the keychain of the system"),
+            Open::File(files) => {
+                for fact in files.rights() {
+                    self.run.note(Stage::SignIn, fact);
+                }
+                let entries = files.read()?.names().count();
+                self.run.note(Stage::SignIn, format!("it opens, and has {entries} entries"));
+            }
+            Open::Systemd(folder) => {
+                self.run.note(Stage::SignIn, format!("the credentials in {}", folder.display()));
+            }
+        }
+        Ok(())
+    }
+
+    async fn fetch(&self, open: &Open, batch: &[Locator], sink: &Sink<'_, Locator>) {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => secret_service::fetch(service, batch, sink).await,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => each(batch, sink, |locator| native.read(locator)),
+            Open::File(files) => match files.read() {
+                Ok(contents) => each(batch, sink, |locator| entry(&contents, locator)),
+                Err(failure) => each(batch, sink, |_| Err(failure.clone())),
+            },
+            Open::Systemd(folder) => each(batch, sink, |locator| systemd::read(folder, locator)),
+        }
+    }
+}
+
+impl Keychain {
+    /// Where a name leads in a store that knows nothing of an entry but its service and account.
+    fn pair(&self, name: &Name, store: &str) -> Result<(Locator, Field), Failure> {
+        let (locator, field) = Locator::of(name, &self.service)?;
+        locator.pair(store)?;
+        Ok((locator, field))
+    }
+}
+
+/// Settles each locator of a store that is asked for one after the other.
+fn each(batch: &[Locator], sink: &Sink<'_, Locator>, read: impl Fn(&Locator) -> Result<Document, Failure>) {
+    for locator in batch {
+        sink.settle(locator, read(locator));
+    }
+}
+
+fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
+    let (service, account) = locator.pair("file")?;
+    let value = contents.get(service, account).ok_or_else(|| {
+        Failure::not_found(
+            format!("there is no entry {locator} in the file"),
+            "store it with `set`, or see what there is with `list`",
+        )
+    })?;
+    let version = contents.version(service, account).map(|version| version.to_string());
+    let text = Secret::new(value.expose().to_owned());
+    Ok(Document::text(text).about(About { version, ..About::default() }))
+}
+
+impl Kind {
+    fn of(settings: &Settings) -> Result<Self, Failure> {
+        match settings.text("store") {
+            #[cfg(target_os = "linux")]
+            None | Some("secret-service") => {
+                let bus = Bus::of(settings.text("bus"), settings.uid())?;
+                Ok(Self::SecretService(bus, Wire::of(settings.text("session"))))
+            }
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            None | Some(Native::NAME) => Ok(Self::Native),
+            Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
+            Some("systemd") => credentials(settings).map(Self::Systemd),
+            other => Err(Failure::misconfigured(
+                format!("{} is no store of this system", other.unwrap_or("the keychain")),
+                "choose another in `store`, such as file",
+            )),
+        }
+    }
+}
+
+/// Where the file store is.
+fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
+    settings.path("folder")?.ok_or_else(|| Failure::internal("a setting without its default"))
+}
+
+/// Where the file store's identity is, if not in its folder.
+fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
+    let credential = || settings.credentials().map(|folder| folder.join(IDENTITY));
+    Ok(settings.path("identity_file")?.or_else(|| credential().filter(|path| file::is_there(path))))
+}
+
+/// Where systemd has put the credentials of the unit.
+fn credentials(settings: &Settings) -> Result<PathBuf, Failure> {
+    let given = settings.path("credentials")?.or_else(|| settings.credentials().map(Path::to_owned));
+    given.ok_or_else(|| {
+        Failure::misconfigured(
+            "there is no folder of credentials: $CREDENTIALS_DIRECTORY is not set",
+            "let the gateway pass it on (passEnv), in a unit with LoadCredential=, or name the folder in `credentials`",
+        )
+    })
+}

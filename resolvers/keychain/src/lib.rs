@@ -1,0 +1,17 @@
+//! The resolver for the keychain of this machine, of which `main.rs` is the command.
+
+mod file;
+mod keychain;
+mod locator;
+mod manage;
+#[cfg(any(target_os = "macos", target_os = "windows", test))]
+mod native;
+#[cfg(target_os = "linux")]
+mod secret_service;
+mod settings;
+mod systemd;
+
+/// The `main` of the command.
+pub fn main() -> ! {
+    secretref_protocol::main::<keychain::Keychain>()
+}

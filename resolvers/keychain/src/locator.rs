@@ -1,0 +1,227 @@
+//! Which entry of a keychain a name means. Pure.
+
+use std::fmt;
+
+use secretref_protocol::{Failure, Field, Name};
+
+/// What an entry is looked for by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Locator {
+    /// Its service and account, and what else it must have.
+    Entry { service: String, account: String, more: Attributes },
+    /// Nothing but what it must have.
+    Attributes(Attributes),
+    /// The name of a file.
+    File(String),
+}
+
+/// Names and values, in the order of the names.
+pub(crate) type Attributes = Vec<(String, String)>;
+
+/// The attributes that the account of an entry can stand in: the first is what `secret-tool` is mostly given, keyring's
+/// own, and what is written.
+pub(crate) const ACCOUNT: [&str; 2] = ["username", "account"];
+
+impl Locator {
+    /// Finds where a name leads in a keychain.
+    ///
+    /// `github.com/token` is an account of a service, with the service up to the last slash; `openai` an account of the
+    /// `service` of the settings. An entry of `[ids]` has the account to the letter in `name`, the service in `service`,
+    /// and any other attribute under its own name; without `name` it is looked for by its attributes alone.
+    pub(crate) fn of(name: &Name, service: &str) -> Result<(Self, Field), Failure> {
+        let field = field(name)?;
+        let mut more = name.others.clone();
+        if name.is_entry && name.name.is_empty() {
+            return Ok((Self::Attributes(more), field));
+        }
+        let given = more.iter().position(|(key, _)| key == "service").map(|at| more.remove(at).1);
+        let (written, account) = match name.name.rsplit_once('/') {
+            Some((service, account)) if !name.is_entry => (Some(service), account),
+            _ => (None, name.name.as_str()),
+        };
+        let service = given.as_deref().or(written).unwrap_or(service);
+        if service.is_empty() || account.is_empty() {
+            return Err(Failure::invalid_id(
+                "the id has nothing on one side of its last /",
+                "write service/account, or the account alone",
+            ));
+        }
+        Ok((Self::Entry { service: service.to_owned(), account: account.to_owned(), more }, field))
+    }
+
+    /// Finds which file of systemd's credentials a name means: `openclaw/openai` is `openclaw_openai`, as systemd names
+    /// the files of a folder that it loads.
+    pub(crate) fn of_file(name: &Name) -> Result<(Self, Field), Failure> {
+        let field = field(name)?;
+        if !name.others.is_empty() {
+            return Err(no_attributes("systemd"));
+        }
+        let file = if name.is_entry { name.name.clone() } else { name.name.replace('/', "_") };
+        if file.contains(['/', '\0']) || matches!(file.as_str(), "" | "." | "..") {
+            return Err(Failure::invalid_id(
+                "no credential can have that name",
+                "write the name of a file in the folder of credentials",
+            ));
+        }
+        Ok((Self::File(file), field))
+    }
+
+    /// Service and account, for a store that knows nothing else of an entry.
+    pub(crate) fn pair(&self, store: &str) -> Result<(&str, &str), Failure> {
+        match self {
+            Self::Entry { service, account, more } if more.is_empty() => Ok((service, account)),
+            _ => Err(no_attributes(store)),
+        }
+    }
+
+    /// The service of an entry.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match self {
+            Self::Entry { service, .. } => Some(service),
+            _ => None,
+        }
+    }
+
+    /// What to ask the Secret Service for: an entry is what answers to one of these.
+    pub(crate) fn searches(&self) -> Vec<Vec<(&str, &str)>> {
+        match self {
+            Self::Entry { service, account, more } => ACCOUNT
+                .iter()
+                .map(|key| [("service", service.as_str()), (*key, account.as_str())])
+                .map(|own| own.into_iter().chain(borrowed(more)).collect())
+                .collect(),
+            Self::Attributes(attributes) => vec![borrowed(attributes).collect()],
+            Self::File(_) => Vec::new(),
+        }
+    }
+}
+
+fn borrowed(attributes: &Attributes) -> impl Iterator<Item = (&str, &str)> {
+    attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+}
+
+fn field(name: &Name) -> Result<Field, Failure> {
+    match &name.version {
+        Some(_) => {
+            Err(Failure::invalid_id("a keychain keeps no versions", "leave the version out of the id"))
+        }
+        None => Ok(name.field.clone().unwrap_or(Field::Whole)),
+    }
+}
+
+fn no_attributes(store: &str) -> Failure {
+    Failure::invalid_id(
+        format!("the store {store} does not know entries by their attributes"),
+        "say no more of it in [ids] than `name`, `service` and `field`",
+    )
+}
+
+/// As an id is written, where it can be.
+impl fmt::Display for Locator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let attributes = match self {
+            Self::Entry { service, account, more } => {
+                write!(f, "{service}/{account}")?;
+                if more.is_empty() {
+                    return Ok(());
+                }
+                f.write_str(" with ")?;
+                more
+            }
+            Self::Attributes(attributes) => attributes,
+            Self::File(file) => return f.write_str(file),
+        };
+        for (at, (key, value)) in attributes.iter().enumerate() {
+            let comma = if at > 0 { ", " } else { "" };
+            write!(f, "{comma}{key}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(name: &str, others: &[(&str, &str)]) -> Name {
+        let others = others.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        Name { name: name.into(), others, is_entry: true, field: Some(Field::Whole), ..Name::default() }
+    }
+
+    fn id(name: &str) -> Name {
+        Name { name: name.into(), ..Name::default() }
+    }
+
+    fn of(name: &Name) -> Result<Locator, &'static str> {
+        Locator::of(name, "openclaw").map(|(locator, _)| locator).map_err(|failure| failure.kind().code())
+    }
+
+    #[test]
+    fn where_a_name_leads() {
+        for (name, want) in [
+            (id("openai"), "service=openclaw username=openai | service=openclaw account=openai"),
+            (id("github.com/me"), "service=github.com username=me | service=github.com account=me"),
+            (
+                id("https://x.example/v1/me"),
+                "service=https://x.example/v1 username=me | service=https://x.example/v1 account=me",
+            ),
+            (entry("a/b", &[]), "service=openclaw username=a/b | service=openclaw account=a/b"),
+            (
+                entry("me", &[("domain", "d"), ("service", "smtp")]),
+                "service=smtp username=me domain=d | service=smtp account=me domain=d",
+            ),
+            (entry("", &[("Title", "Mail")]), "Title=Mail"),
+            (entry("", &[("service", "smtp")]), "service=smtp"),
+        ] {
+            let searches = of(&name).unwrap();
+            let searches: Vec<String> = searches
+                .searches()
+                .iter()
+                .map(|search| {
+                    let pairs: Vec<_> = search.iter().map(|(key, value)| format!("{key}={value}")).collect();
+                    pairs.join(" ")
+                })
+                .collect();
+            assert_eq!(searches.join(" | "), want, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_an_entry() {
+        for name in ["openclaw/", "/openai", ""] {
+            assert_eq!(of(&id(name)), Err("INVALID_ID"), "{name}");
+        }
+        assert_eq!(of(&Name { version: Some("3".into()), ..id("a") }), Err("INVALID_ID"));
+    }
+
+    #[test]
+    fn ids_of_one_entry_have_equal_locators() {
+        assert_eq!(of(&id("openclaw/openai")), of(&id("openai")));
+        assert_eq!(of(&id("openai")), of(&entry("openai", &[("service", "openclaw")])));
+    }
+
+    #[test]
+    fn the_file_of_a_credential() {
+        let of = |name: &Name| Locator::of_file(name).ok().map(|(locator, _)| locator.to_string());
+        for (name, want) in [
+            (id("openai"), Some("openai")),
+            (id("openclaw/openai"), Some("openclaw_openai")),
+            (entry("a.b", &[]), Some("a.b")),
+            (entry("a/b", &[]), None),
+            (entry("..", &[]), None),
+            (entry("a", &[("service", "s")]), None),
+        ] {
+            assert_eq!(of(&name).as_deref(), want, "{name:?}");
+        }
+    }
+
+    #[test]
+    fn a_store_of_pairs_takes_no_attributes() {
+        let pair = |name: &Name| {
+            of(name).unwrap().pair("file").map(|(service, account)| format!("{service}|{account}"))
+        };
+        assert_eq!(pair(&id("openai")).unwrap(), "openclaw|openai");
+        assert_eq!(pair(&entry("a", &[("x", "y")])).unwrap_err().kind().code(), "INVALID_ID");
+        assert_eq!(of(&entry("a", &[("x", "y")])).unwrap().to_string(), "openclaw/a with x=y");
+    }
+}

@@ -1,0 +1,5 @@
+//! `secretref-keychain`: secrets from the keychain of this machine.
+
+fn main() {
+    secretref_keychain::main()
+}

@@ -1,0 +1,143 @@
+//! What a person changes: listing, writing and deleting entries.
+
+use secretref_protocol::{About, Failure, Listed, Listing, Manage, Name, Secret};
+
+use crate::file::Contents;
+use crate::keychain::{Keychain, Open};
+use crate::locator::Locator;
+use crate::systemd;
+
+impl Manage for Keychain {
+    async fn list(&self, open: &Open, prefix: &str) -> Result<Listing, Failure> {
+        let mut listing = match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.list(&self.service).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.list(&self.service)?,
+            Open::File(files) => {
+                let contents = files.read()?;
+                let listed = |(service, account)| listed(&self.service, service, account);
+                Listing { found: contents.names().map(listed).collect(), unread: Vec::new() }
+            }
+            Open::Systemd(folder) => Listing { found: systemd::list(folder)?, unread: Vec::new() },
+        };
+        listing.found.retain(|listed| listed.id.starts_with(prefix));
+        Ok(listing)
+    }
+
+    async fn put(
+        &self,
+        open: &Open,
+        locator: &Locator,
+        content: &Secret,
+        over: Option<&About>,
+    ) -> Result<(), Failure> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.put(locator, content, over.is_some()).await,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.write(locator, content),
+            Open::File(files) => files.change(|contents| {
+                let (service, account) = locator.pair("file")?;
+                if version(contents, service, account) != over.and_then(|over| over.version.clone()) {
+                    return Err(changed(locator));
+                }
+                contents.set(service, account, Secret::new(content.expose().to_owned()));
+                Ok(())
+            }),
+            Open::Systemd(_) => Err(read_only()),
+        }
+    }
+
+    async fn delete(&self, open: &Open, locator: &Locator, over: &About) -> Result<String, Failure> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.delete(locator).await?,
+            #[cfg(any(target_os = "macos", target_os = "windows"))]
+            Open::Native(native) => native.delete(locator)?,
+            Open::File(files) => {
+                files.change(|contents| {
+                    let (service, account) = locator.pair("file")?;
+                    if version(contents, service, account) != over.version {
+                        return Err(changed(locator));
+                    }
+                    contents.remove(service, account).map(drop).ok_or_else(|| changed(locator))
+                })?;
+                return Ok("store.age.last has it, encrypted, until the next change".to_owned());
+            }
+            Open::Systemd(_) => return Err(read_only()),
+        }
+        Ok("nothing of it is kept".to_owned())
+    }
+
+    async fn unlock(&self, open: &Open, password: &Secret) -> Result<String, Failure> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.unlock(password).await,
+            _ => Err(Failure::misconfigured(
+                "this store has no password to unlock it with",
+                "see what stands in its way with `doctor`",
+            )),
+        }
+    }
+}
+
+/// An entry as a line of `list`: the id that leads to it, or, where none can be written so, a text that is none.
+pub(crate) fn listed(default: &str, service: &str, account: &str) -> Listed {
+    let id = if account.contains('/') {
+        format!("{service} {account}")
+    } else if service == default {
+        account.to_owned()
+    } else {
+        format!("{service}/{account}")
+    };
+    let others = (service != default).then(|| ("service".into(), service.into()));
+    Listed {
+        id,
+        name: Name {
+            name: account.into(),
+            others: others.into_iter().collect(),
+            is_entry: true,
+            ..Name::default()
+        },
+    }
+}
+
+fn version(contents: &Contents, service: &str, account: &str) -> Option<String> {
+    contents.version(service, account).map(|version| version.to_string())
+}
+
+/// Somebody else was there between the read and the write.
+pub(crate) fn changed(locator: &Locator) -> Failure {
+    Failure::invalid_value(
+        format!("{locator} was changed by somebody else meanwhile, and nothing was written"),
+        "see who else writes there, and do it again",
+    )
+}
+
+fn read_only() -> Failure {
+    Failure::misconfigured(
+        "systemd's credentials cannot be changed from here",
+        "write them with systemd-creds, and restart the unit",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_id_of_an_entry_leads_back_to_it() {
+        for (service, account, want) in [
+            ("openclaw", "openai", "openai"),
+            ("github.com", "me", "github.com/me"),
+            ("https://x.example/v1", "me", "https://x.example/v1/me"),
+        ] {
+            let listed = listed("openclaw", service, account);
+            assert_eq!(listed.id, want);
+            let of = |name: &Name| Locator::of(name, "openclaw").unwrap().0;
+            assert_eq!(of(&listed.name), of(&Name { name: want.into(), ..Name::default() }));
+        }
+        assert_eq!(listed("openclaw", "s", "a/b").id, "s a/b");
+    }
+}

@@ -1,0 +1,166 @@
+//! The Secret Service of a Linux desktop, over D-Bus.
+//!
+//! Three trips after the greeting: all searches together, the session as soon as one is answered, all values together. Nothing here asks the provider
+//! to unlock: that is what opens a window.
+//!
+//! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
+//! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
+//!
+//! <https://specifications.freedesktop.org/secret-service/latest/>
+
+mod bus;
+mod change;
+mod inspect;
+mod search;
+mod verdict;
+mod wire;
+
+use std::cell;
+use std::collections::HashMap;
+use std::pin::Pin;
+
+use secretref_protocol::{Failure, Secret};
+use tokio::sync::{Notify, OnceCell};
+use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
+
+pub(crate) use bus::Bus;
+pub(crate) use search::fetch;
+use verdict::{PATIENCE, silent, verdict};
+pub(crate) use wire::Wire;
+use wire::{Session, Wired};
+
+const NAME: &str = "org.freedesktop.secrets";
+const PATH: &str = "/org/freedesktop/secrets";
+const SERVICE: &str = "org.freedesktop.Secret.Service";
+const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
+const ITEM: &str = "org.freedesktop.Secret.Item";
+
+/// A connection to what provides the keychain.
+pub(crate) struct Service {
+    bus: Connection,
+    /// Where the bus is, for a person.
+    place: String,
+    wire: Wire,
+    session: OnceCell<Session>,
+    /// What became of the first thing that the provider was asked.
+    first: cell::OnceCell<Result<(), Failure>>,
+    /// Told when that is known.
+    hears: Notify,
+}
+
+impl Service {
+    /// Connects to the bus. What provides the keychain is not asked yet.
+    pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
+        let place = bus.to_string();
+        Ok(Self {
+            bus: bus.connect().await?,
+            place,
+            wire,
+            session: OnceCell::new(),
+            first: cell::OnceCell::new(),
+            hears: Notify::new(),
+        })
+    }
+
+    /// The session that values are given in, opened at the first call.
+    async fn session(&self) -> Result<&Session, Failure> {
+        let open = async || {
+            let offer = self.wire.offer()?;
+            let answer = self.ask(PATH, SERVICE, "OpenSession", &offer.body()).await?;
+            let (answer, path): (OwnedVariant, OwnedObjectPath) = take(&answer)?;
+            offer.agree(answer, path)
+        };
+        self.session.get_or_try_init(open).await
+    }
+
+    /// The same, once the provider has answered something that is asked beside.
+    async fn session_then(&self) -> Result<&Session, Failure> {
+        let hears = self.hears.notified();
+        if self.first.get().is_none() {
+            hears.await;
+        }
+        match self.first.get() {
+            Some(Err(silent)) => Err(silent.clone()),
+            _ => self.session().await,
+        }
+    }
+
+    /// The values of entries, by their paths; one that is locked or gone is left out.
+    async fn values(
+        &self,
+        session: &Session,
+        entries: &[OwnedObjectPath],
+    ) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
+        take(&self.ask(PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)
+    }
+
+    /// A value as it goes over the bus.
+    async fn seal(&self, value: &Secret) -> Result<Wired, Failure> {
+        self.session().await?.seal(value)
+    }
+
+    /// The collection that entries go into where nobody says otherwise; `None` where there is none.
+    async fn default_collection(&self) -> Result<Option<OwnedObjectPath>, Failure> {
+        let path: OwnedObjectPath = take(&self.ask(PATH, SERVICE, "ReadAlias", &"default").await?)?;
+        Ok(Some(path).filter(|path| path.as_str() != "/"))
+    }
+
+    /// Asks for something that any provider answers, whoever asks: what follows is then not the first it hears.
+    async fn greet(&self) -> Result<(), Failure> {
+        if let Some(first) = self.first.get() {
+            return first.clone();
+        }
+        self.ask(PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
+    }
+
+    /// Whether something on the bus has the name.
+    async fn has_provider(&self) -> bool {
+        let answer = tokio::time::timeout(PATIENCE, self.ask_bus("NameHasOwner", &NAME)).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
+    }
+
+    fn ask<'a, B: serde::Serialize + DynamicType>(
+        &'a self,
+        path: &'a str,
+        interface: &'a str,
+        method: &'a str,
+        body: &'a B,
+    ) -> impl Future<Output = Result<Message, Failure>> {
+        self.answer(Box::pin(self.bus.call_method(Some(NAME), path, Some(interface), method, body)))
+    }
+
+    /// The answer to a call. A boxed one: each call has a type of its own, and this is compiled once.
+    async fn answer(&self, mut call: Call<'_>) -> Result<Message, Failure> {
+        let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) if self.first.get().is_some_and(Result::is_ok) => call.await,
+            // The bus may have been starting it all the time.
+            Err(_) => {
+                let silent = silent(self.has_provider().await);
+                self.hear(Err(silent.clone()));
+                return Err(silent);
+            }
+        };
+        self.hear(Ok(()));
+        answer.map_err(|error| verdict(&error))
+    }
+
+    fn hear(&self, first: Result<(), Failure>) {
+        let _ = self.first.set(first);
+        self.hears.notify_waiters();
+    }
+
+    /// Asks the bus itself.
+    async fn ask_bus(&self, method: &str, name: &&str) -> Result<Message, Failure> {
+        let bus = "org.freedesktop.DBus";
+        let asked = self.bus.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), method, name).await;
+        asked.map_err(|error| verdict(&error))
+    }
+}
+
+type Call<'a> = Pin<Box<dyn Future<Output = zbus::Result<Message>> + 'a>>;
+
+/// What an answer says, if it is what was asked for.
+fn take<T: for<'a> serde::Deserialize<'a> + zbus::Type>(answer: &Message) -> Result<T, Failure> {
+    answer.body().deserialize().map_err(|error| verdict(&error))
+}

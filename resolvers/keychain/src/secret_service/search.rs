@@ -1,0 +1,220 @@
+//! From locators to values: all searches at once, then all values at once.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use futures_util::future::{join, join_all};
+use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
+use zbus::OwnedObjectPath;
+
+use super::verdict::locked;
+use super::wire::{Session, Wired};
+use super::{PATH, SERVICE, Service, take};
+use crate::locator::Locator;
+
+/// How many locators are looked up in one trip, whatever it takes: for more, the searches count for more than a trip.
+const FEW: usize = 8;
+
+/// How many searches are made together: a bus that was told nothing else lets 128 calls be open.
+const AT_ONCE: usize = 100;
+
+/// Attributes to search by.
+type Search<'a> = Vec<(&'a str, &'a str)>;
+
+/// What answers to a locator.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Found {
+    unlocked: HashSet<OwnedObjectPath>,
+    locked: HashSet<OwnedObjectPath>,
+}
+
+/// Reads a batch, and settles each of its locators.
+pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
+    let (found, session) = join(service.look_up(batch), service.session_then()).await;
+    let mut entries = Vec::new();
+    for (locator, found) in batch.iter().zip(found) {
+        match found.and_then(|found| found.only(locator)) {
+            Ok(entry) => entries.push((locator, entry)),
+            Err(failure) if failure.kind() == Kind::NotFound => {
+                sink.settle(locator, Err(explained(service, failure).await));
+            }
+            Err(failure) => sink.settle(locator, Err(failure)),
+        }
+    }
+    if !entries.is_empty() {
+        settle(service, session, &entries, sink).await;
+    }
+}
+
+/// Gets the values of entries that were found.
+async fn settle(
+    service: &Service,
+    session: Result<&Session, Failure>,
+    entries: &[(&Locator, OwnedObjectPath)],
+    sink: &Sink<'_, Locator>,
+) {
+    let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
+    let given = async {
+        let session = session?;
+        Ok::<_, Failure>((session, service.values(session, &paths).await?))
+    };
+    let (session, mut values) = match given.await {
+        Ok(given) => given,
+        Err(failure) => {
+            return entries.iter().for_each(|(locator, _)| sink.settle(locator, Err(failure.clone())));
+        }
+    };
+    for (locator, path) in entries {
+        let value = match values.remove(path) {
+            Some(value) => document(session, value, locator),
+            None => Err(Failure::unavailable(
+                format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
+                "ask again",
+            )),
+        };
+        sink.settle(locator, value);
+    }
+}
+
+/// A value as a document.
+fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Document, Failure> {
+    let text = String::from_utf8(session.open(value)?).map_err(|_| {
+        Failure::invalid_value(
+            format!("the value of {locator} is not UTF-8 text"),
+            "store it anew, binary data as base64",
+        )
+    })?;
+    Ok(Document::text(Secret::new(text)))
+}
+
+impl Service {
+    /// All that answers to a locator.
+    pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
+        let found = join_all(locator.searches().into_iter().map(|search| self.search(search))).await;
+        found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
+    }
+
+    /// All that answers to each locator.
+    ///
+    /// Nearly every entry has its account in `username`. So the other searches are left out for a service all of whose
+    /// entries were found by that one.
+    async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+        if batch.len() <= FEW {
+            return join_all(batch.iter().map(|locator| self.find(locator))).await;
+        }
+        let services: BTreeSet<&str> = batch.iter().filter_map(Locator::service).collect();
+        let by_username = batch.iter().filter_map(|locator| locator.searches().into_iter().next());
+        let by_service = services.iter().map(|service| vec![("service", *service)]);
+        let mut found = self.search_all(by_username.chain(by_service).collect()).await;
+        let all = found.split_off(batch.len());
+        let has_more = |(service, all): &(&str, Result<Found, Failure>)| {
+            let own = batch.iter().zip(&found).filter(|(locator, _)| locator.service() == Some(*service));
+            let own: Vec<_> = own.filter_map(|(_, found)| found.as_ref().ok()).collect();
+            all.as_ref().map_or(true, |all| all.has_more_than(&own))
+        };
+        let open: BTreeSet<&str> =
+            services.into_iter().zip(all).filter(has_more).map(|(name, _)| name).collect();
+        let is_open = |at: &usize| batch[*at].service().is_some_and(|service| open.contains(service));
+        let open: Vec<usize> = (0..batch.len()).filter(is_open).collect();
+        let by_account = open.iter().filter_map(|at| batch[*at].searches().into_iter().nth(1)).collect();
+        for (at, more) in open.iter().zip(self.search_all(by_account).await) {
+            let first = std::mem::replace(&mut found[*at], Ok(Found::default()));
+            found[*at] = first.and_then(|first| more.map(|more| first.and(more)));
+        }
+        found
+    }
+
+    async fn search_all(&self, searches: Vec<Search<'_>>) -> Vec<Result<Found, Failure>> {
+        let mut found = Vec::with_capacity(searches.len());
+        let mut searches = searches.into_iter();
+        while searches.len() > 0 {
+            found.extend(join_all(searches.by_ref().take(AT_ONCE).map(|search| self.search(search))).await);
+        }
+        found
+    }
+
+    async fn search(&self, attributes: Search<'_>) -> Result<Found, Failure> {
+        let attributes: HashMap<_, _> = attributes.into_iter().collect();
+        let (unlocked, locked) = take(&self.ask(PATH, SERVICE, "SearchItems", &attributes).await?)?;
+        Ok(Found { unlocked, locked })
+    }
+}
+
+impl Found {
+    /// What answers to one of two searches.
+    fn and(mut self, other: Self) -> Self {
+        self.unlocked.extend(other.unlocked);
+        self.locked.extend(other.locked);
+        self
+    }
+
+    /// Whether something is here that is in none of these.
+    fn has_more_than(&self, others: &[&Self]) -> bool {
+        let known: HashSet<_> = others.iter().flat_map(|other| other.entries()).collect();
+        self.entries().any(|entry| !known.contains(entry))
+    }
+
+    fn entries(&self) -> impl Iterator<Item = &OwnedObjectPath> {
+        self.unlocked.iter().chain(&self.locked)
+    }
+
+    /// Whether nothing answers.
+    pub(super) fn is_nothing(&self) -> bool {
+        self.unlocked.is_empty() && self.locked.is_empty()
+    }
+
+    /// The one entry there is. Pure.
+    pub(super) fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+        let count = self.unlocked.len() + self.locked.len();
+        match (self.unlocked.into_iter().next(), count) {
+            (_, 0) => Err(Failure::not_found(
+                format!("there is no entry {locator} in the keychain"),
+                "check service and account, or see what there is with `list`; without a / an id is an account of `service`",
+            )),
+            (Some(entry), 1) => Ok(entry),
+            (None, 1) => Err(locked(format!("the keychain that has {locator}"))),
+            _ => Err(Failure::new(
+                Kind::Ambiguous,
+                format!("{count} entries of the keychain answer to {locator}"),
+                "delete all but one, or say more of its attributes in [ids]",
+            )),
+        }
+    }
+}
+
+/// The same failure, with what is behind it where the provider has no keychain at all.
+async fn explained(service: &Service, failure: Failure) -> Failure {
+    match service.default_collection().await {
+        Ok(None) => failure.hint("the provider has no default keychain: nobody has made one by logging in"),
+        _ => failure,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secretref_protocol::Retry;
+
+    use super::*;
+
+    fn found(unlocked: &[&str], locked: &[&str]) -> Result<String, &'static str> {
+        let paths =
+            |names: &[&str]| names.iter().map(|name| OwnedObjectPath::try_from(*name).unwrap()).collect();
+        let locator = Locator::File("x".into());
+        let found = Found { unlocked: paths(unlocked), locked: paths(locked) }.only(&locator);
+        found.map(|path| path.to_string()).map_err(|failure| failure.kind().code())
+    }
+
+    #[test]
+    fn one_entry_is_what_was_asked_for() {
+        assert_eq!(found(&["/a"], &[]), Ok("/a".into()));
+        assert_eq!(found(&["/a", "/a"], &[]), Ok("/a".into()));
+        assert_eq!(found(&[], &[]), Err("NOT_FOUND"));
+        assert_eq!(found(&[], &["/a"]), Err("UNAVAILABLE"));
+        assert_eq!(found(&["/a"], &["/b"]), Err("AMBIGUOUS_DUPLICATE_KEY"));
+        assert_eq!(found(&["/a", "/b"], &[]), Err("AMBIGUOUS_DUPLICATE_KEY"));
+    }
+
+    #[test]
+    fn what_is_locked_stays_so() {
+        assert_eq!(locked("it").asks_again(), Retry::No);
+    }
+}

@@ -1,0 +1,72 @@
+//! The settings of the keychain.
+
+use secretref_protocol::{ANY_KEY, Setting, SettingKind as Kind, Store};
+
+/// The store, for the shared parts.
+pub(crate) const STORE: Store = Store {
+    binary: "secretref-keychain",
+    version: env!("CARGO_PKG_VERSION"),
+    about: "Reads secrets from the keychain of this machine for agent gateways",
+    settings: &[KEYCHAIN],
+    name_keys: &[ANY_KEY],
+    examples: "  secretref-keychain set openai
+  secretref-keychain get openai github.com/token
+  echo '{\"protocolVersion\":1,\"ids\":[\"openai\"]}' | secretref-keychain",
+};
+
+/// A setting that decides which secrets come back.
+const fn steering(
+    key: &'static str,
+    kind: Kind,
+    env: &'static [&'static str],
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { key, kind, env, default, steers: true, help }
+}
+
+const KEYCHAIN: &[Setting] = &[
+    steering(
+        "store",
+        Kind::Choice(&["secret-service", "file", "systemd", "macos", "windows"]),
+        &[],
+        None,
+        "where secrets are; unset, the keychain of the system",
+    ),
+    steering("service", Kind::Text, &[], Some("openclaw"), "the service of an id that is an account alone"),
+    steering(
+        "bus",
+        Kind::Text,
+        &["DBUS_SESSION_BUS_ADDRESS"],
+        None,
+        "secret-service: the socket or address of the bus; unset, /run/user/UID/bus",
+    ),
+    steering(
+        "session",
+        Kind::Choice(&["plain", "encrypted"]),
+        &[],
+        Some("plain"),
+        "secret-service: how values go over the bus",
+    ),
+    steering(
+        "folder",
+        Kind::Path,
+        &[],
+        Some("~/.local/share/secretref/keychain"),
+        "file: where the secrets are kept",
+    ),
+    steering(
+        "identity_file",
+        Kind::Path,
+        &[],
+        None,
+        "file: the key that they are encrypted to; unset, the credential keychain-identity of the unit, else in the folder",
+    ),
+    steering(
+        "credentials",
+        Kind::Path,
+        &[],
+        None,
+        "systemd: the folder of the credentials; unset, $CREDENTIALS_DIRECTORY",
+    ),
+];

@@ -1,0 +1,67 @@
+//! systemd's credentials: files that only the unit can read, in a folder of its own.
+//!
+//! <https://systemd.io/CREDENTIALS/>
+
+use std::path::Path;
+
+use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
+
+use crate::locator::Locator;
+
+/// Reads the credential `name`, without the line end that an editor leaves at its end.
+pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
+    let path = folder.join(name.to_string());
+    if !file::is_there(&path) {
+        return Err(Failure::not_found(
+            format!("there is no credential {name} in {}", folder.display()),
+            format!("add LoadCredentialEncrypted={name}:… or LoadCredential={name}:… to the unit"),
+        ));
+    }
+    text(file::read(&path, "credentials")?).map(Document::text).ok_or_else(|| {
+        Failure::invalid_value(
+            format!("the credential {name} is not UTF-8 text"),
+            "store it anew, binary data as base64",
+        )
+    })
+}
+
+/// The credentials there are.
+pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
+    let entries = std::fs::read_dir(folder).map_err(|error| {
+        Failure::misconfigured(
+            format!("the folder {} cannot be listed ({error})", folder.display()),
+            "check the path and its permissions",
+        )
+    })?;
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let listed = |id: String| {
+        let name = Name { name: id.clone(), is_entry: true, ..Name::default() };
+        Listed { id, name }
+    };
+    Ok(names.map(listed).collect())
+}
+
+fn text(bytes: Vec<u8>) -> Option<Secret> {
+    let text = Secret::new(String::from_utf8(bytes).ok()?);
+    let line = text.expose().strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    let line = line.map(|line| Secret::new(line.to_owned()));
+    Some(line.unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_credential_loses_one_line_end_and_no_more() {
+        for (bytes, want) in [
+            (&b"sk-1\n"[..], Some("sk-1")),
+            (b"sk-1\r\n", Some("sk-1")),
+            (b"sk-1", Some("sk-1")),
+            (b" a\nb\n\n", Some(" a\nb\n")),
+            (b"\xff", None),
+        ] {
+            assert_eq!(text(bytes.to_vec()).as_ref().map(Secret::expose), want, "{bytes:?}");
+        }
+    }
+}

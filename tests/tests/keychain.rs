@@ -1,0 +1,565 @@
+//! The keychain of a desktop: gnome-keyring in a session of its own, and what there is instead of one.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use secretref_tests::gateway::Gateway;
+use secretref_tests::keyring::{Activation, PASSWORD, Session};
+use secretref_tests::page::Page;
+use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::transcript;
+use serde_json::{Value, json};
+
+/// After how long a keychain that says nothing is given up.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// What is known at once, is known long before that, on a busy machine too.
+const AT_ONCE: Duration = Duration::from_millis(500);
+
+fn keychain() -> Run {
+    Run::new(resolver::path("secretref-keychain"))
+}
+
+/// A profile that leads to a session, with these lines.
+fn profile(session: &Session, lines: &str) -> PathBuf {
+    let path = session.folder().join("keychain.toml");
+    fs::write(&path, format!("bus = \"{}\"\n{lines}\n", session.bus().display())).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+fn answer(session: &Session, lines: &str, ids: &[&str]) -> Value {
+    let run = keychain().args(["--profile".as_ref(), profile(session, lines).as_os_str()]);
+    let ended = run.request(ids).end();
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"))
+}
+
+/// A command of a person, in a session that only `--bus` names.
+fn command(session: &Session, arguments: &[&str]) -> Run {
+    let bus = session.bus();
+    keychain().args(["--bus", bus.to_str().unwrap()]).args(arguments)
+}
+
+/// What becomes of one id that cannot be had: its code and message.
+fn failure(ended: &Ended, id: &str) -> (String, String) {
+    let response: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+    let error = &response["errors"][id];
+    let text = |key: &str| error[key].as_str().unwrap_or_else(|| panic!("{ended:?}")).to_owned();
+    (text("code"), text("message"))
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn entries_of_other_programs_are_found_by_service_and_account() {
+    let session = Session::unlocked();
+    session.store("openclaw", "openai", "value-openai");
+    session.store("https://git.example/v4", "me", "value-git");
+    session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
+    session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
+    session.store("openclaw", "json", r#"{"apiKey":"value-json","n":1.10}"#);
+    let pem = "-----BEGIN KEY-----\nvalue-pem\n-----END KEY-----\n";
+    session.store("openclaw", "pem", pem);
+
+    let lines = "[ids]\nmail = { name = \"me@example.org\", service = \"mail\" }\nrouter = { Title = \"Router\", UserName = \"admin\" }\nall = { name = \"openai\" }";
+    let ids = [
+        "openai",
+        "openclaw/openai",
+        "https://git.example/v4/me",
+        "mail",
+        "router",
+        "all",
+        "json#apiKey",
+        "json#n",
+        "pem",
+        "absent",
+        "openai#field",
+        "openai##2",
+    ];
+    let response = answer(&session, lines, &ids);
+    assert_eq!(
+        response["values"],
+        json!({
+            "openai": "value-openai", "openclaw/openai": "value-openai", "https://git.example/v4/me": "value-git",
+            "mail": "value-mail", "router": "value-router", "all": "value-openai", "json#apiKey": "value-json",
+            "json#n": "1.10", "pem": pem,
+        }),
+        "{response}"
+    );
+    let code = |id: &str| response["errors"][id]["code"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(
+        ["absent", "openai#field", "openai##2"].map(code),
+        ["NOT_FOUND", "INVALID_VALUE", "INVALID_ID"]
+    );
+
+    let response = answer(&session, "service = \"https://git.example/v4\"", &["me", "openclaw/openai"]);
+    let values = json!({"me": "value-git", "openclaw/openai": "value-openai"});
+    assert_eq!(response["values"], values, "{response}");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn two_entries_for_one_id_are_neither_of_them() {
+    let session = Session::unlocked();
+    session.store_as(&["service", "s", "username", "a", "host", "one"], "value-one");
+    session.store_as(&["service", "s", "username", "a", "host", "two"], "value-two");
+    session.store("s", "b", "value-by-username");
+    session.store_as(&["service", "s", "account", "b"], "value-by-account");
+    let lines = "[ids]\none = { name = \"a\", service = \"s\", host = \"one\" }";
+    let response = answer(&session, lines, &["s/a", "s/b", "one"]);
+    for id in ["s/a", "s/b"] {
+        assert_eq!(response["errors"][id]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+    }
+    assert_eq!(response["values"], json!({"one": "value-one"}));
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn bytes_that_are_no_text_are_said_to_be_none() {
+    let session = Session::unlocked();
+    session.store("s", "binary", b"\xff\xfe\x00value");
+    session.store("s", "plain", "value-plain");
+    let response = answer(&session, "", &["s/binary", "s/plain"]);
+    assert_eq!(response["values"], json!({"s/plain": "value-plain"}));
+    assert_eq!(response["errors"]["s/binary"]["code"], "INVALID_VALUE");
+    let message = response["errors"]["s/binary"]["message"].as_str().unwrap();
+    assert!(message.contains("is not UTF-8 text"), "{message}");
+}
+
+/// What was locked, whoever tried to unlock it, is said to be so at once, and no window is asked for.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn a_locked_keychain_fails_at_once_and_opens_no_window() {
+    let mut session = Session::locked(&[("openclaw", "openai", "value-openai")]);
+    let monitor = session.monitor(&["--profile"]);
+    let run = || command(&session, &[]).request(&["openai", "absent"]).end();
+    let ended = run();
+    let (code, message) = failure(&ended, "openai");
+    assert_eq!((ended.code, code.as_str()), (Some(0), "UNAVAILABLE"), "{ended:?}");
+    assert!(
+        message.contains("is locked") && message.contains("unlock") && message.contains("file"),
+        "{message}"
+    );
+    assert!(ended.took < AT_ONCE, "{ended:?}");
+    assert_eq!(failure(&ended, "absent").0, "NOT_FOUND");
+    let set = command(&session, &["set", "openai"]).stdin("other").end();
+    assert!(set.code != Some(0) && set.stderr.contains("is locked"), "{set:?}");
+    let calls = monitor.seen();
+    assert!(calls.contains("SearchItems"), "{calls}");
+    assert!(!calls.contains("Unlock") && !calls.contains("Prompt"), "{calls}");
+
+    session.end_provider();
+    session.provide(&["--unlock"], "a wrong password");
+    assert_eq!(failure(&command(&session, &[]).request(&["openai"]).end(), "openai").0, "UNAVAILABLE");
+    session.end_provider();
+    session.provide(&["--unlock"], PASSWORD);
+    assert_eq!(command(&session, &["get", "openai"]).end().stdout, "value-openai");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn what_is_not_there_is_named_within_a_second() {
+    let nothing = Session::without_provider(Activation::Nothing);
+    let failing = Session::without_provider(Activation::Command("/bin/false"));
+    let hanging = Session::without_provider(Activation::Command("/bin/sleep 3"));
+    let stopped = Session::unlocked();
+    stopped.store("openclaw", "openai", "value-openai");
+    let provider = Pid::from_raw(i32::try_from(stopped.provider()).unwrap()).unwrap();
+    kill_process(provider, Signal::STOP).unwrap();
+    let absent = nothing.folder().join("no-bus");
+    for (bus, words, limit) in [
+        (absent.as_path(), "there is no session bus at", AT_ONCE),
+        (&nothing.bus(), "nothing on the session bus provides a keychain", AT_ONCE),
+        (&failing.bus(), "could not start what provides the keychain", AT_ONCE),
+        (&hanging.bus(), "which does not come up", PATIENCE + AT_ONCE),
+        (&stopped.bus(), "what provides the keychain does not answer", PATIENCE + AT_ONCE),
+    ] {
+        let ended = keychain().args(["--bus".as_ref(), bus.as_os_str()]).request(&["openai"]).end();
+        let (code, message) = failure(&ended, "openai");
+        assert_eq!((ended.code, code.as_str()), (Some(5), "UNAVAILABLE"), "{ended:?}");
+        assert!(message.contains(words), "{words}: {message}");
+        assert!(message.contains("store = \"file\""), "{message}");
+        assert!(ended.took < limit, "{words}: {ended:?}");
+    }
+    kill_process(provider, Signal::CONT).unwrap();
+    assert_eq!(command(&stopped, &["get", "openai"]).end().stdout, "value-openai");
+}
+
+/// A bus gives its socket to everybody who can see it, and takes no other user.
+#[test]
+#[ignore = "needs gnome-keyring and root: tests/run has both"]
+fn another_user_is_refused_by_the_bus() {
+    let session = Session::unlocked();
+    fs::set_permissions(session.folder(), Permissions::from_mode(0o711)).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o755)).unwrap();
+    let copy = place.path().join("secretref-keychain");
+    resolver::copy("secretref-keychain", &copy);
+    for mode in [0o700, 0o711] {
+        fs::set_permissions(session.folder().join("run"), Permissions::from_mode(mode)).unwrap();
+        let run = Run::new(&copy).uid(4242).args(["--bus".as_ref(), session.bus().as_os_str()]);
+        let ended = run.request(&["openai"]).end();
+        assert_eq!(ended.code, Some(4), "{ended:?}");
+        assert_eq!(failure(&ended, "openai").0, "UNAUTHENTICATED", "{ended:?}");
+    }
+}
+
+/// Whoever watches the bus reads along, unless the session is encrypted.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn an_encrypted_session_hides_values_from_the_bus() {
+    let session = Session::unlocked();
+    session.store("openclaw", "openai", "value-openai");
+    for (kind, is_seen) in [("plain", true), ("encrypted", false)] {
+        let monitor = session.monitor(&[]);
+        let lines = format!("session = \"{kind}\"");
+        assert_eq!(answer(&session, &lines, &["openai"])["values"], json!({"openai": "value-openai"}));
+        let set = command(&session, &["--session", kind, "set", "openai"]).stdin("value-openai").end();
+        assert_eq!(set.code, Some(0), "{set:?}");
+        let seen = monitor.seen();
+        assert!(seen.contains("GetSecrets") && seen.contains("SetSecret"), "{kind}: {seen}");
+        assert_eq!(seen.contains("value-openai"), is_seen, "{kind}: {seen}");
+    }
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn a_hundred_ids_in_one_answer() {
+    let session = Session::unlocked();
+    let ids: Vec<String> = (0..100).map(|number| format!("many/n{number}")).collect();
+    for number in 0..100 {
+        session.store("many", &format!("n{number}"), format!("value-{number}"));
+    }
+    let response = answer(&session, "", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+    for number in 0..100 {
+        assert_eq!(response["values"][format!("many/n{number}")], format!("value-{number}"));
+    }
+
+    // Among many as among few, an entry may have its account in another attribute, and be there twice.
+    session.store_as(&["service", "many", "account", "other"], "value-other");
+    session.store_as(&["service", "many", "account", "n7"], "value-twice");
+    let more: Vec<_> = ids.iter().map(String::as_str).chain(["many/other", "openclaw/absent"]).collect();
+    let response = answer(&session, "", &more);
+    assert_eq!(response["values"].as_object().map(serde_json::Map::len), Some(100), "{response}");
+    assert_eq!(response["values"]["many/other"], "value-other");
+    assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+    assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
+}
+
+/// Without a profile a person's own session counts, and with one only what it says.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn the_bus_of_the_environment_counts_without_a_profile_or_where_it_is_listed() {
+    let session = Session::unlocked();
+    session.store("openclaw", "openai", "value-openai");
+    let address = &session.environment()["DBUS_SESSION_BUS_ADDRESS"];
+    let run = |lines: Option<&str>| {
+        let path = session.folder().join("plain.toml");
+        fs::write(&path, lines.unwrap_or_default()).unwrap();
+        let run = keychain().env("DBUS_SESSION_BUS_ADDRESS", address);
+        let run = if lines.is_some() { run.args(["--profile".as_ref(), path.as_os_str()]) } else { run };
+        run.args(["get", "openai"]).end()
+    };
+    assert_eq!(run(None).stdout, "value-openai");
+    assert_eq!(run(Some("env = [\"DBUS_SESSION_BUS_ADDRESS\"]")).stdout, "value-openai");
+    let own = run(Some("")).stderr;
+    assert!(own.contains(&format!("/run/user/{}/bus", rustix::process::geteuid().as_raw())), "{own}");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn what_is_set_here_is_found_by_others_and_by_itself() {
+    let session = Session::unlocked();
+    let set = |id: &str, value: &str| {
+        let ended = command(&session, &["set", id]).stdin(value).end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(!ended.stderr.contains(value), "{ended:?}");
+    };
+    let lookup = |attributes: &[&str]| {
+        let arguments: Vec<_> = ["lookup"].iter().chain(attributes).copied().collect();
+        String::from_utf8(session.secret_tool(&arguments, "").stdout).unwrap()
+    };
+    set("openai", "value-1");
+    set("openai", "value-2");
+    assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "value-2");
+    set("github.com/me#token", "value-3");
+    set("github.com/me#other", "value-4");
+    assert_eq!(
+        lookup(&["service", "github.com", "username", "me"]),
+        r#"{"other":"value-4","token":"value-3"}"#
+    );
+    session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
+    session.store_as(&["Title", "Router"], "value-router");
+
+    let listed = command(&session, &["list"]).end();
+    assert_eq!(listed.stdout, "github.com/me\nopenai\n", "{listed:?}");
+    for line in
+        ["\"me-example.org\" = { name = \"me@example.org\", service = \"mail\" }", "= { Title = \"Router\" }"]
+    {
+        assert!(listed.stderr.contains(line), "{line}: {listed:?}");
+    }
+    assert!(!listed.stderr.contains("value-"), "{listed:?}");
+
+    assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(0));
+    assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "");
+    assert_eq!(command(&session, &["get", "openai"]).end().code, Some(1));
+    assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(1));
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn doctor_says_who_provides_the_keychain_and_whether_it_is_locked() {
+    let locked = Session::locked(&[("openclaw", "openai", "value-openai")]);
+    let ended = command(&locked, &["doctor", "--names", "openai"]).end();
+    assert_eq!(ended.code, Some(5), "{ended:?}");
+    for words in ["provided by gnome-keyring-daemon", "session plain", "is Login, locked", "UNAVAILABLE"] {
+        assert!(ended.stdout.contains(words), "{words}: {ended:?}");
+    }
+    let unlocked = Session::unlocked();
+    let ended = command(&unlocked, &["doctor"]).end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert!(ended.stdout.contains("is <keychain>, unlocked"), "{ended:?}");
+    assert!(!ended.stdout.contains(unlocked.bus().to_str().unwrap()), "{ended:?}");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn unlock_takes_the_password_and_no_other() {
+    let session = Session::locked(&[("openclaw", "openai", "value-openai")]);
+    let unlock = |password: &str| command(&session, &["unlock"]).stdin(password).end();
+    let wrong = unlock("a wrong password");
+    assert_eq!(wrong.code, Some(4), "{wrong:?}");
+    assert!(wrong.stderr.contains("not that of the keychain"), "{wrong:?}");
+    assert_eq!(command(&session, &["get", "openai"]).end().code, Some(5));
+    let right = unlock(&format!("{PASSWORD}\n"));
+    assert_eq!(right.code, Some(0), "{right:?}");
+    assert_eq!(command(&session, &["get", "openai"]).end().stdout, "value-openai");
+    assert!(unlock(PASSWORD).stderr.contains("unlocked already"));
+}
+
+#[test]
+fn a_file_of_secrets_is_imported_and_named() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("store").display().to_string();
+    let run =
+        |arguments: &[&str]| keychain().args(["--store", "file", "--folder", &folder]).args(arguments).end();
+    let file = |name: &str, text: &str| {
+        let path = place.path().join(name);
+        fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let env = file(
+        ".env",
+        "# keys\nexport OPENAI_API_KEY=value-openai\nPEM=\"value\\npem\\n\"\nbad id=value-bad\n",
+    );
+    let imported = run(&["import", &env]);
+    assert_eq!(imported.code, Some(1), "{imported:?}");
+    for words in ["stored OPENAI_API_KEY", "stored PEM", "bad id: ", "2 of 3 were stored"] {
+        assert!(imported.stderr.contains(words), "{words}: {imported:?}");
+    }
+    assert!(!imported.stderr.contains("value-"), "{imported:?}");
+    assert_eq!(run(&["get", "PEM"]).stdout, "value\npem\n");
+    let json = file("secrets.json", r#"{"github.com/me": "value-git", "openai": {"apiKey": "value-key"}}"#);
+    assert_eq!(run(&["import", &json]).code, Some(0));
+    assert_eq!(run(&["get", "openai#apiKey"]).stdout, "value-key");
+    assert_eq!(run(&["list"]).stdout, "OPENAI_API_KEY\nPEM\ngithub.com/me\nopenai\n");
+    assert_eq!(run(&["import", &file("x", "value-secret\n")]).code, Some(2));
+}
+
+/// A service of the system has no session, and its user no entry in passwd.
+#[test]
+#[ignore = "needs root: tests/run has it"]
+fn a_service_without_a_session_reads_files_and_is_told_so() {
+    let place = tempfile::tempdir().unwrap();
+    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
+    let copy = place.path().join("secretref-keychain");
+    resolver::copy("secretref-keychain", &copy);
+    let run = || Run::new(&copy).uid(4242);
+    let ended = run().request(&["openai"]).end();
+    let (code, message) = failure(&ended, "openai");
+    assert_eq!(code, "UNAVAILABLE");
+    assert!(message.contains("/run/user/4242/bus") && message.contains("store = \"file\""), "{message}");
+
+    let folder = place.path().join("store").display().to_string();
+    let file = |arguments: &[&str]| run().args(["--store", "file", "--folder", &folder]).args(arguments);
+    assert_eq!(file(&["set", "openai"]).stdin("value-openai").end().code, Some(0));
+    assert_eq!(file(&["set", "s/b"]).stdin("value-b").end().code, Some(0));
+    assert_eq!(file(&["get", "openai"]).end().stdout, "value-openai");
+    assert_eq!(file(&["list"]).end().stdout, "openai\ns/b\n");
+    assert_eq!(file(&["delete", "openai", "--yes"]).end().code, Some(0));
+    assert_eq!(failure(&file(&[]).request(&["openai"]).end(), "openai").0, "NOT_FOUND");
+    let doctor = file(&["doctor", "--names", "s/b"]).end();
+    assert!(doctor.stdout.contains("mode 0600, of uid 4242"), "{doctor:?}");
+}
+
+#[test]
+fn the_credentials_of_a_unit_are_read_and_never_written() {
+    let place = tempfile::tempdir().unwrap();
+    let credential = |name: &str, text: &[u8]| fs::write(place.path().join(name), text).unwrap();
+    credential("openai", b"value-openai\n");
+    credential("openclaw_mistral", b"value-mistral");
+    credential("json", br#"{"apiKey":"value-json"}"#);
+    credential("binary", b"\xff");
+    let path = profile_of_credentials(place.path());
+    let run = keychain().args(["--profile".as_ref(), path.as_os_str()]);
+    let run = run.env("CREDENTIALS_DIRECTORY", place.path());
+    let ids = ["openai", "openclaw/mistral", "json#apiKey", "alias", "binary", "absent"];
+    let response: Value = serde_json::from_str(&run.request(&ids).end().stdout).unwrap();
+    assert_eq!(
+        response["values"],
+        json!({
+            "openai": "value-openai", "openclaw/mistral": "value-mistral", "json#apiKey": "value-json",
+            "alias": "value-mistral",
+        }),
+        "{response}"
+    );
+    let code = |id: &str| response["errors"][id]["code"].as_str().unwrap_or_default().to_owned();
+    assert_eq!(["binary", "absent"].map(code), ["INVALID_VALUE", "NOT_FOUND"]);
+
+    let named = || keychain().args(["--store", "systemd", "--credentials", place.path().to_str().unwrap()]);
+    assert_eq!(named().args(["list", "open"]).end().stdout, "openai\nopenclaw_mistral\n");
+    let set = named().args(["set", "openai"]).stdin("other").end();
+    assert!(set.code == Some(3) && set.stderr.contains("systemd-creds"), "{set:?}");
+    let nowhere = keychain().args(["--store", "systemd"]).request(&["openai"]).end();
+    assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
+}
+
+fn profile_of_credentials(folder: &Path) -> PathBuf {
+    let path = folder.join("keychain.toml");
+    fs::write(&path, "store = \"systemd\"\n[ids]\nalias = { name = \"openclaw_mistral\" }\n").unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    path
+}
+
+/// Puts the cases of every resolver to a profile with these lines, once `store` has put there what they need.
+fn every_case(folder: &Path, lines: &str, store: impl Fn(&str, &str)) {
+    let path = folder.join("every.toml");
+    fs::write(&path, lines).unwrap();
+    fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+    let cases = transcript::read(&resolver::repository().join("tests/transcripts/every"));
+    let mut wrong = Vec::new();
+    for case in &cases {
+        for (name, versions) in &case.store {
+            versions.texts().iter().for_each(|text| store(name, text));
+        }
+        let run = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(&case.args);
+        let ended = run.stdin(case.request()).end();
+        wrong.extend(case.judge(&ended, str::to_owned, &case.secrets()).err());
+    }
+    assert!(cases.len() > 10 && wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_file_store_passes_the_cases_of_every_resolver() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("store").display().to_string();
+    let lines = format!("store = \"file\"\nfolder = \"{folder}\"\n");
+    every_case(place.path(), &lines, |name, text| {
+        let set = keychain().args(["--store", "file", "--folder", &folder, "set", &format!("{name}#")]);
+        assert_eq!(set.stdin(text).end().code, Some(0));
+    });
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn gnome_keyring_passes_the_cases_of_every_resolver() {
+    let session = Session::unlocked();
+    let lines = format!("bus = \"{}\"\n", session.bus().display());
+    every_case(session.folder(), &lines, |name, text| session.store("openclaw", name, text));
+}
+
+/// Types what the page says into bash, in a session and its home, with others in the place of its examples.
+fn type_in(session: &Session, commands: &str, here: &[(&str, String)]) -> String {
+    let binary = resolver::path("secretref-keychain");
+    let commands = here.iter().fold(commands.to_owned(), |text, (example, real)| text.replace(example, real));
+    let commands = commands.replace("/usr/local/bin/secretref-keychain", &binary.display().to_string());
+    let mut bash = session.command("bash");
+    bash.args(["-euo", "pipefail", "-c", &commands]).current_dir(session.folder().join("home"));
+    bash.env("OPENAI_API_KEY", "value-openai");
+    let path = format!("{}:/usr/bin:/bin", binary.parent().unwrap().display());
+    let ended = bash.env("PATH", path).stdin(Stdio::null()).output().unwrap();
+    assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8(ended.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn the_recipes_of_the_page_work_as_they_are_written() {
+    let session = Session::unlocked();
+    let page = Page::read("resolvers/keychain/README.md");
+    let bus = format!("bus = \"{}\"\nallow", session.bus().display());
+    assert_eq!(type_in(&session, &page.blocks("Desktop", "sh")[0], &[("allow", bus)]), "value-openai");
+
+    // With a profile `~` is the home of the system's records, which is not that of the test.
+    let folder = session.folder().join("home/.local/share/secretref/keychain");
+    let store = format!("folder = \"{}\"\nallow", folder.display());
+    let server = page.block("Server without a desktop", "sh");
+    assert_eq!(type_in(&session, &server, &[("allow =", format!("{store} ="))]), "value-openai");
+
+    fs::write(session.folder().join("home/.env"), "openai=value-imported\n").unwrap();
+    type_in(&session, &page.block("Container", "sh"), &[]);
+    let secrets = session.folder().join("home/secrets");
+    let lines = page.block("Container", "toml").replace("/run/secrets/keychain", secrets.to_str().unwrap());
+    let path = profile(&session, &lines);
+    let ended = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "openai"]).end();
+    assert_eq!(ended.stdout, "value-imported", "{ended:?}");
+
+    let ids =
+        page.block("Ids", "sh").replace("secret-tool store", "printf %s value-stored | secret-tool store");
+    assert_eq!(type_in(&session, &ids, &[]), "value-stored");
+    session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
+    session.store("smtp.example.org", "me@example.org", "value-mail");
+    let response = answer(&session, &page.blocks("Ids", "toml")[0], &["mail", "router", "work"]);
+    let values = json!({"mail": "value-mail", "router": "value-router", "work": "value-stored"});
+    assert_eq!(response["values"], values, "{response}");
+}
+
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn keyring_and_this_find_each_others_entries() {
+    let session = Session::unlocked();
+    let keyring = |arguments: &[&str]| {
+        let ended = session.command(env!("CARGO_BIN_EXE_keyring-entry")).args(arguments).output().unwrap();
+        assert!(ended.status.success(), "{ended:?}");
+        String::from_utf8(ended.stdout).unwrap()
+    };
+    keyring(&["github.com", "me", "value-keyring"]);
+    assert_eq!(command(&session, &["get", "github.com/me"]).end().stdout, "value-keyring");
+    assert_eq!(command(&session, &["set", "github.com/me"]).stdin("value-changed").end().code, Some(0));
+    assert_eq!(command(&session, &["set", "openai"]).stdin("value-openai").end().code, Some(0));
+    assert_eq!(keyring(&["github.com", "me"]), "value-changed");
+    assert_eq!(keyring(&["openclaw", "openai"]), "value-openai");
+}
+
+/// As the gateway starts it: an executable profile, and nothing in the environment.
+#[test]
+#[ignore = "needs the real gateway and gnome-keyring: tests/run installs both"]
+fn the_real_gateway_gets_values_of_both_keychains() {
+    let session = Session::unlocked();
+    let pem = "-----BEGIN KEY-----\nvalue-pem\n-----END KEY-----\n";
+    session.store("openclaw", "pem", pem);
+    session.store("github.com", "me", r#"{"token":"value-token"}"#);
+    let gateway = Gateway::own();
+    let folder = session.folder().join("file").display().to_string();
+    let set =
+        keychain().args(["--store", "file", "--folder", &folder, "set", "openai"]).stdin("value-file").end();
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let exec = |name: &str, lines: &str| {
+        let binary = resolver::path("secretref-keychain");
+        let text = format!("#!{} --profile\n{lines}\n", binary.display());
+        json!({"source": "exec", "command": gateway.file(name, 0o700, text)})
+    };
+    let providers = json!({
+        "desktop": exec("desktop.toml", &format!("bus = \"{}\"", session.bus().display())),
+        "file": exec("file.toml", &format!("store = \"file\"\nfolder = \"{folder}\"")),
+    });
+    let asks: [(&str, &[&str]); 2] = [("desktop", &["pem", "github.com/me#token"]), ("file", &["openai"])];
+    let values: Vec<_> =
+        gateway.resolve(&providers, &asks, &[]).into_iter().map(|answer| answer.unwrap()).collect();
+    assert_eq!(values[0]["pem"], pem);
+    assert_eq!(values[0]["github.com/me#token"], "value-token");
+    assert_eq!(values[1]["openai"], "value-file");
+}
