@@ -106,8 +106,10 @@ fn plain(arguments: &[String]) -> Option<Line> {
     };
     let verb = match rest {
         [] => Verb::None,
-        [verb, ids @ ..] if verb == "get" && !ids.is_empty() && ids.iter().all(is_word) => {
-            Verb::Get { ids: ids.to_vec(), json: false }
+        [verb, rest @ ..] if verb == "get" => {
+            let (flags, ids): (Vec<_>, Vec<_>) = rest.iter().cloned().partition(|word| word.starts_with('-'));
+            let is_plain = !ids.is_empty() && flags.iter().all(|flag| flag == "--json");
+            is_plain.then_some(Verb::Get { ids, json: flags.len() == 1 }).filter(|_| flags.len() < 2)?
         }
         _ => return None,
     };

@@ -78,7 +78,7 @@ pub(super) fn doctor<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let progress = Progress::start(run, watch);
-    let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, deadline };
+    let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, is_local: B::IS_LOCAL, deadline };
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
@@ -172,6 +172,7 @@ struct Reporter {
     wish: Wish,
     run: Run,
     store: &'static Store,
+    is_local: bool,
     deadline: Deadline,
 }
 
@@ -180,7 +181,13 @@ impl Reporter {
         let steps = self.steps();
         let outcome = answer.and_then(|answer| answer.outcomes.first());
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
-        let mut findings: Vec<_> = stages.filter_map(|stage| Finding::of(*stage, &steps)).collect();
+        let findings = stages.filter_map(|stage| Finding::of(*stage, &steps));
+        // What is on this machine has no name to look up, and perhaps nothing to connect to.
+        let is_idle = |finding: &Finding| {
+            let network = [Stage::LookUp.to_string(), Stage::Connection.to_string()];
+            self.is_local && finding.status == Status::Skipped && network.contains(&finding.step)
+        };
+        let mut findings: Vec<_> = findings.filter(|finding| !is_idle(finding)).collect();
         if self.wish.id.is_some() {
             findings.push(Finding::of_read(outcome, &steps));
         }
