@@ -110,4 +110,4 @@ pub use selector::{Field, Name};
 pub use settings::{Settings, Source};
 pub use shell::main;
 pub use sink::Sink;
-pub use store::{ANY_KEY, Kind as SettingKind, Setting, Store};
+pub use store::{ANY_KEY, Kind as SettingKind, Setting, Store, steering};

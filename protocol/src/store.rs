@@ -37,6 +37,18 @@ pub struct Setting {
     pub help: &'static str,
 }
 
+/// A setting that decides where credentials go, or which secrets come back.
+#[must_use]
+pub const fn steering(
+    key: &'static str,
+    kind: Kind,
+    env: &'static [&'static str],
+    default: Option<&'static str>,
+    help: &'static str,
+) -> Setting {
+    Setting { key, kind, env, default, steers: true, help }
+}
+
 /// What values a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

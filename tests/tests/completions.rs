@@ -65,6 +65,19 @@ fn bash() {
     }
 }
 
+/// A name of a profile is not run, whatever stands in it.
+#[test]
+fn bash_runs_no_name() {
+    let home = home("bash");
+    let name = "$(touch${IFS}RUN).toml";
+    std::fs::write(home.path().join(".config/secretref").join(name), "").expect("a profile");
+    let script = "source ./script; COMP_WORDS=(secretref-vault --profile ''); COMP_CWORD=2
+        _secretref_vault; printf '%s\\n' \"${COMPREPLY[@]}\"";
+    let completed = run(home.path(), "bash", &["--norc", "-c", script]);
+    assert!(completed.contains("$(touch${IFS}RUN)") && completed.contains("research"), "{completed}");
+    assert!(!home.path().join("RUN").exists(), "a name was run");
+}
+
 #[test]
 #[ignore = "needs fish: tests/run installs it"]
 fn fish() {

@@ -561,6 +561,22 @@ fn nothing_is_written_where_no_secrets_are() {
     assert_eq!(data, 404, "a secret of version 1 was made by a path of version 2");
 }
 
+/// Whoever may write one field of a secret says nothing to the terminal of whoever reads of it.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn names_of_the_store_move_no_cursor() {
+    let shell = Shell::new();
+    let strange = "\u{1b}]0;TITLE\u{7}\u{9b}2J\u{202e}\nnote: stored everything";
+    shell.server.api("secret/data/esc", Some(&json!({"data": {strange: "value-a", "b": "value-b"}})));
+    for line in [&["set", "esc#b"][..], &["list"], &["check", "esc#b"], &["delete", "esc#b", "--yes"]] {
+        let ended = shell.command(line).stdin("value-c").end();
+        assert_eq!(ended.code, Some(0), "{line:?}: {ended:#?}");
+        let told = format!("{}{}", ended.stdout, ended.stderr);
+        let is_strange = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!told.contains(is_strange) && !told.contains("\nnote: stored every"), "{line:?}: {told:?}");
+    }
+}
+
 /// What this shell has set for other tools changes nothing beside a profile.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

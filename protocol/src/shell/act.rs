@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::change::{Place, change};
-use super::list::{Sorted, sorted};
 use super::progress::Progress;
+use super::sorted::{Sorted, sorted};
 use super::speak::explain;
 use crate::answer::configure;
 use crate::backend::Manage;
@@ -71,8 +71,12 @@ pub(super) fn act<B: Manage>(
             }
             (Task::Unlock(password), _) => backend.unlock(session, password).await.map(Done::Changed),
             (_, None) => Err(Failure::internal("a change without a place")),
-            (task, Some(place)) => {
-                change(&backend, settings, deadline, session, place, task).await.map(Done::Changed)
+            (Task::Set(id, value), Some(place)) => {
+                let changed = change(&backend, settings, deadline, session, place, (id, Some(*value))).await;
+                changed.map(Done::Changed)
+            }
+            (Task::Delete(id), Some(place)) => {
+                change(&backend, settings, deadline, session, place, (id, None)).await.map(Done::Changed)
             }
         };
         let act = with_session(&backend, settings, deadline, &scope, act);

@@ -1,18 +1,14 @@
-//! `set ID` and `delete ID`: one field written or taken out, the others kept.
+//! What `set` and `delete` do: one field written or taken out, the others kept.
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::act::{Done, MAYBE, Task, act};
 use super::edit::edited;
-use super::prompt;
-use super::speak::{explain, note, plural};
+use super::speak::plural;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::{About, Value};
-use crate::exit::Exit;
 use crate::failure::{Failure, Kind, Retry, printable};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
@@ -20,58 +16,6 @@ use crate::run::Stage;
 use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::streams::say;
-use crate::watch::Watch;
-use crate::wire::accept;
-
-/// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
-pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
-    // Before anybody types for nothing.
-    if let Err(failure) = written_name(settings, id) {
-        return end(settings, id, Err(failure));
-    }
-    let value = match prompt::value(id, watch) {
-        Ok(value) => value,
-        Err(stop) => return stop,
-    };
-    // A person may have typed for a while.
-    let deadline = Deadline::new(Instant::now(), settings.timeout());
-    end(
-        settings,
-        id,
-        accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))),
-    )
-}
-
-/// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
-pub(super) fn delete<B: Manage>(
-    settings: &Settings,
-    id: &str,
-    yes: bool,
-    watched: (Deadline, &Watch),
-) -> Exit {
-    if !yes {
-        say(printable(format!("error: {id} is still there: nothing is deleted without --yes")));
-        return Exit::Usage;
-    }
-    end(settings, id, act::<B>(settings, watched, &Task::Delete(id)))
-}
-
-fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
-    match done {
-        Ok(Done::Changed(text)) => {
-            note(text);
-            Exit::Done
-        }
-        Ok(Done::Listed(_)) => Exit::Internal,
-        Err(failure) => {
-            let failure =
-                if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };
-            explain(failure.kind().is_of_id().then_some(id), &failure);
-            Exit::of_failure(&failure)
-        }
-    }
-}
 
 /// What a command changes: where a secret is, and which field of it.
 pub(super) struct Place<B: Backend> {
@@ -89,7 +33,7 @@ impl<B: Backend> Place<B> {
 }
 
 /// Fails where `id` cannot be written, wherever it leads.
-fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
+pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
     let parsed = Id::parse(id)?;
     settings.allow().check(&parsed)?;
     let read = Name::of_id(&parsed);
@@ -107,20 +51,16 @@ fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
     }
 }
 
-/// Does a task that changes a secret, and says what came of it.
+/// Stores `value` as that of `id`, or deletes what the id names where there is none, and says what came of it.
 pub(super) async fn change<B: Manage>(
     backend: &B,
     settings: &Settings,
     deadline: Deadline,
     session: &B::Session,
     place: &Place<B>,
-    task: &Task<'_>,
+    (id, value): (&str, Option<&Secret>),
 ) -> Result<String, Failure> {
-    let (word, id, value) = match task {
-        Task::Set(id, value) => ("stored", *id, Some(*value)),
-        Task::Delete(id) | Task::List(id) => ("deleted", *id, None),
-        Task::Unlock(_) => return Err(Failure::internal("a change without a place")),
-    };
+    let word = if value.is_some() { "stored" } else { "deleted" };
     match put(backend, settings, deadline, session, place, value).await? {
         Left::Some(rest) => Ok(format!("{word} {id}{rest}")),
         Left::Nothing(over) => {

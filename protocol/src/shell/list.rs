@@ -2,46 +2,15 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::act::{Done, READER, Task, act};
-use super::places::{Places, entry};
+use super::sorted::Sorted;
 use super::speak::{explain, note, print};
-use crate::backend::{Backend, Listed, Listing, Manage};
+use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
-use crate::id::Id;
-use crate::selector::Name;
+use crate::failure::printable;
 use crate::settings::Settings;
 use crate::watch::Watch;
-use crate::wire::quote;
-
-/// What there is, sorted by what can be done with it.
-#[derive(Serialize, Default)]
-pub(super) struct Sorted {
-    /// What a gateway can ask for.
-    ids: Vec<String>,
-    /// What it cannot, since an id cannot be written so: the line that gives it one.
-    unnamed: Vec<Unnamed>,
-    /// How many ids the profile does not allow.
-    not_allowed: usize,
-    unread: Vec<Unread>,
-}
-
-#[derive(Serialize)]
-struct Unnamed {
-    name: String,
-    alias: String,
-}
-
-#[derive(Serialize)]
-struct Unread {
-    name: String,
-    code: &'static str,
-    what: String,
-    remedy: String,
-}
 
 /// Prints the ids that begin with `prefix`, one a line.
 pub(super) fn list<B: Manage>(
@@ -69,68 +38,6 @@ pub(super) fn list<B: Manage>(
     }
     // What could not be looked into may hold what somebody looks for.
     cut.unwrap_or(if sorted.unread.is_empty() { Exit::Done } else { Exit::IdFailed })
-}
-
-/// Sorts what there is by what can be done with it.
-pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str, listing: Listing) -> Sorted {
-    let mut sorted = Sorted::default();
-    let allow = settings.allow();
-    let mut places = Places::of(backend, settings);
-    let mut unnamed = Vec::new();
-    let mut unread = listing.unread;
-    // What stands in the profile is what a gateway's config has.
-    let entries = settings.entries().into_keys().filter(|id| id.starts_with(prefix));
-    let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
-    sorted.ids.extend(entries.map(str::to_owned));
-    for Listed { id, name } in listing.found {
-        let name = Name { is_entry: true, ..name };
-        let place = match backend.locate(&name) {
-            Ok(place) => place,
-            Err(failure) => {
-                unread.push((id, failure));
-                continue;
-            }
-        };
-        let ids = [Some(id.as_str()), places.alias(&place)].into_iter().flatten();
-        let ids = ids.filter_map(|id| Id::parse(id).ok());
-        let ids: Vec<_> = ids.filter(|id| places.leads_to(id).as_ref() == Some(&place)).collect();
-        match ids.iter().find(|id| allow.check(id).is_ok()) {
-            Some(id) => sorted.ids.push(id.as_str().to_owned()),
-            None if !ids.is_empty() => sorted.not_allowed += 1,
-            None => unnamed.push((id, name)),
-        }
-        places.find(place);
-    }
-    for (id, name) in unnamed {
-        let alias = places.free_id(&name);
-        if Id::parse(&alias).is_ok_and(|alias| allow.check(&alias).is_err()) {
-            sorted.not_allowed += 1;
-            continue;
-        }
-        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys));
-        sorted.unnamed.push(Unnamed { alias, name: printable(id) });
-    }
-    // A name that is no id's alone is let through where an id of it would be.
-    let is_allowed = |name: &str| match Id::parse(name) {
-        Ok(id) => allow.check(&id).is_ok(),
-        Err(_) => true,
-    };
-    let unread = unread.into_iter().filter(|(name, _)| is_allowed(name));
-    sorted.unread = unread.map(Unread::of).collect();
-    sorted.ids.sort_unstable();
-    sorted.ids.dedup();
-    sorted
-}
-
-impl Unread {
-    fn of((name, failure): (String, Failure)) -> Self {
-        Self {
-            name: printable(name),
-            code: failure.kind().code(),
-            what: failure.what().to_owned(),
-            remedy: failure.remedy().to_owned(),
-        }
-    }
 }
 
 fn say(sorted: &Sorted, prefix: &str) {

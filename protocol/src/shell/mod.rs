@@ -17,7 +17,10 @@ mod places;
 mod progress;
 mod prompt;
 mod redact;
+mod report;
+mod set;
 mod settings;
+mod sorted;
 mod speak;
 mod unlock;
 
@@ -123,8 +126,8 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, (deadline, watch))
         }
-        Verb::Set { id } => change::set::<B>(settings, &id, watch),
-        Verb::Delete { id, yes } => change::delete::<B>(settings, &id, yes, watched),
+        Verb::Set { id } => set::set::<B>(settings, &id, watch),
+        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
         Verb::Import { file } => import::import::<B>(settings, &file, watch),
         Verb::Unlock => unlock::unlock::<B>(settings, watch),
         _ => logout::logout::<B>(settings, deadline),

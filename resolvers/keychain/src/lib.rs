@@ -1,5 +1,6 @@
 //! The resolver for the keychain of this machine, of which `main.rs` is the command.
 
+mod entry;
 mod file;
 mod keychain;
 mod locator;

@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use keyring_core::{Entry, Error};
 use secretref_protocol::{Document, Failure, Kind, Listing, Secret};
 
+use crate::entry::listed;
 use crate::locator::Locator;
-use crate::manage::listed;
 
 /// The keychain of the system.
 pub(crate) struct Native {

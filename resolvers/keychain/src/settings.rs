@@ -1,6 +1,6 @@
 //! The settings of the keychain.
 
-use secretref_protocol::{ANY_KEY, Setting, SettingKind as Kind, Store};
+use secretref_protocol::{ANY_KEY, Setting, SettingKind as Kind, Store, steering};
 
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
@@ -13,17 +13,6 @@ pub(crate) const STORE: Store = Store {
   secretref-keychain get openai github.com/token
   echo '{\"protocolVersion\":1,\"ids\":[\"openai\"]}' | secretref-keychain",
 };
-
-/// A setting that decides which secrets come back.
-const fn steering(
-    key: &'static str,
-    kind: Kind,
-    env: &'static [&'static str],
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { key, kind, env, default, steers: true, help }
-}
 
 const KEYCHAIN: &[Setting] = &[
     steering(

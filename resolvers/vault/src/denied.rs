@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Kind};
 
 use crate::locator::{Kv, Locator};
-use crate::session::Standing;
+use crate::standing::Standing;
 
 /// What is easily overlooked in an id.
 pub(crate) const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";

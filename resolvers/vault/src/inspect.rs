@@ -6,8 +6,9 @@ use secretref_protocol::{Failure, Run, Stage};
 
 use crate::auth::Auth;
 use crate::locator::{Kv, Locator};
-use crate::session::{Looked, Session, Standing};
+use crate::session::Session;
 use crate::settings::MOUNT;
+use crate::standing::{Looked, Standing};
 
 /// Policies that every server has: they are no names of anybody's.
 const EVERYWHERE: [&str; 2] = ["default", "root"];

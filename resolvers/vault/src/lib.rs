@@ -17,6 +17,7 @@ mod route;
 mod server;
 mod session;
 mod settings;
+mod standing;
 mod vault;
 
 /// The `main` of the command.

@@ -14,7 +14,8 @@ use serde_json::value::RawValue;
 use crate::denied::{Denied, LAST_SEGMENT};
 use crate::locator::{Kv, Locator, Mount};
 use crate::server::{envelope, speaks_vault, stranger};
-use crate::session::{Session, Standing};
+use crate::session::Session;
+use crate::standing::Standing;
 
 /// Reads one version of one secret. `so_far` hears what is known while more is being asked.
 ///

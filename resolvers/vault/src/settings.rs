@@ -1,6 +1,6 @@
 //! The settings of Vault, named as Vault and OpenBao name them.
 
-use secretref_protocol::{Setting, SettingKind as Kind, Store, net};
+use secretref_protocol::{Setting, SettingKind as Kind, Store, net, steering};
 
 use crate::route;
 
@@ -31,17 +31,6 @@ const fn secret(
     help: &'static str,
 ) -> Setting {
     Setting { key, kind: Kind::Secret(file), env, default: None, steers: true, help }
-}
-
-/// A setting that decides where credentials go, or which secrets come back.
-const fn steering(
-    key: &'static str,
-    kind: Kind,
-    env: &'static [&'static str],
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { key, kind, env, default, steers: true, help }
 }
 
 pub(crate) const TOKEN: Setting =

@@ -8,8 +8,8 @@ use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use super::verdict::{locked, wants_a_window};
 use super::{ITEM, PATH, PROPERTIES, SERVICE, Service, take};
+use crate::entry::{changed, listed};
 use crate::locator::{ACCOUNT, Locator};
-use crate::manage::{changed, listed};
 
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 

@@ -1,0 +1,185 @@
+//! What `doctor` prints: a line for each step, with what is known of it and what to do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use super::paint::{Paint, Tone};
+use super::redact::Redactor;
+use super::speak::{micros, millis, plural};
+use crate::failure::{Failure, printable};
+use crate::run::{Stage, Step};
+use crate::wire::Outcome;
+
+/// One line of the report.
+#[derive(Serialize)]
+pub(super) struct Finding {
+    pub(super) step: String,
+    pub(super) status: Status,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    /// How long it took, in millionths of a second.
+    micros: Option<u64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    facts: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Told>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum Status {
+    Ok,
+    Failed,
+    /// It was not come to.
+    Skipped,
+}
+
+#[derive(Serialize, PartialEq, Eq)]
+struct Told {
+    code: &'static str,
+    what: String,
+    remedy: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Report {
+    pub(super) resolver: String,
+    pub(super) system: String,
+    pub(super) ok: bool,
+    pub(super) steps: Vec<Finding>,
+}
+
+impl Finding {
+    /// What the steps of one kind came to; `None` where a way has none of them.
+    pub(super) fn of(stage: Stage, steps: &[Step]) -> Option<Self> {
+        let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
+        let Some(last) = own.last() else {
+            let is_optional = matches!(stage, Stage::Proxy | Stage::Tls);
+            return (!is_optional).then(|| Self::skipped(stage));
+        };
+        let time: Duration = own.iter().map(|step| alone(step, steps)).sum();
+        let tries = own.iter().filter(|step| step.failure.is_some()).count();
+        let mut facts: Vec<String> = Vec::new();
+        for fact in own.iter().flat_map(|step| &step.facts) {
+            if !facts.contains(fact) {
+                facts.push(fact.clone());
+            }
+        }
+        if tries > 1 {
+            facts.push(format!("failed {tries} times"));
+        }
+        Some(Self {
+            step: stage.to_string(),
+            status: if last.failure.is_some() { Status::Failed } else { Status::Ok },
+            micros: Some(micros(time)),
+            facts,
+            failure: last.failure.as_ref().map(Told::of),
+        })
+    }
+
+    fn skipped(stage: Stage) -> Self {
+        Self {
+            step: stage.to_string(),
+            status: Status::Skipped,
+            micros: None,
+            facts: Vec::new(),
+            failure: None,
+        }
+    }
+
+    /// What the read of the id came to.
+    pub(super) fn of_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
+        let reads = steps.iter().filter(|step| step.stage == Stage::Read);
+        let time: Duration = reads.map(|step| alone(step, steps)).sum();
+        let facts = match outcome {
+            None => return Self::skipped(Stage::Read),
+            Some(Err(_)) => Vec::new(),
+            Some(Ok(value)) => {
+                let version = value.about().version.as_ref().map(|version| format!("version {version}"));
+                let length = value.expose().chars().count();
+                std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
+            }
+        };
+        let failure = outcome.and_then(|outcome| outcome.as_ref().err());
+        Self {
+            step: Stage::Read.to_string(),
+            status: if failure.is_some() { Status::Failed } else { Status::Ok },
+            micros: Some(micros(time)),
+            facts,
+            failure: failure.map(Told::of),
+        }
+    }
+
+    pub(super) fn redacted(self, redactor: &Redactor) -> Self {
+        let redact = |text: String| redactor.redact(&text);
+        Self {
+            facts: self.facts.into_iter().map(redact).collect(),
+            failure: self.failure.map(|told| Told {
+                what: redact(told.what),
+                remedy: redact(told.remedy),
+                ..told
+            }),
+            ..self
+        }
+    }
+}
+
+/// How long a step took without the steps within it.
+fn alone(step: &Step, steps: &[Step]) -> Duration {
+    let Some(took) = step.took else { return Duration::ZERO };
+    let end = step.began + took;
+    let is_within =
+        |other: &&Step| other.stage < step.stage && other.began >= step.began && other.began <= end;
+    let within: Duration = steps.iter().filter(is_within).filter_map(|other| other.took).sum();
+    took.saturating_sub(within)
+}
+
+impl Told {
+    fn of(failure: &Failure) -> Self {
+        Self {
+            code: failure.kind().code(),
+            what: failure.what().to_owned(),
+            remedy: failure.remedy().to_owned(),
+        }
+    }
+}
+
+impl Report {
+    /// For a person, who reads of each failure once, where it came up first.
+    pub(super) fn text(&self, paint: Paint) -> String {
+        let widest = self.steps.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
+        let mut text = format!("{} on {}\n", self.resolver, self.system);
+        let mut told: Vec<&Told> = Vec::new();
+        for finding in &self.steps {
+            text.push_str(&finding.line(widest, paint));
+            if let Some(failure) = &finding.failure
+                && !told.contains(&failure)
+            {
+                text.push_str(&failure.text(paint));
+                told.push(failure);
+            }
+        }
+        text
+    }
+}
+
+impl Finding {
+    fn line(&self, widest: usize, paint: Paint) -> String {
+        let (tone, word) = match self.status {
+            Status::Ok => (Tone::Good, "ok     "),
+            Status::Failed => (Tone::Bad, "failed "),
+            Status::Skipped => (Tone::Quiet, "skipped"),
+        };
+        let time = self.micros.map(millis).unwrap_or_default();
+        let facts = printable(self.facts.join("; "));
+        let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
+        format!("{}\n", line.trim_end())
+    }
+}
+
+impl Told {
+    fn text(&self, paint: Paint) -> String {
+        let hint = paint.tone(Tone::Quiet, "hint:");
+        format!("         {} ({})\n         {hint} {}\n", self.what, self.code, self.remedy)
+    }
+}

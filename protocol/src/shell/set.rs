@@ -1,0 +1,65 @@
+//! `set ID` and `delete ID`: what is typed, and what is said.
+
+use std::time::Instant;
+
+use super::act::{Done, MAYBE, Task, act};
+use super::change::written_name;
+use super::prompt;
+use super::speak::{explain, note};
+use crate::backend::Manage;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::failure::{Failure, printable};
+use crate::settings::Settings;
+use crate::streams::say;
+use crate::watch::Watch;
+use crate::wire::accept;
+
+/// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
+pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
+    // Before anybody types for nothing.
+    if let Err(failure) = written_name(settings, id) {
+        return end(settings, id, Err(failure));
+    }
+    let value = match prompt::value(id, watch) {
+        Ok(value) => value,
+        Err(stop) => return stop,
+    };
+    // A person may have typed for a while.
+    let deadline = Deadline::new(Instant::now(), settings.timeout());
+    end(
+        settings,
+        id,
+        accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))),
+    )
+}
+
+/// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
+pub(super) fn delete<B: Manage>(
+    settings: &Settings,
+    id: &str,
+    yes: bool,
+    watched: (Deadline, &Watch),
+) -> Exit {
+    if !yes {
+        say(printable(format!("error: {id} is still there: nothing is deleted without --yes")));
+        return Exit::Usage;
+    }
+    end(settings, id, act::<B>(settings, watched, &Task::Delete(id)))
+}
+
+fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
+    match done {
+        Ok(Done::Changed(text)) => {
+            note(text);
+            Exit::Done
+        }
+        Ok(Done::Listed(_)) => Exit::Internal,
+        Err(failure) => {
+            let failure =
+                if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };
+            explain(failure.kind().is_of_id().then_some(id), &failure);
+            Exit::of_failure(&failure)
+        }
+    }
+}

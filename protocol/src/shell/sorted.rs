@@ -1,0 +1,99 @@
+//! What a store has, sorted by what can be done with it.
+
+use serde::Serialize;
+
+use super::places::{Places, entry};
+use crate::backend::{Backend, Listed, Listing};
+use crate::failure::{Failure, printable};
+use crate::id::Id;
+use crate::selector::Name;
+use crate::settings::Settings;
+use crate::wire::quote;
+
+/// What there is, sorted by what can be done with it.
+#[derive(Serialize, Default)]
+pub(super) struct Sorted {
+    /// What a gateway can ask for.
+    pub(super) ids: Vec<String>,
+    /// What it cannot, since an id cannot be written so: the line that gives it one.
+    pub(super) unnamed: Vec<Unnamed>,
+    /// How many ids the profile does not allow.
+    pub(super) not_allowed: usize,
+    pub(super) unread: Vec<Unread>,
+}
+
+#[derive(Serialize)]
+pub(super) struct Unnamed {
+    pub(super) name: String,
+    pub(super) alias: String,
+}
+
+#[derive(Serialize)]
+pub(super) struct Unread {
+    pub(super) name: String,
+    pub(super) code: &'static str,
+    pub(super) what: String,
+    pub(super) remedy: String,
+}
+
+/// Sorts what there is by what can be done with it.
+pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str, listing: Listing) -> Sorted {
+    let mut sorted = Sorted::default();
+    let allow = settings.allow();
+    let mut places = Places::of(backend, settings);
+    let mut unnamed = Vec::new();
+    let mut unread = listing.unread;
+    // What stands in the profile is what a gateway's config has.
+    let entries = settings.entries().into_keys().filter(|id| id.starts_with(prefix));
+    let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
+    sorted.ids.extend(entries.map(str::to_owned));
+    for Listed { id, name } in listing.found {
+        let name = Name { is_entry: true, ..name };
+        let place = match backend.locate(&name) {
+            Ok(place) => place,
+            Err(failure) => {
+                unread.push((id, failure));
+                continue;
+            }
+        };
+        let ids = [Some(id.as_str()), places.alias(&place)].into_iter().flatten();
+        let ids = ids.filter_map(|id| Id::parse(id).ok());
+        let ids: Vec<_> = ids.filter(|id| places.leads_to(id).as_ref() == Some(&place)).collect();
+        match ids.iter().find(|id| allow.check(id).is_ok()) {
+            Some(id) => sorted.ids.push(id.as_str().to_owned()),
+            None if !ids.is_empty() => sorted.not_allowed += 1,
+            None => unnamed.push((id, name)),
+        }
+        places.find(place);
+    }
+    for (id, name) in unnamed {
+        let alias = places.free_id(&name);
+        if Id::parse(&alias).is_ok_and(|alias| allow.check(&alias).is_err()) {
+            sorted.not_allowed += 1;
+            continue;
+        }
+        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys));
+        sorted.unnamed.push(Unnamed { alias, name: printable(id) });
+    }
+    // A name that is no id's alone is let through where an id of it would be.
+    let is_allowed = |name: &str| match Id::parse(name) {
+        Ok(id) => allow.check(&id).is_ok(),
+        Err(_) => true,
+    };
+    let unread = unread.into_iter().filter(|(name, _)| is_allowed(name));
+    sorted.unread = unread.map(Unread::of).collect();
+    sorted.ids.sort_unstable();
+    sorted.ids.dedup();
+    sorted
+}
+
+impl Unread {
+    fn of((name, failure): (String, Failure)) -> Self {
+        Self {
+            name: printable(name),
+            code: failure.kind().code(),
+            what: failure.what().to_owned(),
+            remedy: failure.remedy().to_owned(),
+        }
+    }
+}
