@@ -144,6 +144,9 @@ impl Told {
     }
 }
 
+/// How much there is to say of a step beside it; what is more stands below, a line each.
+const WIDE: usize = 80;
+
 impl Report {
     /// For a person, who reads of each failure once, where it came up first.
     pub(super) fn text(&self, paint: Paint) -> String {
@@ -172,8 +175,11 @@ impl Finding {
         };
         let time = self.micros.map(millis).unwrap_or_default();
         let facts = printable(self.facts.join("; "));
-        let line = format!("{}  {:widest$}  {time:>9}  {facts}", paint.tone(tone, word), self.step);
-        format!("{}\n", line.trim_end())
+        let (beside, below) = if facts.len() > WIDE { ("", &self.facts[..]) } else { (&*facts, &[][..]) };
+        let line = format!("{}  {:widest$}  {time:>9}  {beside}", paint.tone(tone, word), self.step);
+        let below: Vec<_> =
+            below.iter().map(|fact| format!("         {}\n", printable(fact.clone()))).collect();
+        format!("{}\n{}", line.trim_end(), below.concat())
     }
 }
 

@@ -3,12 +3,12 @@
 //! Input: the profile.
 #![no_main]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{CANARY, check_failure};
 use secretref_protocol::fuzz::{Id, Profile, World};
-use secretref_protocol::{Field, Name, Settings};
+use secretref_protocol::{Field, Name, Run, Settings};
 use secretref_vault::fuzz::STORE;
 use toml::{Table, Value};
 
@@ -32,7 +32,7 @@ fuzz_target!(|text: &str| {
         "VAULT_TOKEN" => Some(CANARY.to_owned()),
         _ => None,
     });
-    match Settings::load(&STORE, &Vec::new(), Some(profile), &world) {
+    match Settings::load(&STORE, &Vec::new(), Some(profile), &world, &Run::new(Instant::now())) {
         Err(failure) => check_failure(&failure, &keys),
         Ok(settings) => {
             let is_listed = |name: &str| env.iter().any(|listed| listed == name);

@@ -31,7 +31,7 @@ fuzz_target!(|input: &[u8]| {
 fn reads_back(request: &Request) {
     let ids: HashSet<_> = request.ids.iter().collect();
     assert!(ids.len() == request.ids.len() && ids.len() <= IDS_LIMIT);
-    let written = json!({"protocolVersion": 1, "ids": request.ids}).to_string();
+    let written = json!({"protocolVersion": 1, "provider": request.provider, "ids": request.ids}).to_string();
     // A text may be longer as JSON than it was sent.
     if written.len() <= REQUEST_LIMIT {
         assert_eq!(Request::parse(written.as_bytes()).as_ref(), Ok(request));
