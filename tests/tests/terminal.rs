@@ -378,6 +378,27 @@ fn an_id_sends_nothing_to_the_terminal_but_text() {
     assert!(left.code == Some(1) && !left.shown.contains('\u{1b}'), "{left:?}");
 }
 
+/// A server that takes connections and says nothing is no server that is well, whether an id is asked for or none.
+#[test]
+fn doctor_says_which_step_hung() {
+    let silent = secretref_tests::port::listen();
+    let address = format!("http://{}", silent.local_addr().unwrap());
+    for line in
+        [&["doctor", "--json", "--timeout", "300ms"][..], &["doctor", "--json", "--timeout=300ms", "a#k"]]
+    {
+        let ended = at(&address, TOKEN).args(line).end();
+        let told: serde_json::Value = serde_json::from_str(&ended.stdout).unwrap();
+        assert_eq!((ended.code, &told["ok"]), (Some(6), &serde_json::json!(false)), "{told:#}");
+        let failed =
+            told["steps"].as_array().unwrap().iter().find(|step| step["status"] == "failed").unwrap();
+        assert_eq!(
+            (&failed["step"], &failed["failure"]["code"]),
+            (&"sign-in".into(), &"TIMEOUT".into()),
+            "{told:#}"
+        );
+    }
+}
+
 /// The time that somebody takes to type is not the store's.
 #[test]
 fn typing_takes_the_time_it_takes() {
