@@ -184,11 +184,7 @@ impl Failure {
     /// The same failure, with what the store calls the request that met it: letters, digits and dashes, else nothing.
     #[must_use]
     pub fn request(self, id: Option<&str>) -> Self {
-        let is_plain = |id: &&str| {
-            (1..=64).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
-        Self { request: id.filter(is_plain).map(str::to_owned), ..self }
+        Self { request: id.and_then(request_id), ..self }
     }
 
     /// What the store calls the request that met it, where it says so.
@@ -222,10 +218,27 @@ impl Failure {
     }
 }
 
+/// What a store calls a request, if it is no more than a name: 1 to 64 letters, digits and dashes.
+#[must_use]
+pub fn request_id(text: &str) -> Option<String> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.to_owned())
+}
+
 /// Some words come from a server or a file: they are not to move a terminal's cursor, turn its text around, nor start a
 /// line.
 pub(crate) fn printable(text: String) -> String {
     if text.contains(is_unprintable) { text.replace(is_unprintable, "\u{fffd}") } else { text }
+}
+
+/// The same for a text of several lines.
+pub(crate) fn printable_lines(text: &str) -> String {
+    text.replace(|c| c != '\n' && is_unprintable(c), "\u{fffd}")
+}
+
+/// The ending of a word for so many things.
+pub(crate) fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
 }
 
 /// Whether a character does something else than to be seen: controls, and those of Unicode's bidirectional algorithm

@@ -73,6 +73,7 @@ mod failure;
 pub mod file;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+pub mod guard;
 #[cfg(feature = "net")]
 mod hex;
 mod id;
@@ -101,7 +102,7 @@ mod world;
 
 pub use backend::{Backend, Listed, Listing, Manage};
 pub use document::{About, Document, Value};
-pub use failure::{Failure, Kind, Retry};
+pub use failure::{Failure, Kind, Retry, request_id};
 #[cfg(feature = "net")]
 pub use hex::hex;
 pub use run::{Run, Stage};

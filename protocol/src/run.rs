@@ -209,25 +209,19 @@ impl Run {
         is_open && self.notes().steps.iter().any(|step| step.stage == Stage::Write)
     }
 
-    /// The step that is not over, the last that was begun.
+    /// The step that is not over, the last that was begun, and how long it has taken.
     #[must_use]
-    pub fn pending(&self) -> Option<Stage> {
-        self.notes().steps.iter().rev().find(|step| step.took.is_none()).map(|step| step.stage)
-    }
-
-    /// The step that is not over, the last that was begun, and how long it has taken, if that is more than a second.
-    #[must_use]
-    pub fn slow(&self) -> Option<(Stage, Duration)> {
-        let notes = self.notes();
-        let step = notes.steps.iter().rev().find(|step| step.took.is_none())?;
-        let took = self.elapsed().saturating_sub(step.began);
-        (took >= Duration::from_secs(1)).then_some((step.stage, took))
+    pub fn pending(&self) -> Option<(Stage, Duration)> {
+        let now = self.elapsed();
+        let open =
+            self.notes().steps.iter().rfind(|step| step.took.is_none()).map(|step| (step.stage, step.began));
+        open.map(|(stage, began)| (stage, now.saturating_sub(began)))
     }
 
     /// The deadline came before an answer: which step it cut off, and what to do.
     #[must_use]
     pub fn timeout(&self, deadline: Duration) -> Failure {
-        let pending = self.pending();
+        let pending = self.pending().map(|(stage, _)| stage);
         let during = pending.map(|stage| format!(", cut off at this step: {stage}")).unwrap_or_default();
         let look = match pending {
             Some(Stage::Configuration) => {

@@ -374,7 +374,7 @@ pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
 
 impl Value {
     fn of_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
-        let flag = format!("--{}", setting.key.replace('_', "-"));
+        let flag = setting.flag();
         match (setting.kind, texts) {
             (Kind::List, texts) => Ok(Self::List(texts.to_vec())),
             (Kind::Switch, []) => Ok(Self::Switch(true)),

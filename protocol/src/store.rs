@@ -37,6 +37,19 @@ pub struct Setting {
     pub help: &'static str,
 }
 
+impl Setting {
+    /// How it is typed: `--token-file`.
+    #[must_use]
+    pub fn flag(&self) -> String {
+        flag(self.key)
+    }
+}
+
+/// How the setting of a key is typed.
+pub(crate) fn flag(key: &str) -> String {
+    format!("--{}", key.replace('_', "-"))
+}
+
 /// A setting that decides where credentials go, or which secrets come back.
 #[must_use]
 pub const fn steering(

@@ -8,6 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::failure::Failure;
 use crate::file;
+use crate::guard::{Guard, objection};
 
 /// The most bytes of a profile.
 const LIMIT: u64 = 1 << 20;
@@ -18,14 +19,8 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
         Failure::misconfigured(format!("the profile {} {why}", path.display()), remedy.to_owned())
     };
     let (file, metadata) = file::open(path, "--profile")?;
-    if metadata.uid() != uid && metadata.uid() != 0 {
-        return Err(refuse(
-            format!("belongs to uid {}, neither root nor you ({uid})", metadata.uid()),
-            "chown it",
-        ));
-    }
-    if metadata.mode() & 0o022 != 0 {
-        return Err(refuse("can be written by others".into(), "chmod go-w it"));
+    if let Some((why, remedy)) = objection(&metadata, Guard::Written, uid) {
+        return Err(refuse(why, &remedy));
     }
     if let Some(folder) = open_folder(path, uid) {
         return Err(refuse(

@@ -1,8 +1,27 @@
 //! Pages of documentation, as what they tell a reader to type.
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 
 use crate::resolver;
+
+/// Types commands into bash, in the folder `home`, with nothing in the environment but that, the system's programs after
+/// those of `folders`, and `env`. Returns what they print to stdout; panics unless all succeed.
+pub fn type_in(commands: &str, home: &Path, folders: &[&Path], env: &[(&str, &str)]) -> String {
+    let folders: Vec<_> = folders.iter().map(|folder| format!("{}:", folder.display())).collect();
+    let ended = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", commands])
+        .current_dir(home)
+        .env_clear()
+        .env("HOME", home)
+        .env("PATH", format!("{}/usr/bin:/bin", folders.concat()))
+        .envs(env.iter().copied())
+        .output()
+        .expect("bash");
+    assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
+    String::from_utf8_lossy(&ended.stdout).into_owned()
+}
 
 /// A page of this repository.
 #[derive(Debug)]

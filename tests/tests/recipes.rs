@@ -3,12 +3,11 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Command;
 
 use secretref_tests::canned::Canned;
 use secretref_tests::jwt::Issuer;
 use secretref_tests::openbao::{self, OpenBao, ROOT};
-use secretref_tests::page::Page;
+use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver::{self, Run};
 use serde_json::json;
 use tempfile::TempDir;
@@ -42,20 +41,14 @@ impl Desk {
 
     /// Types commands into bash, in the user's home.
     fn type_in(&self, commands: &str) {
-        let path = openbao::binary().parent().expect("a folder").display().to_string();
-        let ended = Command::new("bash")
-            .args(["-euc", commands])
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("PATH", format!("{path}:/usr/bin:/bin"))
-            .env("BAO_ADDR", &self.server.https)
-            .env("BAO_CACERT", &self.server.ca)
-            .env("BAO_TOKEN", ROOT)
-            .env("PASSWORD", "password-of-the-kit")
-            .output()
-            .expect("bash");
-        assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
+        let (bao, ca) = (openbao::binary(), self.server.ca.display().to_string());
+        let env = [
+            ("BAO_ADDR", self.server.https.as_str()),
+            ("BAO_CACERT", &ca),
+            ("BAO_TOKEN", ROOT),
+            ("PASSWORD", "password-of-the-kit"),
+        ];
+        type_in(commands, self.home.path(), &[bao.parent().expect("a folder")], &env);
     }
 
     /// Types a recipe's commands, puts its settings into a profile, and reads with it: twice, the second time with what

@@ -2,10 +2,9 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::process::Command;
 
 use secretref_tests::openbao::{self, OpenBao, ROOT};
-use secretref_tests::page::Page;
+use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver;
 use serde_json::json;
 use tempfile::TempDir;
@@ -62,22 +61,15 @@ impl Desk {
     /// Types commands into bash, in the home, and returns what they print to stdout.
     fn type_in(&self, commands: &str) -> String {
         let (bao, binary) = (openbao::binary(), resolver::path("secretref-vault"));
-        let folders = [&bao, &binary].map(|path| path.parent().expect("a folder").display().to_string());
+        let folders = [&bao, &binary].map(|path| path.parent().expect("a folder"));
         let token = fs::read_to_string(self.home.path().join(".config/secretref/editor-token"));
-        let ended = Command::new("bash")
-            .args(["-euo", "pipefail", "-c", commands])
-            .current_dir(self.home.path())
-            .env_clear()
-            .env("HOME", self.home.path())
-            .env("PATH", format!("{}:/usr/bin:/bin", folders.join(":")))
-            .env("BAO_ADDR", &self.server.https)
-            .env("BAO_CACERT", &self.server.ca)
-            .env("BAO_TOKEN", token.as_deref().unwrap_or(ROOT).trim())
-            .output()
-            .expect("bash");
-        let said = String::from_utf8_lossy(&ended.stderr);
-        assert!(ended.status.success(), "{commands}\n{said}");
-        String::from_utf8_lossy(&ended.stdout).into_owned()
+        let ca = self.server.ca.display().to_string();
+        let env = [
+            ("BAO_ADDR", self.server.https.as_str()),
+            ("BAO_CACERT", &ca),
+            ("BAO_TOKEN", token.as_deref().unwrap_or(ROOT).trim()),
+        ];
+        type_in(commands, self.home.path(), &folders, &env)
     }
 
     /// Types all commands of a section of the page, in their order.

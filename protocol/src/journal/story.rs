@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, printable};
 use crate::id::Id;
 use crate::store::Store;
 use crate::wire::Outcome;
@@ -138,7 +138,7 @@ impl<'a> Story<'a> {
         if self.others > 0 {
             let _ = write!(line, "; and {} more", self.others);
         }
-        shorten(plain(line))
+        shorten(printable(line))
     }
 
     /// The record in the journal's own form: fields, each a line. What does not fit is left out and counted.
@@ -146,7 +146,8 @@ impl<'a> Story<'a> {
         let Head { store, run, provider, took } = self.head;
         let mut record = String::with_capacity(RECORD_LIMIT);
         let mut field = |name: &str, value: &dyn Display| {
-            let field = plain(format!("{name}={value}"));
+            // One line, whatever its value is: a line more would be another field.
+            let field = printable(format!("{name}={value}"));
             let fits = record.len() + field.len() + OMITTED.len() < RECORD_LIMIT;
             if fits || name == "SECRETREF_OMITTED" {
                 record.push_str(&field);
@@ -244,11 +245,6 @@ fn listed(all: &[&str]) -> String {
         0 => named,
         rest => format!("{named} and {rest} more"),
     }
-}
-
-/// One line, whatever its parts are: a line more would be another record, or another field of this one.
-fn plain(text: String) -> String {
-    if text.contains(char::is_control) { text.replace(char::is_control, "\u{fffd}") } else { text }
 }
 
 fn shorten(mut line: String) -> String {

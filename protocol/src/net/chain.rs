@@ -9,6 +9,7 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConnection, Error as TlsError, RootCertStore};
 
+use crate::failure::plural;
 use crate::run::{Run, Stage};
 
 /// When no certificate is valid any more: the year 9999 is the last that one can name (RFC 5280 §4.1.2.5).
@@ -30,8 +31,8 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     let Some(roots) = roots else {
         return run.note(Stage::Tls, format!("the certificate is not checked (`{trust}`)"));
     };
-    let several = if chain.len() == 1 { "" } else { "s" };
-    run.note(Stage::Tls, format!("a chain of {} certificate{several}, trusted by `{trust}`", chain.len()));
+    let length = chain.len();
+    run.note(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
     if let Some(names) = names(roots, chain) {
         note_names(run, &names);
     }
@@ -51,7 +52,7 @@ pub(super) fn note_names(run: &Run, names: &[String]) {
 /// `expires in 42 days`, or `expired 3 days ago`, of what ends at `end`; both are since the epoch.
 pub(super) fn ends(end: Duration, now: Duration) -> String {
     let days = end.abs_diff(now).as_secs() / DAY;
-    let several = if days == 1 { "" } else { "s" };
+    let several = plural(usize::try_from(days).unwrap_or(usize::MAX));
     if end < now {
         format!("expired {days} day{several} ago")
     } else {

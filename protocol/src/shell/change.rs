@@ -5,11 +5,10 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::edit::edited;
-use super::speak::plural;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::{About, Value};
-use crate::failure::{Failure, Kind, Retry, printable};
+use crate::failure::{Failure, Kind, Retry, plural, printable};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
 use crate::run::Stage;

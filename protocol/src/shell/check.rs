@@ -6,13 +6,13 @@ use serde::Serialize;
 
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
-use super::speak::{explain_all, micros, millis, note, plural, print};
+use super::speak::{explain_all, micros, millis, note, print};
 use crate::answer::answer;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::{Failure, plural, printable};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::Outcome;

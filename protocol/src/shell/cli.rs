@@ -9,7 +9,7 @@ use super::speak::print;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::{Failure, printable, printable_lines};
 use crate::journal::Journal;
 use crate::serve::serve;
 use crate::settings::Flags;
@@ -107,9 +107,13 @@ fn plain(arguments: &[String]) -> Option<Line> {
     let verb = match rest {
         [] => Verb::None,
         [verb, rest @ ..] if verb == "get" => {
-            let (flags, ids): (Vec<_>, Vec<_>) = rest.iter().cloned().partition(|word| word.starts_with('-'));
-            let is_plain = !ids.is_empty() && flags.iter().all(|flag| flag == "--json");
-            is_plain.then_some(Verb::Get { ids, json: flags.len() == 1 }).filter(|_| flags.len() < 2)?
+            let (ids, flags): (Vec<_>, Vec<_>) = rest.iter().cloned().partition(is_word);
+            match flags.as_slice() {
+                _ if ids.is_empty() => return None,
+                [] => Verb::Get { ids, json: false },
+                [flag] if flag == "--json" => Verb::Get { ids, json: true },
+                _ => return None,
+            }
         }
         _ => return None,
     };
@@ -159,7 +163,7 @@ pub(super) fn stop<B: Backend>(
         return refuse::<B>(failure, journal, (deadline, watch));
     }
     // It repeats what was typed, which is not to move the cursor.
-    say(text.trim_end().replace(|c: char| c.is_control() && c != '\n', "\u{fffd}"));
+    say(printable_lines(text.trim_end()));
     let parser = command::<B>();
     let is_verb =
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");

@@ -76,7 +76,7 @@ fn settings<B: Backend>() -> String {
             }
             _ => "<text>",
         };
-        line(&mut settings, ["*", &format!("--{}", setting.key.replace('_', "-")), takes, setting.help]);
+        line(&mut settings, ["*", &setting.flag(), takes, setting.help]);
     }
     settings
 }

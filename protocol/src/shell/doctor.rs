@@ -5,7 +5,7 @@
 use super::paint::Paint;
 use super::progress::Progress;
 use super::redact::Redactor;
-use super::report::{Finding, Report, Status};
+use super::report::{Finding, Report};
 use super::speak::{note, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
@@ -139,13 +139,8 @@ impl Reporter {
         let steps = self.steps();
         let outcome = answer.and_then(|answer| answer.outcomes.first());
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
-        let findings = stages.filter_map(|stage| Finding::of(*stage, &steps));
-        // What is on this machine has no name to look up, and perhaps nothing to connect to.
-        let is_idle = |finding: &Finding| {
-            let network = [Stage::LookUp.to_string(), Stage::Connection.to_string()];
-            self.is_local && finding.status == Status::Skipped && network.contains(&finding.step)
-        };
-        let mut findings: Vec<_> = findings.filter(|finding| !is_idle(finding)).collect();
+        let mut findings: Vec<_> =
+            stages.filter_map(|stage| Finding::of(*stage, &steps, self.is_local)).collect();
         if self.wish.id.is_some() {
             findings.push(Finding::of_read(outcome, &steps));
         }

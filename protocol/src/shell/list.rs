@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::act::{Done, READER, Task, act};
 use super::sorted::Sorted;
-use super::speak::{explain, note, print};
+use super::speak::{fail, note, print};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -22,10 +22,7 @@ pub(super) fn list<B: Manage>(
     let sorted = match act::<B>(settings, (deadline, watch), &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,
         Ok(Done::Changed(_)) => return Exit::Internal,
-        Err(failure) => {
-            explain(None, &failure);
-            return Exit::of_failure(&failure);
-        }
+        Err(failure) => return fail(None, &failure),
     };
     let text = if json {
         format!("{}\n", serde_json::to_string(&sorted).unwrap_or_default())

@@ -1,6 +1,6 @@
 //! `logout`: ends the session that is kept, here and in the store.
 
-use super::speak::{explain, note};
+use super::speak::{fail, note};
 use crate::answer::configure;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -16,10 +16,7 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
             note(ended.unwrap_or("no session is kept"));
             Exit::Done
         }
-        Err(failure) => {
-            explain(None, &failure);
-            Exit::of_failure(&failure)
-        }
+        Err(failure) => fail(None, &failure),
     }
 }
 

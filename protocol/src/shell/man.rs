@@ -58,7 +58,7 @@ The sessions that are kept between starts, see
 fn profile(store: &'static Store) -> String {
     let mut page = include_str!("pages/profile.5").to_owned();
     let free = table(store).filter(|setting| is_flag(setting) && !setting.steers);
-    let free: Vec<_> = free.map(|setting| format!("--{}", setting.key.replace('_', "-"))).collect();
+    let free: Vec<_> = free.map(Setting::flag).collect();
     #[cfg(feature = "net")]
     let more = crate::net::SETTINGS;
     #[cfg(not(feature = "net"))]

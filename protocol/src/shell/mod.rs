@@ -36,7 +36,7 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::serve::serve;
 use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
-use crate::store::{Store, table};
+use crate::store::{Store, flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watch::Watch;
 use crate::world::World;
@@ -76,7 +76,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         watch.at_last(move || journal.last_words());
     } else {
         let run = run.clone();
-        watch.at_last(move || explain(None, &run.timeout(so_far)));
+        watch.at_last(move || explain(None, &run.timeout(run.elapsed())));
     }
     if so_far != DEFAULT_TIMEOUT {
         watch.move_to(Deadline::new(started, so_far));
@@ -153,7 +153,7 @@ fn bound(store: &Store, line: &Line, world: &World) -> Result<(), (Failure, Exit
     let steering = |key: &str| table(store).any(|setting| setting.key == key && setting.steers);
     if let Some((key, _)) = line.flags.iter().find(|(key, _)| steering(key)) {
         let failure = Failure::misconfigured(
-            format!("--{} cannot stand beside --profile", key.replace('_', "-")),
+            format!("{} cannot stand beside --profile", flag(key)),
             format!("set `{key}` in the profile: where credentials go comes from one place"),
         );
         return Err((failure, Exit::Usage));

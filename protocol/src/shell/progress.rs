@@ -1,11 +1,15 @@
 //! A line on a terminal that says what takes so long.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use super::paint::is_able;
 use crate::run::Run;
 use crate::streams::{stderr_is_terminal, whisper};
 use crate::watch::Watch;
+
+/// From when on a step is slow.
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What takes the cursor to the start of an empty line (ECMA-48 EL).
 const EMPTY_LINE: &str = "\r\u{1b}[K";
@@ -57,7 +61,10 @@ fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
 }
 
 fn show(run: &Run, state: &mut State) {
-    let text = run.slow().map(|(stage, took)| format!("{stage} … {} s", took.as_secs()));
+    let text = run
+        .pending()
+        .filter(|(_, took)| *took >= SECOND)
+        .map(|(stage, took)| format!("{stage} … {} s", took.as_secs()));
     match (&*state, text) {
         (State::Over, _) | (State::Hidden, None) => {}
         (State::Shown(before), Some(text)) if *before == text => {}

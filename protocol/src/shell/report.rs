@@ -6,16 +6,16 @@ use serde::Serialize;
 
 use super::paint::{Paint, Tone};
 use super::redact::Redactor;
-use super::speak::{micros, millis, plural};
-use crate::failure::{Failure, printable};
+use super::speak::{micros, millis};
+use crate::failure::{Failure, plural, printable};
 use crate::run::{Stage, Step};
 use crate::wire::Outcome;
 
 /// One line of the report.
 #[derive(Serialize)]
 pub(super) struct Finding {
-    pub(super) step: String,
-    pub(super) status: Status,
+    step: String,
+    status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// How long it took, in millionths of a second.
     micros: Option<u64>,
@@ -27,7 +27,7 @@ pub(super) struct Finding {
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
-pub(super) enum Status {
+enum Status {
     Ok,
     Failed,
     /// It was not come to.
@@ -51,10 +51,15 @@ pub(super) struct Report {
 
 impl Finding {
     /// What the steps of one kind came to; `None` where a way has none of them.
-    pub(super) fn of(stage: Stage, steps: &[Step]) -> Option<Self> {
+    pub(super) fn of(stage: Stage, steps: &[Step], is_local: bool) -> Option<Self> {
         let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
         let Some(last) = own.last() else {
-            let is_optional = matches!(stage, Stage::Proxy | Stage::Tls);
+            // What is on this machine has no name to look up, and perhaps nothing to connect to.
+            let is_optional = match stage {
+                Stage::Proxy | Stage::Tls => true,
+                Stage::LookUp | Stage::Connection => is_local,
+                _ => false,
+            };
             return (!is_optional).then(|| Self::skipped(stage));
         };
         let time: Duration = own.iter().map(|step| alone(step, steps)).sum();

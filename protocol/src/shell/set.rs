@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::act::{Done, MAYBE, Task, act};
 use super::change::written_name;
 use super::prompt;
-use super::speak::{explain, note};
+use super::speak::{fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -58,8 +58,7 @@ fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
         Err(failure) => {
             let failure =
                 if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };
-            explain(failure.kind().is_of_id().then_some(id), &failure);
-            Exit::of_failure(&failure)
+            fail(failure.kind().is_of_id().then_some(id), &failure)
         }
     }
 }

@@ -22,7 +22,7 @@ fn entry(setting: &'static Setting) -> String {
 pub(super) fn places(setting: &'static Setting) -> String {
     let mut places = Vec::new();
     if is_flag(setting) {
-        places.push(format!("--{}", setting.key.replace('_', "-")));
+        places.push(setting.flag());
     }
     places.extend(setting.env.iter().map(|name| format!("${name}")));
     if let Kind::Secret(file) = setting.kind {

@@ -6,7 +6,7 @@ use super::paint::{Paint, Tone};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, is_unprintable, printable};
+use crate::failure::{Failure, printable, printable_lines};
 use crate::streams::{Written, say, write_stdout};
 use crate::watch::GRACE;
 
@@ -27,6 +27,12 @@ pub(super) fn explain(id: Option<&str>, failure: &Failure) {
     say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
 }
 
+/// The end of a command that fails: says why, and gives the code.
+pub(super) fn fail(id: Option<&str>, failure: &Failure) -> Exit {
+    explain(id, failure);
+    Exit::of_failure(failure)
+}
+
 /// Explains every id that has no value. One cause for all of them is no id's own, and said once.
 pub(super) fn explain_all(ids: &[String], answer: &Answer) {
     if let (false, [Err(first), rest @ ..]) = (answer.exit == Exit::Done, &answer.outcomes[..])
@@ -43,7 +49,7 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
 
 /// Says something that is no failure.
 pub(super) fn note(text: impl AsRef<str>) {
-    let text = text.as_ref().replace(|c| c != '\n' && is_unprintable(c), "\u{fffd}");
+    let text = printable_lines(text.as_ref());
     say(format!("{} {text}", Paint::of_stderr().tone(Tone::Quiet, "note:")));
 }
 
@@ -55,9 +61,4 @@ pub(super) fn millis(micros: u64) -> String {
 /// A time in millionths of a second, as reports have it.
 pub(super) fn micros(time: Duration) -> u64 {
     time.as_micros().try_into().unwrap_or(u64::MAX)
-}
-
-/// The ending of a word for so many things.
-pub(super) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }

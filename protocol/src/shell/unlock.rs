@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::act::{Done, Task, act};
 use super::prompt;
-use super::speak::{explain, note};
+use super::speak::{fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -24,9 +24,6 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, watch: &Watch) -> Exit {
             Exit::Done
         }
         Ok(Done::Listed(_)) => Exit::Internal,
-        Err(failure) => {
-            explain(None, &failure);
-            Exit::of_failure(&failure)
-        }
+        Err(failure) => fail(None, &failure),
     }
 }

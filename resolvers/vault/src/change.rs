@@ -48,13 +48,7 @@ pub(crate) async fn put(
     }
     // A path on which nothing was ever written is `create`d; nobody wants to grant that alone.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
-    done(
-        session,
-        locator,
-        &reply,
-        &Denied::secret("write", capabilities, locator, (kv, session.guesses(&locator.mount))),
-    )
-    .await
+    done(session, locator, &reply, &session.denied("write", capabilities, locator, kv)).await
 }
 
 /// Deletes a secret; with version 2 of the engine, its newest version.
@@ -73,13 +67,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -
     }
     let ask = Ask { method: Method::DELETE, ..Ask::get(locator.request_path(kv)) };
     let reply = session.ask(ask, &locator.mount).await?;
-    done(
-        session,
-        locator,
-        &reply,
-        &Denied::secret("delete", "`delete`", locator, (kv, session.guesses(&locator.mount))),
-    )
-    .await?;
+    done(session, locator, &reply, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
     }
@@ -128,7 +116,7 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
             is_there: reply.status == StatusCode::OK,
         }),
         _ => {
-            let denied = Denied::secret("read", "`read`", locator, (Kv::V2, session.guesses(&locator.mount)));
+            let denied = session.denied("read", "`read`", locator, Kv::V2);
             done(session, locator, &reply, &denied).await?;
             Err(stranger(session.server().route()))
         }

@@ -78,8 +78,7 @@ impl<'s> Folder<'s> {
 
     /// A secret or folder as its id begins. One with a colon needs the mount, lest what is before the colon be taken for it.
     pub(crate) fn shown(&self, path: &str) -> String {
-        let is_default = self.mount.path == self.defaults.mount.trim_matches('/');
-        if self.is_mount_named || !is_default || path.contains(':') {
+        if self.is_mount_named || !self.is_default() || path.contains(':') {
             format!("{}:{path}", self.mount.path)
         } else {
             path.to_owned()
@@ -98,9 +97,13 @@ impl<'s> Folder<'s> {
         self.has_field(&text).then(|| Listed { id, name: self.named(path, field) })
     }
 
+    /// Whether the mount is the one that ids need not name.
+    fn is_default(&self) -> bool {
+        self.mount.path == self.defaults.mount.trim_matches('/')
+    }
+
     fn named(&self, path: &str, field: Field) -> Name {
-        let is_default = self.mount.path == self.defaults.mount.trim_matches('/');
-        let keys = if is_default { Vec::new() } else { vec![("mount", self.mount.path.clone())] };
+        let keys = if self.is_default() { Vec::new() } else { vec![("mount", self.mount.path.clone())] };
         Name { name: path.to_owned(), field: Some(field), keys, is_entry: true, ..Name::default() }
     }
 }

@@ -11,7 +11,7 @@ use secretref_protocol::{About, Document, Failure, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::denied::{Denied, LAST_SEGMENT};
+use crate::denied::LAST_SEGMENT;
 use crate::locator::{Kv, Locator, Mount};
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
@@ -57,7 +57,7 @@ async fn settle(
     if reply.status != StatusCode::FORBIDDEN {
         return Err(session.server().state(reply).await);
     }
-    let denied = Denied::secret("read", "`read`", locator, (kv, session.guesses(&locator.mount)));
+    let denied = session.denied("read", "`read`", locator, kv);
     so_far(denied.failure(&Standing::Unclear));
     Err(session.refused(&denied).await)
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
 use secretref_protocol::net::{Ask, Reply, Route, Transport};
-use secretref_protocol::{Failure, Kind, Retry, Secret, hex};
+use secretref_protocol::{Failure, Kind, Retry, Secret, hex, request_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::OnceCell;
@@ -43,9 +43,7 @@ pub(crate) struct Envelope<'a> {
 impl Envelope<'_> {
     /// What the server calls the request, if that is no more than a name.
     pub(crate) fn request(&self) -> Option<String> {
-        let id = self.request_id?.get().trim_matches('"');
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-        ((1..=64).contains(&id.len()) && id.bytes().all(is_plain)).then(|| id.to_owned())
+        request_id(self.request_id?.get().trim_matches('"'))
     }
 }
 

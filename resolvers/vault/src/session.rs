@@ -15,7 +15,7 @@ use vaultrs::api::token::requests::LookupTokenSelfRequest;
 use crate::auth::Token;
 use crate::client;
 use crate::denied::Denied;
-use crate::locator::{Kv, Mount};
+use crate::locator::{Kv, Locator, Mount};
 use crate::mounts::{self, Engine, Mounts};
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::standing::Standing;
@@ -93,8 +93,13 @@ impl Session {
     }
 
     /// Whether the version of the engine there was asked for, and nobody could say.
-    pub(crate) fn guesses(&self, mount: &Mount) -> bool {
+    fn guesses(&self, mount: &Mount) -> bool {
         mount.kv.is_none() && self.mounts.is_unknown(mount)
+    }
+
+    /// That the token may not `act` on a secret, for which a policy must grant these `capabilities`.
+    pub(crate) fn denied(&self, act: &'static str, capabilities: &str, locator: &Locator, kv: Kv) -> Denied {
+        Denied::secret(act, capabilities, locator, (kv, self.guesses(&locator.mount)))
     }
 
     /// Why the server refused something with 403.

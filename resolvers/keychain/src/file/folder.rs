@@ -1,15 +1,14 @@
 //! The folder of a store: who may have written what is in it, and how a file is put in the place of another.
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use secretref_protocol::guard::{self, Guard};
 use secretref_protocol::{Failure, Kind};
-
-use super::guard::{Guard, objection};
 
 /// The most bytes of a file.
 const LIMIT: u64 = 4 << 20;
@@ -160,6 +159,11 @@ fn make_all(path: &Path) -> io::Result<()> {
     }
     let _ = File::open(parent).and_then(|parent| parent.sync_all());
     Ok(())
+}
+
+/// What speaks against a file, for this user.
+fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
+    guard::objection(metadata, guard, rustix::process::geteuid().as_raw())
 }
 
 fn refused(path: &Path, why: &str, remedy: &str) -> Failure {

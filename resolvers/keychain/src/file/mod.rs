@@ -22,18 +22,17 @@ mod contents;
 #[cfg(test)]
 mod faults;
 mod folder;
-mod guard;
 mod lock;
 mod rights;
 mod seal;
 
 use std::path::{Path, PathBuf};
 
+use secretref_protocol::guard::Guard;
 use secretref_protocol::{Failure, Kind};
 
 pub(crate) use contents::Contents;
 use folder::Folder;
-use guard::Guard;
 use seal::{Broken, Key};
 
 const STORE: &str = "store.age";

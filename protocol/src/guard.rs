@@ -1,11 +1,11 @@
-//! Who may have written a file of a store, and who may have read it.
+//! Who may have written a file, and who may have read it.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
 /// What others must not have been able to do with a file.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Guard {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Guard {
     /// Write it.
     Written,
     /// Write it or read it.
@@ -16,8 +16,9 @@ pub(super) enum Guard {
 /// secret; and the remedy.
 ///
 /// A group may read what is root's: so it is with the credentials that systemd gives a service.
-pub(super) fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
-    judge(metadata.uid(), metadata.mode(), guard, rustix::process::geteuid().as_raw())
+#[must_use]
+pub fn objection(metadata: &Metadata, guard: Guard, uid: u32) -> Option<(String, String)> {
+    judge(metadata.uid(), metadata.mode(), guard, uid)
 }
 
 fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, String)> {
