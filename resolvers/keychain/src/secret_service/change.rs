@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 
-use futures_util::future::join_all;
 use secretref_protocol::{Failure, Listed, Listing, Name, Retry, Secret};
-use zbus::{OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{Message, OwnedObjectPath, OwnedVariant, Variant};
 
+use super::calls::call;
 use super::verdict::{locked, wants_a_window};
 use super::{ITEM, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::entry::{changed, listed};
@@ -26,9 +26,10 @@ impl Service {
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
         self.greet().await?;
         let all: HashMap<&str, &str> = HashMap::new();
-        let answer = self.ask(PATH, SERVICE, "SearchItems", &all).await?;
+        let answer = self.ask(&PATH, SERVICE, "SearchItems", &all).await?;
         let (unlocked, closed): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
-        let attributes = join_all(unlocked.iter().map(|entry| self.attributes(entry))).await;
+        let attributes = unlocked.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
+        let attributes = self.ask_all(attributes, attributes_of).await;
         let mut listing = Listing::default();
         for (entry, attributes) in unlocked.iter().zip(attributes) {
             match attributes {
@@ -58,7 +59,7 @@ impl Service {
         let secret = self.seal(content).await?;
         if was_there {
             let entry = found.only(locator)?;
-            return self.ask(entry.as_str(), ITEM, "SetSecret", &(secret,)).await.map(drop);
+            return self.ask(&entry, ITEM, "SetSecret", &(secret,)).await.map(drop);
         }
         let searches = locator.searches();
         let own = searches.first().into_iter().flatten().copied().chain([SCHEMA]);
@@ -69,7 +70,7 @@ impl Service {
         ]);
         let collection = self.writable().await?;
         let body = (properties, secret, false);
-        let answer = self.ask(collection.as_str(), COLLECTION, "CreateItem", &body).await?;
+        let answer = self.ask(&collection, COLLECTION, "CreateItem", &body).await?;
         let (_, prompt): (OwnedObjectPath, OwnedObjectPath) = take(&answer)?;
         done(&prompt)
     }
@@ -78,7 +79,7 @@ impl Service {
     pub(crate) async fn delete(&self, locator: &Locator) -> Result<(), Failure> {
         self.greet().await?;
         let entry = self.find(locator).await?.only(locator)?;
-        done(&take(&self.ask(entry.as_str(), ITEM, "Delete", &()).await?)?)
+        done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?)
     }
 
     /// Unlocks the default keychain with its password, where the provider can do that without a window: gnome-keyring can.
@@ -89,7 +90,7 @@ impl Service {
             return Ok("the default keychain is unlocked already".to_owned());
         }
         let body = (&collection, self.seal(password).await?);
-        self.ask(PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map_err(|failure| {
+        self.ask(&PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map_err(|failure| {
             let is_known = !matches!(failure.asks_again(), Retry::Once(_));
             if is_known { failure } else { wants_a_window() }
         })?;
@@ -107,11 +108,6 @@ impl Service {
         Ok(collection)
     }
 
-    async fn attributes(&self, entry: &OwnedObjectPath) -> Result<Attributes, Failure> {
-        let value: OwnedVariant = self.property(entry, ITEM, "Attributes").await?;
-        Attributes::try_from(value).map_err(|error| super::verdict(&error))
-    }
-
     /// Whether a collection is locked.
     pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
         let value = self.property(collection, COLLECTION, "Locked").await?;
@@ -127,11 +123,15 @@ impl Service {
     async fn property(
         &self,
         object: &OwnedObjectPath,
-        interface: &str,
+        interface: &'static str,
         name: &str,
     ) -> Result<OwnedVariant, Failure> {
-        take(&self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?)
+        take(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)
     }
+}
+
+fn attributes_of(answer: &Message) -> Result<Attributes, Failure> {
+    Attributes::try_from(take::<OwnedVariant>(answer)?).map_err(|error| super::verdict(&error))
 }
 
 fn no_default() -> Failure {

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secretref_protocol::{Failure, Run, Stage};
 
-use super::{NAME, Service, take};
+use super::{Service, take};
 
 impl Service {
     /// Notes what the provider says of itself.
@@ -26,7 +26,7 @@ impl Service {
 
     /// The program that provides the keychain.
     async fn provider(&self) -> Result<String, Failure> {
-        let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID", &NAME).await?)?;
+        let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID").await?)?;
         let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
         let name = Path::new(program.as_ref()).file_name().map(|name| name.to_string_lossy().into_owned());

@@ -9,6 +9,7 @@
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
 mod bus;
+mod calls;
 mod change;
 mod inspect;
 mod search;
@@ -17,20 +18,18 @@ mod wire;
 
 use std::cell;
 use std::collections::HashMap;
-use std::pin::Pin;
 
 use secretref_protocol::{Failure, Secret};
 use tokio::sync::{Notify, OnceCell};
-use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant};
 
 pub(crate) use bus::Bus;
 pub(crate) use search::fetch;
-use verdict::{PATIENCE, silent, verdict};
+use verdict::verdict;
 pub(crate) use wire::Wire;
 use wire::{Session, Wired};
 
-const NAME: &str = "org.freedesktop.secrets";
-const PATH: &str = "/org/freedesktop/secrets";
+const PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets");
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
@@ -66,7 +65,7 @@ impl Service {
     async fn session(&self) -> Result<&Session, Failure> {
         let open = async || {
             let offer = self.wire.offer()?;
-            let answer = self.ask(PATH, SERVICE, "OpenSession", &offer.body()).await?;
+            let answer = self.ask(&PATH, SERVICE, "OpenSession", &offer.body()).await?;
             let (answer, path): (OwnedVariant, OwnedObjectPath) = take(&answer)?;
             offer.agree(answer, path)
         };
@@ -91,7 +90,7 @@ impl Service {
         session: &Session,
         entries: &[OwnedObjectPath],
     ) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
-        take(&self.ask(PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)
+        take(&self.ask(&PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)
     }
 
     /// A value as it goes over the bus.
@@ -101,7 +100,7 @@ impl Service {
 
     /// The collection that entries go into where nobody says otherwise; `None` where there is none.
     async fn default_collection(&self) -> Result<Option<OwnedObjectPath>, Failure> {
-        let path: OwnedObjectPath = take(&self.ask(PATH, SERVICE, "ReadAlias", &"default").await?)?;
+        let path: OwnedObjectPath = take(&self.ask(&PATH, SERVICE, "ReadAlias", &"default").await?)?;
         Ok(Some(path).filter(|path| path.as_str() != "/"))
     }
 
@@ -110,55 +109,9 @@ impl Service {
         if let Some(first) = self.first.get() {
             return first.clone();
         }
-        self.ask(PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
-    }
-
-    /// Whether something on the bus has the name.
-    async fn has_provider(&self) -> bool {
-        let answer = tokio::time::timeout(PATIENCE, self.ask_bus("NameHasOwner", &NAME)).await;
-        answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
-    }
-
-    fn ask<'a, B: serde::Serialize + DynamicType>(
-        &'a self,
-        path: &'a str,
-        interface: &'a str,
-        method: &'a str,
-        body: &'a B,
-    ) -> impl Future<Output = Result<Message, Failure>> {
-        self.answer(Box::pin(self.bus.call_method(Some(NAME), path, Some(interface), method, body)))
-    }
-
-    /// The answer to a call. A boxed one: each call has a type of its own, and this is compiled once.
-    async fn answer(&self, mut call: Call<'_>) -> Result<Message, Failure> {
-        let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
-            Ok(answer) => answer,
-            Err(_) if self.first.get().is_some_and(Result::is_ok) => call.await,
-            // The bus may have been starting it all the time.
-            Err(_) => {
-                let silent = silent(self.has_provider().await);
-                self.hear(Err(silent.clone()));
-                return Err(silent);
-            }
-        };
-        self.hear(Ok(()));
-        answer.map_err(|error| verdict(&error))
-    }
-
-    fn hear(&self, first: Result<(), Failure>) {
-        let _ = self.first.set(first);
-        self.hears.notify_waiters();
-    }
-
-    /// Asks the bus itself.
-    async fn ask_bus(&self, method: &str, name: &&str) -> Result<Message, Failure> {
-        let bus = "org.freedesktop.DBus";
-        let asked = self.bus.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), method, name).await;
-        asked.map_err(|error| verdict(&error))
+        self.ask(&PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
     }
 }
-
-type Call<'a> = Pin<Box<dyn Future<Output = zbus::Result<Message>> + 'a>>;
 
 /// What an answer says, if it is what was asked for.
 fn take<T: for<'a> serde::Deserialize<'a> + zbus::Type>(answer: &Message) -> Result<T, Failure> {

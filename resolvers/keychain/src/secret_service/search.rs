@@ -1,11 +1,12 @@
 //! From locators to values: all searches at once, then all values at once.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use futures_util::future::{join, join_all};
+use futures_util::future::join;
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
+use super::calls::call;
 use super::verdict::locked;
 use super::wire::{Session, Wired};
 use super::{PATH, SERVICE, Service, take};
@@ -14,17 +15,14 @@ use crate::locator::Locator;
 /// How many locators are looked up in one trip, whatever it takes: for more, the searches count for more than a trip.
 const FEW: usize = 8;
 
-/// How many searches are made together: a bus that was told nothing else lets 128 calls be open.
-const AT_ONCE: usize = 100;
-
 /// Attributes to search by.
 type Search<'a> = Vec<(&'a str, &'a str)>;
 
 /// What answers to a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    unlocked: HashSet<OwnedObjectPath>,
-    locked: HashSet<OwnedObjectPath>,
+    unlocked: Vec<OwnedObjectPath>,
+    locked: Vec<OwnedObjectPath>,
 }
 
 /// Reads a batch, and settles each of its locators.
@@ -89,8 +87,7 @@ fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Docume
 impl Service {
     /// All that answers to a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
-        let found = join_all(locator.searches().into_iter().map(|search| self.search(search))).await;
-        found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
+        together(self.search_all(locator.searches()).await)
     }
 
     /// All that answers to each locator.
@@ -99,12 +96,15 @@ impl Service {
     /// entries were found by that one.
     async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
         if batch.len() <= FEW {
-            return join_all(batch.iter().map(|locator| self.find(locator))).await;
+            let searches: Vec<_> = batch.iter().map(Locator::searches).collect();
+            let counts: Vec<_> = searches.iter().map(Vec::len).collect();
+            let mut found = self.search_all(searches.into_iter().flatten()).await.into_iter();
+            return counts.into_iter().map(|count| together(found.by_ref().take(count))).collect();
         }
         let services: BTreeSet<&str> = batch.iter().filter_map(Locator::service).collect();
         let by_username = batch.iter().filter_map(|locator| locator.searches().into_iter().next());
         let by_service = services.iter().map(|service| vec![("service", *service)]);
-        let mut found = self.search_all(by_username.chain(by_service).collect()).await;
+        let mut found = self.search_all(by_username.chain(by_service)).await;
         let all = found.split_off(batch.len());
         let has_more = |(service, all): &(&str, Result<Found, Failure>)| {
             let own = batch.iter().zip(&found).filter(|(locator, _)| locator.service() == Some(*service));
@@ -115,7 +115,7 @@ impl Service {
             services.into_iter().zip(all).filter(has_more).map(|(name, _)| name).collect();
         let is_open = |at: &usize| batch[*at].service().is_some_and(|service| open.contains(service));
         let open: Vec<usize> = (0..batch.len()).filter(is_open).collect();
-        let by_account = open.iter().filter_map(|at| batch[*at].searches().into_iter().nth(1)).collect();
+        let by_account = open.iter().filter_map(|at| batch[*at].searches().into_iter().nth(1));
         for (at, more) in open.iter().zip(self.search_all(by_account).await) {
             let first = std::mem::replace(&mut found[*at], Ok(Found::default()));
             found[*at] = first.and_then(|first| more.map(|more| first.and(more)));
@@ -123,27 +123,35 @@ impl Service {
         found
     }
 
-    async fn search_all(&self, searches: Vec<Search<'_>>) -> Vec<Result<Found, Failure>> {
-        let mut found = Vec::with_capacity(searches.len());
-        let mut searches = searches.into_iter();
-        while searches.len() > 0 {
-            found.extend(join_all(searches.by_ref().take(AT_ONCE).map(|search| self.search(search))).await);
-        }
-        found
+    async fn search_all(
+        &self,
+        searches: impl IntoIterator<Item = Search<'_>>,
+    ) -> Vec<Result<Found, Failure>> {
+        let calls = searches.into_iter().map(|attributes| {
+            let attributes: BTreeMap<_, _> = attributes.into_iter().collect();
+            call(&PATH, SERVICE, "SearchItems", &attributes)
+        });
+        let found = |answer: &_| take(answer).map(|(unlocked, locked)| Found { unlocked, locked });
+        self.ask_all(calls, found).await
     }
+}
 
-    async fn search(&self, attributes: Search<'_>) -> Result<Found, Failure> {
-        let attributes: HashMap<_, _> = attributes.into_iter().collect();
-        let (unlocked, locked) = take(&self.ask(PATH, SERVICE, "SearchItems", &attributes).await?)?;
-        Ok(Found { unlocked, locked })
-    }
+/// Adds what is not there yet.
+fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
+    let new: Vec<_> = others.into_iter().filter(|other| !entries.contains(other)).collect();
+    entries.extend(new);
+}
+
+/// What answers to one of several searches.
+fn together(found: impl IntoIterator<Item = Result<Found, Failure>>) -> Result<Found, Failure> {
+    found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
 }
 
 impl Found {
     /// What answers to one of two searches.
     fn and(mut self, other: Self) -> Self {
-        self.unlocked.extend(other.unlocked);
-        self.locked.extend(other.locked);
+        add(&mut self.unlocked, other.unlocked);
+        add(&mut self.locked, other.locked);
         self
     }
 
@@ -195,22 +203,31 @@ mod tests {
 
     use super::*;
 
-    fn found(unlocked: &[&str], locked: &[&str]) -> Result<String, &'static str> {
+    fn found(unlocked: &[&str], locked: &[&str]) -> Found {
         let paths =
             |names: &[&str]| names.iter().map(|name| OwnedObjectPath::try_from(*name).unwrap()).collect();
-        let locator = Locator::File("x".into());
-        let found = Found { unlocked: paths(unlocked), locked: paths(locked) }.only(&locator);
-        found.map(|path| path.to_string()).map_err(|failure| failure.kind().code())
+        Found { unlocked: paths(unlocked), locked: paths(locked) }
+    }
+
+    fn only(found: Found) -> Result<String, &'static str> {
+        let only = found.only(&Locator::File("x".into()));
+        only.map(|path| path.to_string()).map_err(|failure| failure.kind().code())
     }
 
     #[test]
     fn one_entry_is_what_was_asked_for() {
-        assert_eq!(found(&["/a"], &[]), Ok("/a".into()));
-        assert_eq!(found(&["/a", "/a"], &[]), Ok("/a".into()));
-        assert_eq!(found(&[], &[]), Err("NOT_FOUND"));
-        assert_eq!(found(&[], &["/a"]), Err("UNAVAILABLE"));
-        assert_eq!(found(&["/a"], &["/b"]), Err("AMBIGUOUS_DUPLICATE_KEY"));
-        assert_eq!(found(&["/a", "/b"], &[]), Err("AMBIGUOUS_DUPLICATE_KEY"));
+        assert_eq!(only(found(&["/a"], &[])), Ok("/a".into()));
+        assert_eq!(only(found(&[], &[])), Err("NOT_FOUND"));
+        assert_eq!(only(found(&[], &["/a"])), Err("UNAVAILABLE"));
+        assert_eq!(only(found(&["/a"], &["/b"])), Err("AMBIGUOUS_DUPLICATE_KEY"));
+        assert_eq!(only(found(&["/a", "/b"], &[])), Err("AMBIGUOUS_DUPLICATE_KEY"));
+    }
+
+    #[test]
+    fn what_two_searches_find_is_one_entry() {
+        let two = |one, other| together([Ok(found(&[one], &[])), Ok(found(&[other], &[]))]).map(only);
+        assert_eq!(two("/a", "/a").unwrap(), Ok("/a".into()));
+        assert_eq!(two("/a", "/b").unwrap(), Err("AMBIGUOUS_DUPLICATE_KEY"));
     }
 
     #[test]

@@ -1,0 +1,185 @@
+//! Calls to what provides the keychain: made together, and answered in any order.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+
+use futures_util::StreamExt as _;
+use secretref_protocol::Failure;
+use tokio::time::{Instant, timeout, timeout_at};
+use zbus::message::Type;
+use zbus::names::{InterfaceName, MemberName, WellKnownName};
+use zbus::{DynamicType, Message, MessageStream, ObjectPath};
+
+use super::verdict::{PATIENCE, gone, silent, verdict};
+use super::{Service, take};
+
+/// How many calls are open at a time: a bus that was told nothing else lets 128 be.
+const AT_ONCE: usize = 112;
+
+/// How many calls go out in one write: few enough that the first is being answered while the next are made.
+const TOGETHER: usize = 16;
+
+/// Calls to be made, each with its number.
+type Calls<'a> = &'a mut dyn Iterator<Item = (usize, Result<Message, Failure>)>;
+
+/// Takes what becomes of a call, with its number.
+type Give<'a> = &'a mut dyn FnMut(usize, Result<Message, Failure>);
+
+/// The name that who provides the keychain has on the bus.
+const NAME: WellKnownName<'static> = WellKnownName::from_static_str_unchecked("org.freedesktop.secrets");
+const BUS: &str = "org.freedesktop.DBus";
+
+/// A call to the provider, to be made.
+///
+/// The names are those of the Secret Service, and are not checked again.
+pub(super) fn call<B: serde::Serialize + DynamicType>(
+    path: &ObjectPath<'_>,
+    interface: &'static str,
+    method: &'static str,
+    body: &B,
+) -> Result<Message, Failure> {
+    Message::method_call(path, MemberName::from_static_str_unchecked(method))
+        .destination(NAME)
+        .interface(InterfaceName::from_static_str_unchecked(interface))
+        .build(body)
+        .map_err(|error| verdict(&error))
+}
+
+impl Service {
+    /// The answer to a call.
+    pub(super) fn ask<B: serde::Serialize + DynamicType>(
+        &self,
+        path: &ObjectPath<'_>,
+        interface: &'static str,
+        method: &'static str,
+        body: &B,
+    ) -> impl Future<Output = Result<Message, Failure>> {
+        self.answer(call(path, interface, method, body))
+    }
+
+    // Compiled once, whatever the body.
+    async fn answer(&self, call: Result<Message, Failure>) -> Result<Message, Failure> {
+        let mut answers = self.ask_all(std::iter::once(call), |answer| Ok(answer.clone())).await;
+        answers.pop().unwrap_or_else(|| Err(gone()))
+    }
+
+    /// What each call is answered with, read as it comes.
+    pub(super) async fn ask_all<T>(
+        &self,
+        calls: impl Iterator<Item = Result<Message, Failure>>,
+        read: impl Fn(&Message) -> Result<T, Failure>,
+    ) -> Vec<Result<T, Failure>> {
+        let mut answers = Vec::new();
+        let mut give = |place, answer: Result<Message, Failure>| {
+            if answers.len() <= place {
+                answers.resize_with(place + 1, || None);
+            }
+            answers[place] = Some(answer.and_then(|answer| read(&answer)));
+        };
+        self.exchange(&mut calls.enumerate(), &mut give).await;
+        answers.into_iter().flatten().collect()
+    }
+
+    /// Makes calls, and gives what becomes of each to `give`.
+    async fn exchange(&self, calls: Calls<'_>, give: Give<'_>) {
+        let mut open = HashMap::new();
+        if let Err(end) = self.talk(calls, give, &mut open).await {
+            let unmade = calls.map(|(place, _)| place);
+            open.into_values().chain(unmade).for_each(|place| give(place, Err(end.clone())));
+        }
+    }
+
+    /// The same until something ends it. `open` has the calls that are not answered, by their serial numbers.
+    async fn talk(
+        &self,
+        calls: Calls<'_>,
+        give: Give<'_>,
+        open: &mut HashMap<NonZeroU32, usize>,
+    ) -> Result<(), Failure> {
+        if let Some(Err(silent)) = self.first.get() {
+            return Err(silent.clone());
+        }
+        let mut heard = MessageStream::from(&self.bus);
+        let patience = Instant::now() + PATIENCE;
+        loop {
+            while open.len() + TOGETHER <= AT_ONCE {
+                let group: Vec<_> = (&mut *calls).take(TOGETHER).collect();
+                if group.is_empty() {
+                    break;
+                }
+                self.make(group, give, open).await?;
+            }
+            if open.is_empty() {
+                return Ok(());
+            }
+            let message = self.next(&mut heard, patience).await?;
+            let serial = message.header().reply_serial();
+            let Some(place) = serial.and_then(|serial| open.remove(&serial)) else { continue };
+            self.hear(Ok(()));
+            let is_error = message.message_type() == Type::Error;
+            give(place, if is_error { Err(verdict(&message.into())) } else { Ok(message) });
+        }
+    }
+
+    /// Makes a few calls, in one write.
+    async fn make(
+        &self,
+        calls: Vec<(usize, Result<Message, Failure>)>,
+        give: Give<'_>,
+        open: &mut HashMap<NonZeroU32, usize>,
+    ) -> Result<(), Failure> {
+        let mut made = Vec::with_capacity(calls.len());
+        for (place, call) in calls {
+            match call {
+                Ok(call) => {
+                    open.insert(call.primary_header().serial_num(), place);
+                    made.push(call);
+                }
+                Err(failure) => give(place, Err(failure)),
+            }
+        }
+        self.bus.send_all(&made).await.map_err(|error| verdict(&error))
+    }
+
+    /// The next message of the bus; the provider's first word may take until `patience`.
+    async fn next(&self, heard: &mut MessageStream, patience: Instant) -> Result<Message, Failure> {
+        let next = loop {
+            if self.hears_provider() {
+                break heard.next().await;
+            }
+            match timeout_at(patience, heard.next()).await {
+                Ok(next) => break next,
+                Err(_) if self.hears_provider() => {}
+                // The bus may have been starting it all the time.
+                Err(_) => {
+                    let silent = silent(self.has_provider().await);
+                    self.hear(Err(silent.clone()));
+                    return Err(silent);
+                }
+            }
+        };
+        next.ok_or_else(gone)?.map_err(|error| verdict(&error))
+    }
+
+    fn hears_provider(&self) -> bool {
+        self.first.get().is_some_and(Result::is_ok)
+    }
+
+    fn hear(&self, first: Result<(), Failure>) {
+        if self.first.set(first).is_ok() {
+            self.hears.notify_waiters();
+        }
+    }
+
+    /// Whether something on the bus has the name.
+    async fn has_provider(&self) -> bool {
+        let answer = timeout(PATIENCE, self.ask_bus("NameHasOwner")).await;
+        answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
+    }
+
+    /// Asks the bus itself something about the provider.
+    pub(super) async fn ask_bus(&self, method: &str) -> Result<Message, Failure> {
+        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, &NAME).await;
+        asked.map_err(|error| verdict(&error))
+    }
+}
