@@ -23,6 +23,7 @@ mod contents;
 mod faults;
 mod folder;
 mod lock;
+mod payload;
 mod rights;
 mod seal;
 

@@ -6,7 +6,7 @@
 
 use std::cell::Cell;
 use std::collections::HashSet;
-use std::io::{Read as _, Write as _};
+use std::io::Write as _;
 use std::iter::once;
 
 use age::secrecy::ExposeSecret as _;
@@ -15,6 +15,8 @@ use age_core::format::{FileKey, Stanza};
 use secretref_protocol::{Failure, Secret};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+use super::payload;
 
 /// The tag of the stanza that has the mark.
 const TAG: &str = "secretref-identity";
@@ -72,15 +74,13 @@ impl Key {
 
     /// Decrypts: all of it, or nothing.
     pub(super) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
-        let decryptor = Decryptor::new_buffered(sealed).map_err(|_| Broken::Altered)?;
-        let opener = Opener { key: self, is_for_another: Cell::new(false) };
-        let mut reader = decryptor
-            .decrypt(once(&opener as _))
-            .map_err(|_| if opener.is_for_another.get() { Broken::OtherIdentity } else { Broken::Altered })?;
-        // As long as the whole, so that it need not grow and leave copies behind.
-        let mut plain = Zeroizing::new(Vec::with_capacity(sealed.len()));
-        reader.read_to_end(&mut plain).map_err(|_| Broken::Altered)?;
-        Ok(plain)
+        let mut rest = sealed;
+        let decryptor = Decryptor::new_buffered(&mut rest).map_err(|_| Broken::Altered)?;
+        let opener = Opener { key: self, is_for_another: Cell::new(false), opened: Cell::default() };
+        let header = decryptor.decrypt(once(&opener as _)).map(drop);
+        let why = if opener.is_for_another.get() { Broken::OtherIdentity } else { Broken::Altered };
+        let key = header.ok().and_then(|()| opener.opened.take()).ok_or(why)?;
+        payload::open(&key, &sealed[..sealed.len() - rest.len()], rest).ok_or(Broken::Altered)
     }
 
     fn mark(&self) -> String {
@@ -103,6 +103,8 @@ impl age::Recipient for Mark {
 struct Opener<'k> {
     key: &'k Key,
     is_for_another: Cell<bool>,
+    /// The key of the file, once it is known.
+    opened: Cell<Option<FileKey>>,
 }
 
 impl age::Identity for Opener<'_> {
@@ -116,6 +118,9 @@ impl age::Identity for Opener<'_> {
             let mark = self.key.mark();
             let is_own = |stanza: &Stanza| stanza.tag == TAG && stanza.args == [mark.as_str()];
             self.is_for_another.set(!stanzas.iter().any(is_own));
+        }
+        if let Some(Ok(key)) = &opened {
+            self.opened.set(Some(FileKey::new(Box::new(*key.expose_secret()))));
         }
         opened
     }
@@ -151,7 +156,8 @@ mod tests {
     #[test]
     fn what_is_sealed_opens_for_its_identity_alone() {
         let (key, other) = (Key::generate(), parse(OTHER).unwrap());
-        for plain in [vec![], b"x".to_vec(), vec![7; 200_000]] {
+        let lengths = [0, 1, 65_535, 65_536, 65_537, 131_072, 200_000];
+        for plain in lengths.map(|length| vec![7; length]) {
             let sealed = key.seal(&plain).unwrap();
             assert_eq!(*key.open(&sealed).unwrap(), plain);
             assert_eq!(other.open(&sealed).unwrap_err(), Broken::OtherIdentity);
@@ -161,10 +167,12 @@ mod tests {
     #[test]
     fn other_tools_pass_over_the_mark() {
         let key = Key::generate();
-        let sealed = key.seal(b"plain").unwrap();
-        assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), b"plain");
-        let foreign = age::encrypt(&key.0.to_public(), b"plain").unwrap();
-        assert_eq!(*key.open(&foreign).unwrap(), b"plain");
+        for plain in [b"plain".to_vec(), vec![7; 131_072]] {
+            let sealed = key.seal(&plain).unwrap();
+            assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), plain);
+            let foreign = age::encrypt(&key.0.to_public(), &plain).unwrap();
+            assert_eq!(*key.open(&foreign).unwrap(), plain);
+        }
     }
 
     #[test]
