@@ -25,7 +25,8 @@ const CASES: [Case; 8] = [
 ];
 
 /// How much more a case may cost, in percent. Runs of one binary differ by 0.3 (keys of TLS, seeds of hash tables), and
-/// by 1 with another key of the file or from another place (the C library reads `/proc/self/maps`, in which paths stand); another C library takes more.
+/// by 1 with another key of the file, or from another place (the C library reads `/proc/self/maps`, in which paths stand);
+/// another C library takes more.
 const MARGIN: u64 = 3;
 
 /// The least of some runs counts: what comes by chance mostly comes on top.
