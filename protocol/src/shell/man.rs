@@ -78,9 +78,11 @@ fn profile(store: &'static Store) -> String {
     page
 }
 
-/// One of the store's own variables, to show how one is listed.
+/// One of the store's variables, to show how one is listed: of a secret if there is one, since a profile holds none.
 fn variable(store: &'static Store) -> &'static str {
-    table(store).find_map(|setting| setting.env.last().copied()).unwrap_or("NAME")
+    let variables = table(store).filter(|setting| !setting.env.is_empty());
+    let setting = variables.min_by_key(|setting| is_flag(setting));
+    setting.and_then(|setting| setting.env.last()).unwrap_or(&"NAME")
 }
 
 fn protocol() -> String {
