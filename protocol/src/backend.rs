@@ -20,7 +20,8 @@ pub trait Backend: Sized + 'static {
     /// The store, and the settings it takes.
     const STORE: Store;
 
-    /// Whether the store is on this machine, and a person's own: then there are `import` and `unlock`.
+    /// Whether the store is on this machine, and a person's own: then there are `import` and `unlock`, and no name of a
+    /// host is looked up.
     const IS_LOCAL: bool = false;
 
     /// Where one document is; two ids that read the same document have equal locators.

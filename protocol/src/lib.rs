@@ -22,7 +22,9 @@
 //!         about: "Reads the one secret there is",
 //!         settings: &[],
 //!         name_keys: &[],
+//!         form: "name[#field]",
 //!         examples: "",
+//!         profile: "",
 //!     };
 //!     type Locator = String;
 //!     type Scope = ();

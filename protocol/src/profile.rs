@@ -245,7 +245,9 @@ mod tests {
         about: "",
         settings: &[TABLE],
         name_keys: &["mount"],
+        form: "name[#field]",
         examples: "",
+        profile: "",
     };
 
     fn world() -> World {

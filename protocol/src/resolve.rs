@@ -328,7 +328,9 @@ mod tests {
             about: "",
             settings: &[],
             name_keys: &[],
+            form: "name[#field]",
             examples: "",
+            profile: "",
         };
         type Locator = String;
         type Scope = ();

@@ -229,13 +229,13 @@ impl Run {
             }
             Some(Stage::LookUp) => "see whether this machine's name servers answer",
             Some(Stage::Connection) => {
-                "see whether the store's address and port are right, and what firewalls there are on the way"
+                "see whether what listens there answers; over a network, whether address, port and firewalls are right"
             }
             Some(Stage::Proxy) => "see whether the proxy is slow or cannot reach the store",
             Some(Stage::Tls) => "see whether this port speaks TLS, or whether http:// is meant",
             Some(Stage::SignIn | Stage::Read | Stage::List) => "see whether the store is slow",
             Some(Stage::Write) => "see whether the store is slow, and what it has done",
-            None => "see whether the store, a name server or a proxy on the way is slow or out of reach",
+            None => "see whether the store, or what is on the way to it, is slow or out of reach",
         };
         Failure::new(
             Kind::Timeout,

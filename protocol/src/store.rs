@@ -12,8 +12,12 @@ pub struct Store {
     pub settings: &'static [&'static [Setting]],
     /// What an `[ids]` entry may set beside `name`, `field` and `version`; with [`ANY_KEY`] among them, anything.
     pub name_keys: &'static [&'static str],
+    /// How an id is written, for the help: `name[#field[#version]]`.
+    pub form: &'static str,
     /// Examples for the end of the help, one command a line.
     pub examples: &'static str,
+    /// An example of a profile, below its first line.
+    pub profile: &'static str,
 }
 
 /// Among a store's `name_keys`: an `[ids]` entry may have every other key, too, and need not have a `name` then.
@@ -35,6 +39,13 @@ pub struct Setting {
     pub steers: bool,
     /// What it is for, in one line.
     pub help: &'static str,
+}
+
+impl Store {
+    /// What a profile and a gateway's provider are called in examples: the binary's own part of its name.
+    pub(crate) fn name(&self) -> &'static str {
+        self.binary.trim_start_matches("secretref-")
+    }
 }
 
 impl Setting {

@@ -1,5 +1,6 @@
 //! Pages of documentation, as what they tell a reader to type.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,6 +22,30 @@ pub fn type_in(commands: &str, home: &Path, folders: &[&Path], env: &[(&str, &st
         .expect("bash");
     assert!(ended.status.success(), "{commands}\n{}", String::from_utf8_lossy(&ended.stderr));
     String::from_utf8_lossy(&ended.stdout).into_owned()
+}
+
+/// The blocks of the page at `path` that a test types or reads: the files of tests say so in a line of their own,
+///
+/// ```text
+/// //! Blocks of `docs/shell.md`: "Check ids" sh 1, "Delete a value" text 1
+/// ```
+#[must_use]
+pub fn claims(path: &str) -> BTreeSet<String> {
+    let files = fs::read_dir(resolver::repository().join("tests/tests")).expect("the tests");
+    let files = files.map(|file| file.expect("a test").path());
+    let sources = files.filter(|path| path.is_file()).map(|path| fs::read_to_string(path).expect("a test"));
+    let start = format!("//! Blocks of `{path}`: ");
+    sources.flat_map(|source| claims_of(&source, &start)).collect()
+}
+
+fn claims_of(source: &str, start: &str) -> Vec<String> {
+    let (claims, code): (Vec<_>, Vec<_>) = source.lines().partition(|line| line.starts_with(start));
+    let claims = claims.iter().flat_map(|line| line[start.len()..].split(", ")).map(str::to_owned);
+    let is_read = |claim: &String| {
+        let title = claim.rsplit_once('"').map_or("", |(title, _)| title.trim_start_matches('"'));
+        code.iter().any(|line| line.contains(&format!("\"{title}\"")))
+    };
+    claims.inspect(|claim| assert!(is_read(claim), "what claims {claim} does not read it")).collect()
 }
 
 /// A page of this repository.
@@ -82,6 +107,23 @@ impl Page {
                     in_block = None;
                 }
                 Some(block) => block.push(line),
+            }
+        }
+        blocks
+    }
+
+    /// Every fenced block of the page, as [`claims`] names them: `"Ids" toml 1` is the first of its language below "Ids".
+    #[must_use]
+    pub fn all_blocks(&self) -> BTreeSet<String> {
+        let mut blocks = BTreeSet::new();
+        let (mut title, mut is_code) = ("", false);
+        for line in self.0.lines() {
+            if let Some(language) = line.strip_prefix("```") {
+                is_code = !is_code;
+                let mut names = (1..).map(|number| format!("\"{title}\" {language} {number}"));
+                blocks.extend(names.find(|name| !blocks.contains(name)).filter(|_| is_code));
+            } else if line.starts_with('#') && !is_code {
+                title = line.trim_start_matches('#').trim();
             }
         }
         blocks

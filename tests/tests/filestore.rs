@@ -268,3 +268,15 @@ fn a_lock_that_is_held_is_not_waited_for_without_end() {
     assert!(ended.took < Duration::from_secs(4), "{ended:?}");
     assert_eq!(place.get("svc/a"), "value");
 }
+
+/// Beside a profile such a variable is refused where a host is looked up; here none is.
+#[test]
+fn what_bends_the_names_of_hosts_does_not_matter() {
+    let place = Place::with(&[("svc/a", "value")]);
+    let profile = place.around.path().join("keychain.toml");
+    fs::write(&profile, "store = \"file\"\nfolder = \"keychain\"\n").unwrap();
+    fs::set_permissions(&profile, Permissions::from_mode(0o600)).unwrap();
+    let run = Run::new(resolver::path("secretref-keychain")).env("LOCALDOMAIN", "example.org");
+    let ended = run.args(["--profile".as_ref(), profile.as_os_str()]).args(["get", "svc/a"]).end();
+    assert_eq!(ended.stdout, "value", "{ended:?}");
+}

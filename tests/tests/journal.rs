@@ -1,5 +1,7 @@
 //! The line in the system's log: with journald itself, with a daemon of syslog, with neither, and with one that does not
 //! read. Each in a mount namespace of its own, in which an ordinary user runs the resolver with an empty environment.
+//!
+//! Blocks of `docs/shell.md`: "See what the gateway's runs came to" text 1
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -11,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use secretref_tests::fake_vault::{FakeVault, Manner, Token};
+use secretref_tests::page::Page;
 use secretref_tests::resolver::{self, SLACK};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -98,6 +101,9 @@ fn journald_has_one_record_of_each_run_that_is_to_leave_one() {
             && line(2).contains("a#k, b#k MISCONFIGURED: ")
     );
     assert!(line(3).contains("--log cannot stand beside --profile"), "{}", line(3));
+    let command = Page::read("docs/shell.md").block("See what the gateway's runs came to", "text");
+    let shown = room.journalctl(&command.split(' ').skip(1).collect::<Vec<_>>());
+    assert!(command.starts_with("journalctl ") && shown.contains(line(1)), "{command}: {shown}");
     assert!(
         line(4).contains(": 1 of 2 ids failed") && line(4).contains("no answer within 300 ms"),
         "{}",

@@ -1,4 +1,7 @@
 //! The keychain of a desktop: gnome-keyring in a session of its own, and what there is instead of one.
+//!
+//! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 1, "Server without a desktop" sh 1, "Ids" sh 1, "Ids" toml 1
+//! Blocks of `resolvers/keychain/README.md`: "Container" sh 1, "Container" toml 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

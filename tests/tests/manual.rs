@@ -2,29 +2,107 @@
 //!
 //! No server is needed. What drifted is named by its page and line.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use secretref_tests::page::Page;
-use secretref_tests::resolver::{self, Run};
+use secretref_tests::resolver::{self, Ended, Run};
 
 const SHELL: &str = "docs/shell.md";
-const VAULT: &str = "resolvers/vault/README.md";
 
-/// What the binary prints to stdout.
-fn said(arguments: &[&str]) -> String {
-    let ended = Run::new(resolver::path("secretref-vault")).args(arguments).end();
-    assert_eq!(ended.code, Some(0), "{arguments:?}: {ended:?}");
-    ended.stdout
+/// A resolver with its page.
+struct Subject {
+    binary: &'static str,
+    page: &'static str,
+    /// Codes of the manual that this store never gives; `None` where its page has some of them for an example.
+    never: Option<&'static [&'static str]>,
+    /// What is mistyped, and what was meant.
+    slips: &'static [(&'static [&'static str], &'static str)],
+    /// Words of other stores, which it has no use for.
+    foreign: &'static [&'static str],
 }
 
-/// The verbs, as `-h` lists them.
-fn verbs() -> Vec<String> {
-    let help = said(&["-h"]);
-    let lines =
-        help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
-    lines.map(|line| line.split_whitespace().next().expect("a verb").to_owned()).collect()
+const VAULT: Subject = Subject {
+    binary: "secretref-vault",
+    page: "resolvers/vault/README.md",
+    // Vault gives no secret two answers.
+    never: Some(&["AMBIGUOUS_DUPLICATE_KEY"]),
+    slips: &[
+        (&["chekc", "x"], "check"),
+        (&["doctro"], "doctor"),
+        (&["get", "x", "--adress", "y"], "--address"),
+        (&["get", "x", "--max_output", "1MiB"], "--max-output"),
+        (&["--auth", "aprole", "get", "x"], "did you mean `approle`?"),
+        (&["--kv-version", "atuo", "get", "x"], "did you mean `auto`?"),
+        (&["completions", "bsah"], "bash"),
+        (&["man", "protocl"], "protocol"),
+        (&["read", "x"], "to read a secret: secretref-vault get ID"),
+    ],
+    foreign: &["keychain", "dbus", "service/account"],
+};
+
+const KEYCHAIN: Subject = Subject {
+    binary: "secretref-keychain",
+    page: "resolvers/keychain/README.md",
+    never: None,
+    slips: &[
+        (&["unlokc"], "unlock"),
+        (&["get", "x", "--identity-fiel", "y"], "--identity-file"),
+        (&["--store", "fiel", "get", "x"], "did you mean `file`?"),
+        (&["--session", "encryptd", "get", "x"], "did you mean `encrypted`?"),
+        (&["read", "x"], "to read a secret: secretref-keychain get ID"),
+    ],
+    foreign: &["vault", "token", "mount", "namespace", "http", "proxy", "tls", "logout", "#version]"],
+};
+
+const SUBJECTS: [Subject; 2] = [VAULT, KEYCHAIN];
+
+impl Subject {
+    fn run(&self, arguments: &[&str]) -> Ended {
+        Run::new(resolver::path(self.binary)).args(arguments).end()
+    }
+
+    /// What the binary prints to stdout.
+    fn said(&self, arguments: &[&str]) -> String {
+        let ended = self.run(arguments);
+        assert_eq!(ended.code, Some(0), "{} {arguments:?}: {ended:?}", self.binary);
+        ended.stdout
+    }
+
+    /// The verbs, as `-h` lists them.
+    fn verbs(&self) -> Vec<String> {
+        let help = self.said(&["-h"]);
+        let lines =
+            help.lines().skip_while(|line| *line != "Commands:").skip(1).take_while(|line| !line.is_empty());
+        lines.map(|line| line.split_whitespace().next().expect("a verb").to_owned()).collect()
+    }
+
+    fn settings(&self) -> BTreeMap<String, Setting> {
+        let text = self.said(&["settings"]);
+        let lines: Vec<_> = text.lines().collect();
+        lines
+            .chunks(2)
+            .map(|pair| (pair[0].split(':').next().unwrap_or_default().to_owned(), setting(pair[1])))
+            .collect()
+    }
+
+    /// The settings for which its page leads to another's.
+    fn settings_elsewhere(&self) -> Vec<String> {
+        let text = Page::read(self.page).text("Settings");
+        let paragraph = text.split("\n\n").find_map(|part| part.split_once(" are those of [every resolver]"));
+        paragraph.map(|(keys, _)| codes(keys)).unwrap_or_default()
+    }
+
+    /// The codes of errors in its manual.
+    fn error_codes(&self) -> BTreeSet<String> {
+        terms(&self.said(&["man", "protocol"])).into_iter().filter(|term| is_error_code(term)).collect()
+    }
+}
+
+fn is_error_code(word: &str) -> bool {
+    word.len() > 5 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_')
 }
 
 /// A setting as `settings` explains it.
@@ -34,15 +112,6 @@ struct Setting {
     variables: Vec<String>,
     choices: Vec<String>,
     default: Option<String>,
-}
-
-fn settings() -> BTreeMap<String, Setting> {
-    let text = said(&["settings"]);
-    let lines: Vec<_> = text.lines().collect();
-    lines
-        .chunks(2)
-        .map(|pair| (pair[0].split(':').next().unwrap_or_default().to_owned(), setting(pair[1])))
-        .collect()
 }
 
 /// `    --auth, $ONE, $OTHER; one of a, b; a if not set`
@@ -82,30 +151,41 @@ fn variables(cell: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_settings_is_that_of_the_binary() {
-    let mut known = settings();
-    let mut secrets = Vec::new();
-    for (line, cells) in Page::read(VAULT).table("Settings") {
-        let at = format!("{VAULT}:{line}");
-        let [key, flag, variable, default, meaning] = &cells[..] else { panic!("{at}: not five cells") };
-        if key == "none" {
-            secrets.extend(variables(variable).into_iter().map(|variable| (at.clone(), variable)));
-            continue;
+    for subject in &SUBJECTS {
+        let mut known = subject.settings();
+        let mut secrets = Vec::new();
+        for key in subject.settings_elsewhere() {
+            assert!(known.remove(&key).is_some(), "{}: there is no setting {key}", subject.page);
         }
-        let [key] = &codes(key)[..] else { panic!("{at}: not one key") };
-        if key == "env" || key == "[ids]" {
-            continue;
+        for (line, cells) in Page::read(subject.page).table("Settings") {
+            let at = format!("{}:{line}", subject.page);
+            let [key, flag, variable, default, meaning] = &cells[..] else { panic!("{at}: not five cells") };
+            if key == "none" {
+                secrets.extend(variables(variable).into_iter().map(|variable| (at.clone(), variable)));
+                continue;
+            }
+            let [key] = &codes(key)[..] else { panic!("{at}: not one key") };
+            if key == "env" || key == "[ids]" {
+                continue;
+            }
+            let setting = known.remove(key).unwrap_or_else(|| panic!("{at}: there is no setting {key}"));
+            assert_eq!(codes(flag).first(), setting.flag.as_ref(), "{at}: flag");
+            assert_eq!(variables(variable), setting.variables, "{at}: variables");
+            if let Some(known) = &setting.default {
+                assert_eq!(codes(default).first(), Some(known), "{at}: default");
+            }
+            for choice in &setting.choices {
+                let is_there = codes(meaning).contains(choice) || codes(default).contains(choice);
+                assert!(is_there, "{at}: {key} can be {choice}");
+            }
         }
-        let setting = known.remove(key).unwrap_or_else(|| panic!("{at}: there is no setting {key}"));
-        assert_eq!(codes(flag).first(), setting.flag.as_ref(), "{at}: flag");
-        assert_eq!(variables(variable), setting.variables, "{at}: variables");
-        if let Some(known) = &setting.default {
-            assert_eq!(codes(default).first(), Some(known), "{at}: default");
-        }
-        for choice in &setting.choices {
-            let is_there = codes(meaning).contains(choice) || codes(default).contains(choice);
-            assert!(is_there, "{at}: {key} can be {choice}");
-        }
+        take_secrets(&mut known, secrets);
+        assert!(known.is_empty(), "{} has not: {known:?}", subject.page);
     }
+}
+
+/// Takes the variables that hold secrets, each with its line of a page, from what is known.
+fn take_secrets(known: &mut BTreeMap<String, Setting>, secrets: Vec<(String, String)>) {
     for (at, variable) in secrets {
         let holds = |setting: &Setting| setting.flag.is_none() && setting.variables.contains(&variable);
         let key = known.iter().find(|(_, setting)| holds(setting)).map(|(key, _)| key.clone());
@@ -116,63 +196,65 @@ fn the_table_of_settings_is_that_of_the_binary() {
             known.remove(&key);
         }
     }
-    assert!(known.is_empty(), "{VAULT} has not: {known:?}");
 }
 
-/// What the page says of flags beside a profile.
+/// What the manual says of flags beside a profile, and Vault's page.
 #[test]
 fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
-    let page = Page::read(VAULT).text("Profiles").replace('\n', " ");
+    for subject in &SUBJECTS {
+        let taken = taken_beside_a_profile(subject);
+        let manual = subject.said(&["man", "profile"]).replace("\\-", "-");
+        assert!(
+            manual.contains(&format!("\\fB{}\\fR are taken", taken.join("\\fR, \\fB"))),
+            "secretref-profile(5) of {}: {taken:?}",
+            subject.binary
+        );
+    }
+    let page = Page::read(VAULT.page).text("Profiles").replace('\n', " ");
     let (_, flags) = page.split_once("With a profile all flags but ").expect("the sentence");
     let (flags, _) = flags.split_once(" are refused").expect("the sentence");
+    assert_eq!(codes(flags), taken_beside_a_profile(&VAULT), "{}", VAULT.page);
+}
+
+fn taken_beside_a_profile(subject: &Subject) -> Vec<String> {
     let folder = tempfile::tempdir().expect("a folder");
     let profile = folder.path().join("p.toml");
-    fs::write(&profile, "").expect("a profile");
-    let taken = settings().into_values().filter_map(|setting| Some((setting.flag?, setting.choices))).filter(
-        |(flag, choices)| {
-            let value = match flag.as_str() {
-                "--timeout" => "1s",
-                "--max-output" => "1MiB",
-                _ => choices.first().map_or("true", String::as_str),
-            };
-            let flag_alone = [flag.as_str(), "--profile", profile.to_str().expect("UTF-8"), "logout"];
-            let with_value = [&flag_alone[..1], &[value], &flag_alone[1..]].concat();
-            [&flag_alone[..], &with_value[..]].iter().all(|arguments| {
-                let ended = Run::new(resolver::path("secretref-vault")).args(*arguments).end();
-                !ended.stderr.contains("cannot stand beside --profile")
-            })
-        },
-    );
-    let taken: Vec<_> = taken.map(|(flag, _)| flag).collect();
-    assert_eq!(codes(flags), taken, "{VAULT}");
-    let manual = said(&["man", "profile"]).replace("\\-", "-");
-    assert!(
-        manual.contains(&format!("\\fB{}\\fR are taken", taken.join("\\fR, \\fB"))),
-        "secretref-profile(5)"
-    );
+    fs::write(&profile, "allow = []").expect("a profile");
+    let profile = profile.to_str().expect("UTF-8");
+    let is_taken = |flag: &str, setting: &Setting| {
+        let value = match flag {
+            "--timeout" => "1s",
+            "--max-output" => "1MiB",
+            _ => setting.choices.first().map_or("true", String::as_str),
+        };
+        let rest = ["--profile", profile, "get", "x"];
+        let lines = [[&[flag][..], &rest].concat(), [&[flag, value][..], &rest].concat()];
+        lines.iter().all(|line| !subject.run(line).stderr.contains("cannot stand beside --profile"))
+    };
+    let settings = subject.settings();
+    let flags = settings.values().filter_map(|setting| Some((setting.flag.as_deref()?, setting)));
+    flags.filter(|(flag, setting)| is_taken(flag, setting)).map(|(flag, _)| flag.to_owned()).collect()
 }
 
 #[test]
 fn the_manual_has_every_setting_and_every_verb() {
-    let terms = terms(&said(&["man"]));
-    for key in settings().keys() {
-        assert!(terms.contains(key), "secretref-vault(1) has no {key}");
-    }
-    for verb in verbs() {
-        assert!(
-            terms.iter().any(|term| term.split(' ').next() == Some(&verb)),
-            "secretref-vault(1) has no {verb}"
-        );
+    for subject in &SUBJECTS {
+        let terms = terms(&subject.said(&["man"]));
+        for key in subject.settings().keys() {
+            assert!(terms.contains(key), "{}(1) has no {key}", subject.binary);
+        }
+        for verb in subject.verbs() {
+            let has_verb = terms.iter().any(|term| term.split(' ').next() == Some(&verb));
+            assert!(has_verb, "{}(1) has no {verb}", subject.binary);
+        }
     }
 }
 
 #[test]
 fn the_page_of_the_shell_has_every_verb() {
-    let mut listed: Vec<_> =
+    let listed: BTreeSet<_> =
         Page::read(SHELL).table("In a shell").into_iter().flat_map(|(_, cells)| codes(&cells[0])).collect();
-    let mut verbs = verbs();
-    listed.sort();
-    verbs.sort();
+    let verbs: BTreeSet<_> = SUBJECTS.iter().flat_map(Subject::verbs).collect();
     assert_eq!(listed, verbs, "{SHELL}");
 }
 
@@ -184,76 +266,118 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
             .map(|(_, cells)| (cells[0].clone(), cells[1].clone()))
             .collect()
     };
-    let of_manual = |page: &[&str]| -> Vec<_> {
-        entries(&said(page)).into_iter().filter(|(term, _)| term.parse::<u8>().is_ok()).collect()
-    };
-    let codes = of_manual(&["man"]);
+    let codes = of_page(SHELL, "Use it in a script");
     assert_eq!(codes.len(), 10);
-    assert_eq!(of_manual(&["man", "protocol"]), codes, "secretref-protocol(7)");
-    assert_eq!(of_page(VAULT, "When something fails"), codes, "{VAULT}");
-    assert_eq!(of_page(SHELL, "Use it in a script"), codes, "{SHELL}");
-    let help = said(&["--help"]);
-    let (_, in_help) = help.split_once("Exit codes:\n").expect("exit codes in help");
-    let in_help = in_help.split([',', '\n']).filter_map(|code| code.split_whitespace().next());
-    assert!(in_help.eq(codes.iter().map(|(code, _)| code.as_str())), "--help");
+    assert_eq!(of_page(VAULT.page, "When something fails"), codes, "{}", VAULT.page);
+    for subject in &SUBJECTS {
+        for page in [&["man"][..], &["man", "protocol"]] {
+            let entries = entries(&subject.said(page)).into_iter();
+            let manual: Vec<_> = entries.filter(|(term, _)| term.parse::<u8>().is_ok()).collect();
+            assert_eq!(manual, codes, "{} {page:?}", subject.binary);
+        }
+        let help = subject.said(&["--help"]);
+        let (_, in_help) = help.split_once("Exit codes:\n").expect("exit codes in help");
+        let in_help = in_help.split([',', '\n']).filter_map(|code| code.split_whitespace().next());
+        assert!(in_help.eq(codes.iter().map(|(code, _)| code.as_str())), "{} --help", subject.binary);
+    }
 }
 
-/// Vault gives no secret two answers.
 #[test]
 fn the_error_codes_of_the_page_are_those_of_the_manual() {
-    let is_code = |word: &str| word.len() > 5 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
-    let manual = terms(&said(&["man", "protocol"]))
-        .into_iter()
-        .filter(|term| is_code(term) && term != "AMBIGUOUS_DUPLICATE_KEY");
-    let rows = Page::read(VAULT).table("When something fails").into_iter();
-    let mut page: Vec<_> = rows.flat_map(|(_, cells)| codes(&cells[0])).collect();
-    let mut manual: Vec<_> = manual.collect();
-    page.sort();
-    manual.sort();
-    assert_eq!(page, manual, "{VAULT}");
+    for subject in &SUBJECTS {
+        let manual = subject.error_codes();
+        let rows = Page::read(subject.page).table("When something fails").into_iter();
+        let words = rows.flat_map(|(_, cells)| cells).flat_map(|cell| codes(&cell));
+        let page: BTreeSet<_> = words.filter(|word| is_error_code(word)).collect();
+        assert!(page.is_subset(&manual), "{}: {:?}", subject.page, page.difference(&manual));
+        if let Some(never) = subject.never {
+            let missing: Vec<_> = manual.difference(&page).collect();
+            assert_eq!(missing, never, "{}", subject.page);
+        }
+    }
 }
+
+/// The characters of a line of help; what is to be copied from it cannot be broken, and its longest has as many.
+const WIDE: usize = 102;
 
 #[test]
 fn help_fits_a_screen() {
-    let fits = |arguments: &[&str], most: usize| {
-        let text = said(arguments);
+    let fits = |subject: &Subject, arguments: &[&str], most: usize| {
+        let text = subject.said(arguments);
         let lines = text.lines().count();
-        assert!(lines <= most, "{arguments:?} has {lines} lines");
+        assert!(lines <= most, "{} {arguments:?} has {lines} lines", subject.binary);
         for line in text.lines() {
-            assert!(line.chars().count() <= 100, "{arguments:?}: {line}");
+            assert!(line.chars().count() <= WIDE, "{} {arguments:?}: {line}", subject.binary);
         }
         lines
     };
-    assert!(fits(&["-h"], 25) < fits(&["--help"], 46));
-    for verb in verbs() {
-        assert!(fits(&[&verb, "-h"], 20) <= fits(&[&verb, "--help"], 24), "{verb}");
+    for subject in &SUBJECTS {
+        assert!(fits(subject, &["-h"], 25) < fits(subject, &["--help"], 46));
+        for verb in subject.verbs() {
+            let (short, long) = (fits(subject, &[&verb, "-h"], 20), fits(subject, &[&verb, "--help"], 24));
+            assert!(short <= long, "{} {verb}", subject.binary);
+        }
     }
 }
 
 #[test]
 fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
-    for (arguments, meant) in [
-        (&["chekc", "x"][..], "check"),
-        (&["doctro"], "doctor"),
-        (&["get", "x", "--adress", "y"], "--address"),
-        (&["get", "x", "--max_output", "1MiB"], "--max-output"),
-        (&["--auth", "aprole", "get", "x"], "did you mean `approle`?"),
-        (&["--kv-version", "atuo", "get", "x"], "did you mean `auto`?"),
-        (&["completions", "bsah"], "bash"),
-        (&["man", "protocl"], "protocol"),
-        (&["read", "x"], "to read a secret: secretref-vault get ID"),
-    ] {
-        let ended = Run::new(resolver::path("secretref-vault")).args(arguments).end();
-        assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
-        assert!(ended.stderr.contains(meant), "{arguments:?}: {}", ended.stderr);
+    for subject in &SUBJECTS {
+        for (arguments, meant) in subject.slips {
+            let ended = subject.run(arguments);
+            assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
+            assert!(ended.stderr.contains(meant), "{arguments:?}: {}", ended.stderr);
+        }
+    }
+}
+
+/// What a binary says of itself has no word of a store that it does not read.
+#[test]
+fn no_resolver_speaks_of_another_store() {
+    for subject in &SUBJECTS {
+        let of_verbs = subject.verbs().into_iter().map(|verb| vec![verb, "--help".to_owned()]);
+        let pages = ["--help", "settings", "man", "man profile", "man protocol", "completions bash"];
+        let pages = pages.map(|page| page.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        for page in of_verbs.chain(pages) {
+            let page: Vec<_> = page.iter().map(String::as_str).collect();
+            let text = subject.said(&page).to_lowercase();
+            for word in subject.foreign {
+                let line = text.lines().find(|line| line.contains(word));
+                assert!(line.is_none(), "{} {page:?} speaks of {word}: {line:?}", subject.binary);
+            }
+        }
+    }
+}
+
+/// An id that it does not allow is refused by what could be read.
+#[test]
+fn the_example_of_the_manual_is_a_profile() {
+    for subject in &SUBJECTS {
+        let manual = plain(&subject.said(&["man", "profile"]));
+        let (_, example) = manual.split_once(".EX\n").expect("an example");
+        let (example, _) = example.split_once("\n.EE").expect("its end");
+        assert!(
+            example.starts_with(&format!("#!/usr/local/bin/{} --profile\n", subject.binary)),
+            "{example}"
+        );
+        let folder = tempfile::tempdir().expect("a folder");
+        let profile = folder.path().join("p.toml");
+        fs::write(&profile, example).expect("a profile");
+        fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
+        // The file that Vault's names.
+        fs::write(folder.path().join("token"), "x").expect("a token");
+        let ended = subject.run(&["--profile", profile.to_str().expect("UTF-8"), "get", "else/where/x"]);
+        assert!(ended.stderr.contains("(NOT_ALLOWED)"), "{ended:?}");
+        let name = subject.binary.trim_start_matches("secretref-");
+        assert!(manual.contains(&format!("~/.config/secretref/{name}.toml doctor")), "{manual}");
     }
 }
 
 #[test]
 fn the_front_page_leads_to_every_page() {
     let front = fs::read_to_string(resolver::repository().join("README.md")).expect("a page");
-    for page in [SHELL, VAULT, "resolvers/vault/sign-in.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]
-    {
+    let others = [SHELL, "resolvers/vault/sign-in.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    for page in SUBJECTS.iter().map(|subject| subject.page).chain(others) {
         assert!(front.contains(&format!("]({page})")), "README.md does not lead to {page}");
     }
 }
@@ -261,11 +385,13 @@ fn the_front_page_leads_to_every_page() {
 #[test]
 #[ignore = "needs groff: tests/run installs it"]
 fn the_manual_pages_are_well_formed() {
-    for page in [&["man"][..], &["man", "profile"], &["man", "protocol"]] {
+    let pages = [&["man"][..], &["man", "profile"], &["man", "protocol"]];
+    for (subject, page) in SUBJECTS.iter().flat_map(|subject| pages.map(|page| (subject, page))) {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("page");
-        let text = said(page);
-        assert!(!text.contains('@'), "{page:?} has a place that nothing was put into");
+        let text = subject.said(page);
+        let place = text.split('@').nth(1).filter(|word| word.bytes().all(|byte| byte.is_ascii_uppercase()));
+        assert!(place.is_none(), "{page:?} has a place that nothing was put into: {place:?}");
         fs::write(&file, &text).expect("a file");
         let groff = Command::new("groff").args(["-man", "-ww", "-Tutf8"]).arg(&file).output().expect("groff");
         let complaints = String::from_utf8_lossy(&groff.stderr);
@@ -278,11 +404,6 @@ fn the_manual_pages_are_well_formed() {
 
 /// The entries of a manual page that were made from a table: each term with what is said of it.
 fn entries(page: &str) -> Vec<(String, String)> {
-    let plain = |text: &str| {
-        let marks =
-            [("\\-", "-"), ("\\(aq", "'"), ("\\(ga", "`"), ("\\(ti", "~"), ("\\(dq", "\""), ("\\&", "")];
-        marks.iter().fold(text.to_owned(), |text, (mark, character)| text.replace(mark, character))
-    };
     let lines: Vec<_> = page.lines().collect();
     let terms = lines.windows(3).filter(|lines| lines[0] == ".TP");
     let terms =
@@ -292,4 +413,10 @@ fn entries(page: &str) -> Vec<(String, String)> {
 
 fn terms(page: &str) -> Vec<String> {
     entries(page).into_iter().map(|(term, _)| term).collect()
+}
+
+/// A text of roff, as it is shown.
+fn plain(text: &str) -> String {
+    let marks = [("\\-", "-"), ("\\(aq", "'"), ("\\(ga", "`"), ("\\(ti", "~"), ("\\(dq", "\""), ("\\&", "")];
+    marks.iter().fold(text.to_owned(), |text, (mark, character)| text.replace(mark, character))
 }

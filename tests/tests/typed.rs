@@ -1,4 +1,10 @@
 //! What the page of the shell, the quick start and the help tell a reader to type, typed against the real server.
+//!
+//! Blocks of `docs/shell.md`: "Find out what is wrong" sh 1, "Find out what is wrong" sh 2, "Check ids" sh 1, "Read a value" sh 1
+//! Blocks of `docs/shell.md`: "List ids" sh 1, "Store a value" sh 1, "Delete a value" sh 1, "Delete a value" text 1
+//! Blocks of `docs/shell.md`: "Use it in a script" sh 1, "Have words completed" sh 1
+//! Blocks of `docs/shell.md`: "Have words completed" sh 2, "Have words completed" sh 3, "Have words completed" sh 4
+//! Blocks of `docs/shell.md`: "Read the manual" sh 1, "Read the manual" sh 2
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;

@@ -268,7 +268,9 @@ mod tests {
         about: "",
         settings: &[],
         name_keys: &[],
+        form: "name[#field]",
         examples: "",
+        profile: "",
     };
 
     fn head(provider: Option<&str>) -> Head<'_> {

@@ -236,20 +236,26 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
     let store = &B::STORE;
     let verbs: [Row; 13] = [
         ("get", "Print the value of each ID", |get| {
-            get.arg(ids())
+            get.arg(ids(&B::STORE))
                 .arg(json("print the response as a gateway gets it, with versions and times"))
                 .args(flags(&B::STORE))
         }),
         ("check", "Say whether each ID has a value, and not which", |check| {
-            check.arg(ids()).arg(json("print it as JSON")).args(flags(&B::STORE))
+            check.arg(ids(&B::STORE)).arg(json("print it as JSON")).args(flags(&B::STORE))
         }),
         ("list", "List the ids that can be asked for", |list| {
             list.arg(prefix()).arg(json("print it as JSON")).args(flags(&B::STORE))
         }),
-        ("set", "Store a value, from stdin or a prompt", |set| set.arg(id()).args(flags(&B::STORE))),
-        ("delete", "Delete the value of ID", |delete| delete.arg(id()).arg(yes()).args(flags(&B::STORE))),
+        ("set", "Store a value, from stdin or a prompt", |set| set.arg(id(&B::STORE)).args(flags(&B::STORE))),
+        ("delete", "Delete the value of ID", |delete| {
+            delete.arg(id(&B::STORE)).arg(yes()).args(flags(&B::STORE))
+        }),
         ("doctor", "Find out what is wrong, step by step", |doctor| {
-            doctor.arg(id().required(false)).arg(json("print it as JSON")).arg(names()).args(flags(&B::STORE))
+            doctor
+                .arg(id(&B::STORE).required(false))
+                .arg(json("print it as JSON"))
+                .arg(names())
+                .args(flags(&B::STORE))
         }),
         ("import", "Store the secrets of a .env or JSON file", |import| {
             import.arg(file()).args(flags(&B::STORE))
@@ -293,8 +299,8 @@ fn in_full(store: &Store) -> (String, String) {
         store.about
     );
     let after = format!(
-        "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and most are a\n\
-         variable; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
+        "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and some are a\n\
+         variable too; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
         keys(store),
         store.examples,
         exits(),
@@ -325,7 +331,7 @@ pub(super) fn examples(store: &Store, verb: &str) -> Vec<String> {
             format!("  {binary} completions zsh > ~/.zfunc/_{binary}"),
         ],
         "man" => vec![format!("  {binary} man | man -l -"), format!("  {binary} man profile | man -l -")],
-        "logout" | "settings" => vec![format!("  {binary} {verb}")],
+        "logout" | "settings" | "unlock" => vec![format!("  {binary} {verb}")],
         _ => {
             let is_of = |line: &&str| line.split(' ').any(|word| word == verb);
             store.examples.lines().filter(is_of).map(str::to_owned).collect()
@@ -342,12 +348,17 @@ pub(super) const SHELLS: [&str; 3] = ["bash", "fish", "zsh"];
 /// The manual pages beside that of the command itself.
 pub(super) const PAGES: [&str; 2] = ["profile", "protocol"];
 
-fn ids() -> Arg {
-    Arg::new("ID").required(true).help("what a gateway would ask for: name[#field[#version]]").num_args(1..)
+fn ids(store: &Store) -> Arg {
+    one_id(store.form).num_args(1..)
 }
 
-fn id() -> Arg {
-    Arg::new("ID").required(true).help("what a gateway would ask for: name[#field]")
+/// An id whose newest version is meant.
+fn id(store: &Store) -> Arg {
+    one_id(&store.form.replace("[#version]", ""))
+}
+
+fn one_id(form: &str) -> Arg {
+    Arg::new("ID").required(true).help(format!("what a gateway would ask for: {form}"))
 }
 
 fn file() -> Arg {

@@ -11,7 +11,7 @@ use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Kind;
-use crate::store::{FAMILY, Setting, Store, table};
+use crate::store::{ANY_KEY, FAMILY, Setting, Store, table};
 use crate::wire::{IDS_LIMIT, REQUEST_LIMIT};
 
 /// Prints a page as roff, in the macros of man(7).
@@ -23,9 +23,10 @@ pub(super) fn man<B: Backend>(page: &str, deadline: Deadline) -> Exit {
         _ => of_command(store, command::<B>()),
     };
     put(&mut text, "@BINARY@", &escaped(store.binary));
+    put(&mut text, "@NAME@", &escaped(store.name()));
     put(&mut text, "@VERSION@", &escaped(store.version));
     put(&mut text, "@EXITS@", &exits());
-    put(&mut text, "@NAME_KEYS@", &bold(store.name_keys));
+    put(&mut text, "@NAME_KEYS@", &name_keys(store));
     print(&text, deadline).unwrap_or(Exit::Done)
 }
 
@@ -50,7 +51,8 @@ fn of_command(store: &'static Store, mut command: Command) -> String {
     page
 }
 
-const SESSIONS: &str = ".TP
+const SESSIONS: &str = "
+.TP
 .IR /run/user/UID/secretref \", \" /dev/shm/secretref\\-UID
 The sessions that are kept between starts, see
 .BR keep_session .";
@@ -63,9 +65,24 @@ fn profile(store: &'static Store) -> String {
     let more = crate::net::SETTINGS;
     #[cfg(not(feature = "net"))]
     let more = &[];
+    // In a build for several stores the feature can be there for another.
+    let is_of = |setting: &&Setting| table(store).any(|own| own.key == setting.key);
+    put(&mut page, "@EXAMPLE@", &escaped(store.profile));
+    put(&mut page, "@VARIABLE@", variable(store));
     put(&mut page, "@FREE@", &bold(&free));
-    put(&mut page, "@SETTINGS@", &FAMILY.iter().chain(more).map(entry_of_setting).collect::<String>());
+    put(
+        &mut page,
+        "@SETTINGS@",
+        &FAMILY.iter().chain(more).filter(is_of).map(entry_of_setting).collect::<String>(),
+    );
     page
+}
+
+/// One of the store's variables, to show how one is listed: of a secret if there is one, since a profile holds none.
+fn variable(store: &'static Store) -> &'static str {
+    let variables = table(store).filter(|setting| !setting.env.is_empty());
+    let setting = variables.min_by_key(|setting| is_flag(setting));
+    setting.and_then(|setting| setting.env.last()).unwrap_or(&"NAME")
 }
 
 fn protocol() -> String {
@@ -79,6 +96,11 @@ fn protocol() -> String {
 
 fn exits() -> String {
     Exit::TABLE.iter().map(|(exit, _, meaning)| entry(&exit.code().to_string(), meaning)).collect()
+}
+
+/// What an entry of `[ids]` may say of its own.
+fn name_keys(store: &Store) -> String {
+    if store.name_keys.contains(&ANY_KEY) { "any key".to_owned() } else { bold(store.name_keys) }
 }
 
 fn entry_of_verb(binary: &str, verb: &mut Command) -> String {

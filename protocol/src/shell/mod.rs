@@ -36,7 +36,7 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::serve::serve;
 use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
-use crate::store::{Store, flag, table};
+use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watch::Watch;
 use crate::world::World;
@@ -141,7 +141,7 @@ fn load<B: Manage>(line: &Line, world: &World, run: &Run) -> Result<Settings, (F
     let store = &B::STORE;
     given::check(store, &line.flags).map_err(|failure| (failure, Exit::Usage))?;
     if line.profile.is_some() {
-        bound(store, line, world)?;
+        bound::<B>(line, world)?;
     }
     let profile = line.profile.as_ref().map(|argument| Profile::read(store, argument, world)).transpose();
     let settings = profile.and_then(|profile| Settings::load(store, &line.flags, profile, world, run));
@@ -149,8 +149,8 @@ fn load<B: Manage>(line: &Line, world: &World, run: &Run) -> Result<Settings, (F
 }
 
 /// Refuses what would steer a profile from outside of it.
-fn bound(store: &Store, line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
-    let steering = |key: &str| table(store).any(|setting| setting.key == key && setting.steers);
+fn bound<B: Manage>(line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
+    let steering = |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.steers);
     if let Some((key, _)) = line.flags.iter().find(|(key, _)| steering(key)) {
         let failure = Failure::misconfigured(
             format!("{} cannot stand beside --profile", flag(key)),
@@ -158,7 +158,8 @@ fn bound(store: &Store, line: &Line, world: &World) -> Result<(), (Failure, Exit
         );
         return Err((failure, Exit::Usage));
     }
-    if let Some(name) = LOOK_UP_VARIABLES.iter().find(|name| world.variable(name).is_some()) {
+    let bends = |name: &&&str| !B::IS_LOCAL && world.variable(name).is_some();
+    if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
         let failure = Failure::misconfigured(
             format!("{name} is set, which bends the look-up of the store's name"),
             "take it out of the environment (of the gateway: passEnv, env)",

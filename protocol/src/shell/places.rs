@@ -145,7 +145,9 @@ mod tests {
             about: "",
             settings: &[],
             name_keys: &["mount"],
+            form: "name[#field]",
             examples: "",
+            profile: "",
         };
         type Locator = String;
         type Scope = ();

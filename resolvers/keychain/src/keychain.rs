@@ -107,7 +107,8 @@ impl Backend for Keychain {
                     self.run.note(Stage::SignIn, fact);
                 }
                 let entries = files.read()?.names().count();
-                self.run.note(Stage::SignIn, format!("it opens, and has {entries} entries"));
+                let what = if entries == 1 { "entry" } else { "entries" };
+                self.run.note(Stage::SignIn, format!("it opens, and has {entries} {what}"));
             }
             Open::Systemd(folder) => {
                 self.run.note(Stage::SignIn, format!("the credentials in {}", folder.display()));

@@ -9,9 +9,21 @@ pub(crate) const STORE: Store = Store {
     about: "Reads secrets from the keychain of this machine for agent gateways",
     settings: &[KEYCHAIN],
     name_keys: &[ANY_KEY],
-    examples: "  secretref-keychain set openai
-  secretref-keychain get openai github.com/token
-  echo '{\"protocolVersion\":1,\"ids\":[\"openai\"]}' | secretref-keychain",
+    form: "[service/]account[#field]",
+    examples: "  secretref-keychain set openai < key.txt
+  secretref-keychain get openai github.com/me
+  secretref-keychain check openai 'mail#password'
+  secretref-keychain list github.com/
+  secretref-keychain delete github.com/old --yes
+  secretref-keychain import .env
+  secretref-keychain --profile ./keychain.toml doctor openai
+  echo '{\"protocolVersion\":1,\"ids\":[\"openai\"]}' | secretref-keychain resolve",
+    profile: "store = \"file\"
+allow = [\"openai\", \"github.com/*\"]
+timeout = \"10s\"
+
+[ids]
+mail = { name = \"me@example.org\", service = \"smtp.example.org\" }",
 };
 
 const KEYCHAIN: &[Setting] = &[

@@ -11,6 +11,7 @@ pub(crate) const STORE: Store = Store {
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
     settings: &[VAULT, AUTH, route::SETTINGS, net::SETTINGS],
     name_keys: &["mount", "namespace"],
+    form: "name[#field[#version]]",
     examples: "  secretref-vault get providers/openai/apiKey
   secretref-vault check providers/openai/apiKey 'providers/slack#token'
   secretref-vault list providers/
@@ -18,6 +19,13 @@ pub(crate) const STORE: Store = Store {
   secretref-vault delete providers/old/apiKey --yes
   secretref-vault --profile ./vault.toml doctor providers/openai/apiKey
   echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai#apiKey\"]}' | secretref-vault resolve",
+    profile: "address = \"https://vault.example.com:8200\"
+token_file = \"token\"
+allow = [\"providers/**\"]
+timeout = \"10s\"
+
+[ids]
+slack = { name = \"team chat (old)\", field = \"token\" }",
 };
 
 /// Where servers have a secrets engine as a rule.
