@@ -10,8 +10,10 @@
 
 mod bus;
 mod change;
+mod collections;
 mod inspect;
 mod search;
+mod unlock;
 mod verdict;
 mod wire;
 
