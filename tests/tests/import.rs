@@ -68,7 +68,7 @@ fn a_file_of_lines_is_taken_as_others_take_it() {
             "stored OPENAI",
             "stored PEM",
             "TWICE is there more than once: the last one counts",
-            "EMPTY: the seeded is empty or blank",
+            "EMPTY: the value is empty or blank",
             "bad id: ",
             "6 of 8 were stored; the file is still there\n",
         ],
@@ -93,7 +93,7 @@ fn a_json_object_is_taken_with_what_is_in_it() {
     said(
         &ended,
         1,
-        &["none: the seeded is empty", "blank: the seeded is empty", "masked: ", "4 of 7 were stored"],
+        &["none: the value is empty", "blank: the value is empty", "masked: ", "4 of 7 were stored"],
     );
     assert_eq!(
         place.values(&["github.com/me", "openai#apiKey", "port", "list#/0", "none"]),

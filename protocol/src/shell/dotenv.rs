@@ -26,10 +26,12 @@ pub(super) fn entries(text: &str) -> Result<Vec<(String, Secret)>, usize> {
 fn entry(text: &str) -> Option<(String, Secret, &str)> {
     let (name, _) = line(text).0.split_once('=')?;
     let after = &text[name.len() + 1..];
-    let name =
-        name.strip_prefix("export").filter(|name| name.starts_with([' ', '\t'])).unwrap_or(name).trim();
-    let (value, after) = match after.trim_start_matches([' ', '\t']) {
-        quoted if quoted.starts_with(['"', '\'', '`']) => between_quotes(quoted)?,
+    let name = match name.strip_prefix("export") {
+        Some(exported) if exported.trim_start() != exported => exported.trim(),
+        _ => name.trim(),
+    };
+    let (value, after) = match line(after).0.trim_start().as_bytes().first() {
+        Some(b'"' | b'\'' | b'`') => between_quotes(after.trim_start())?,
         _ => bare(after),
     };
     (!name.is_empty()).then(|| (name.to_owned(), Secret::new(value), after))
@@ -37,24 +39,25 @@ fn entry(text: &str) -> Option<(String, Secret, &str)> {
 
 fn bare(text: &str) -> (String, &str) {
     let (line, after) = line(text);
-    let comment = line.find(" #").into_iter().chain(line.find("\t#")).min();
-    (line[..comment.unwrap_or(line.len())].trim().to_owned(), after)
+    let bytes = line.as_bytes();
+    let is_comment = |at: &usize| bytes[*at] == b'#' && bytes[at - 1].is_ascii_whitespace();
+    let end = (1..bytes.len()).find(is_comment).unwrap_or(bytes.len());
+    (line[..end].trim().to_owned(), after)
 }
 
 /// The value, and what comes after its line, on which nothing but a comment may follow.
 fn between_quotes(text: &str) -> Option<(String, &str)> {
-    let (quote, inner) = text.split_at(1);
-    let is_double = quote == "\"";
-    let mut is_escaped = false;
-    let end = inner.find(|c| {
-        let ends = quote.starts_with(c) && !is_escaped;
-        is_escaped = is_double && c == '\\' && !is_escaped;
-        ends
-    })?;
-    let (rest, after) = line(&inner[end + 1..]);
+    let bytes = text.as_bytes();
+    let is_double = bytes[0] == b'"';
+    let mut end = 1;
+    while *bytes.get(end)? != bytes[0] {
+        end += if is_double && bytes[end] == b'\\' { 2 } else { 1 };
+    }
+    let (rest, after) = line(&text[end + 1..]);
+    let rest = rest.trim_start();
     // A line end of the file, which may come from Windows, is one character of the value.
-    let value = inner[..end].replace("\r\n", "\n");
-    let is_over = rest.trim_start().is_empty() || rest.trim_start().starts_with('#');
+    let value = text[1..end].replace("\r\n", "\n");
+    let is_over = rest.is_empty() || rest.starts_with('#');
     is_over.then(|| (if is_double { unescaped(&value) } else { value }, after))
 }
 

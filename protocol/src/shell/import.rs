@@ -1,6 +1,6 @@
 //! `import FILE`: every secret of a `.env` or JSON file stored under its name.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Instant;
@@ -25,15 +25,17 @@ type Entries = Vec<(String, Secret)>;
 
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
 pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) -> Exit {
-    let (entries, repeated) = match read(Path::new(path)) {
-        Ok(entries) => last_of_each(entries),
+    let entries = match read(Path::new(path)) {
+        Ok(entries) => entries,
         Err(failure) => return fail(None, &failure),
     };
-    for name in repeated {
-        note(printable(format!("{name} is there more than once: the last one counts")));
-    }
-    let (mut stored, mut exit) = (0, Exit::Done);
-    for (id, value) in &entries {
+    let (mut stored, mut repeated, mut exit) = (0, 0, Exit::Done);
+    for (at, (id, value)) in entries.iter().enumerate() {
+        if entries[at + 1..].iter().any(|(later, _)| later == id) {
+            repeated += 1;
+            note(printable(format!("{id} is there more than once: the last one counts")));
+            continue;
+        }
         match store::<B>(settings, id, value, watch) {
             Ok(()) => stored += 1,
             Err(failure) => {
@@ -48,7 +50,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) 
     }
     let is_seen = Path::new(path).metadata().is_ok_and(|metadata| metadata.mode() & 0o044 != 0);
     let seen = if is_seen { ", and others than you can read it" } else { "" };
-    note(format!("{stored} of {} were stored; the file is still there{seen}", entries.len()));
+    note(format!("{stored} of {} were stored; the file is still there{seen}", entries.len() - repeated));
     exit
 }
 
@@ -77,18 +79,6 @@ fn entries(text: &Secret) -> Result<Entries, Failure> {
     }
     let lines = dotenv::entries(text);
     lines.map_err(|number| no_import(format!("at line {number} it is not NAME=value")))
-}
-
-/// The last value of each name, and the names that have more of them.
-fn last_of_each(entries: Entries) -> (BTreeMap<String, Secret>, BTreeSet<String>) {
-    let mut repeated = BTreeSet::new();
-    let mut last = BTreeMap::new();
-    for (name, value) in entries {
-        if last.insert(name.clone(), value).is_some() {
-            repeated.insert(name);
-        }
-    }
-    (last, repeated)
 }
 
 /// A string as its text, nothing as none, anything else as it stands.
@@ -129,16 +119,6 @@ mod tests {
         ] {
             assert_eq!(of(text).as_deref(), Ok(want), "{text}");
         }
-    }
-
-    #[test]
-    fn the_last_value_of_a_name_counts_and_the_name_is_known() {
-        let (last, repeated) = last_of_each(entries(&Secret::new("B=1\nA=2\nB=3\nB=4\n".into())).unwrap());
-        assert_eq!(
-            last.iter().map(|(name, value)| (name.as_str(), value.expose())).collect::<Vec<_>>(),
-            [("A", "2"), ("B", "4")]
-        );
-        assert_eq!(repeated.into_iter().collect::<Vec<_>>(), ["B"]);
     }
 
     #[test]

@@ -6,9 +6,8 @@ use futures_util::future::join_all;
 use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
-use super::collections::COLLECTION;
 use super::verdict::{default_locked, no_default, wants_a_window};
-use super::{ITEM, PATH, SERVICE, Service, take};
+use super::{COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::entry::{changed, listed};
 use crate::locator::{ACCOUNT, Locator};
 
@@ -91,8 +90,26 @@ impl Service {
     }
 
     async fn attributes(&self, entry: &OwnedObjectPath) -> Result<Attributes, Failure> {
-        let value: OwnedVariant = self.property(entry, ITEM, "Attributes").await?;
-        Attributes::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(entry.as_str(), ITEM, "Attributes").await
+    }
+
+    /// Whether a collection is locked.
+    pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
+        self.property(collection.as_str(), COLLECTION, "Locked").await
+    }
+
+    /// What a collection is called.
+    pub(super) async fn label(&self, collection: &OwnedObjectPath) -> Result<String, Failure> {
+        self.property(collection.as_str(), COLLECTION, "Label").await
+    }
+
+    pub(super) async fn property<T>(&self, object: &str, interface: &str, name: &str) -> Result<T, Failure>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let value: OwnedVariant = take(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)?;
+        T::try_from(value).map_err(|error| super::verdict(&error.into()))
     }
 }
 

@@ -8,6 +8,7 @@
 //!
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
+mod body;
 mod bus;
 mod change;
 mod collections;
@@ -23,8 +24,9 @@ use std::pin::Pin;
 
 use secretref_protocol::{Failure, Secret};
 use tokio::sync::{Notify, OnceCell};
-use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, Message, OwnedObjectPath, OwnedVariant};
 
+use body::Body;
 pub(crate) use bus::Bus;
 pub(crate) use search::fetch;
 use verdict::{PATIENCE, silent, verdict};
@@ -36,6 +38,7 @@ const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
+const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
 /// A connection to what provides the keychain.
 pub(crate) struct Service {
@@ -121,17 +124,17 @@ impl Service {
         answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
     }
 
-    fn ask<'a, B: serde::Serialize + DynamicType>(
-        &'a self,
-        path: &'a str,
-        interface: &'a str,
-        method: &'a str,
-        body: &'a B,
-    ) -> impl Future<Output = Result<Message, Failure>> {
-        self.answer(Box::pin(self.bus.call_method(Some(NAME), path, Some(interface), method, body)))
+    async fn ask<'a>(
+        &self,
+        path: &str,
+        interface: &str,
+        method: &str,
+        body: impl Into<Body<'a>>,
+    ) -> Result<Message, Failure> {
+        let body = body.into();
+        self.answer(Box::pin(self.bus.call_method(Some(NAME), path, Some(interface), method, &body))).await
     }
 
-    /// The answer to a call. A boxed one: each call has a type of its own, and this is compiled once.
     async fn answer(&self, mut call: Call<'_>) -> Result<Message, Failure> {
         let answer = match tokio::time::timeout(PATIENCE, call.as_mut()).await {
             Ok(answer) => answer,
@@ -155,7 +158,8 @@ impl Service {
     /// Asks the bus itself.
     async fn ask_bus(&self, method: &str, name: &&str) -> Result<Message, Failure> {
         let bus = "org.freedesktop.DBus";
-        let asked = self.bus.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), method, name).await;
+        let body = Body::from(name);
+        let asked = self.bus.call_method(Some(bus), "/org/freedesktop/DBus", Some(bus), method, &body).await;
         asked.map_err(|error| verdict(&error))
     }
 }

@@ -8,9 +8,8 @@ use std::collections::HashMap;
 use secretref_protocol::{Failure, Kind, Lock, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
-use super::collections::COLLECTION;
 use super::verdict::not_from_here;
-use super::{PATH, PROPERTIES, SERVICE, Service, take};
+use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::locator::Locator;
 
 const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
