@@ -373,7 +373,7 @@ fn another_keychain_than_the_default_one_is_told_apart_and_unlocked_by_an_id() {
     said(&run(&session, &["unlock", "work/mail"]).end(), 0, &["Work is unlocked already"]);
 }
 
-/// KeePassXC opens its databases by itself.
+/// `KeePassXC` opens its databases by itself.
 #[test]
 #[ignore = "needs KeePassXC: tests/run installs it"]
 fn a_provider_that_takes_no_password_is_named() {
@@ -390,11 +390,11 @@ fn a_provider_that_takes_no_password_is_named() {
         .stdout(Stdio::null())
         .stderr(Stdio::null());
     let mut keepassxc = keepassxc.spawn().unwrap();
-    let ended = (0..300).map(|_| {
+    let mut tries = (0..300).map(|_| {
         std::thread::sleep(Duration::from_millis(100));
         run(&session, &["unlock"]).stdin("seeded").end()
     });
-    let ended = ended.skip_while(|ended| ended.stderr.contains("nothing on the session bus")).next();
+    let ended = tries.find(|ended| !ended.stderr.contains("nothing on the session bus"));
     let list = run(&session, &["list"]).end();
     keepassxc.kill().unwrap();
     keepassxc.wait().unwrap();
