@@ -121,12 +121,14 @@ pub trait Manage: Backend {
         not_offered("deleted")
     }
 
-    /// Unlocks the store with its password. Says what became of it.
+    /// Unlocks the store with its password, or what `locator` is in; makes the store with it where there is none yet.
+    /// Without a password it unlocks what has none, and changes nothing else.
     fn unlock(
         &self,
         _session: &Self::Session,
-        _password: &Secret,
-    ) -> impl Future<Output = Result<String, Failure>> {
+        _locator: Option<&Self::Locator>,
+        _password: Option<&Secret>,
+    ) -> impl Future<Output = Result<Lock, Failure>> {
         not_offered("unlocked")
     }
 }
@@ -134,6 +136,17 @@ pub trait Manage: Backend {
 fn not_offered<T>(what: &str) -> impl Future<Output = Result<T, Failure>> + use<T> {
     let what = format!("secrets of this store cannot be {what} from here");
     std::future::ready(Err(Failure::misconfigured(what, "use the store's own tools")))
+}
+
+/// How a store is found that somebody wants to unlock.
+#[derive(Debug)]
+pub enum Lock {
+    /// It is unlocked; what there is to say of it.
+    Open(String),
+    /// It is locked, and has a password; what it is called.
+    Closed(String),
+    /// There is none yet; what there is to say of that.
+    Absent(&'static str),
 }
 
 /// What a store has.

@@ -16,6 +16,7 @@ pub struct Failure {
     remedy: String,
     retry: Retry,
     request: Option<String>,
+    changed_nothing: bool,
 }
 
 /// The kinds of failure, one for each code of the response.
@@ -120,6 +121,7 @@ impl Failure {
             remedy: printable(remedy.into()),
             retry: Retry::No,
             request: None,
+            changed_nothing: false,
         }
     }
 
@@ -181,6 +183,12 @@ impl Failure {
         Self { retry, ..self }
     }
 
+    /// The same failure, met before anything was changed, whatever its kind leaves open.
+    #[must_use]
+    pub fn changed_nothing(self) -> Self {
+        Self { changed_nothing: true, ..self }
+    }
+
     /// The same failure, with what the store calls the request that met it: letters, digits and dashes, else nothing.
     #[must_use]
     pub fn request(self, id: Option<&str>) -> Self {
@@ -209,6 +217,13 @@ impl Failure {
     #[must_use]
     pub fn remedy(&self) -> &str {
         &self.remedy
+    }
+
+    /// Whether a change that met it may have been made all the same.
+    #[must_use]
+    pub(crate) fn leaves_a_change_open(&self) -> bool {
+        let is_open = matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::RateLimited);
+        is_open && !self.changed_nothing
     }
 
     /// Whether the engine should ask again.

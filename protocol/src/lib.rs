@@ -102,7 +102,7 @@ mod watch;
 pub mod wire;
 mod world;
 
-pub use backend::{Backend, Listed, Listing, Manage};
+pub use backend::{Backend, Listed, Listing, Lock, Manage};
 pub use document::{About, Document, Value};
 pub use failure::{Failure, Kind, Retry, request_id};
 #[cfg(feature = "net")]

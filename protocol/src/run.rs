@@ -205,8 +205,7 @@ impl Run {
     /// Whether this run was about to change something, and `failure` leaves open whether it did.
     #[must_use]
     pub fn may_have_written(&self, failure: &Failure) -> bool {
-        let is_open = matches!(failure.kind(), Kind::Unavailable | Kind::Timeout | Kind::RateLimited);
-        is_open && self.notes().steps.iter().any(|step| step.stage == Stage::Write)
+        failure.leaves_a_change_open() && self.notes().steps.iter().any(|step| step.stage == Stage::Write)
     }
 
     /// The step that is not over, the last that was begun, and how long it has taken.

@@ -372,7 +372,7 @@ fn a_file_of_secrets_is_imported_and_named() {
     assert_eq!(run(&["import", &json]).code, Some(0));
     assert_eq!(run(&["get", "openai#apiKey"]).stdout, "value-key");
     assert_eq!(run(&["list"]).stdout, "OPENAI_API_KEY\nPEM\ngithub.com/me\nopenai\n");
-    assert_eq!(run(&["import", &file("x", "value-secret\n")]).code, Some(2));
+    assert_eq!(run(&["import", &file("x", "value-secret\n")]).code, Some(3));
 }
 
 /// A service of the system has no session, and its user no entry in passwd.

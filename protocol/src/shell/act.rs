@@ -7,7 +7,7 @@ use super::progress::Progress;
 use super::sorted::{Sorted, sorted};
 use super::speak::explain;
 use crate::answer::configure;
-use crate::backend::Manage;
+use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -36,8 +36,8 @@ pub(super) enum Task<'t> {
     Set(&'t str, &'t Secret),
     /// Delete what an id names.
     Delete(&'t str),
-    /// Unlock the store with this password.
-    Unlock(&'t Secret),
+    /// Unlock the store, or what this id is in, with this password.
+    Unlock(Option<&'t str>, Option<&'t Secret>),
 }
 
 /// What came of it.
@@ -45,6 +45,7 @@ pub(super) enum Done {
     Listed(Sorted),
     /// What there is to say to a person.
     Changed(String),
+    Unlocked(Lock),
 }
 
 /// Does it. One function for all of them: the path to a store is compiled once.
@@ -59,7 +60,8 @@ pub(super) fn act<B: Manage>(
     watch.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
     let place = match task {
-        Task::List(_) | Task::Unlock(_) => None,
+        Task::List(_) | Task::Unlock(None, _) => None,
+        Task::Unlock(Some(id), _) => Some(Place::read(&backend, settings, id)?),
         Task::Set(id, _) | Task::Delete(id) => Some(Place::of(&backend, settings, id)?),
     };
     let scope = place.as_ref().map_or_else(|| backend.home(), |place| backend.scope(&place.locator));
@@ -69,7 +71,11 @@ pub(super) fn act<B: Manage>(
                 let listing = run.end(run.begin(Stage::List), backend.list(session, prefix).await)?;
                 Ok(Done::Listed(sorted(&backend, settings, prefix, listing)))
             }
-            (Task::Unlock(password), _) => backend.unlock(session, password).await.map(Done::Changed),
+            (Task::Unlock(_, password), place) => {
+                let locator = place.as_ref().map(|place| &place.locator);
+                let step = run.begin(Stage::SignIn);
+                run.end(step, backend.unlock(session, locator, *password).await).map(Done::Unlocked)
+            }
             (_, None) => Err(Failure::internal("a change without a place")),
             (Task::Set(id, value), Some(place)) => {
                 let changed = change(&backend, settings, deadline, session, place, (id, Some(*value))).await;

@@ -26,6 +26,11 @@ impl<B: Backend> Place<B> {
     /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
     pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
         written_name(settings, id)?;
+        Self::read(backend, settings, id)
+    }
+
+    /// Where `id` leads, though it may be only to read there.
+    pub(super) fn read(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
         let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
         Ok(Self { locator, field })
     }

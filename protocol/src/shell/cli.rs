@@ -57,7 +57,9 @@ pub(super) enum Verb {
     Import {
         file: String,
     },
-    Unlock,
+    Unlock {
+        id: Option<String>,
+    },
     Logout,
     Settings,
     Completions {
@@ -132,7 +134,7 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
         "doctor" => Verb::Doctor { id: one("ID"), json: json(), names: inner.get_flag("names") },
         "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
-        "unlock" => Verb::Unlock,
+        "unlock" => Verb::Unlock { id: one("ID") },
         "logout" => Verb::Logout,
         "settings" => Verb::Settings,
         "completions" => Verb::Completions { shell: one("SHELL").unwrap_or_default() },
@@ -260,7 +262,9 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
         ("import", "Store the secrets of a .env or JSON file", |import| {
             import.arg(file()).args(flags(&B::STORE))
         }),
-        ("unlock", "Unlock the store with its password", |unlock| unlock.args(flags(&B::STORE))),
+        ("unlock", "Unlock the store with its password, or make one", |unlock| {
+            unlock.arg(id(&B::STORE).required(false)).args(flags(&B::STORE))
+        }),
         ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
         ("settings", "Explain every setting", |settings| settings),
         ("completions", "Print what completes this command in a shell", |completions| {

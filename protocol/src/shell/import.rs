@@ -1,90 +1,93 @@
 //! `import FILE`: every secret of a `.env` or JSON file stored under its name.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
 
 use super::act::{Done, Task, act};
-use super::speak::{explain, note};
+use super::dotenv;
+use super::speak::{explain, fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, printable};
 use crate::file;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::accept;
 
+/// Names and values, in the order of the file.
+type Entries = Vec<(String, Secret)>;
+
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
 pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) -> Exit {
-    let read = file::read(Path::new(path), "import").and_then(|bytes| {
-        let text = String::from_utf8(bytes).map(Secret::new);
-        entries(&text.map_err(|_| no_import("it is not UTF-8 text"))?)
-    });
-    let entries = match read {
+    let entries = match read(Path::new(path)) {
         Ok(entries) => entries,
-        Err(failure) => {
-            explain(None, &failure);
-            return Exit::Usage;
-        }
+        Err(failure) => return fail(None, &failure),
     };
-    let mut failed = 0;
-    for (id, value) in &entries {
-        let deadline = Deadline::new(Instant::now(), settings.timeout());
-        let task = Task::Set(id, value);
-        match accept(Secret::new(value.expose().to_owned()))
-            .and_then(|_| act::<B>(settings, (deadline, watch), &task))
-        {
-            Ok(Done::Changed(text)) => note(text),
-            Ok(Done::Listed(_)) => {}
+    let (mut stored, mut repeated, mut exit) = (0, 0, Exit::Done);
+    for (at, (id, value)) in entries.iter().enumerate() {
+        if entries[at + 1..].iter().any(|(later, _)| later == id) {
+            repeated += 1;
+            note(printable(format!("{id} is there more than once: the last one counts")));
+            continue;
+        }
+        match store::<B>(settings, id, value, watch) {
+            Ok(()) => stored += 1,
             Err(failure) => {
-                failed += 1;
                 explain(Some(id), &failure);
+                exit = Exit::of_failure(&failure);
+                // What is no fault of the id's would meet the others, too.
+                if !failure.kind().is_of_id() {
+                    break;
+                }
             }
         }
     }
-    note(format!("{} of {} were stored; the file is still there", entries.len() - failed, entries.len()));
-    if failed > 0 { Exit::IdFailed } else { Exit::Done }
+    let is_seen = Path::new(path).metadata().is_ok_and(|metadata| metadata.mode() & 0o044 != 0);
+    let seen = if is_seen { ", and others than you can read it" } else { "" };
+    note(format!("{stored} of {} were stored; the file is still there{seen}", entries.len() - repeated));
+    exit
 }
 
-/// The names and values of a JSON object, else of lines `NAME=value`. Pure.
-fn entries(text: &Secret) -> Result<Vec<(String, Secret)>, Failure> {
-    if text.expose().trim_start().starts_with('{') {
+fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watch) -> Result<(), Failure> {
+    accept(Secret::new(value.expose().to_owned()))?;
+    let deadline = Deadline::new(Instant::now(), settings.timeout());
+    if let Done::Changed(text) = act::<B>(settings, (deadline, watch), &Task::Set(id, value))? {
+        note(text);
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Entries, Failure> {
+    let text = String::from_utf8(file::read(path, "import")?).map(Secret::new);
+    entries(&text.map_err(|_| no_import("it is not UTF-8 text"))?)
+}
+
+/// The names and values of a JSON object, else of a `.env` file. Pure.
+fn entries(text: &Secret) -> Result<Entries, Failure> {
+    // Editors of Windows put a byte order mark at the start.
+    let text = text.expose().trim_start_matches('\u{feff}');
+    if text.trim_start().starts_with('{') {
         let object: BTreeMap<String, &RawValue> =
-            serde_json::from_str(text.expose()).map_err(|_| no_import("it begins as JSON and is none"))?;
+            serde_json::from_str(text).map_err(|_| no_import("it begins as JSON and is none"))?;
         return Ok(object.into_iter().map(|(id, value)| (id, plain(value))).collect());
     }
-    let lines = text.expose().lines().zip(1..).filter(|(line, _)| {
-        let line = line.trim_start();
-        !line.is_empty() && !line.starts_with('#')
-    });
-    lines
-        .map(|(line, number)| {
-            of_line(line).ok_or_else(|| no_import(format!("line {number} is not NAME=value")))
-        })
-        .collect()
+    let lines = dotenv::entries(text);
+    lines.map_err(|number| no_import(format!("at line {number} it is not NAME=value")))
 }
 
-/// A string as its text, anything else as it stands.
+/// A string as its text, nothing as none, anything else as it stands.
 fn plain(value: &RawValue) -> Secret {
-    Secret::new(serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned()))
-}
-
-/// `NAME=value`, with `export` before it or not, the value bare or between quotes. Between double quotes `\n`, `\"` and the
-/// like stand for what they do in JSON.
-fn of_line(line: &str) -> Option<(String, Secret)> {
-    let line = line.trim();
-    let (name, value) = line.strip_prefix("export ").unwrap_or(line).split_once('=')?;
-    let (name, value) = (name.trim(), value.trim());
-    let value = match value.as_bytes().first() {
-        Some(b'"') => serde_json::from_str(value).ok()?,
-        Some(b'\'') => value.strip_prefix('\'')?.strip_suffix('\'')?.to_owned(),
-        _ => value.split(" #").next().unwrap_or_default().trim_end().to_owned(),
+    let text = match value.get() {
+        "null" => String::new(),
+        other => serde_json::from_str(other).unwrap_or_else(|_| other.to_owned()),
     };
-    (!name.is_empty()).then(|| (name.to_owned(), Secret::new(value)))
+    Secret::new(text)
 }
 
 fn no_import(why: impl std::fmt::Display) -> Failure {
@@ -107,11 +110,12 @@ mod tests {
     #[test]
     fn lines_and_objects_are_taken() {
         for (text, want) in [
-            ("A=1\n\n# c\nexport B = 'two # 2'\nC=three # c\n", "A=1|B=two # 2|C=three"),
-            ("PEM=\"-----BEGIN\\nx\\n\"\r\n", "PEM=-----BEGIN\nx\n"),
-            ("A=a=b==\n", "A=a=b=="),
-            (r#"{"s/a": "1", "n": 1.10, "o": {"k": "v"}}"#, r#"n=1.10|o={"k": "v"}|s/a=1"#),
-            ("", ""),
+            ("B=1\nA=2\nB=3\n", "B=1|A=2|B=3"),
+            ("\u{feff}A=1\r\n", "A=1"),
+            ("\u{feff}{\"a\": \"1\"}", "a=1"),
+            (r#"{"s/a": "1\n2", "n": 1.10, "o": {"k": "v"}}"#, "n=1.10|o={\"k\": \"v\"}|s/a=1\n2"),
+            (r#" {"none": null, "no": false, "list": [1]}"#, "list=[1]|no=false|none="),
+            ("{}", ""),
         ] {
             assert_eq!(of(text).as_deref(), Ok(want), "{text}");
         }
@@ -120,11 +124,11 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_by_its_line_and_never_shown() {
         for (text, words) in [
-            ("A=1\nhunter2\n", "line 2 is not NAME=value"),
+            ("A=1\nhunter2\n", "at line 2 it is not NAME=value"),
             ("A='hunter2\n", "line 1"),
-            ("A=\"hunter2\n", "line 1"),
-            ("=hunter2", "line 1"),
+            ("[\"hunter2\"]", "line 1"),
             ("{\"a\": hunter2}", "begins as JSON"),
+            ("{\"a\": \"hunter2\"} b", "begins as JSON"),
         ] {
             let failure = of(text).unwrap_err();
             assert!(failure.contains(words) && !failure.contains("hunter2"), "{text}: {failure}");

@@ -21,7 +21,7 @@ pub(super) fn list<B: Manage>(
 ) -> Exit {
     let sorted = match act::<B>(settings, (deadline, watch), &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,
-        Ok(Done::Changed(_)) => return Exit::Internal,
+        Ok(_) => return Exit::Internal,
         Err(failure) => return fail(None, &failure),
     };
     let text = if json {

@@ -6,6 +6,7 @@ mod check;
 mod cli;
 mod completions;
 mod doctor;
+mod dotenv;
 mod edit;
 mod get;
 mod import;
@@ -128,8 +129,10 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
         }
         Verb::Set { id } => set::set::<B>(settings, &id, watch),
         Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
+        // No command line says so, and nothing of it is compiled for such a store.
+        Verb::Import { .. } | Verb::Unlock { .. } if !B::IS_LOCAL => Exit::Usage,
         Verb::Import { file } => import::import::<B>(settings, &file, watch),
-        Verb::Unlock => unlock::unlock::<B>(settings, watch),
+        Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watch),
         _ => logout::logout::<B>(settings, deadline),
     }
 }

@@ -8,7 +8,7 @@ use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex as Code, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
-use super::speak::explain;
+use super::speak::fail;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
@@ -25,7 +25,14 @@ const PATIENCE: Duration = Duration::from_hours(24);
 /// How soon after the first line of what is pasted the second one comes: sooner than a person types.
 const PASTE: Duration = Duration::from_millis(100);
 
-const FROM_FILE: &str = "give a value of this kind from a file: set ID <FILE";
+const FROM_FILE: &str = "give it from a file, with <FILE at the end of the command";
+
+/// What is asked for: of what kind it is, what a person sees, and what failures are about.
+struct Wish<'w> {
+    noun: &'static str,
+    prompt: &'w str,
+    about: &'w str,
+}
 
 /// Reads the value for `id`. `Err` says how the process ends where there is none, which has been said.
 ///
@@ -33,34 +40,51 @@ const FROM_FILE: &str = "give a value of this kind from a file: set ID <FILE";
 /// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
 /// needs the last line end, too.
 pub(super) fn value(id: &str, watch: &Watch) -> Result<Secret, Exit> {
-    ask(id, &format!("value of {id}: "), watch)
+    ask(&Wish { noun: "value", prompt: &format!("value of {id}: "), about: id }, watch)
 }
 
-/// Reads the password of the store, as a value is read.
-pub(super) fn password(watch: &Watch) -> Result<Secret, Exit> {
-    ask("unlock", "password of the keychain: ", watch)
+/// Reads a password as a value is read.
+pub(super) fn password(prompt: &str, watch: &Watch) -> Result<Secret, Exit> {
+    ask(&Wish { noun: "password", prompt, about: "unlock" }, watch)
 }
 
-fn ask(id: &str, prompt: &str, watch: &Watch) -> Result<Secret, Exit> {
+/// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
+pub(super) fn new_password(watch: &Watch) -> Result<Secret, Exit> {
+    let first = password("new password: ", watch)?;
+    if stdin_is_terminal() && password("the same again: ", watch)?.expose() != first.expose() {
+        let what = "the two passwords are not the same, and nothing was done";
+        return Err(fail(None, &Failure::invalid_value(what, "type the command again")));
+    }
+    Ok(first)
+}
+
+/// Reads what nobody wants: a pipe that is closed before its time would end who writes to it, and a script with it.
+pub(super) fn drain(deadline: Deadline) {
+    if !stdin_is_terminal() {
+        let _ = read_stdin(LIMIT, deadline);
+    }
+}
+
+fn ask(wish: &Wish<'_>, watch: &Watch) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
     watch.move_to(deadline.later(GRACE));
-    let value = if stdin_is_terminal() { typed(prompt, deadline) } else { piped(deadline) };
-    value.and_then(whole).map_err(|failure| {
-        explain(Some(id), &failure);
-        Exit::of_failure(&failure)
-    })
+    let given = if stdin_is_terminal() { typed(wish.prompt, deadline) } else { piped(deadline) };
+    given.and_then(|bytes| whole(bytes, wish.noun)).map_err(|failure| fail(Some(wish.about), &failure))
 }
 
-fn whole(bytes: Vec<u8>) -> Result<Secret, Failure> {
-    let refuse = |what: &str, remedy: &str| Err(Failure::invalid_value(what, remedy));
+fn whole(bytes: Vec<u8>, noun: &str) -> Result<Secret, Failure> {
+    let refuse = |what: String, remedy: &str| Err(Failure::invalid_value(what, remedy));
     if bytes.len() > LIMIT {
-        return refuse("the value is longer than 1 MiB, and was not stored", "store something shorter");
+        return refuse(
+            format!("the {noun} is longer than 1 MiB, and nothing was done"),
+            "give a shorter one",
+        );
     }
     match String::from_utf8(bytes) {
-        Ok(text) if text.is_empty() => refuse("no value was given", "type one, or pipe one in"),
+        Ok(text) if text.is_empty() => refuse(format!("no {noun} was given"), "type one, or pipe one in"),
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => refuse("the value is no UTF-8 text", "encode it, as base64 for one"),
+        Err(_) => refuse(format!("the {noun} is no UTF-8 text"), "encode it, as base64 for one"),
     }
 }
 
@@ -71,7 +95,7 @@ fn piped(deadline: Deadline) -> Result<Vec<u8>, Failure> {
             Ok(bytes)
         }
         Input::Unfinished(_) | Input::Broken(_) => Err(Failure::invalid_value(
-            "stdin could not be read to its end, and nothing was stored",
+            "stdin could not be read to its end, and nothing was done",
             "see what writes to it",
         )),
     }
@@ -97,7 +121,7 @@ enum Stop {
 fn typed(prompt: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
     loop {
         let terminal = Hidden::start().map_err(|_| {
-            let remedy = "pipe the value in";
+            let remedy = "pipe it in";
             Failure::invalid_value("the terminal does not let its echo be turned off", remedy)
         })?;
         whisper(&printable(prompt.to_owned()));
@@ -125,7 +149,7 @@ fn send(signal: Signal) {
 fn plain(line: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
         let what =
-            "a key that is no character, such as an arrow, is part of what was typed; nothing was stored";
+            "a key that is no character, such as an arrow, is part of what was typed; nothing was done";
         return Err(Failure::invalid_value(what, format!("type it again, or {FROM_FILE}")));
     }
     Ok(line)
@@ -178,15 +202,12 @@ impl Hidden {
         while line.len() <= LIMIT {
             keys.clear();
             if read_on(&mut keys, deadline) != Got::More {
-                return Err(Stop::Failed(Failure::invalid_value(
-                    "the terminal is gone",
-                    "pipe the value in",
-                )));
+                return Err(Stop::Failed(Failure::invalid_value("the terminal is gone", "pipe it in")));
             }
             for (at, byte) in keys.iter().enumerate() {
                 match self.key(*byte) {
                     Key::Enter if goes_on(&keys[at + 1..]) => {
-                        let what = "what was pasted has several lines, and nothing was stored";
+                        let what = "what was pasted has several lines, and nothing was done";
                         return Err(Stop::Failed(Failure::invalid_value(what, FROM_FILE)));
                     }
                     Key::Enter | Key::End => return Ok(line),
@@ -268,11 +289,11 @@ mod tests {
 
     #[test]
     fn what_is_no_value_is_refused() {
-        let refused = |bytes: &[u8]| whole(bytes.to_vec()).unwrap_err().what().to_owned();
+        let refused = |bytes: &[u8]| whole(bytes.to_vec(), "value").unwrap_err().what().to_owned();
         assert!(refused(b"").contains("no value"));
         assert!(refused(b"\xff").contains("UTF-8"));
         assert!(refused(&vec![b'x'; LIMIT + 1]).contains("longer"));
-        assert!(whole(vec![b'x'; LIMIT]).is_ok());
+        assert!(whole(vec![b'x'; LIMIT], "value").is_ok());
         assert!(plain(b"a\x1b[D".to_vec()).is_err() && plain("a\té".into()).is_ok());
     }
 }

@@ -54,7 +54,7 @@ fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
             note(text);
             Exit::Done
         }
-        Ok(Done::Listed(_)) => Exit::Internal,
+        Ok(_) => Exit::Internal,
         Err(failure) => {
             let failure =
                 if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };

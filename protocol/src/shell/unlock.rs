@@ -1,29 +1,73 @@
-//! `unlock`: the keychain of this machine opened with its password.
+//! `unlock [ID]`: the store of this machine opened with its password, or made with a new one.
 
 use std::time::Instant;
 
 use super::act::{Done, Task, act};
 use super::prompt;
-use super::speak::{fail, note};
-use crate::backend::Manage;
+use super::speak::{explain, fail, note};
+use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
+use crate::failure::{Failure, Kind};
+use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::streams::stdin_is_terminal;
 use crate::watch::Watch;
 
-/// Asks for the password, and unlocks the store with it.
-pub(super) fn unlock<B: Manage>(settings: &Settings, watch: &Watch) -> Exit {
-    let password = match prompt::password(watch) {
-        Ok(password) => password,
-        Err(stop) => return stop,
+/// How often a person may type the password.
+const TRIES: usize = 3;
+
+/// Unlocks the store, or what `id` is in. Asks for a password only where it takes one.
+pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &Watch) -> Exit {
+    let attempt = |password: Option<&Secret>| {
+        // A person may have typed for a while.
+        let deadline = Deadline::new(Instant::now(), settings.timeout());
+        match act::<B>(settings, (deadline, watch), &Task::Unlock(id, password))? {
+            Done::Unlocked(lock) => Ok(lock),
+            _ => Err(Failure::internal("an unlocking that was something else")),
+        }
     };
-    let deadline = Deadline::new(Instant::now(), settings.timeout());
-    match act::<B>(settings, (deadline, watch), &Task::Unlock(&password)) {
-        Ok(Done::Changed(text)) => {
-            note(text);
+    match attempt(None) {
+        Ok(Lock::Closed(what)) => with_password(&what, &attempt, watch),
+        Ok(Lock::Absent(why)) => {
+            note(why);
+            prompt::new_password(watch).map_or_else(|stop| stop, |password| end(attempt(Some(&password))))
+        }
+        Ok(Lock::Open(said)) => {
+            note(said);
+            prompt::drain(Deadline::new(Instant::now(), settings.timeout()));
             Exit::Done
         }
-        Ok(Done::Listed(_)) => Exit::Internal,
+        Err(failure) => fail(None, &failure),
+    }
+}
+
+fn with_password(
+    what: &str,
+    attempt: &dyn Fn(Option<&Secret>) -> Result<Lock, Failure>,
+    watch: &Watch,
+) -> Exit {
+    let mut left = if stdin_is_terminal() { TRIES } else { 1 };
+    loop {
+        let password = match prompt::password(&format!("password of {what}: "), watch) {
+            Ok(password) => password,
+            Err(stop) => return stop,
+        };
+        left -= 1;
+        match attempt(Some(&password)) {
+            Err(failure) if failure.kind() == Kind::Unauthenticated && left > 0 => explain(None, &failure),
+            done => return end(done),
+        }
+    }
+}
+
+fn end(unlocked: Result<Lock, Failure>) -> Exit {
+    match unlocked {
+        Ok(Lock::Open(said)) => {
+            note(said);
+            Exit::Done
+        }
+        Ok(_) => fail(None, &Failure::internal("a lock that its password left as it was")),
         Err(failure) => fail(None, &failure),
     }
 }

@@ -1,6 +1,6 @@
 //! What a person changes: listing, writing and deleting entries.
 
-use secretref_protocol::{About, Failure, Listing, Manage, Secret};
+use secretref_protocol::{About, Failure, Listing, Lock, Manage, Secret};
 
 use crate::entry::{changed, listed};
 use crate::file::Contents;
@@ -71,10 +71,15 @@ impl Manage for Keychain {
         Ok("nothing of it is kept".to_owned())
     }
 
-    async fn unlock(&self, open: &Open, password: &Secret) -> Result<String, Failure> {
+    async fn unlock(
+        &self,
+        open: &Open,
+        locator: Option<&Locator>,
+        password: Option<&Secret>,
+    ) -> Result<Lock, Failure> {
         match open {
             #[cfg(target_os = "linux")]
-            Open::SecretService(service) => service.unlock(password).await,
+            Open::SecretService(service) => service.unlock(locator, password).await,
             _ => Err(Failure::misconfigured(
                 "this store has no password to unlock it with",
                 "see what stands in its way with `doctor`",

@@ -107,7 +107,7 @@ impl Service {
                 if group.is_empty() {
                     break;
                 }
-                self.make(group, give, open).await?;
+                self.send(group, give, open).await?;
             }
             if open.is_empty() {
                 return Ok(());
@@ -121,8 +121,8 @@ impl Service {
         }
     }
 
-    /// Makes a few calls, in one write.
-    async fn make(
+    /// Sends a few calls, in one write.
+    async fn send(
         &self,
         calls: Vec<(usize, Result<Message, Failure>)>,
         give: Give<'_>,

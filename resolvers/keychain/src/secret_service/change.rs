@@ -2,19 +2,14 @@
 
 use std::collections::HashMap;
 
-use secretref_protocol::{Failure, Listed, Listing, Name, Retry, Secret};
-use zbus::{Message, OwnedObjectPath, OwnedVariant, Variant};
+use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
+use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::calls::call;
-use super::verdict::{locked, wants_a_window};
-use super::{ITEM, PATH, PROPERTIES, SERVICE, Service, take};
+use super::verdict::{default_locked, no_default, wants_a_window};
+use super::{COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::entry::{changed, listed};
 use crate::locator::{ACCOUNT, Locator};
-
-const COLLECTION: &str = "org.freedesktop.Secret.Collection";
-
-/// gnome-keyring's own, which its PAM module and libraries use.
-const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
 
 /// What `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
@@ -24,23 +19,25 @@ type Attributes = HashMap<String, String>;
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
-        self.greet().await?;
+        let collections = self.collections().await?;
+        let closed = collections.iter().filter(|collection| collection.is_locked);
+        let unread = closed.map(|collection| (collection.label.clone(), collection.locked("it"))).collect();
+        let mut listing = Listing { found: Vec::new(), unread };
+        // A provider may ask a person to unlock something before it searches where all is locked.
+        if listing.unread.len() == collections.len() {
+            return Ok(listing);
+        }
         let all: HashMap<&str, &str> = HashMap::new();
         let answer = self.ask(&PATH, SERVICE, "SearchItems", &all).await?;
-        let (unlocked, closed): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
+        let (unlocked, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
         let attributes = unlocked.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
-        let attributes = self.ask_all(attributes, attributes_of).await;
-        let mut listing = Listing::default();
+        let attributes = self.ask_all(attributes, value_of::<Attributes>).await;
         for (entry, attributes) in unlocked.iter().zip(attributes) {
             match attributes {
                 Ok(attributes) => listing.found.extend(line(service, attributes)),
                 Err(failure) => listing.unread.push((entry.to_string(), failure)),
             }
         }
-        let mut closed: Vec<_> = closed.iter().filter_map(|entry| entry.as_str().rsplit_once('/')).collect();
-        closed.dedup_by_key(|(collection, _)| *collection);
-        let unread = |(collection, _): (&str, &str)| (collection.to_owned(), locked("this keychain"));
-        listing.unread.extend(closed.into_iter().map(unread));
         Ok(listing)
     }
 
@@ -82,63 +79,48 @@ impl Service {
         done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?)
     }
 
-    /// Unlocks the default keychain with its password, where the provider can do that without a window: gnome-keyring can.
-    pub(crate) async fn unlock(&self, password: &Secret) -> Result<String, Failure> {
-        self.greet().await?;
-        let Some(collection) = self.default_collection().await? else { return Err(no_default()) };
-        if !self.is_locked(&collection).await? {
-            return Ok("the default keychain is unlocked already".to_owned());
-        }
-        let body = (&collection, self.seal(password).await?);
-        self.ask(&PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map_err(|failure| {
-            let is_known = !matches!(failure.asks_again(), Retry::Once(_));
-            if is_known { failure } else { wants_a_window() }
-        })?;
-        Ok("the default keychain is unlocked".to_owned())
-    }
-
     /// The collection that new entries go into.
     async fn writable(&self) -> Result<OwnedObjectPath, Failure> {
         let Some(collection) = self.default_collection().await? else {
             return Err(no_default());
         };
         if self.is_locked(&collection).await? {
-            return Err(locked("the default keychain"));
+            return Err(default_locked("the default keychain"));
         }
         Ok(collection)
     }
 
     /// Whether a collection is locked.
     pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
-        let value = self.property(collection, COLLECTION, "Locked").await?;
-        bool::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(collection, COLLECTION, "Locked").await
     }
 
     /// What a collection is called.
     pub(super) async fn label(&self, collection: &OwnedObjectPath) -> Result<String, Failure> {
-        let value = self.property(collection, COLLECTION, "Label").await?;
-        String::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(collection, COLLECTION, "Label").await
     }
 
-    async fn property(
+    pub(super) async fn property<T>(
         &self,
-        object: &OwnedObjectPath,
+        object: &ObjectPath<'_>,
         interface: &'static str,
         name: &str,
-    ) -> Result<OwnedVariant, Failure> {
-        take(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)
+    ) -> Result<T, Failure>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        value_of(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)
     }
 }
 
-fn attributes_of(answer: &Message) -> Result<Attributes, Failure> {
-    Attributes::try_from(take::<OwnedVariant>(answer)?).map_err(|error| super::verdict(&error))
-}
-
-fn no_default() -> Failure {
-    Failure::misconfigured(
-        "the provider has no default keychain",
-        "make one: by logging in to the desktop, or with the provider's own program",
-    )
+/// The value of a property.
+fn value_of<T>(answer: &Message) -> Result<T, Failure>
+where
+    T: TryFrom<OwnedVariant>,
+    T::Error: Into<zbus::Error>,
+{
+    T::try_from(take(answer)?).map_err(|error| super::verdict(&error.into()))
 }
 
 /// A change that needs no answer of a person.

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use secretref_protocol::{Failure, Run, Stage};
 
+use super::collections::Collection;
 use super::{Service, take};
 
 impl Service {
@@ -13,19 +14,26 @@ impl Service {
         self.greet().await?;
         self.session().await?;
         run.note(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
-        let Some(collection) = self.default_collection().await? else {
-            run.note(Stage::SignIn, "there is no default keychain");
-            return Ok(());
-        };
-        let label = self.label(&collection).await?;
-        run.conceal("keychain", label.clone());
-        let state = if self.is_locked(&collection).await? { "locked" } else { "unlocked" };
-        run.note(Stage::SignIn, format!("the default keychain is {label}, {state}"));
+        let collections = self.collections().await?;
+        if !collections.iter().any(|collection| collection.is_default) {
+            run.note(Stage::SignIn, "there is no default keychain: `unlock` makes one");
+        }
+        for Collection { label, is_locked, is_default } in collections {
+            let (which, state) = match (is_default, is_locked) {
+                (true, true) => ("the default", "locked"),
+                (true, false) => ("the default", "unlocked"),
+                (false, true) => ("another", "locked"),
+                // gnome-keyring has one more that lasts for the session, and is always so.
+                (false, false) => continue,
+            };
+            run.note(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
+            run.conceal("keychain", label);
+        }
         Ok(())
     }
 
     /// The program that provides the keychain.
-    async fn provider(&self) -> Result<String, Failure> {
+    pub(super) async fn provider(&self) -> Result<String, Failure> {
         let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID").await?)?;
         let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();

@@ -11,8 +11,10 @@
 mod bus;
 mod calls;
 mod change;
+mod collections;
 mod inspect;
 mod search;
+mod unlock;
 mod verdict;
 mod wire;
 
@@ -33,6 +35,7 @@ const PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/fr
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
+const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
 /// A connection to what provides the keychain.
 pub(crate) struct Service {

@@ -161,7 +161,8 @@ impl Found {
         self.entries().any(|entry| !known.contains(entry))
     }
 
-    fn entries(&self) -> impl Iterator<Item = &OwnedObjectPath> {
+    /// All of it, what is locked at the end.
+    pub(super) fn entries(&self) -> impl Iterator<Item = &OwnedObjectPath> {
         self.unlocked.iter().chain(&self.locked)
     }
 
@@ -192,7 +193,9 @@ impl Found {
 /// The same failure, with what is behind it where the provider has no keychain at all.
 async fn explained(service: &Service, failure: Failure) -> Failure {
     match service.default_collection().await {
-        Ok(None) => failure.hint("the provider has no default keychain: nobody has made one by logging in"),
+        Ok(None) => {
+            failure.hint("the provider has no default keychain yet: `secretref-keychain unlock` makes one")
+        }
         _ => failure,
     }
 }

@@ -69,6 +69,11 @@ fn of_bus(error: &fdo::Error) -> Failure {
             "what provides the keychain does not know this kind of session",
             "set `session` to the other",
         ),
+        E::Failed(_) => Failure::new(
+            Kind::Unavailable,
+            "what provides the keychain failed at this",
+            "see its own log, and whether it may write where it keeps its files",
+        ),
         // What gnome-keyring says, too, to the first call of a client while it is busy with another.
         E::UnknownMethod(_) => strange().retry(Retry::Once(AGAIN)),
         E::ZBus(error) => verdict(error),
@@ -126,12 +131,42 @@ pub(super) fn silent(is_there: bool) -> Failure {
     Failure::new(Kind::Unavailable, what, format!("see whether it hangs, and restart it; {FILE}"))
 }
 
-/// There is something, and nobody has unlocked it.
+/// There is something, and nobody has unlocked what has it, which may be another keychain than the default one.
 pub(super) fn locked(what: impl std::fmt::Display) -> Failure {
+    is_locked(what, "unlock ID")
+}
+
+/// The same of the default keychain.
+pub(super) fn default_locked(what: impl std::fmt::Display) -> Failure {
+    is_locked(what, "unlock")
+}
+
+fn is_locked(what: impl std::fmt::Display, command: &str) -> Failure {
     Failure::new(
         Kind::Unavailable,
         format!("{what} is locked"),
-        format!("log in to the desktop, or run `secretref-keychain unlock` in a terminal; {FILE}"),
+        format!("log in to the desktop, or run `secretref-keychain {command}` in a terminal; {FILE}"),
+    )
+    .changed_nothing()
+}
+
+/// Nobody has made a keychain that new entries could go into.
+pub(super) fn no_default() -> Failure {
+    Failure::misconfigured(
+        "the provider has no default keychain",
+        format!("make one: with `secretref-keychain unlock`, or by logging in to the desktop; {FILE}"),
+    )
+}
+
+/// This provider asks for passwords by itself.
+pub(super) fn not_from_here(provider: &str) -> Failure {
+    Failure::new(
+        Kind::Unavailable,
+        format!("what provides the keychain ({provider}) takes a password in its own window alone"),
+        format!(
+            "unlock it there; in KeePassXC open a database, and choose in its settings, under Secret Service \
+             Integration, what it shows; {FILE}"
+        ),
     )
 }
 

@@ -1,0 +1,36 @@
+//! What is a keychain to a person and a collection to the Secret Service: which there are, and whether they are locked.
+
+use secretref_protocol::Failure;
+use zbus::OwnedObjectPath;
+
+use super::verdict::{default_locked, locked};
+use super::{PATH, SERVICE, Service};
+
+/// A collection, as it is now.
+pub(super) struct Collection {
+    pub(super) label: String,
+    pub(super) is_locked: bool,
+    /// Whether it is the one that new entries go into.
+    pub(super) is_default: bool,
+}
+
+impl Service {
+    /// All there are: two or three, looked at one after the other.
+    pub(super) async fn collections(&self) -> Result<Vec<Collection>, Failure> {
+        let paths: Vec<OwnedObjectPath> = self.property(&PATH, SERVICE, "Collections").await?;
+        let default = self.default_collection().await?;
+        let mut collections = Vec::with_capacity(paths.len());
+        for path in &paths {
+            let (label, is_locked) = (self.label(path).await?, self.is_locked(path).await?);
+            collections.push(Collection { label, is_locked, is_default: default.as_ref() == Some(path) });
+        }
+        Ok(collections)
+    }
+}
+
+impl Collection {
+    /// The failure of `what` for want of this one's password.
+    pub(super) fn locked(&self, what: &str) -> Failure {
+        if self.is_default { default_locked(what) } else { locked(what) }
+    }
+}
