@@ -499,14 +499,6 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
     let server = page.block("Server without a desktop", "sh");
     assert_eq!(type_in(&session, &server, &[("allow =", format!("{store} ="))]), "value-openai");
 
-    fs::write(session.folder().join("home/.env"), "openai=value-imported\n").unwrap();
-    type_in(&session, &page.block("Container", "sh"), &[]);
-    let secrets = session.folder().join("home/secrets");
-    let lines = page.block("Container", "toml").replace("/run/secrets/keychain", secrets.to_str().unwrap());
-    let path = profile(&session, &lines);
-    let ended = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "openai"]).end();
-    assert_eq!(ended.stdout, "value-imported", "{ended:?}");
-
     let ids =
         page.block("Ids", "sh").replace("secret-tool store", "printf %s value-stored | secret-tool store");
     assert_eq!(type_in(&session, &ids, &[]), "value-stored");
