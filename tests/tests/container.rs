@@ -1,7 +1,8 @@
 //! The recipe of the page for a container: the store is made outside and read inside, by a user without a name, from a
 //! mount that cannot be written.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 
 use secretref_tests::container::Container;
 use secretref_tests::page::{Page, type_in};
@@ -73,10 +74,11 @@ fn what_cannot_be_written_in_a_container_is_named() {
 #[test]
 #[ignore = "needs runc and root: tests/run has both"]
 fn what_a_container_lacks_is_named() {
-    let place = tempfile::tempdir().unwrap();
+    let closed = tempfile::tempdir().unwrap();
+    fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
     let bare = Container::of("secretref-keychain", UID);
     let (_outside, others) = made();
-    let others = others.mount(place.path(), "/run/secrets/keychain");
+    let others = others.mount(closed.path(), "/run/secrets/keychain");
     let file = ["--store", "file", "--folder", "/run/secrets/keychain"];
     for (container, arguments, code, words) in [
         (&bare, &[][..], Some(5), &["/run/user/4242/bus", "store = \\\"file\\\""][..]),
