@@ -89,6 +89,8 @@ fn what_a_container_lacks_is_named() {
         let arguments: Vec<_> = [COMMAND].iter().chain(arguments).copied().collect();
         let ended = container.run(&arguments).request(&["openai"]).end();
         assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
-        words.iter().for_each(|words| assert!(ended.stdout.contains(words), "{words}: {ended:?}"));
+        for words in words {
+            assert!(ended.stdout.contains(words), "{words}: {ended:?}");
+        }
     }
 }

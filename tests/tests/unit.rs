@@ -23,7 +23,7 @@ fn page() -> Page {
 /// A unit by the page, with what stands in a folder and in a plain file besides.
 fn unit() -> Unit {
     let page = page();
-    let service = page.block(RECIPE, "ini").replace("[Service]\n", "")
+    let service = page.blocks(RECIPE, "ini")[0].replace("[Service]\n", "")
         + "\nLoadCredential=openclaw:/etc/openclaw\nLoadCredential=json:/etc/json\nSetCredential=pem:a\\nb\\n";
     let prepare = format!(
         "OPENAI_API_KEY=value-openai\n{}\nmkdir /etc/openclaw\nprintf value-mistral > /etc/openclaw/mistral\n\
@@ -79,7 +79,7 @@ fn a_unit_without_credentials_is_told_how_to_have_some() {
 
 /// A unit that can only read the store, whose key is a credential by the page; and its profile, with these lines besides.
 fn unit_of_store(lines: &str) -> (Unit, PathBuf) {
-    let identity = "LoadCredentialEncrypted=keychain-identity:/etc/credstore.encrypted/keychain-identity";
+    let identity = page().blocks(RECIPE, "ini")[1].replace("[Service]\n", "");
     let unit = Unit::new(&format!("ProtectSystem=strict\n{identity}"));
     let store = unit.folder().join("store");
     let profile = profile(&unit, &format!("store = \"file\"\nfolder = \"{}\"\n{lines}", store.display()));

@@ -7,11 +7,9 @@ use secretref_protocol::{Failure, Listed, Listing, Name, Retry, Secret};
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 
 use super::verdict::{locked, wants_a_window};
-use super::{ITEM, PATH, PROPERTIES, SERVICE, Service, take};
-use crate::entry::{changed, listed};
+use super::{COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take};
+use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, Locator};
-
-const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
 /// gnome-keyring's own, which its PAM module and libraries use.
 const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
@@ -19,15 +17,16 @@ const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterfac
 /// What `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
 
+/// What KeePassXC adds to every entry; and what of all that it says is a name: its notes and more may be secret.
+const OF_KEEPASSXC: [&str; 2] = ["Uuid", "Path"];
+const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
+
 type Attributes = HashMap<String, String>;
 
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
-        self.greet().await?;
-        let all: HashMap<&str, &str> = HashMap::new();
-        let answer = self.ask(PATH, SERVICE, "SearchItems", &all).await?;
-        let (unlocked, closed): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
+        let (unlocked, closed) = self.all().await?;
         let attributes = join_all(unlocked.iter().map(|entry| self.attributes(entry))).await;
         let mut listing = Listing::default();
         for (entry, attributes) in unlocked.iter().zip(attributes) {
@@ -36,11 +35,26 @@ impl Service {
                 Err(failure) => listing.unread.push((entry.to_string(), failure)),
             }
         }
-        let mut closed: Vec<_> = closed.iter().filter_map(|entry| entry.as_str().rsplit_once('/')).collect();
-        closed.dedup_by_key(|(collection, _)| *collection);
-        let unread = |(collection, _): (&str, &str)| (collection.to_owned(), locked("this keychain"));
+        let unread = |collection| (collection, locked("this keychain"));
         listing.unread.extend(closed.into_iter().map(unread));
         Ok(listing)
+    }
+
+    /// Every entry that is not locked, and the keychains that are.
+    async fn all(&self) -> Result<(Vec<OwnedObjectPath>, Vec<String>), Failure> {
+        self.greet().await?;
+        self.may_search().await?;
+        if let Some(databases) = self.databases().await? {
+            let locked = databases.locked.iter().map(ToString::to_string);
+            return Ok((self.entries(databases).await?, locked.collect()));
+        }
+        let anything: HashMap<&str, &str> = HashMap::new();
+        let answer = self.ask(PATH, SERVICE, "SearchItems", &anything).await?;
+        let (unlocked, closed): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
+        let keychain = |entry: &OwnedObjectPath| Some(entry.as_str().rsplit_once('/')?.0.to_owned());
+        let mut closed: Vec<String> = closed.iter().filter_map(keychain).collect();
+        closed.dedup();
+        Ok((unlocked, closed))
     }
 
     /// Writes the value of an entry; makes it where there was none.
@@ -57,7 +71,7 @@ impl Service {
         }
         let secret = self.seal(content).await?;
         if was_there {
-            let entry = found.only(locator)?;
+            let entry = self.only(found, locator).await?;
             return self.ask(entry.as_str(), ITEM, "SetSecret", &(secret,)).await.map(drop);
         }
         let searches = locator.searches();
@@ -71,14 +85,27 @@ impl Service {
         let body = (properties, secret, false);
         let answer = self.ask(collection.as_str(), COLLECTION, "CreateItem", &body).await?;
         let (_, prompt): (OwnedObjectPath, OwnedObjectPath) = take(&answer)?;
-        done(&prompt)
+        self.done(&prompt).await
     }
 
-    /// Deletes an entry.
-    pub(crate) async fn delete(&self, locator: &Locator) -> Result<(), Failure> {
+    /// Deletes an entry, and says what is kept of it.
+    pub(crate) async fn delete(&self, locator: &Locator) -> Result<&'static str, Failure> {
         self.greet().await?;
-        let entry = self.find(locator).await?.only(locator)?;
-        done(&take(&self.ask(entry.as_str(), ITEM, "Delete", &()).await?)?)
+        let found = self.find(locator).await?;
+        let entry = self.only(found, locator).await?;
+        self.done(&take(&self.ask(entry.as_str(), ITEM, "Delete", &()).await?)?).await?;
+        let is_keepassxc = self.databases().await?.is_some();
+        let kept = "KeePassXC keeps it in the recycle bin, where the database has one";
+        Ok(if is_keepassxc { kept } else { NOTHING_KEPT })
+    }
+
+    /// Sees to it that a change is made, if that needs no answer of a person.
+    async fn done(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
+        match (prompt.as_str(), self.databases().await?) {
+            ("/", _) => Ok(()),
+            (_, Some(_)) => self.see_through(prompt).await,
+            (_, None) => Err(wants_a_window()),
+        }
     }
 
     /// Unlocks the default keychain with its password, where the provider can do that without a window: gnome-keyring can.
@@ -108,29 +135,26 @@ impl Service {
     }
 
     async fn attributes(&self, entry: &OwnedObjectPath) -> Result<Attributes, Failure> {
-        let value: OwnedVariant = self.property(entry, ITEM, "Attributes").await?;
-        Attributes::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(entry.as_str(), ITEM, "Attributes").await
     }
 
     /// Whether a collection is locked.
     pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
-        let value = self.property(collection, COLLECTION, "Locked").await?;
-        bool::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(collection.as_str(), COLLECTION, "Locked").await
     }
 
     /// What a collection is called.
     pub(super) async fn label(&self, collection: &OwnedObjectPath) -> Result<String, Failure> {
-        let value = self.property(collection, COLLECTION, "Label").await?;
-        String::try_from(value).map_err(|error| super::verdict(&error))
+        self.property(collection.as_str(), COLLECTION, "Label").await
     }
 
-    async fn property(
-        &self,
-        object: &OwnedObjectPath,
-        interface: &str,
-        name: &str,
-    ) -> Result<OwnedVariant, Failure> {
-        take(&self.ask(object.as_str(), PROPERTIES, "Get", &(interface, name)).await?)
+    pub(super) async fn property<T>(&self, object: &str, interface: &str, name: &str) -> Result<T, Failure>
+    where
+        T: TryFrom<OwnedVariant>,
+        T::Error: Into<zbus::Error>,
+    {
+        let value: OwnedVariant = take(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)?;
+        T::try_from(value).map_err(|error| super::verdict(&error.into()))
     }
 }
 
@@ -141,17 +165,15 @@ fn no_default() -> Failure {
     )
 }
 
-/// A change that needs no answer of a person.
-fn done(prompt: &OwnedObjectPath) -> Result<(), Failure> {
-    if prompt.as_str() == "/" { Ok(()) } else { Err(wants_a_window()) }
-}
-
 /// What to list of an entry; nothing where no attribute tells it from others.
 fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     attributes.remove(SCHEMA.0);
     let given = |key: &&str| attributes.get(*key).filter(|value| !value.is_empty());
     if let (Some(service), Some(account)) = (given(&"service"), ACCOUNT.iter().find_map(given)) {
         return Some(listed(default, service, account));
+    }
+    if OF_KEEPASSXC.iter().all(|key| attributes.contains_key(*key)) {
+        attributes.retain(|key, value| NAMES.contains(&key.as_str()) && !value.is_empty());
     }
     let mut others: Vec<_> = attributes.into_iter().collect();
     others.sort_unstable();
@@ -171,6 +193,16 @@ mod tests {
             (&[("service", "github.com"), ("account", "me"), ("application", "x")], Some("github.com/me")),
             (&[("Title", "Mail"), ("UserName", "me")], Some("Title=Mail UserName=me")),
             (&[("service", "smtp")], Some("service=smtp")),
+            (
+                &[
+                    ("Title", "Mail"),
+                    ("UserName", ""),
+                    ("Notes", "secret"),
+                    ("Path", "/a/Mail"),
+                    ("Uuid", "0f"),
+                ],
+                Some("Path=/a/Mail Title=Mail"),
+            ),
             (&[SCHEMA], None),
         ] {
             let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));

@@ -18,9 +18,13 @@ impl Service {
             return Ok(());
         };
         let label = self.label(&collection).await?;
-        run.conceal("keychain", label.clone());
         let state = if self.is_locked(&collection).await? { "locked" } else { "unlocked" };
-        run.note(Stage::SignIn, format!("the default keychain is {label}, {state}"));
+        if label.is_empty() {
+            run.note(Stage::SignIn, format!("the default keychain has no name, and is {state}"));
+        } else {
+            run.conceal("keychain", label.clone());
+            run.note(Stage::SignIn, format!("the default keychain is {label}, {state}"));
+        }
         Ok(())
     }
 

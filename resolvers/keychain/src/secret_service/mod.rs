@@ -11,6 +11,7 @@
 mod bus;
 mod change;
 mod inspect;
+mod keepassxc;
 mod search;
 mod verdict;
 mod wire;
@@ -24,6 +25,7 @@ use tokio::sync::{Notify, OnceCell};
 use zbus::{Connection, DynamicType, Message, OwnedObjectPath, OwnedVariant};
 
 pub(crate) use bus::Bus;
+use keepassxc::Databases;
 pub(crate) use search::fetch;
 use verdict::{PATIENCE, silent, verdict};
 pub(crate) use wire::Wire;
@@ -34,6 +36,7 @@ const PATH: &str = "/org/freedesktop/secrets";
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
+const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
 /// A connection to what provides the keychain.
 pub(crate) struct Service {
@@ -46,6 +49,8 @@ pub(crate) struct Service {
     first: cell::OnceCell<Result<(), Failure>>,
     /// Told when that is known.
     hears: Notify,
+    /// What KeePassXC has, if that is what provides the keychain.
+    keepassxc: OnceCell<Option<Databases>>,
 }
 
 impl Service {
@@ -59,6 +64,7 @@ impl Service {
             session: OnceCell::new(),
             first: cell::OnceCell::new(),
             hears: Notify::new(),
+            keepassxc: OnceCell::new(),
         })
     }
 

@@ -104,7 +104,7 @@ fn strange() -> Failure {
     )
 }
 
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::unavailable("the bus ended the connection", "see whether the session ends")
 }
 
