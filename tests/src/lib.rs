@@ -3,7 +3,7 @@
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
 //! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one;
-//! - [`unit`]: systemd itself; [`container`]: a container;
+//! - [`mod@unit`]: systemd itself; [`container`]: a container;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;

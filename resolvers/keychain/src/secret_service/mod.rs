@@ -1,7 +1,7 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
 //! Three trips after the greeting: all searches together, the session as soon as one is answered, all values together. Nothing here asks the provider
-//! to unlock: that is what opens a window.
+//! to unlock: that is what opens a window. One trip before them, to the bus alone, asks whether KeePassXC is there: that can open one for a search.
 //!
 //! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
 //! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
