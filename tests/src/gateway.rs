@@ -134,16 +134,23 @@ impl Gateway {
     /// environment.
     #[must_use]
     pub fn resolve(&self, providers: &Value, asks: &[(&str, &[&str])], env: &[(&str, &str)]) -> Vec<Answer> {
+        let run = env.iter().fold(self.asking(providers, asks), |run, (name, value)| run.env(name, value));
+        answers(&end(run, self.modules()))
+    }
+
+    /// What [`Gateway::resolve`] runs, in the folder [`Gateway::modules`].
+    #[must_use]
+    pub fn asking(&self, providers: &Value, asks: &[(&str, &[&str])]) -> Run {
         let asks: Vec<_> =
             asks.iter().map(|(provider, ids)| json!({"provider": provider, "ids": ids})).collect();
         let argument = json!({"providers": providers, "asks": asks}).to_string();
-        let node = self.node().args(["--input-type=module", "--eval", RESOLVE, &argument]);
-        let node = env.iter().fold(node, |node, (name, value)| node.env(name, value));
-        // A script that is no file finds packages from the working folder.
-        let ended = end(node, self.install.folder());
-        let replies: Vec<Reply> = serde_json::from_str(&ended.stdout)
-            .unwrap_or_else(|_| panic!("the gateway's code did not run: {ended:#?}"));
-        replies.into_iter().map(Answer::from).collect()
+        self.node().args(["--input-type=module", "--eval", RESOLVE, &argument])
+    }
+
+    /// The folder from which a script that is no file finds packages.
+    #[must_use]
+    pub fn modules(&self) -> &Path {
+        self.install.folder()
     }
 
     fn node(&self) -> Run {
@@ -153,6 +160,14 @@ impl Gateway {
             .env("TMPDIR", self.folder().join("tmp"));
         if self.uid == rustix::process::geteuid().as_raw() { run } else { run.uid(self.uid) }
     }
+}
+
+/// What the run of [`Gateway::asking`] has printed.
+#[must_use]
+pub fn answers(ended: &Ended) -> Vec<Answer> {
+    let replies: Vec<Reply> = serde_json::from_str(&ended.stdout)
+        .unwrap_or_else(|_| panic!("the gateway's code did not run: {ended:#?}"));
+    replies.into_iter().map(Answer::from).collect()
 }
 
 /// Runs a program in a folder to its end.

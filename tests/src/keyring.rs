@@ -79,10 +79,7 @@ impl Session {
         let mut command = self.command("gnome-keyring-daemon");
         command.args(["--foreground", "--components=secrets"]).args(arguments);
         command.arg(format!("--control-directory={}", self.folder.path().join("run").display()));
-        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut provider = command.spawn().expect("gnome-keyring starts");
-        provider.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("its password");
-        self.provider = Some(provider);
+        self.start_provider(command, input);
         for _ in 0..300 {
             // Without activation only who is there answers, and a search for nothing that is there ends at once.
             let ended = self.secret_tool(&["lookup", "kit", "is it there"], "");
@@ -94,13 +91,34 @@ impl Session {
         panic!("gnome-keyring did not come up within 6 s");
     }
 
+    /// Starts what is to provide the keychain, with this on stdin.
+    pub(crate) fn start_provider(&mut self, mut command: Command, input: &str) {
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut provider = command.spawn().expect("the provider starts");
+        provider.stdin.take().expect("stdin").write_all(input.as_bytes()).expect("its password");
+        self.provider = Some(provider);
+    }
+
     /// Ends gnome-keyring and starts it anew, with what it has kept, all of it locked.
     pub fn relock(&mut self) {
         self.end_provider();
         self.provide(&[], "");
     }
 
-    /// Ends gnome-keyring.
+    /// Asks what provides the keychain to end, and waits for it a while: it may have something to save.
+    pub(crate) fn quit_provider(&mut self) {
+        let Some(provider) = &mut self.provider else { return };
+        kill_process(Pid::from_child(provider), Signal::TERM).expect("it runs");
+        for _ in 0..100 {
+            if provider.try_wait().expect("its state").is_some() {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        self.end_provider();
+    }
+
+    /// Ends what provides the keychain.
     pub fn end_provider(&mut self) {
         if let Some(mut provider) = self.provider.take() {
             let _ = provider.kill();
@@ -148,8 +166,14 @@ impl Session {
 
     /// Runs libsecret's own tool, with this on stdin.
     pub fn secret_tool(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
-        let mut command = self.command("secret-tool");
-        command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // It would wait for a window without end.
+        let mut command = self.command("timeout");
+        command
+            .args(["60", "secret-tool"])
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.spawn().expect("secret-tool starts");
         child.stdin.take().expect("stdin").write_all(input.as_ref()).ok();
         child.wait_with_output().expect("an end")

@@ -1,7 +1,6 @@
-//! The keychain of a desktop: gnome-keyring in a session of its own, and what there is instead of one.
+//! The keychain of a desktop: gnome-keyring in a session of its own, KeePassXC where it is to do the same, and what there is instead of one.
 //!
 //! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 1, "Server without a desktop" sh 1, "Ids" sh 1, "Ids" toml 1
-//! Blocks of `resolvers/keychain/README.md`: "Container" sh 1, "Container" toml 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -11,11 +10,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use secretref_tests::gateway::Gateway;
+use secretref_tests::keepassxc::ASKS_NOBODY;
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
 use secretref_tests::page::Page;
 use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::transcript;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// After how long a keychain that says nothing is given up.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -25,6 +25,11 @@ const AT_ONCE: Duration = Duration::from_millis(500);
 
 fn keychain() -> Run {
     Run::new(resolver::path("secretref-keychain"))
+}
+
+/// A session of each program that provides a keychain, open.
+fn every_provider() -> [Session; 2] {
+    [Session::unlocked(), Session::keepassxc(ASKS_NOBODY)]
 }
 
 /// A profile that leads to a session, with these lines.
@@ -56,67 +61,69 @@ fn failure(ended: &Ended, id: &str) -> (String, String) {
 }
 
 #[test]
-#[ignore = "needs gnome-keyring: tests/run installs it"]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn entries_of_other_programs_are_found_by_service_and_account() {
-    let session = Session::unlocked();
-    session.store("openclaw", "openai", "value-openai");
-    session.store("https://git.example/v4", "me", "value-git");
-    session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
-    session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
-    session.store("openclaw", "json", r#"{"apiKey":"value-json","n":1.10}"#);
-    let pem = "-----BEGIN KEY-----\nvalue-pem\n-----END KEY-----\n";
-    session.store("openclaw", "pem", pem);
+    for session in every_provider() {
+        session.store("openclaw", "openai", "value-openai");
+        session.store("https://git.example/v4", "me", "value-git");
+        session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
+        session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
+        session.store("openclaw", "json", r#"{"apiKey":"value-json","n":1.10}"#);
+        let pem = "-----BEGIN KEY-----\nvalue-pem\n-----END KEY-----\n";
+        session.store("openclaw", "pem", pem);
 
-    let lines = "[ids]\nmail = { name = \"me@example.org\", service = \"mail\" }\nrouter = { Title = \"Router\", UserName = \"admin\" }\nall = { name = \"openai\" }";
-    let ids = [
-        "openai",
-        "openclaw/openai",
-        "https://git.example/v4/me",
-        "mail",
-        "router",
-        "all",
-        "json#apiKey",
-        "json#n",
-        "pem",
-        "absent",
-        "openai#field",
-        "openai##2",
-    ];
-    let response = answer(&session, lines, &ids);
-    assert_eq!(
-        response["values"],
-        json!({
-            "openai": "value-openai", "openclaw/openai": "value-openai", "https://git.example/v4/me": "value-git",
-            "mail": "value-mail", "router": "value-router", "all": "value-openai", "json#apiKey": "value-json",
-            "json#n": "1.10", "pem": pem,
-        }),
-        "{response}"
-    );
-    let code = |id: &str| response["errors"][id]["code"].as_str().unwrap_or_default().to_owned();
-    assert_eq!(
-        ["absent", "openai#field", "openai##2"].map(code),
-        ["NOT_FOUND", "INVALID_VALUE", "INVALID_ID"]
-    );
+        let lines = "[ids]\nmail = { name = \"me@example.org\", service = \"mail\" }\nrouter = { Title = \"Router\", UserName = \"admin\" }\nall = { name = \"openai\" }";
+        let ids = [
+            "openai",
+            "openclaw/openai",
+            "https://git.example/v4/me",
+            "mail",
+            "router",
+            "all",
+            "json#apiKey",
+            "json#n",
+            "pem",
+            "absent",
+            "openai#field",
+            "openai##2",
+        ];
+        let response = answer(&session, lines, &ids);
+        assert_eq!(
+            response["values"],
+            json!({
+                "openai": "value-openai", "openclaw/openai": "value-openai", "https://git.example/v4/me": "value-git",
+                "mail": "value-mail", "router": "value-router", "all": "value-openai", "json#apiKey": "value-json",
+                "json#n": "1.10", "pem": pem,
+            }),
+            "{response}"
+        );
+        let code = |id: &str| response["errors"][id]["code"].as_str().unwrap_or_default().to_owned();
+        assert_eq!(
+            ["absent", "openai#field", "openai##2"].map(code),
+            ["NOT_FOUND", "INVALID_VALUE", "INVALID_ID"]
+        );
 
-    let response = answer(&session, "service = \"https://git.example/v4\"", &["me", "openclaw/openai"]);
-    let values = json!({"me": "value-git", "openclaw/openai": "value-openai"});
-    assert_eq!(response["values"], values, "{response}");
+        let response = answer(&session, "service = \"https://git.example/v4\"", &["me", "openclaw/openai"]);
+        let values = json!({"me": "value-git", "openclaw/openai": "value-openai"});
+        assert_eq!(response["values"], values, "{response}");
+    }
 }
 
 #[test]
-#[ignore = "needs gnome-keyring: tests/run installs it"]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn two_entries_for_one_id_are_neither_of_them() {
-    let session = Session::unlocked();
-    session.store_as(&["service", "s", "username", "a", "host", "one"], "value-one");
-    session.store_as(&["service", "s", "username", "a", "host", "two"], "value-two");
-    session.store("s", "b", "value-by-username");
-    session.store_as(&["service", "s", "account", "b"], "value-by-account");
-    let lines = "[ids]\none = { name = \"a\", service = \"s\", host = \"one\" }";
-    let response = answer(&session, lines, &["s/a", "s/b", "one"]);
-    for id in ["s/a", "s/b"] {
-        assert_eq!(response["errors"][id]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+    for session in every_provider() {
+        session.store_as(&["service", "s", "username", "a", "host", "one"], "value-one");
+        session.store_as(&["service", "s", "username", "a", "host", "two"], "value-two");
+        session.store("s", "b", "value-by-username");
+        session.store_as(&["service", "s", "account", "b"], "value-by-account");
+        let lines = "[ids]\none = { name = \"a\", service = \"s\", host = \"one\" }";
+        let response = answer(&session, lines, &["s/a", "s/b", "one"]);
+        for id in ["s/a", "s/b"] {
+            assert_eq!(response["errors"][id]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+        }
+        assert_eq!(response["values"], json!({"one": "value-one"}));
     }
-    assert_eq!(response["values"], json!({"one": "value-one"}));
 }
 
 #[test]
@@ -212,47 +219,55 @@ fn another_user_is_refused_by_the_bus() {
 
 /// Whoever watches the bus reads along, unless the session is encrypted.
 #[test]
-#[ignore = "needs gnome-keyring: tests/run installs it"]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn an_encrypted_session_hides_values_from_the_bus() {
-    let session = Session::unlocked();
-    session.store("openclaw", "openai", "value-openai");
-    for (kind, is_seen) in [("plain", true), ("encrypted", false)] {
-        let monitor = session.monitor(&[]);
-        let lines = format!("session = \"{kind}\"");
-        assert_eq!(answer(&session, &lines, &["openai"])["values"], json!({"openai": "value-openai"}));
-        let set = command(&session, &["--session", kind, "set", "openai"]).stdin("value-openai").end();
-        assert_eq!(set.code, Some(0), "{set:?}");
-        let seen = monitor.seen();
-        assert!(seen.contains("GetSecrets") && seen.contains("SetSecret"), "{kind}: {seen}");
-        assert_eq!(seen.contains("value-openai"), is_seen, "{kind}: {seen}");
+    for session in every_provider() {
+        session.store("openclaw", "openai", "value-openai");
+        for (kind, is_seen) in [("plain", true), ("encrypted", false)] {
+            let monitor = session.monitor(&[]);
+            let lines = format!("session = \"{kind}\"");
+            assert_eq!(answer(&session, &lines, &["openai"])["values"], json!({"openai": "value-openai"}));
+            let set = command(&session, &["--session", kind, "set", "openai"]).stdin("value-openai").end();
+            assert_eq!(set.code, Some(0), "{set:?}");
+            let seen = monitor.seen();
+            assert!(seen.contains("GetSecrets") && seen.contains("SetSecret"), "{kind}: {seen}");
+            assert_eq!(seen.contains("value-openai"), is_seen, "{kind}: {seen}");
+        }
     }
 }
 
 #[test]
-#[ignore = "needs gnome-keyring: tests/run installs it"]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn more_ids_than_a_bus_lets_calls_be_open() {
-    let session = Session::unlocked();
-    let ids: Vec<String> = (0..140).map(|number| format!("many/n{number}")).collect();
-    for number in 0..140 {
-        session.store("many", &format!("n{number}"), format!("value-{number}"));
-    }
-    let response = answer(&session, "", &ids.iter().map(String::as_str).collect::<Vec<_>>());
-    for number in 0..140 {
-        assert_eq!(response["values"][format!("many/n{number}")], format!("value-{number}"));
-    }
+    for session in every_provider() {
+        let ids: Vec<String> = (0..140).map(|number| format!("many/n{number}")).collect();
+        let entries: Map<_, _> = ids
+            .iter()
+            .enumerate()
+            .map(|(number, id)| (id.clone(), json!(format!("value-{number}"))))
+            .collect();
+        let file = session.folder().join("many.json");
+        fs::write(&file, Value::Object(entries).to_string()).unwrap();
+        let import = command(&session, &["import", file.to_str().unwrap(), "--timeout", "60s"]).end();
+        assert_eq!(import.code, Some(0), "{import:?}");
+        let response = answer(&session, "", &ids.iter().map(String::as_str).collect::<Vec<_>>());
+        for number in 0..140 {
+            assert_eq!(response["values"][format!("many/n{number}")], format!("value-{number}"));
+        }
 
-    let listed = command(&session, &["list", "many/"]).end();
-    assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 140), "{listed:?}");
+        let listed = command(&session, &["list", "many/"]).end();
+        assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 140), "{listed:?}");
 
-    // Among many as among few, an entry may have its account in another attribute, and be there twice.
-    session.store_as(&["service", "many", "account", "other"], "value-other");
-    session.store_as(&["service", "many", "account", "n7"], "value-twice");
-    let more: Vec<_> = ids.iter().map(String::as_str).chain(["many/other", "openclaw/absent"]).collect();
-    let response = answer(&session, "", &more);
-    assert_eq!(response["values"].as_object().map(serde_json::Map::len), Some(140), "{response}");
-    assert_eq!(response["values"]["many/other"], "value-other");
-    assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
-    assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
+        // Among many as among few, an entry may have its account in another attribute, and be there twice.
+        session.store_as(&["service", "many", "account", "other"], "value-other");
+        session.store_as(&["service", "many", "account", "n7"], "value-twice");
+        let more: Vec<_> = ids.iter().map(String::as_str).chain(["many/other", "openclaw/absent"]).collect();
+        let response = answer(&session, "", &more);
+        assert_eq!(response["values"].as_object().map(serde_json::Map::len), Some(140), "{response}");
+        assert_eq!(response["values"]["many/other"], "value-other");
+        assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+        assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
+    }
 }
 
 /// Without a profile a person's own session counts, and with one only what it says.
@@ -276,43 +291,44 @@ fn the_bus_of_the_environment_counts_without_a_profile_or_where_it_is_listed() {
 }
 
 #[test]
-#[ignore = "needs gnome-keyring: tests/run installs it"]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn what_is_set_here_is_found_by_others_and_by_itself() {
-    let session = Session::unlocked();
-    let set = |id: &str, value: &str| {
-        let ended = command(&session, &["set", id]).stdin(value).end();
-        assert_eq!(ended.code, Some(0), "{ended:?}");
-        assert!(!ended.stderr.contains(value), "{ended:?}");
-    };
-    let lookup = |attributes: &[&str]| {
-        let arguments: Vec<_> = ["lookup"].iter().chain(attributes).copied().collect();
-        String::from_utf8(session.secret_tool(&arguments, "").stdout).unwrap()
-    };
-    set("openai", "value-1");
-    set("openai", "value-2");
-    assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "value-2");
-    set("github.com/me#token", "value-3");
-    set("github.com/me#other", "value-4");
-    assert_eq!(
-        lookup(&["service", "github.com", "username", "me"]),
-        r#"{"other":"value-4","token":"value-3"}"#
-    );
-    session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
-    session.store_as(&["Title", "Router"], "value-router");
+    for session in every_provider() {
+        let set = |id: &str, value: &str| {
+            let ended = command(&session, &["set", id]).stdin(value).end();
+            assert_eq!(ended.code, Some(0), "{ended:?}");
+            assert!(!ended.stderr.contains(value), "{ended:?}");
+        };
+        let lookup = |attributes: &[&str]| {
+            let arguments: Vec<_> = ["lookup"].iter().chain(attributes).copied().collect();
+            String::from_utf8(session.secret_tool(&arguments, "").stdout).unwrap()
+        };
+        set("openai", "value-1");
+        set("openai", "value-2");
+        assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "value-2");
+        set("github.com/me#token", "value-3");
+        set("github.com/me#other", "value-4");
+        assert_eq!(
+            lookup(&["service", "github.com", "username", "me"]),
+            r#"{"other":"value-4","token":"value-3"}"#
+        );
+        session.store_as(&["service", "mail", "account", "me@example.org"], "value-mail");
+        session.store_as(&["Title", "Router"], "value-router");
 
-    let listed = command(&session, &["list"]).end();
-    assert_eq!(listed.stdout, "github.com/me\nopenai\n", "{listed:?}");
-    for line in
-        ["\"me-example.org\" = { name = \"me@example.org\", service = \"mail\" }", "= { Title = \"Router\" }"]
-    {
-        assert!(listed.stderr.contains(line), "{line}: {listed:?}");
+        let listed = command(&session, &["list"]).end();
+        assert_eq!(listed.stdout, "github.com/me\nopenai\n", "{listed:?}");
+        for line in
+            ["\"me-example.org\" = { name = \"me@example.org\", service = \"mail\" }", "Title = \"Router\" }"]
+        {
+            assert!(listed.stderr.contains(line), "{line}: {listed:?}");
+        }
+        assert!(!listed.stderr.contains("value-"), "{listed:?}");
+
+        assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(0));
+        assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "");
+        assert_eq!(command(&session, &["get", "openai"]).end().code, Some(1));
+        assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(1));
     }
-    assert!(!listed.stderr.contains("value-"), "{listed:?}");
-
-    assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(0));
-    assert_eq!(lookup(&["service", "openclaw", "username", "openai"]), "");
-    assert_eq!(command(&session, &["get", "openai"]).end().code, Some(1));
-    assert_eq!(command(&session, &["delete", "openai", "--yes"]).end().code, Some(1));
 }
 
 #[test]
@@ -477,6 +493,17 @@ fn gnome_keyring_passes_the_cases_of_every_resolver() {
     every_case(session.folder(), &lines, |name, text| session.store("openclaw", name, text));
 }
 
+#[test]
+#[ignore = "needs KeePassXC: tests/run installs it"]
+fn keepassxc_passes_the_cases_of_every_resolver() {
+    let session = Session::keepassxc(ASKS_NOBODY);
+    let lines = format!("bus = \"{}\"\n", session.bus().display());
+    every_case(session.folder(), &lines, |name, text| {
+        let set = command(&session, &["set", &format!("{name}#")]).stdin(text).end();
+        assert_eq!(set.code, Some(0), "{set:?}");
+    });
+}
+
 /// Types what the page says into bash, in a session and its home, with others in the place of its examples.
 fn type_in(session: &Session, commands: &str, here: &[(&str, String)]) -> String {
     let binary = resolver::path("secretref-keychain");
@@ -504,14 +531,6 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
     let store = format!("folder = \"{}\"\nallow", folder.display());
     let server = page.block("Server without a desktop", "sh");
     assert_eq!(type_in(&session, &server, &[("allow =", format!("{store} ="))]), "value-openai");
-
-    fs::write(session.folder().join("home/.env"), "openai=value-imported\n").unwrap();
-    type_in(&session, &page.block("Container", "sh"), &[]);
-    let secrets = session.folder().join("home/secrets");
-    let lines = page.block("Container", "toml").replace("/run/secrets/keychain", secrets.to_str().unwrap());
-    let path = profile(&session, &lines);
-    let ended = keychain().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "openai"]).end();
-    assert_eq!(ended.stdout, "value-imported", "{ended:?}");
 
     let ids =
         page.block("Ids", "sh").replace("secret-tool store", "printf %s value-stored | secret-tool store");

@@ -1,14 +1,14 @@
 //! What the page of the keychain and the help of its command tell a reader to type, typed; and that no block of a page goes
 //! untyped. The recipes of the page are in `keychain.rs` and in files of their own.
 //!
-//! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 2, "systemd unit" ini 1, "systemd unit" toml 1, "Import" sh 1
+//! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 2, "Import" sh 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 
 use secretref_tests::keyring::{PASSWORD, Session};
 use secretref_tests::page::{self, Page};
-use secretref_tests::resolver::{self, Run};
+use secretref_tests::resolver;
 
 const PAGE: &str = "resolvers/keychain/README.md";
 
@@ -53,23 +53,6 @@ fn a_file_is_imported() {
     fs::write(session.folder().join("home/.env"), "OPENAI_API_KEY=value-openai\n").expect("a file");
     type_in(&session, &Page::read(PAGE).block("Import", "sh"));
     assert_eq!(type_in(&session, "secretref-keychain get OPENAI_API_KEY"), "value-openai");
-}
-
-/// What systemd makes of the unit's line is a file of that name.
-#[test]
-fn the_credential_of_the_unit_is_read() {
-    let page = Page::read(PAGE);
-    let unit = page.block("systemd unit", "ini");
-    let (_, credential) = unit.split_once("LoadCredentialEncrypted=").expect("a credential");
-    let (name, _) = credential.split_once(':').expect("its file");
-    let folder = tempfile::tempdir().expect("a folder");
-    fs::write(folder.path().join(name), "value-openai\n").expect("a credential");
-    let profile = folder.path().join("keychain.toml");
-    fs::write(&profile, page.block("systemd unit", "toml")).expect("a profile");
-    fs::set_permissions(&profile, Permissions::from_mode(0o600)).expect("a mode");
-    let run = Run::new(resolver::path("secretref-keychain")).env("CREDENTIALS_DIRECTORY", folder.path());
-    let ended = run.args(["--profile".as_ref(), profile.as_os_str()]).args(["get", name]).end();
-    assert_eq!(ended.stdout, "value-openai", "{ended:?}");
 }
 
 #[test]

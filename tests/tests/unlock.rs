@@ -399,5 +399,5 @@ fn a_provider_that_takes_no_password_is_named() {
     keepassxc.kill().unwrap();
     keepassxc.wait().unwrap();
     said(&ended.expect("it comes up"), 5, &["(keepassxc", "in its own window alone", "KeePassXC"]);
-    said(&list, 0, &["there is nothing"]);
+    said(&list, 5, &["KeePassXC has no database open"]);
 }

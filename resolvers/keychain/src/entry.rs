@@ -4,6 +4,9 @@ use secretref_protocol::{Failure, Listed, Name};
 
 use crate::locator::Locator;
 
+/// What there is of an entry once it is deleted, as a person is told.
+pub(crate) const NOTHING_KEPT: &str = "nothing of it is kept";
+
 /// An entry as a line of `list`: the id that leads to it, or, where none can be written so, a text that is none.
 pub(crate) fn listed(default: &str, service: &str, account: &str) -> Listed {
     let id = if account.contains('/') {

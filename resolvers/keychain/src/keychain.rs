@@ -172,7 +172,7 @@ impl Kind {
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             None | Some(Native::NAME) => Ok(Self::Native),
             Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
-            Some("systemd") => credentials(settings).map(Self::Systemd),
+            Some("systemd") => needed_credentials(settings).map(Self::Systemd),
             other => Err(Failure::misconfigured(
                 format!("{} is no store of this system", other.unwrap_or("the keychain")),
                 "choose another in `store`, such as file",
@@ -188,14 +188,18 @@ fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
 
 /// Where the file store's identity is, if not in its folder.
 fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
-    let credential = || settings.credentials().map(|folder| folder.join(IDENTITY));
-    Ok(settings.path("identity_file")?.or_else(|| credential().filter(|path| file::is_there(path))))
+    let credential = credentials(settings)?.map(|folder| folder.join(IDENTITY));
+    Ok(settings.path("identity_file")?.or_else(|| credential.filter(|path| file::is_there(path))))
 }
 
-/// Where systemd has put the credentials of the unit.
-fn credentials(settings: &Settings) -> Result<PathBuf, Failure> {
-    let given = settings.path("credentials")?.or_else(|| settings.credentials().map(Path::to_owned));
-    given.ok_or_else(|| {
+/// Where systemd has put the credentials of the unit, if anywhere.
+fn credentials(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
+    Ok(settings.path("credentials")?.or_else(|| settings.credentials().map(Path::to_owned)))
+}
+
+/// The same, where nothing else will do.
+fn needed_credentials(settings: &Settings) -> Result<PathBuf, Failure> {
+    credentials(settings)?.ok_or_else(|| {
         Failure::misconfigured(
             "there is no folder of credentials: $CREDENTIALS_DIRECTORY is not set",
             "let the gateway pass it on (passEnv), in a unit with LoadCredential=, or name the folder in `credentials`",

@@ -2,6 +2,8 @@
 
 use secretref_protocol::{About, Failure, Listing, Lock, Manage, Secret};
 
+#[cfg(any(target_os = "macos", target_os = "windows"))]
+use crate::entry::NOTHING_KEPT;
 use crate::entry::{changed, listed};
 use crate::file::Contents;
 use crate::keychain::{Keychain, Open};
@@ -51,11 +53,11 @@ impl Manage for Keychain {
     }
 
     async fn delete(&self, open: &Open, locator: &Locator, over: &About) -> Result<String, Failure> {
-        match open {
+        let kept = match open {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.delete(locator).await?,
             #[cfg(any(target_os = "macos", target_os = "windows"))]
-            Open::Native(native) => native.delete(locator)?,
+            Open::Native(native) => native.delete(locator).map(|()| NOTHING_KEPT)?,
             Open::File(files) => {
                 files.change(|contents| {
                     let (service, account) = locator.pair("file")?;
@@ -64,11 +66,11 @@ impl Manage for Keychain {
                     }
                     contents.remove(service, account).map(drop).ok_or_else(|| changed(locator))
                 })?;
-                return Ok("store.age.last has it, encrypted, until the next change".to_owned());
+                "store.age.last has it, encrypted, until the next change"
             }
             Open::Systemd(_) => return Err(read_only()),
-        }
-        Ok("nothing of it is kept".to_owned())
+        };
+        Ok(kept.to_owned())
     }
 
     async fn unlock(

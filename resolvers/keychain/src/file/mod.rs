@@ -189,7 +189,7 @@ impl Files {
         let remedy = match self.elsewhere {
             Some(_) => "name the file that it is in; an identity is made by a first `set` that names none",
             None => {
-                "bring it back from a backup; without it nobody can read the store, and a new one would not help"
+                "bring it back from a backup, or, if it is a credential of the unit, pass CREDENTIALS_DIRECTORY on (passEnv); without it nobody can read the store"
             }
         };
         Failure::misconfigured(what, remedy)

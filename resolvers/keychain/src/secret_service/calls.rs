@@ -26,7 +26,8 @@ type Calls<'a> = &'a mut dyn Iterator<Item = (usize, Result<Message, Failure>)>;
 type Give<'a> = &'a mut dyn FnMut(usize, Result<Message, Failure>);
 
 /// The name that who provides the keychain has on the bus.
-const NAME: WellKnownName<'static> = WellKnownName::from_static_str_unchecked("org.freedesktop.secrets");
+pub(super) const NAME: WellKnownName<'static> =
+    WellKnownName::from_static_str_unchecked("org.freedesktop.secrets");
 const BUS: &str = "org.freedesktop.DBus";
 
 /// A call to the provider, to be made.
@@ -173,13 +174,13 @@ impl Service {
 
     /// Whether something on the bus has the name.
     async fn has_provider(&self) -> bool {
-        let answer = timeout(PATIENCE, self.ask_bus("NameHasOwner")).await;
+        let answer = timeout(PATIENCE, self.ask_bus("NameHasOwner", &NAME)).await;
         answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
     }
 
-    /// Asks the bus itself something about the provider.
-    pub(super) async fn ask_bus(&self, method: &str) -> Result<Message, Failure> {
-        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, &NAME).await;
+    /// Asks the bus itself something about a name.
+    pub(super) async fn ask_bus(&self, method: &str, name: &WellKnownName<'_>) -> Result<Message, Failure> {
+        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, name).await;
         asked.map_err(|error| verdict(&error))
     }
 }

@@ -6,30 +6,39 @@ use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
 use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
 
 use super::calls::call;
+use super::collections::Collection;
+use super::keepassxc::database_locked;
 use super::verdict::{default_locked, no_default, wants_a_window};
 use super::{COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take};
-use crate::entry::{changed, listed};
+use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, Locator};
 
 /// What `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
+
+/// What KeePassXC adds to every entry; and what of all that it says is a name: its notes and more may be secret.
+const OF_KEEPASSXC: [&str; 2] = ["Uuid", "Path"];
+const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
 
 type Attributes = HashMap<String, String>;
 
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
+        self.greet().await?;
+        self.may_search().await?;
+        let is_keepassxc = self.databases().await?.is_some();
         let collections = self.collections().await?;
         let closed = collections.iter().filter(|collection| collection.is_locked);
-        let unread = closed.map(|collection| (collection.label.clone(), collection.locked("it"))).collect();
+        let why =
+            |closed: &Collection| if is_keepassxc { database_locked("it") } else { closed.locked("it") };
+        let unread: Vec<_> = closed.map(|closed| (closed.label.clone(), why(closed))).collect();
         let mut listing = Listing { found: Vec::new(), unread };
         // A provider may ask a person to unlock something before it searches where all is locked.
         if listing.unread.len() == collections.len() {
             return Ok(listing);
         }
-        let all: HashMap<&str, &str> = HashMap::new();
-        let answer = self.ask(&PATH, SERVICE, "SearchItems", &all).await?;
-        let (unlocked, _): (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) = take(&answer)?;
+        let unlocked = self.all().await?;
         let attributes = unlocked.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
         let attributes = self.ask_all(attributes, value_of::<Attributes>).await;
         for (entry, attributes) in unlocked.iter().zip(attributes) {
@@ -39,6 +48,17 @@ impl Service {
             }
         }
         Ok(listing)
+    }
+
+    /// Every entry that is not locked.
+    async fn all(&self) -> Result<Vec<OwnedObjectPath>, Failure> {
+        if let Some(databases) = self.databases().await? {
+            return self.entries(databases).await;
+        }
+        let anything: HashMap<&str, &str> = HashMap::new();
+        let answer = self.ask(&PATH, SERVICE, "SearchItems", &anything).await?;
+        let (unlocked, _): (_, Vec<OwnedObjectPath>) = take(&answer)?;
+        Ok(unlocked)
     }
 
     /// Writes the value of an entry; makes it where there was none.
@@ -55,7 +75,7 @@ impl Service {
         }
         let secret = self.seal(content).await?;
         if was_there {
-            let entry = found.only(locator)?;
+            let entry = self.only(found, locator).await?;
             return self.ask(&entry, ITEM, "SetSecret", &(secret,)).await.map(drop);
         }
         let searches = locator.searches();
@@ -69,14 +89,27 @@ impl Service {
         let body = (properties, secret, false);
         let answer = self.ask(&collection, COLLECTION, "CreateItem", &body).await?;
         let (_, prompt): (OwnedObjectPath, OwnedObjectPath) = take(&answer)?;
-        done(&prompt)
+        self.done(&prompt).await
     }
 
-    /// Deletes an entry.
-    pub(crate) async fn delete(&self, locator: &Locator) -> Result<(), Failure> {
+    /// Deletes an entry, and says what is kept of it.
+    pub(crate) async fn delete(&self, locator: &Locator) -> Result<&'static str, Failure> {
         self.greet().await?;
-        let entry = self.find(locator).await?.only(locator)?;
-        done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?)
+        let found = self.find(locator).await?;
+        let entry = self.only(found, locator).await?;
+        self.done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?).await?;
+        let is_keepassxc = self.databases().await?.is_some();
+        let kept = "KeePassXC keeps it in the recycle bin, where the database has one";
+        Ok(if is_keepassxc { kept } else { NOTHING_KEPT })
+    }
+
+    /// Sees to it that a change is made, if that needs no answer of a person.
+    async fn done(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
+        match (prompt.as_str(), self.databases().await?) {
+            ("/", _) => Ok(()),
+            (_, Some(_)) => self.see_through(prompt).await,
+            (_, None) => Err(wants_a_window()),
+        }
     }
 
     /// The collection that new entries go into.
@@ -115,17 +148,12 @@ impl Service {
 }
 
 /// The value of a property.
-fn value_of<T>(answer: &Message) -> Result<T, Failure>
+pub(super) fn value_of<T>(answer: &Message) -> Result<T, Failure>
 where
     T: TryFrom<OwnedVariant>,
     T::Error: Into<zbus::Error>,
 {
     T::try_from(take(answer)?).map_err(|error| super::verdict(&error.into()))
-}
-
-/// A change that needs no answer of a person.
-fn done(prompt: &OwnedObjectPath) -> Result<(), Failure> {
-    if prompt.as_str() == "/" { Ok(()) } else { Err(wants_a_window()) }
 }
 
 /// What to list of an entry; nothing where no attribute tells it from others.
@@ -134,6 +162,9 @@ fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     let given = |key: &&str| attributes.get(*key).filter(|value| !value.is_empty());
     if let (Some(service), Some(account)) = (given(&"service"), ACCOUNT.iter().find_map(given)) {
         return Some(listed(default, service, account));
+    }
+    if OF_KEEPASSXC.iter().all(|key| attributes.contains_key(*key)) {
+        attributes.retain(|key, value| NAMES.contains(&key.as_str()) && !value.is_empty());
     }
     let mut others: Vec<_> = attributes.into_iter().collect();
     others.sort_unstable();
@@ -153,6 +184,16 @@ mod tests {
             (&[("service", "github.com"), ("account", "me"), ("application", "x")], Some("github.com/me")),
             (&[("Title", "Mail"), ("UserName", "me")], Some("Title=Mail UserName=me")),
             (&[("service", "smtp")], Some("service=smtp")),
+            (
+                &[
+                    ("Title", "Mail"),
+                    ("UserName", ""),
+                    ("Notes", "secret"),
+                    ("Path", "/a/Mail"),
+                    ("Uuid", "0f"),
+                ],
+                Some("Path=/a/Mail Title=Mail"),
+            ),
             (&[SCHEMA], None),
         ] {
             let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));

@@ -22,6 +22,9 @@ impl Service {
         let mut collections = Vec::with_capacity(paths.len());
         for path in &paths {
             let (label, is_locked) = (self.label(path).await?, self.is_locked(path).await?);
+            // KeePassXC may have none for it.
+            let label =
+                if label.is_empty() { path.rsplit('/').next().unwrap_or_default().to_owned() } else { label };
             collections.push(Collection { label, is_locked, is_default: default.as_ref() == Some(path) });
         }
         Ok(collections)

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use secretref_protocol::{Failure, Run, Stage};
 
+use super::calls::NAME;
 use super::collections::Collection;
 use super::{Service, take};
 
@@ -34,7 +35,7 @@ impl Service {
 
     /// The program that provides the keychain.
     pub(super) async fn provider(&self) -> Result<String, Failure> {
-        let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID").await?)?;
+        let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID", &NAME).await?)?;
         let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
         let name = Path::new(program.as_ref()).file_name().map(|name| name.to_string_lossy().into_owned());

@@ -1,7 +1,7 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
 //! Three trips after the greeting: all searches together, the session as soon as one is answered, all values together. Nothing here asks the provider
-//! to unlock: that is what opens a window.
+//! to unlock: that is what opens a window. One trip before them, to the bus alone, asks whether KeePassXC is there: that can open one for a search.
 //!
 //! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
 //! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
@@ -13,6 +13,7 @@ mod calls;
 mod change;
 mod collections;
 mod inspect;
+mod keepassxc;
 mod search;
 mod unlock;
 mod verdict;
@@ -26,6 +27,7 @@ use tokio::sync::{Notify, OnceCell};
 use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant};
 
 pub(crate) use bus::Bus;
+use keepassxc::Databases;
 pub(crate) use search::fetch;
 use verdict::verdict;
 pub(crate) use wire::Wire;
@@ -48,6 +50,8 @@ pub(crate) struct Service {
     first: cell::OnceCell<Result<(), Failure>>,
     /// Told when that is known.
     hears: Notify,
+    /// What KeePassXC has, if that is what provides the keychain.
+    keepassxc: OnceCell<Option<Databases>>,
 }
 
 impl Service {
@@ -61,6 +65,7 @@ impl Service {
             session: OnceCell::new(),
             first: cell::OnceCell::new(),
             hears: Notify::new(),
+            keepassxc: OnceCell::new(),
         })
     }
 

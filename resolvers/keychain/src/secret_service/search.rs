@@ -30,11 +30,12 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
     let (found, session) = join(service.look_up(batch), service.session_then()).await;
     let mut entries = Vec::new();
     for (locator, found) in batch.iter().zip(found) {
-        match found.and_then(|found| found.only(locator)) {
+        let entry = match found {
+            Ok(found) => service.only(found, locator).await,
+            Err(failure) => Err(failure),
+        };
+        match entry {
             Ok(entry) => entries.push((locator, entry)),
-            Err(failure) if failure.kind() == Kind::NotFound => {
-                sink.settle(locator, Err(explained(service, failure).await));
-            }
             Err(failure) => sink.settle(locator, Err(failure)),
         }
     }
@@ -90,6 +91,14 @@ impl Service {
         together(self.search_all(locator.searches()).await)
     }
 
+    /// The one entry there is among what answers to a locator.
+    pub(super) async fn only(&self, found: Found, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+        match found.only(locator) {
+            Err(failure) => Err(self.explained(failure).await),
+            entry => entry,
+        }
+    }
+
     /// All that answers to each locator.
     ///
     /// Nearly every entry has its account in `username`. So the other searches are left out for a service all of whose
@@ -127,6 +136,9 @@ impl Service {
         &self,
         searches: impl IntoIterator<Item = Search<'_>>,
     ) -> Vec<Result<Found, Failure>> {
+        if let Err(failure) = self.may_search().await {
+            return searches.into_iter().map(|_| Err(failure.clone())).collect();
+        }
         let calls = searches.into_iter().map(|attributes| {
             let attributes: BTreeMap<_, _> = attributes.into_iter().collect();
             call(&PATH, SERVICE, "SearchItems", &attributes)
@@ -172,7 +184,7 @@ impl Found {
     }
 
     /// The one entry there is. Pure.
-    pub(super) fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+    fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let count = self.unlocked.len() + self.locked.len();
         match (self.unlocked.into_iter().next(), count) {
             (_, 0) => Err(Failure::not_found(
@@ -187,16 +199,6 @@ impl Found {
                 "delete all but one, or say more of its attributes in [ids]",
             )),
         }
-    }
-}
-
-/// The same failure, with what is behind it where the provider has no keychain at all.
-async fn explained(service: &Service, failure: Failure) -> Failure {
-    match service.default_collection().await {
-        Ok(None) => {
-            failure.hint("the provider has no default keychain yet: `secretref-keychain unlock` makes one")
-        }
-        _ => failure,
     }
 }
 

@@ -106,7 +106,7 @@ impl Service {
         let collection = found.entries().last().and_then(|entry| entry.as_str().rsplit_once('/'));
         match collection.map(|(path, _)| OwnedObjectPath::try_from(path)) {
             Some(Ok(path)) => Ok(path),
-            _ => found.only(locator),
+            _ => self.only(found, locator).await,
         }
     }
 }

@@ -1,0 +1,141 @@
+//! KeePassXC, in what it does like no other: a search opens a window while no database is open, a locked database shows
+//! nothing of what it has, an entry can be locked for some programs, and every change goes by a prompt.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use secretref_protocol::{Failure, Kind};
+use zbus::names::WellKnownName;
+use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
+
+use super::calls::{NAME, call};
+use super::change::value_of;
+use super::verdict::{FILE, gone, verdict};
+use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take};
+
+/// What KeePassXC is called on a bus besides.
+const WINDOW: WellKnownName<'static> =
+    WellKnownName::from_static_str_unchecked("org.keepassxc.KeePassXC.MainWindow");
+
+const PROMPT: &str = "org.freedesktop.Secret.Prompt";
+
+/// How long a person may take to answer: less than a command may.
+const A_PERSON: Duration = Duration::from_secs(3);
+
+/// What other programs may see of KeePassXC's databases.
+#[derive(Debug, Default)]
+pub(super) struct Databases {
+    pub(super) open: Vec<OwnedObjectPath>,
+    pub(super) locked: Vec<OwnedObjectPath>,
+}
+
+impl Service {
+    /// Fails where a search would open a window.
+    pub(super) async fn may_search(&self) -> Result<(), Failure> {
+        match self.databases().await? {
+            Some(databases) if databases.open.is_empty() => Err(Failure::new(
+                Kind::Unavailable,
+                "KeePassXC has no database open that other programs may see",
+                format!(
+                    "unlock it there, and let it expose a group (Database Settings, Secret Service Integration); {FILE}"
+                ),
+            )),
+            _ => Ok(()),
+        }
+    }
+
+    /// The databases, if KeePassXC is what provides the keychain.
+    pub(super) async fn databases(&self) -> Result<Option<&Databases>, Failure> {
+        let look = async || if self.is_keepassxc().await { self.look().await.map(Some) } else { Ok(None) };
+        self.keepassxc.get_or_try_init(look).await.map(Option::as_ref)
+    }
+
+    /// A failure to find or to have an entry, with what is behind it.
+    pub(super) async fn explained(&self, failure: Failure) -> Failure {
+        match (failure.kind(), self.databases().await) {
+            (Kind::NotFound, Ok(Some(databases))) if !databases.locked.is_empty() => {
+                database_locked(format!("{}, a part of which", failure.what()))
+            }
+            // All that it finds is in an open database.
+            (Kind::Unavailable, Ok(Some(_))) => Failure::new(
+                Kind::AccessDenied,
+                "KeePassXC would ask a person in a window before it gives this entry",
+                "let it not ask: Settings, Secret Service Integration, Confirm when passwords are retrieved by clients",
+            ),
+            (Kind::NotFound, Ok(None)) if matches!(self.default_collection().await, Ok(None)) => failure
+                .hint("the provider has no default keychain yet: `secretref-keychain unlock` makes one"),
+            _ => failure,
+        }
+    }
+
+    /// Has a change made that KeePassXC has a prompt for. It opens a window only where it is set to ask.
+    pub(super) async fn see_through(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
+        let rule = format!("type='signal',interface='{PROMPT}',member='Completed',path='{prompt}'");
+        let completed = MessageStream::for_match_rule(rule.as_str(), &self.bus, None).await;
+        let mut completed = completed.map_err(|error| verdict(&error))?;
+        self.ask(prompt, PROMPT, "Prompt", &"").await?;
+        match tokio::time::timeout(A_PERSON, completed.next()).await {
+            Err(_) => Err(unanswered()),
+            Ok(None) => Err(gone()),
+            Ok(Some(signal)) => {
+                let (is_refused, _): (bool, OwnedVariant) = take(&signal.map_err(|error| verdict(&error))?)?;
+                if is_refused { Err(refused()) } else { Ok(()) }
+            }
+        }
+    }
+
+    async fn is_keepassxc(&self) -> bool {
+        let owner = async |name: &WellKnownName<'_>| {
+            let answer = self.ask_bus("GetNameOwner", name).await.ok()?;
+            take::<String>(&answer).ok()
+        };
+        match owner(&WINDOW).await {
+            Some(program) => owner(&NAME).await.is_some_and(|provider| provider == program),
+            None => false,
+        }
+    }
+
+    async fn look(&self) -> Result<Databases, Failure> {
+        let mut databases = Databases::default();
+        let all: Vec<OwnedObjectPath> = self.property(&PATH, SERVICE, "Collections").await?;
+        let asked = all.iter().map(|database| call(database, PROPERTIES, "Get", &(COLLECTION, "Locked")));
+        let are_locked = self.ask_all(asked, value_of::<bool>).await;
+        for (database, is_locked) in all.into_iter().zip(are_locked) {
+            let list = if is_locked? { &mut databases.locked } else { &mut databases.open };
+            list.push(database);
+        }
+        Ok(databases)
+    }
+
+    /// The entries of all open databases.
+    pub(super) async fn entries(&self, databases: &Databases) -> Result<Vec<OwnedObjectPath>, Failure> {
+        let mut entries = Vec::new();
+        for database in &databases.open {
+            let more: Vec<OwnedObjectPath> = self.property(database, COLLECTION, "Items").await?;
+            entries.extend(more);
+        }
+        Ok(entries)
+    }
+}
+
+/// A database is locked; `what` is that for a person.
+pub(super) fn database_locked(what: impl Display) -> Failure {
+    Failure::new(Kind::Unavailable, format!("{what} is locked"), "unlock all databases in KeePassXC")
+}
+
+fn unanswered() -> Failure {
+    Failure::new(
+        Kind::AccessDenied,
+        "KeePassXC asks a person in a window, who has not answered within 3 s",
+        "see with `list` what became of it, or let it not ask: Settings, Secret Service Integration",
+    )
+}
+
+fn refused() -> Failure {
+    Failure::new(
+        Kind::AccessDenied,
+        "KeePassXC has not done it, or somebody has refused it in its window",
+        "see in KeePassXC whether the database is open and can be saved",
+    )
+}

@@ -1,0 +1,98 @@
+//! The recipe of the page for a container: the store is made outside and read inside, by a user without a name, from a
+//! mount that cannot be written.
+//!
+//! Blocks of `resolvers/keychain/README.md`: "Container" sh 1, "Container" toml 1
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+
+use secretref_tests::container::Container;
+use secretref_tests::page::{Page, type_in};
+use secretref_tests::resolver::{self, Ended};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+/// A user of whom the machine knows nothing.
+const UID: u32 = 4242;
+
+const COMMAND: &str = "/usr/local/bin/secretref-keychain";
+const PROFILE: &str = "/etc/keychain.toml";
+
+/// What the page says to type, typed into a folder, by the user of the container; and a container by the page.
+fn made() -> (TempDir, Container) {
+    let page = Page::read("resolvers/keychain/README.md");
+    let outside = tempfile::tempdir().unwrap();
+    fs::write(
+        outside.path().join(".env"),
+        "openai=value-openai\ngithub.com/me={\"token\":\"value-token\"}\n",
+    )
+    .unwrap();
+    let binary = resolver::path("secretref-keychain");
+    let commands = page.blocks("Container", "sh").join("\n").replace("1000", &UID.to_string());
+    type_in(&commands, outside.path(), &[binary.parent().unwrap()], &[]);
+    let profile = format!("#!{COMMAND} --profile\n{}\n", page.block("Container", "toml"));
+    let container = Container::of("secretref-keychain", UID).file(PROFILE, "500", &profile);
+    let container = container.mount(&outside.path().join("secrets"), "/run/secrets/keychain");
+    (outside, container)
+}
+
+fn response(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("no response: {ended:?}"))
+}
+
+#[test]
+#[ignore = "needs runc and root: tests/run has both"]
+fn the_recipe_of_the_page_works_in_a_container() {
+    let (_outside, container) = made();
+    let ended = container.run(&[PROFILE]).request(&["openai", "github.com/me#token", "absent"]).end();
+    let response = response(&ended);
+    let values = json!({"openai": "value-openai", "github.com/me#token": "value-token"});
+    assert_eq!((ended.code, &response["values"]), (Some(0), &values), "{ended:?}");
+    assert_eq!(response["errors"]["absent"]["code"], "NOT_FOUND", "{ended:?}");
+    let doctor = container.run(&[PROFILE, "doctor", "--names", "openai"]).end();
+    assert_eq!(doctor.code, Some(0), "{doctor:?}");
+    assert!(doctor.stdout.contains("mode 0600, of uid 4242"), "{doctor:?}");
+}
+
+#[test]
+#[ignore = "needs runc and root: tests/run has both"]
+fn what_cannot_be_written_in_a_container_is_named() {
+    let (outside, container) = made();
+    let before = fs::read(outside.path().join("secrets/store.age")).unwrap();
+    for change in [&["set", "openai"][..], &["set", "new"], &["delete", "openai", "--yes"]] {
+        let arguments: Vec<_> = [PROFILE].iter().chain(change).copied().collect();
+        let ended = container.run(&arguments).stdin("other").end();
+        assert_eq!(ended.code, Some(3), "{change:?}: {ended:?}");
+        for words in
+            ["/run/secrets/keychain/", "Read-only file system", "change the store where it can be written"]
+        {
+            assert!(ended.stderr.contains(words), "{change:?}: {words}: {ended:?}");
+        }
+    }
+    assert!(fs::read(outside.path().join("secrets/store.age")).unwrap() == before);
+    assert_eq!(container.run(&[PROFILE, "get", "openai"]).end().stdout, "value-openai");
+}
+
+#[test]
+#[ignore = "needs runc and root: tests/run has both"]
+fn what_a_container_lacks_is_named() {
+    let closed = tempfile::tempdir().unwrap();
+    fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
+    let bare = Container::of("secretref-keychain", UID);
+    let (_outside, others) = made();
+    let others = others.mount(closed.path(), "/run/secrets/keychain");
+    let file = ["--store", "file", "--folder", "/run/secrets/keychain"];
+    for (container, arguments, code, words) in [
+        (&bare, &[][..], Some(5), &["/run/user/4242/bus", "store = \\\"file\\\""][..]),
+        (&bare, &file, Some(0), &["there is no store in /run/secrets/keychain"]),
+        // A folder of root that nobody else can enter.
+        (&others, &file, Some(3), &["/run/secrets/keychain", "the user whose store it is"]),
+    ] {
+        let arguments: Vec<_> = [COMMAND].iter().chain(arguments).copied().collect();
+        let ended = container.run(&arguments).request(&["openai"]).end();
+        assert_eq!(ended.code, code, "{arguments:?}: {ended:?}");
+        for words in words {
+            assert!(ended.stdout.contains(words), "{words}: {ended:?}");
+        }
+    }
+}
