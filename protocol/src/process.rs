@@ -1,6 +1,8 @@
 //! The process itself: what it refuses to leave behind, and how it ends.
 
-use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+#[cfg(target_os = "linux")]
+use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+use rustix::process::{Resource, Rlimit, setrlimit};
 
 use crate::exit::Exit;
 use crate::streams::say;
@@ -13,7 +15,8 @@ static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
 /// Keeps secrets out of core dumps and out of reach of other processes of the same user, and keeps a panic from
 /// printing what it was about.
 pub(crate) fn harden() {
-    // Where the kernel refuses (some containers do), the resolve matters more.
+    // Where the kernel refuses (some containers do), the resolve matters more. macOS lets no other process in unasked.
+    #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     std::panic::set_hook(Box::new(|panic| {

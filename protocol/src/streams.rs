@@ -10,8 +10,9 @@ use rustix::io::Errno;
 
 use crate::deadline::Deadline;
 
-/// The most that can be written to a pipe that `poll` calls writable without waiting (POSIX's `PIPE_BUF` on Linux).
-const PIPE_BUF: usize = 4096;
+/// The most that can be written to a pipe that `poll` calls writable without waiting: POSIX's `PIPE_BUF`, on Linux and at
+/// the least.
+const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
 /// What came from stdin.
 pub enum Input {

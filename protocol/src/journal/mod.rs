@@ -25,7 +25,7 @@ use story::{Head, Story};
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
 /// Where any other log of the system takes lines.
-const SYSLOG: &str = "/dev/log";
+const SYSLOG: &str = if cfg!(target_os = "macos") { "/var/run/syslog" } else { "/dev/log" };
 
 /// How long a failed run stays until journald has taken its record. Of which unit a process is can be asked only while there
 /// is the process: of runs that ended at once, one in ten did not stand in their unit's log.

@@ -20,6 +20,7 @@ pub(crate) type Attributes = Vec<(String, String)>;
 
 /// The attributes that the account of an entry can stand in: the first is what `secret-tool` is mostly given, keyring's
 /// own, and what is written.
+#[cfg(any(target_os = "linux", test))]
 pub(crate) const ACCOUNT: [&str; 2] = ["username", "account"];
 
 impl Locator {
@@ -75,6 +76,7 @@ impl Locator {
     }
 
     /// The service of an entry.
+    #[cfg(target_os = "linux")]
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
             Self::Entry { service, .. } => Some(service),
@@ -83,6 +85,7 @@ impl Locator {
     }
 
     /// What to ask the Secret Service for: an entry is what answers to one of these.
+    #[cfg(any(target_os = "linux", test))]
     pub(crate) fn searches(&self) -> Vec<Vec<(&str, &str)>> {
         match self {
             Self::Entry { service, account, more } => ACCOUNT
@@ -96,6 +99,7 @@ impl Locator {
     }
 }
 
+#[cfg(any(target_os = "linux", test))]
 fn borrowed(attributes: &Attributes) -> impl Iterator<Item = (&str, &str)> {
     attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))
 }

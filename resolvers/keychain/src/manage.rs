@@ -82,6 +82,8 @@ impl Manage for Keychain {
         match open {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.unlock(locator, password).await,
+            #[cfg(target_os = "macos")]
+            Open::Native(native) => native.unlock(locator, password),
             _ => Err(Failure::misconfigured(
                 "this store has no password to unlock it with",
                 "see what stands in its way with `doctor`",

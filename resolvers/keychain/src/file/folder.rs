@@ -5,6 +5,11 @@ use std::io::{self, Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 
+// What `File::sync_all` calls there: the plain one may leave it in the memory of the disk.
+#[cfg(target_os = "macos")]
+use rustix::fs::fcntl_fullfsync as fsync;
+#[cfg(not(target_os = "macos"))]
+use rustix::fs::fsync;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use secretref_protocol::guard::{self, Guard};
@@ -125,7 +130,7 @@ impl Folder {
     /// Sees to it that names last as the files do.
     pub(super) fn sync(&self) -> Result<(), Failure> {
         // Some file systems cannot sync a folder, and need not.
-        match rustix::fs::fsync(&self.open) {
+        match fsync(&self.open) {
             Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => {
                 (self.at)("the folder is on the disk");
                 Ok(())

@@ -1,0 +1,39 @@
+//! What keyring leaves to its callers on macOS.
+
+use secretref_protocol::{Failure, Kind};
+use security_framework::base::Error;
+use security_framework::os::macos::keychain::{SecKeychain, SecPreferencesDomain};
+
+use super::verdict::{of_status, unexplained};
+
+/// Sees to it that what would need a person fails at once.
+pub(super) fn open_no_window() -> Result<(), Failure> {
+    // It would be allowed again where this were dropped.
+    SecKeychain::disable_user_interaction().map(std::mem::forget).map_err(|_| {
+        let what = "the system could not be told to open no window";
+        Failure::new(Kind::Unavailable, what, "see whether the keychain works in Keychain Access")
+    })
+}
+
+/// Unlocks the keychain that keyring reads from.
+pub(super) fn unlock(password: &str) -> Result<String, Failure> {
+    let keychain = SecKeychain::default_for_domain(SecPreferencesDomain::User);
+    match keychain.and_then(|mut keychain| keychain.unlock(Some(password))) {
+        Ok(()) => Ok("the keychain is unlocked".to_owned()),
+        // errSecAuthFailed
+        Err(error) if error.code() == -25293 => Err(Failure::new(
+            Kind::Unauthenticated,
+            "the password is not that of the keychain",
+            "type it again: it is mostly the one of the login",
+        )),
+        Err(error) => {
+            let what = "the keychain";
+            Err(of_status(error.code(), &what).unwrap_or_else(|| unexplained(&what)))
+        }
+    }
+}
+
+/// The number that macOS gave.
+pub(super) fn status(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    error.downcast_ref::<Error>().map(|error| error.code())
+}

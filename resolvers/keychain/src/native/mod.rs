@@ -1,0 +1,105 @@
+//! The keychain of macOS and that of Windows: one thin piece over keyring, which asks the system.
+
+#[cfg(target_os = "macos")]
+mod macos;
+mod verdict;
+
+use std::collections::HashMap;
+
+use keyring_core::Entry;
+#[cfg(target_os = "macos")]
+use secretref_protocol::Lock;
+use secretref_protocol::{Document, Failure, Listing, Secret};
+
+use crate::entry::listed;
+use crate::locator::Locator;
+use verdict::verdict;
+
+/// The keychain of the system, which opens no window for as long as this process lives: not on a change either, since the
+/// deadline of a command comes sooner than a person answers.
+pub(crate) struct Native;
+
+impl Native {
+    /// What `store` calls it.
+    pub(crate) const NAME: &str = if cfg!(target_os = "windows") { "windows" } else { "macos" };
+
+    /// Has keyring open the system's own store.
+    #[cfg(any(target_os = "macos", target_os = "windows"))]
+    pub(crate) fn open() -> Result<Self, Failure> {
+        #[cfg(target_os = "macos")]
+        macos::open_no_window()?;
+        keyring::Entry::store_status().as_ref().map_err(|error| verdict(error, &"the keychain"))?;
+        Ok(Self)
+    }
+
+    /// As text of the system's own kind, which others write too: UTF-8 on macOS, UTF-16 on Windows.
+    pub(crate) fn read(&self, locator: &Locator) -> Result<Document, Failure> {
+        let text = self.entry(locator)?.get_password().map_err(|error| verdict(&error, locator))?;
+        Ok(Document::text(Secret::new(text)))
+    }
+
+    pub(crate) fn write(&self, locator: &Locator, content: &Secret) -> Result<(), Failure> {
+        self.entry(locator)?.set_password(content.expose()).map_err(|error| verdict(&error, locator))
+    }
+
+    pub(crate) fn delete(&self, locator: &Locator) -> Result<(), Failure> {
+        self.entry(locator)?.delete_credential().map_err(|error| verdict(&error, locator))
+    }
+
+    /// Unlocks it, whatever entry is meant, or says that a password is wanted: whether it is locked, the system does not say.
+    #[cfg(target_os = "macos")]
+    #[expect(clippy::unused_self, reason = "a keychain is only to be asked while no window opens")]
+    pub(crate) fn unlock(&self, _: Option<&Locator>, password: Option<&Secret>) -> Result<Lock, Failure> {
+        match password {
+            None => Ok(Lock::Closed("the keychain".to_owned())),
+            Some(password) => macos::unlock(password.expose()).map(Lock::Open),
+        }
+    }
+
+    /// Every entry, those of `service` by their account alone; keyring cannot read one that lacks one of both.
+    #[expect(clippy::unused_self, reason = "a keychain is only to be asked while no window opens")]
+    pub(crate) fn list(&self, service: &str) -> Result<Listing, Failure> {
+        let found = Entry::search(&HashMap::new()).map_err(|error| verdict(&error, &"the keychain"))?;
+        let pairs = found.iter().filter_map(Entry::get_specifiers);
+        let whole = pairs.filter(|(of, account)| !of.is_empty() && !account.is_empty());
+        let found = whole.map(|(of, account)| listed(service, &of, &account)).collect();
+        Ok(Listing { found, unread: Vec::new() })
+    }
+
+    #[expect(clippy::unused_self, reason = "an entry is only to be had while no window opens")]
+    fn entry(&self, locator: &Locator) -> Result<Entry, Failure> {
+        let (service, account) = locator.pair(Self::NAME)?;
+        Entry::new(service, account).map_err(|error| verdict(&error, locator))
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use secretref_protocol::Name;
+
+    use super::*;
+
+    fn locator(account: &str) -> Locator {
+        Locator::of(&Name { name: account.into(), ..Name::default() }, "openclaw").unwrap().0
+    }
+
+    /// keyring's own store in memory takes the place of the system's.
+    #[test]
+    fn what_is_written_is_read_and_deleted() {
+        keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap());
+        let native = Native;
+        let code = |failure: Failure| failure.kind().code();
+        assert_eq!(native.read(&locator("a")).map_err(code).err(), Some("NOT_FOUND"));
+        native.write(&locator("a"), &Secret::new("value-a".into())).unwrap();
+        assert!(native.read(&locator("a")).is_ok());
+        let entry = Entry::new("openclaw", "a").unwrap();
+        assert_eq!(entry.get_secret().unwrap(), b"value-a");
+        entry.set_secret(b"\xff").unwrap();
+        assert_eq!(native.read(&locator("a")).map_err(code).err(), Some("INVALID_VALUE"));
+        let ids: Vec<_> =
+            native.list("openclaw").unwrap().found.into_iter().map(|listed| listed.id).collect();
+        assert_eq!(ids, ["a"]);
+        native.delete(&locator("a")).unwrap();
+        assert_eq!(native.delete(&locator("a")).map_err(code).err(), Some("NOT_FOUND"));
+    }
+}

@@ -1,0 +1,130 @@
+//! What an error of keyring, or a number of the system, means. Pure.
+
+use std::fmt::Display;
+
+use keyring_core::Error;
+use secretref_protocol::{Failure, Kind};
+
+#[cfg(target_os = "macos")]
+use super::macos::status;
+
+/// What an error of keyring means.
+pub(super) fn verdict(error: &Error, what: &dyn Display) -> Failure {
+    match error {
+        Error::NoEntry => Failure::not_found(
+            format!("there is no entry {what} in the keychain"),
+            "check service and account, or see what there is with `list`",
+        ),
+        Error::Ambiguous(_) => Failure::new(
+            Kind::Ambiguous,
+            format!("several entries of the keychain answer to {what}"),
+            "delete all but one",
+        ),
+        Error::BadEncoding(_) => Failure::invalid_value(
+            format!("the value of {what} is not text"),
+            "store it anew, binary data as base64",
+        ),
+        Error::TooLong(part, limit) => Failure::invalid_value(
+            format!("{what}: the {part} is longer than the {limit} that the system keeps"),
+            "store something shorter",
+        ),
+        Error::Invalid(part, _) => Failure::invalid_id(
+            format!("{what}: the system takes no such {part}"),
+            "name the entry in another way",
+        ),
+        Error::NotSupportedByStore(_) => Failure::misconfigured(
+            "the keychain of this system cannot do that",
+            "use the system's own program",
+        ),
+        Error::NoStorageAccess(_) | Error::NoDefaultStore => out_of_reach(),
+        Error::PlatformFailure(error) => status(error.as_ref())
+            .and_then(|status| of_status(status, what))
+            .unwrap_or_else(|| unexplained(what)),
+        _ => unexplained(what),
+    }
+}
+
+/// What macOS means by a number of its `SecBase.h` that keyring has no word for.
+///
+/// It says of a locked keychain what it says of an entry that it would ask a person about.
+pub(super) fn of_status(status: i32, what: &dyn Display) -> Option<Failure> {
+    let (kind, what, remedy) = match status {
+        // errSecInteractionNotAllowed, errSecInteractionRequired, errSecInDarkWake
+        -25308 | -25315 | -25320 => (
+            Kind::Unavailable,
+            format!("{what} is locked, or the system would ask a person about it first"),
+            "run `secretref-keychain unlock` in a terminal, or let this program always read the entry (Keychain Access, Access Control)",
+        ),
+        // errSecAuthFailed, errSecNoAccessForItem, errSecUserCanceled; errSecDuplicateItem, since keyring adds anew what it
+        // may not look at.
+        -25293 | -25243 | -128 | -25299 => (
+            Kind::AccessDenied,
+            format!("the keychain refuses {what} to this program"),
+            "let this program always read the entry (Keychain Access, Access Control)",
+        ),
+        // errSecNoDefaultKeychain
+        -25307 => return Some(out_of_reach()),
+        _ => return None,
+    };
+    Some(Failure::new(kind, what, remedy))
+}
+
+fn out_of_reach() -> Failure {
+    Failure::new(
+        Kind::Unavailable,
+        "this process may not use the keychain of the system",
+        "run it in the session of the user whose keychain it is",
+    )
+}
+
+pub(super) fn unexplained(what: &dyn Display) -> Failure {
+    Failure::new(
+        Kind::Unavailable,
+        format!("the system could not do it with {what}"),
+        "see whether the keychain works in the system's own program",
+    )
+}
+
+/// Only macOS gives a number that says more.
+#[cfg(not(target_os = "macos"))]
+fn status(_: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    None
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_error_of_keyring_has_its_own_words() {
+        let broken = || -> Box<dyn std::error::Error + Send + Sync> { "secret text of the system".into() };
+        for (error, kind) in [
+            (Error::NoEntry, Kind::NotFound),
+            (Error::Ambiguous(Vec::new()), Kind::Ambiguous),
+            (Error::NoStorageAccess(broken()), Kind::Unavailable),
+            (Error::PlatformFailure(broken()), Kind::Unavailable),
+            (Error::BadEncoding(b"secret text \xff".into()), Kind::InvalidValue),
+            (Error::TooLong("user".into(), 512), Kind::InvalidValue),
+            (Error::Invalid("user".into(), "empty".into()), Kind::InvalidId),
+            (Error::NoDefaultStore, Kind::Unavailable),
+        ] {
+            let failure = verdict(&error, &"s/a");
+            assert_eq!(failure.kind(), kind, "{error}");
+            assert!(!failure.to_string().contains("secret text"), "{failure}");
+        }
+    }
+
+    #[test]
+    fn what_would_open_a_window_is_no_refusal() {
+        let kind = |status| of_status(status, &"s/a").map(|failure| failure.kind());
+        for (status, want) in [
+            (-25308, Some(Kind::Unavailable)),
+            (-25293, Some(Kind::AccessDenied)),
+            (-25299, Some(Kind::AccessDenied)),
+            (-25307, Some(Kind::Unavailable)),
+            (-50, None),
+        ] {
+            assert_eq!(kind(status), want, "{status}");
+        }
+    }
+}
