@@ -84,6 +84,15 @@ impl Locator {
         }
     }
 
+    /// The account of an entry.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn account(&self) -> Option<&str> {
+        match self {
+            Self::Entry { account, .. } => Some(account),
+            _ => None,
+        }
+    }
+
     /// What to ask the Secret Service for: an entry is what answers to one of these.
     #[cfg(any(target_os = "linux", test))]
     pub(crate) fn searches(&self) -> Vec<Vec<(&str, &str)>> {

@@ -2,8 +2,7 @@
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::sync::mpsc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::fs::{FlockOperation, Mode, OFlags};
 use rustix::io::{Errno, retry_on_intr};
@@ -13,6 +12,9 @@ use super::folder::{Folder, unwritten};
 
 /// How long to wait for another writer: less than the time that a command has.
 const PATIENCE: Duration = Duration::from_secs(3);
+
+/// How long to wait at a time.
+const AT_A_TIME: Duration = Duration::from_millis(2);
 
 /// Held until it is dropped, or the process ends.
 pub(super) struct Lock {
@@ -39,19 +41,23 @@ impl Folder {
 /// Waits for a lock in a thread of its own: the kernel serves those who wait for it one after the other, while of those
 /// who keep asking for it one can come away empty for long.
 fn wait_for(file: OwnedFd, path: &Path) -> Result<Lock, Failure> {
-    let (sender, receiver) = mpsc::channel();
+    let started = Instant::now();
+    // Where nobody waits for it any more, the lock ends with the thread.
     let wait = move || {
-        let locked = retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive));
-        // Where nobody waits for it any more, the lock ends here.
-        let _ = sender.send(locked.map(|()| Lock { _file: file }));
+        retry_on_intr(|| rustix::fs::flock(&file, FlockOperation::LockExclusive))
+            .map(|()| Lock { _file: file })
     };
-    std::thread::Builder::new().spawn(wait).map_err(|error| unwritten(path, &error))?;
-    match receiver.recv_timeout(PATIENCE) {
-        Ok(locked) => locked.map_err(|errno| unwritten(path, &errno.into())),
-        Err(_) => Err(Failure::new(
-            Kind::Unavailable,
-            format!("another process holds {}", path.display()),
-            "try again; `fuser` or `lsof` says which process it is",
-        )),
+    let waiting = std::thread::Builder::new().spawn(wait).map_err(|error| unwritten(path, &error))?;
+    while !waiting.is_finished() {
+        if started.elapsed() > PATIENCE {
+            return Err(Failure::new(
+                Kind::Unavailable,
+                format!("another process holds {}", path.display()),
+                "try again; `fuser` or `lsof` says which process it is",
+            ));
+        }
+        std::thread::sleep(AT_A_TIME);
     }
+    let locked = waiting.join().map_err(|_| Failure::internal("a lock that cannot be waited for"))?;
+    locked.map_err(|errno| unwritten(path, &errno.into()))
 }

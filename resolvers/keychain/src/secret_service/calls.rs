@@ -1,6 +1,5 @@
 //! Calls to what provides the keychain: made together, and answered in any order.
 
-use std::collections::HashMap;
 use std::num::NonZeroU32;
 
 use futures_util::StreamExt as _;
@@ -58,8 +57,8 @@ impl Service {
         self.answer(call(path, interface, method, body))
     }
 
-    // Compiled once, whatever the body.
-    async fn answer(&self, call: Result<Message, Failure>) -> Result<Message, Failure> {
+    /// The same, compiled once, whatever the body.
+    pub(super) async fn answer(&self, call: Result<Message, Failure>) -> Result<Message, Failure> {
         let mut answers = self.ask_all(std::iter::once(call), |answer| Ok(answer.clone())).await;
         answers.pop().unwrap_or_else(|| Err(gone()))
     }
@@ -83,10 +82,13 @@ impl Service {
 
     /// Makes calls, and gives what becomes of each to `give`.
     async fn exchange(&self, calls: Calls<'_>, give: Give<'_>) {
-        let mut open = HashMap::new();
+        let mut open = Vec::with_capacity(AT_ONCE);
         if let Err(end) = self.talk(calls, give, &mut open).await {
             let unmade = calls.map(|(place, _)| place);
-            open.into_values().chain(unmade).for_each(|place| give(place, Err(end.clone())));
+            open.into_iter()
+                .map(|(_, place)| place)
+                .chain(unmade)
+                .for_each(|place| give(place, Err(end.clone())));
         }
     }
 
@@ -95,7 +97,7 @@ impl Service {
         &self,
         calls: Calls<'_>,
         give: Give<'_>,
-        open: &mut HashMap<NonZeroU32, usize>,
+        open: &mut Vec<(NonZeroU32, usize)>,
     ) -> Result<(), Failure> {
         if let Some(Err(silent)) = self.first.get() {
             return Err(silent.clone());
@@ -115,7 +117,8 @@ impl Service {
             }
             let message = self.next(&mut heard, patience).await?;
             let serial = message.header().reply_serial();
-            let Some(place) = serial.and_then(|serial| open.remove(&serial)) else { continue };
+            let Some(at) = open.iter().position(|(call, _)| Some(*call) == serial) else { continue };
+            let (_, place) = open.swap_remove(at);
             self.hear(Ok(()));
             let is_error = message.message_type() == Type::Error;
             give(place, if is_error { Err(verdict(&message.into())) } else { Ok(message) });
@@ -127,13 +130,13 @@ impl Service {
         &self,
         calls: Vec<(usize, Result<Message, Failure>)>,
         give: Give<'_>,
-        open: &mut HashMap<NonZeroU32, usize>,
+        open: &mut Vec<(NonZeroU32, usize)>,
     ) -> Result<(), Failure> {
         let mut made = Vec::with_capacity(calls.len());
         for (place, call) in calls {
             match call {
                 Ok(call) => {
-                    open.insert(call.primary_header().serial_num(), place);
+                    open.push((call.primary_header().serial_num(), place));
                     made.push(call);
                 }
                 Err(failure) => give(place, Err(failure)),
@@ -178,9 +181,9 @@ impl Service {
         answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
     }
 
-    /// Asks the bus itself something about a name.
-    pub(super) async fn ask_bus(&self, method: &str, name: &WellKnownName<'_>) -> Result<Message, Failure> {
-        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, name).await;
+    /// Asks the bus itself.
+    pub(super) async fn ask_bus(&self, method: &str, word: &str) -> Result<Message, Failure> {
+        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, &word).await;
         asked.map_err(|error| verdict(&error))
     }
 }

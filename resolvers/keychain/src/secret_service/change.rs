@@ -1,15 +1,15 @@
 //! Entries listed, written and deleted. What would need a window to be opened is refused instead.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
-use zbus::{Message, ObjectPath, OwnedObjectPath, OwnedVariant, Variant};
+use zbus::{OwnedObjectPath, Variant};
 
 use super::calls::call;
 use super::collections::Collection;
 use super::keepassxc::database_locked;
 use super::verdict::{default_locked, no_default, wants_a_window};
-use super::{COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take};
+use super::{Attributes, COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, Locator};
 
@@ -19,8 +19,6 @@ const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
 /// What KeePassXC adds to every entry; and what of all that it says is a name: its notes and more may be secret.
 const OF_KEEPASSXC: [&str; 2] = ["Uuid", "Path"];
 const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
-
-type Attributes = HashMap<String, String>;
 
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
@@ -55,7 +53,7 @@ impl Service {
         if let Some(databases) = self.databases().await? {
             return self.entries(databases).await;
         }
-        let anything: HashMap<&str, &str> = HashMap::new();
+        let anything: BTreeMap<&str, &str> = BTreeMap::new();
         let answer = self.ask(&PATH, SERVICE, "SearchItems", &anything).await?;
         let (unlocked, _): (_, Vec<OwnedObjectPath>) = take(&answer)?;
         Ok(unlocked)
@@ -80,8 +78,8 @@ impl Service {
         }
         let searches = locator.searches();
         let own = searches.first().into_iter().flatten().copied().chain([SCHEMA]);
-        let attributes: HashMap<&str, &str> = own.collect();
-        let properties = HashMap::from([
+        let attributes: BTreeMap<&str, &str> = own.collect();
+        let properties = BTreeMap::from([
             ("org.freedesktop.Secret.Item.Label", Variant::from(locator.to_string())),
             ("org.freedesktop.Secret.Item.Attributes", Variant::from(attributes)),
         ]);
@@ -125,35 +123,13 @@ impl Service {
 
     /// Whether a collection is locked.
     pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
-        self.property(collection, COLLECTION, "Locked").await
+        value_of(&self.property(collection, COLLECTION, "Locked").await?)
     }
 
     /// What a collection is called.
     pub(super) async fn label(&self, collection: &OwnedObjectPath) -> Result<String, Failure> {
-        self.property(collection, COLLECTION, "Label").await
+        value_of(&self.property(collection, COLLECTION, "Label").await?)
     }
-
-    pub(super) async fn property<T>(
-        &self,
-        object: &ObjectPath<'_>,
-        interface: &'static str,
-        name: &str,
-    ) -> Result<T, Failure>
-    where
-        T: TryFrom<OwnedVariant>,
-        T::Error: Into<zbus::Error>,
-    {
-        value_of(&self.ask(object, PROPERTIES, "Get", &(interface, name)).await?)
-    }
-}
-
-/// The value of a property.
-pub(super) fn value_of<T>(answer: &Message) -> Result<T, Failure>
-where
-    T: TryFrom<OwnedVariant>,
-    T::Error: Into<zbus::Error>,
-{
-    T::try_from(take(answer)?).map_err(|error| super::verdict(&error.into()))
 }
 
 /// What to list of an entry; nothing where no attribute tells it from others.
@@ -166,8 +142,7 @@ fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     if OF_KEEPASSXC.iter().all(|key| attributes.contains_key(*key)) {
         attributes.retain(|key, value| NAMES.contains(&key.as_str()) && !value.is_empty());
     }
-    let mut others: Vec<_> = attributes.into_iter().collect();
-    others.sort_unstable();
+    let others: Vec<_> = attributes.into_iter().collect();
     let words: Vec<_> = others.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let name = Name { others, is_entry: true, ..Name::default() };
     (!words.is_empty()).then(|| Listed { id: words.join(" "), name })

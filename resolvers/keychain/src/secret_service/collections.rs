@@ -4,7 +4,7 @@ use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
 use super::verdict::{default_locked, locked};
-use super::{PATH, SERVICE, Service};
+use super::{PATH, SERVICE, Service, value_of};
 
 /// A collection, as it is now.
 pub(super) struct Collection {
@@ -17,7 +17,7 @@ pub(super) struct Collection {
 impl Service {
     /// All there are: two or three, looked at one after the other.
     pub(super) async fn collections(&self) -> Result<Vec<Collection>, Failure> {
-        let paths: Vec<OwnedObjectPath> = self.property(&PATH, SERVICE, "Collections").await?;
+        let paths: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
         let default = self.default_collection().await?;
         let mut collections = Vec::with_capacity(paths.len());
         for path in &paths {

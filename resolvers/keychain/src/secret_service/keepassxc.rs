@@ -6,17 +6,15 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use secretref_protocol::{Failure, Kind};
-use zbus::names::WellKnownName;
+use zbus::message::Type;
 use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::calls::{NAME, call};
-use super::change::value_of;
 use super::verdict::{FILE, gone, verdict};
-use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take};
+use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 
 /// What KeePassXC is called on a bus besides.
-const WINDOW: WellKnownName<'static> =
-    WellKnownName::from_static_str_unchecked("org.keepassxc.KeePassXC.MainWindow");
+const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
@@ -71,34 +69,35 @@ impl Service {
 
     /// Has a change made that KeePassXC has a prompt for. It opens a window only where it is set to ask.
     pub(super) async fn see_through(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
-        let rule = format!("type='signal',interface='{PROMPT}',member='Completed',path='{prompt}'");
-        let completed = MessageStream::for_match_rule(rule.as_str(), &self.bus, None).await;
-        let mut completed = completed.map_err(|error| verdict(&error))?;
+        let mut heard = MessageStream::from(&self.bus);
+        self.ask_bus("AddMatch", &format!("type='signal',interface='{PROMPT}',path='{prompt}'")).await?;
         self.ask(prompt, PROMPT, "Prompt", &"").await?;
-        match tokio::time::timeout(A_PERSON, completed.next()).await {
+        match tokio::time::timeout(A_PERSON, completed(&mut heard, prompt)).await {
             Err(_) => Err(unanswered()),
-            Ok(None) => Err(gone()),
-            Ok(Some(signal)) => {
-                let (is_refused, _): (bool, OwnedVariant) = take(&signal.map_err(|error| verdict(&error))?)?;
-                if is_refused { Err(refused()) } else { Ok(()) }
+            Ok(is_refused) => {
+                if is_refused? {
+                    Err(refused())
+                } else {
+                    Ok(())
+                }
             }
         }
     }
 
     async fn is_keepassxc(&self) -> bool {
-        let owner = async |name: &WellKnownName<'_>| {
+        let owner = async |name| {
             let answer = self.ask_bus("GetNameOwner", name).await.ok()?;
             take::<String>(&answer).ok()
         };
-        match owner(&WINDOW).await {
-            Some(program) => owner(&NAME).await.is_some_and(|provider| provider == program),
+        match owner(WINDOW).await {
+            Some(program) => owner(NAME.as_str()).await.is_some_and(|provider| provider == program),
             None => false,
         }
     }
 
     async fn look(&self) -> Result<Databases, Failure> {
         let mut databases = Databases::default();
-        let all: Vec<OwnedObjectPath> = self.property(&PATH, SERVICE, "Collections").await?;
+        let all: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
         let asked = all.iter().map(|database| call(database, PROPERTIES, "Get", &(COLLECTION, "Locked")));
         let are_locked = self.ask_all(asked, value_of::<bool>).await;
         for (database, is_locked) in all.into_iter().zip(are_locked) {
@@ -112,11 +111,26 @@ impl Service {
     pub(super) async fn entries(&self, databases: &Databases) -> Result<Vec<OwnedObjectPath>, Failure> {
         let mut entries = Vec::new();
         for database in &databases.open {
-            let more: Vec<OwnedObjectPath> = self.property(database, COLLECTION, "Items").await?;
+            let more: Vec<OwnedObjectPath> = value_of(&self.property(database, COLLECTION, "Items").await?)?;
             entries.extend(more);
         }
         Ok(entries)
     }
+}
+
+/// How a prompt ends: whether it was refused.
+async fn completed(heard: &mut MessageStream, prompt: &OwnedObjectPath) -> Result<bool, Failure> {
+    while let Some(message) = heard.next().await {
+        let message = message.map_err(|error| verdict(&error))?;
+        let header = message.header();
+        if header.message_type() == Type::Signal
+            && header.path() == Some(prompt)
+            && header.member().is_some_and(|member| member.as_str() == "Completed")
+        {
+            return take::<(bool, OwnedVariant)>(&message).map(|(is_refused, _)| is_refused);
+        }
+    }
+    Err(gone())
 }
 
 /// A database is locked; `what` is that for a person.

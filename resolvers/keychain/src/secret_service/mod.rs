@@ -14,19 +14,22 @@ mod change;
 mod collections;
 mod inspect;
 mod keepassxc;
+mod lookup;
 mod search;
 mod unlock;
 mod verdict;
 mod wire;
 
 use std::cell;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 use secretref_protocol::{Failure, Secret};
+use serde::Deserialize;
 use tokio::sync::{Notify, OnceCell};
-use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant};
+use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 pub(crate) use bus::Bus;
+use calls::call;
 use keepassxc::Databases;
 pub(crate) use search::fetch;
 use verdict::verdict;
@@ -38,6 +41,9 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
+
+/// What an entry says of itself.
+type Attributes = BTreeMap<String, String>;
 
 /// A connection to what provides the keychain.
 pub(crate) struct Service {
@@ -119,9 +125,24 @@ impl Service {
         }
         self.ask(&PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
     }
+
+    /// A property of an object.
+    fn property(
+        &self,
+        object: &ObjectPath<'_>,
+        interface: &'static str,
+        name: &str,
+    ) -> impl Future<Output = Result<Message, Failure>> {
+        self.answer(call(object, PROPERTIES, "Get", &(interface, name)))
+    }
 }
 
 /// What an answer says, if it is what was asked for.
-fn take<T: for<'a> serde::Deserialize<'a> + zbus::Type>(answer: &Message) -> Result<T, Failure> {
+fn take<T: for<'a> Deserialize<'a> + Type>(answer: &Message) -> Result<T, Failure> {
     answer.body().deserialize().map_err(|error| verdict(&error))
+}
+
+/// The value of a property that was asked for.
+fn value_of<T: TryFrom<OwnedVariant, Error = zbus::Error>>(answer: &Message) -> Result<T, Failure> {
+    T::try_from(take(answer)?).map_err(|error| verdict(&error))
 }

@@ -1,6 +1,6 @@
 //! From locators to values: all searches at once, then all values at once.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::BTreeMap;
 
 use futures_util::future::join;
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
@@ -12,17 +12,14 @@ use super::wire::{Session, Wired};
 use super::{PATH, SERVICE, Service, take};
 use crate::locator::Locator;
 
-/// How many locators are looked up in one trip, whatever it takes: for more, the searches count for more than a trip.
-const FEW: usize = 8;
-
 /// Attributes to search by.
-type Search<'a> = Vec<(&'a str, &'a str)>;
+pub(super) type Search<'a> = Vec<(&'a str, &'a str)>;
 
 /// What answers to a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
-    unlocked: Vec<OwnedObjectPath>,
-    locked: Vec<OwnedObjectPath>,
+    pub(super) unlocked: Vec<OwnedObjectPath>,
+    pub(super) locked: Vec<OwnedObjectPath>,
 }
 
 /// Reads a batch, and settles each of its locators.
@@ -99,40 +96,8 @@ impl Service {
         }
     }
 
-    /// All that answers to each locator.
-    ///
-    /// Nearly every entry has its account in `username`. So the other searches are left out for a service all of whose
-    /// entries were found by that one.
-    async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
-        if batch.len() <= FEW {
-            let searches: Vec<_> = batch.iter().map(Locator::searches).collect();
-            let counts: Vec<_> = searches.iter().map(Vec::len).collect();
-            let mut found = self.search_all(searches.into_iter().flatten()).await.into_iter();
-            return counts.into_iter().map(|count| together(found.by_ref().take(count))).collect();
-        }
-        let services: BTreeSet<&str> = batch.iter().filter_map(Locator::service).collect();
-        let by_username = batch.iter().filter_map(|locator| locator.searches().into_iter().next());
-        let by_service = services.iter().map(|service| vec![("service", *service)]);
-        let mut found = self.search_all(by_username.chain(by_service)).await;
-        let all = found.split_off(batch.len());
-        let has_more = |(service, all): &(&str, Result<Found, Failure>)| {
-            let own = batch.iter().zip(&found).filter(|(locator, _)| locator.service() == Some(*service));
-            let own: Vec<_> = own.filter_map(|(_, found)| found.as_ref().ok()).collect();
-            all.as_ref().map_or(true, |all| all.has_more_than(&own))
-        };
-        let open: BTreeSet<&str> =
-            services.into_iter().zip(all).filter(has_more).map(|(name, _)| name).collect();
-        let is_open = |at: &usize| batch[*at].service().is_some_and(|service| open.contains(service));
-        let open: Vec<usize> = (0..batch.len()).filter(is_open).collect();
-        let by_account = open.iter().filter_map(|at| batch[*at].searches().into_iter().nth(1));
-        for (at, more) in open.iter().zip(self.search_all(by_account).await) {
-            let first = std::mem::replace(&mut found[*at], Ok(Found::default()));
-            found[*at] = first.and_then(|first| more.map(|more| first.and(more)));
-        }
-        found
-    }
-
-    async fn search_all(
+    /// What answers to each search.
+    pub(super) async fn search_all(
         &self,
         searches: impl IntoIterator<Item = Search<'_>>,
     ) -> Vec<Result<Found, Failure>> {
@@ -155,7 +120,7 @@ fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
 }
 
 /// What answers to one of several searches.
-fn together(found: impl IntoIterator<Item = Result<Found, Failure>>) -> Result<Found, Failure> {
+pub(super) fn together(found: impl IntoIterator<Item = Result<Found, Failure>>) -> Result<Found, Failure> {
     found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
 }
 
@@ -165,12 +130,6 @@ impl Found {
         add(&mut self.unlocked, other.unlocked);
         add(&mut self.locked, other.locked);
         self
-    }
-
-    /// Whether something is here that is in none of these.
-    fn has_more_than(&self, others: &[&Self]) -> bool {
-        let known: HashSet<_> = others.iter().flat_map(|other| other.entries()).collect();
-        self.entries().any(|entry| !known.contains(entry))
     }
 
     /// All of it, what is locked at the end.

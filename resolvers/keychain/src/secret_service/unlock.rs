@@ -3,7 +3,7 @@
 //! Over an interface of gnome-keyring's own, which its PAM module uses: the Secret Service has the provider ask for the
 //! password, in a window.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use secretref_protocol::{Failure, Kind, Lock, Secret};
 use zbus::{OwnedObjectPath, Variant};
@@ -79,7 +79,7 @@ impl Service {
     /// Makes the first keychain, as gnome-keyring itself does at the first login.
     async fn make(&self, password: &Secret) -> Result<Lock, Failure> {
         let label = ("org.freedesktop.Secret.Collection.Label", Variant::from(FIRST.0));
-        let body = (HashMap::from([label]), self.seal(password).await?);
+        let body = (BTreeMap::from([label]), self.seal(password).await?);
         let answer = self.ask(&PATH, INTERNAL, "CreateWithMasterPassword", &body).await?;
         let made: OwnedObjectPath = take(&answer)?;
         // The keychain is there: under which name a person sees it is no reason to fail.

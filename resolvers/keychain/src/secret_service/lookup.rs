@@ -1,0 +1,135 @@
+//! What answers to each of a batch of locators.
+//!
+//! A search takes gnome-keyring through all that it has, so a hundred searches of a hundred entries take longer than a look
+//! at each entry. Where many are asked for of one service, what its entries say of themselves is asked for instead.
+
+use std::collections::{BTreeMap, HashMap};
+
+use secretref_protocol::Failure;
+use zbus::OwnedObjectPath;
+
+use super::calls::call;
+use super::search::{Found, together};
+use super::{Attributes, ITEM, PROPERTIES, Service, value_of};
+use crate::locator::{ACCOUNT, Locator};
+
+/// As many locators of a service are worth the trip that it takes to learn of its entries.
+const MANY: usize = 8;
+
+/// The entries of one service, with what they say of themselves.
+#[derive(Default)]
+struct Entries {
+    all: Vec<(OwnedObjectPath, Attributes)>,
+    /// The places of those that have an account.
+    by_account: HashMap<String, Vec<usize>>,
+}
+
+impl Service {
+    /// All that answers to each locator.
+    pub(super) async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+        let known = self.learn(batch).await;
+        let known = |locator: &Locator| {
+            let (_, entries) = known.iter().find(|(service, _)| locator.service() == Some(service))?;
+            Some(entries.find(locator))
+        };
+        let searches = batch.iter().filter(|locator| known(locator).is_none()).flat_map(Locator::searches);
+        let mut found = self.search_all(searches).await.into_iter();
+        let found = |locator: &Locator| {
+            known(locator).map_or_else(|| together(found.by_ref().take(locator.searches().len())), Ok)
+        };
+        batch.iter().map(found).collect()
+    }
+
+    /// The entries of services that many locators are of.
+    async fn learn<'b>(&self, batch: &'b [Locator]) -> Vec<(&'b str, Entries)> {
+        let mut counts = BTreeMap::new();
+        for service in batch.iter().filter_map(Locator::service) {
+            *counts.entry(service).or_insert(0) += 1;
+        }
+        counts.retain(|_, count| *count > MANY);
+        let found = self.search_all(counts.keys().map(|service| vec![("service", *service)])).await;
+        let mut known = Vec::new();
+        for ((service, count), found) in counts.into_iter().zip(found) {
+            // What is locked shows no attributes, and of a service with many more entries the searches are less.
+            if let Ok(found) = found
+                && found.locked.is_empty()
+                && found.unlocked.len() <= 2 * count
+                && let Ok(entries) = self.entries_of(found.unlocked).await
+            {
+                known.push((service, entries));
+            }
+        }
+        known
+    }
+
+    async fn entries_of(&self, paths: Vec<OwnedObjectPath>) -> Result<Entries, Failure> {
+        let asked = paths.iter().map(|path| call(path, PROPERTIES, "Get", &(ITEM, "Attributes")));
+        let attributes = self.ask_all(asked, value_of::<Attributes>).await;
+        let mut entries = Entries::default();
+        for (path, attributes) in paths.into_iter().zip(attributes) {
+            entries.add(path, attributes?);
+        }
+        Ok(entries)
+    }
+}
+
+impl Entries {
+    fn add(&mut self, path: OwnedObjectPath, attributes: Attributes) {
+        let mut accounts: Vec<_> = ACCOUNT.iter().filter_map(|key| attributes.get(*key)).collect();
+        accounts.dedup();
+        for account in accounts {
+            self.by_account.entry(account.clone()).or_default().push(self.all.len());
+        }
+        self.all.push((path, attributes));
+    }
+
+    /// What answers to a locator of the service, as a search for it would. Pure.
+    fn find(&self, locator: &Locator) -> Found {
+        let searches = locator.searches();
+        let fits = |attributes: &Attributes| {
+            let has = |(key, value): &(&str, &str)| attributes.get(*key).is_some_and(|own| own == value);
+            searches.iter().any(|search| search.iter().all(has))
+        };
+        let places = locator.account().and_then(|account| self.by_account.get(account)).into_iter().flatten();
+        let fitting = places.map(|place| &self.all[*place]).filter(|(_, attributes)| fits(attributes));
+        Found { unlocked: fitting.map(|(path, _)| path.clone()).collect(), locked: Vec::new() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use secretref_protocol::Name;
+
+    use super::*;
+
+    #[test]
+    fn an_entry_answers_as_it_does_to_a_search() {
+        let mut entries = Entries::default();
+        for (path, attributes) in [
+            ("/a", &[("service", "s"), ("username", "one")][..]),
+            ("/b", &[("service", "s"), ("account", "two")]),
+            ("/c", &[("service", "s"), ("username", "two"), ("host", "h")]),
+            ("/d", &[("service", "s"), ("username", "three"), ("account", "three")]),
+            ("/e", &[("service", "s"), ("username", "four"), ("account", "five")]),
+        ] {
+            let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            entries.add(OwnedObjectPath::try_from(path).unwrap(), attributes.collect());
+        }
+        for (account, host, want) in [
+            ("one", None, &["/a"][..]),
+            ("two", None, &["/b", "/c"]),
+            ("two", Some("h"), &["/c"]),
+            ("three", None, &["/d"]),
+            ("four", None, &["/e"]),
+            ("five", None, &["/e"]),
+            ("one", Some("h"), &[]),
+            ("none", None, &[]),
+        ] {
+            let others = host.map(|host| ("host".to_owned(), host.to_owned())).into_iter().collect();
+            let name = Name { name: account.into(), others, is_entry: true, ..Name::default() };
+            let (locator, _) = Locator::of(&name, "s").unwrap();
+            let found: Vec<_> = entries.find(&locator).unlocked.iter().map(ToString::to_string).collect();
+            assert_eq!(found, want, "{account} {host:?}");
+        }
+    }
+}
