@@ -155,6 +155,11 @@ fn a_locked_keychain_fails_at_once_and_opens_no_window() {
     );
     assert!(ended.took < AT_ONCE, "{ended:?}");
     assert_eq!(failure(&ended, "absent").0, "NOT_FOUND");
+    // Among many, too.
+    let ids: Vec<_> = (0..12).map(|number| format!("absent{number}")).chain(["openai".to_owned()]).collect();
+    let ended = command(&session, &[]).request(&ids.iter().map(String::as_str).collect::<Vec<_>>()).end();
+    assert!(failure(&ended, "openai").1.contains("is locked"), "{ended:?}");
+    assert_eq!(failure(&ended, "absent11").0, "NOT_FOUND");
     let set = command(&session, &["set", "openai"]).stdin("other").end();
     assert!(set.code != Some(0) && set.stderr.contains("is locked"), "{set:?}");
     let calls = monitor.seen();
@@ -267,6 +272,13 @@ fn more_ids_than_a_bus_lets_calls_be_open() {
         assert_eq!(response["values"]["many/other"], "value-other");
         assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
         assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
+        // And where a service has many more than are asked for.
+        let some: Vec<_> =
+            ids.iter().map(String::as_str).take(20).chain(["many/other", "many/absent"]).collect();
+        let response = answer(&session, "", &some);
+        assert_eq!(response["values"].as_object().map(serde_json::Map::len), Some(20), "{response}");
+        assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
+        assert_eq!(response["errors"]["many/absent"]["code"], "NOT_FOUND", "{response}");
     }
 }
 
