@@ -4,13 +4,12 @@ use std::num::NonZeroU32;
 
 use futures_util::StreamExt as _;
 use secretref_protocol::Failure;
-use tokio::time::{Instant, timeout, timeout_at};
-use zbus::message::Type;
+use zbus::message::{Builder, Type};
 use zbus::names::{InterfaceName, MemberName, WellKnownName};
 use zbus::{DynamicType, Message, MessageStream, ObjectPath};
 
-use super::verdict::{PATIENCE, gone, silent, verdict};
-use super::{Service, take};
+use super::Service;
+use super::verdict::{gone, verdict};
 
 /// How many calls are open at a time: a bus that was told nothing else lets 128 be.
 const AT_ONCE: usize = 112;
@@ -25,24 +24,39 @@ type Calls<'a> = &'a mut dyn Iterator<Item = (usize, Result<Message, Failure>)>;
 type Give<'a> = &'a mut dyn FnMut(usize, Result<Message, Failure>);
 
 /// The name that who provides the keychain has on the bus.
-pub(super) const NAME: WellKnownName<'static> =
-    WellKnownName::from_static_str_unchecked("org.freedesktop.secrets");
+pub(super) const NAME: &str = "org.freedesktop.secrets";
 const BUS: &str = "org.freedesktop.DBus";
 
 /// A call to the provider, to be made.
-///
-/// The names are those of the Secret Service, and are not checked again.
 pub(super) fn call<B: serde::Serialize + DynamicType>(
     path: &ObjectPath<'_>,
     interface: &'static str,
     method: &'static str,
     body: &B,
 ) -> Result<Message, Failure> {
-    Message::method_call(path, MemberName::from_static_str_unchecked(method))
-        .destination(NAME)
+    built(to(NAME, path, interface, method).build(body))
+}
+
+/// A call to the bus itself.
+pub(super) fn call_bus(method: &'static str, word: &str) -> Result<Message, Failure> {
+    static PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/freedesktop/DBus");
+    built(to(BUS, &PATH, BUS, method).build(&word))
+}
+
+/// The names are known, and not checked again.
+fn to<'p>(
+    whom: &'static str,
+    path: &ObjectPath<'p>,
+    interface: &'static str,
+    method: &'static str,
+) -> Builder<'p> {
+    Message::method_call(path.clone(), MemberName::from_static_str_unchecked(method))
+        .destination(WellKnownName::from_static_str_unchecked(whom))
         .interface(InterfaceName::from_static_str_unchecked(interface))
-        .build(body)
-        .map_err(|error| verdict(&error))
+}
+
+fn built(call: zbus::Result<Message>) -> Result<Message, Failure> {
+    call.map_err(|error| verdict(&error))
 }
 
 impl Service {
@@ -99,11 +113,7 @@ impl Service {
         give: Give<'_>,
         open: &mut Vec<(NonZeroU32, usize)>,
     ) -> Result<(), Failure> {
-        if let Some(Err(silent)) = self.first.get() {
-            return Err(silent.clone());
-        }
         let mut heard = MessageStream::from(&self.bus);
-        let patience = Instant::now() + PATIENCE;
         loop {
             while open.len() + TOGETHER <= AT_ONCE {
                 let group: Vec<_> = (&mut *calls).take(TOGETHER).collect();
@@ -115,11 +125,10 @@ impl Service {
             if open.is_empty() {
                 return Ok(());
             }
-            let message = self.next(&mut heard, patience).await?;
+            let message = heard.next().await.ok_or_else(gone)?.map_err(|error| verdict(&error))?;
             let serial = message.header().reply_serial();
             let Some(at) = open.iter().position(|(call, _)| Some(*call) == serial) else { continue };
             let (_, place) = open.swap_remove(at);
-            self.hear(Ok(()));
             let is_error = message.message_type() == Type::Error;
             give(place, if is_error { Err(verdict(&message.into())) } else { Ok(message) });
         }
@@ -143,47 +152,5 @@ impl Service {
             }
         }
         self.bus.send_all(&made).await.map_err(|error| verdict(&error))
-    }
-
-    /// The next message of the bus; the provider's first word may take until `patience`.
-    async fn next(&self, heard: &mut MessageStream, patience: Instant) -> Result<Message, Failure> {
-        let next = loop {
-            if self.hears_provider() {
-                break heard.next().await;
-            }
-            match timeout_at(patience, heard.next()).await {
-                Ok(next) => break next,
-                Err(_) if self.hears_provider() => {}
-                // The bus may have been starting it all the time.
-                Err(_) => {
-                    let silent = silent(self.has_provider().await);
-                    self.hear(Err(silent.clone()));
-                    return Err(silent);
-                }
-            }
-        };
-        next.ok_or_else(gone)?.map_err(|error| verdict(&error))
-    }
-
-    fn hears_provider(&self) -> bool {
-        self.first.get().is_some_and(Result::is_ok)
-    }
-
-    fn hear(&self, first: Result<(), Failure>) {
-        if self.first.set(first).is_ok() {
-            self.hears.notify_waiters();
-        }
-    }
-
-    /// Whether something on the bus has the name.
-    async fn has_provider(&self) -> bool {
-        let answer = timeout(PATIENCE, self.ask_bus("NameHasOwner", &NAME)).await;
-        answer.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)))
-    }
-
-    /// Asks the bus itself.
-    pub(super) async fn ask_bus(&self, method: &str, word: &str) -> Result<Message, Failure> {
-        let asked = self.bus.call_method(Some(BUS), "/org/freedesktop/DBus", Some(BUS), method, &word).await;
-        asked.map_err(|error| verdict(&error))
     }
 }

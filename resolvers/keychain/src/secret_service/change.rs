@@ -23,7 +23,6 @@ const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
-        self.greet().await?;
         self.may_search().await?;
         let is_keepassxc = self.databases().await?.is_some();
         let collections = self.collections().await?;
@@ -66,7 +65,6 @@ impl Service {
         content: &Secret,
         was_there: bool,
     ) -> Result<(), Failure> {
-        self.greet().await?;
         let found = self.find(locator).await?;
         if found.is_nothing() == was_there {
             return Err(changed(locator));
@@ -92,7 +90,6 @@ impl Service {
 
     /// Deletes an entry, and says what is kept of it.
     pub(crate) async fn delete(&self, locator: &Locator) -> Result<&'static str, Failure> {
-        self.greet().await?;
         let found = self.find(locator).await?;
         let entry = self.only(found, locator).await?;
         self.done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?).await?;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secretref_protocol::{Failure, Run, Stage};
 
-use super::calls::NAME;
+use super::calls::{NAME, call_bus};
 use super::collections::Collection;
 use super::{Service, take};
 
@@ -12,7 +12,7 @@ impl Service {
     /// Notes what the provider says of itself.
     pub(crate) async fn inspect(&self, run: &Run) -> Result<(), Failure> {
         run.note(Stage::Connection, format!("the bus at {}", self.place));
-        self.greet().await?;
+        self.databases().await?;
         self.session().await?;
         run.note(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
         let collections = self.collections().await?;
@@ -35,7 +35,7 @@ impl Service {
 
     /// The program that provides the keychain.
     pub(super) async fn provider(&self) -> Result<String, Failure> {
-        let id: u32 = take(&self.ask_bus("GetConnectionUnixProcessID", &NAME).await?)?;
+        let id: u32 = take(&self.answer(call_bus("GetConnectionUnixProcessID", NAME)).await?)?;
         let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
         let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
         let name = Path::new(program.as_ref()).file_name().map(|name| name.to_string_lossy().into_owned());

@@ -9,12 +9,12 @@ use secretref_protocol::{Failure, Kind};
 use zbus::message::Type;
 use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
 
-use super::calls::{NAME, call};
+use super::calls::{NAME, call, call_bus};
 use super::verdict::{FILE, gone, verdict};
-use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
+use super::{COLLECTION, PROPERTIES, Service, take, value_of};
 
 /// What KeePassXC is called on a bus besides.
-const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
+pub(super) const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
@@ -29,7 +29,7 @@ pub(super) struct Databases {
 }
 
 impl Service {
-    /// Fails where a search would open a window.
+    /// Fails where nobody is there to be asked, or a search would open a window.
     pub(super) async fn may_search(&self) -> Result<(), Failure> {
         match self.databases().await? {
             Some(databases) if databases.open.is_empty() => Err(Failure::new(
@@ -43,10 +43,9 @@ impl Service {
         }
     }
 
-    /// The databases, if KeePassXC is what provides the keychain.
+    /// The databases, if KeePassXC is what provides the keychain. Fails where nothing does.
     pub(super) async fn databases(&self) -> Result<Option<&Databases>, Failure> {
-        let look = async || if self.is_keepassxc().await { self.look().await.map(Some) } else { Ok(None) };
-        self.keepassxc.get_or_try_init(look).await.map(Option::as_ref)
+        self.keepassxc.get_or_try_init(|| self.meet()).await.map(Option::as_ref)
     }
 
     /// A failure to find or to have an entry, with what is behind it.
@@ -70,7 +69,8 @@ impl Service {
     /// Has a change made that KeePassXC has a prompt for. It opens a window only where it is set to ask.
     pub(super) async fn see_through(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
         let mut heard = MessageStream::from(&self.bus);
-        self.ask_bus("AddMatch", &format!("type='signal',interface='{PROMPT}',path='{prompt}'")).await?;
+        let rule = format!("type='signal',interface='{PROMPT}',path='{prompt}'");
+        self.answer(call_bus("AddMatch", &rule)).await?;
         self.ask(prompt, PROMPT, "Prompt", &"").await?;
         match tokio::time::timeout(A_PERSON, completed(&mut heard, prompt)).await {
             Err(_) => Err(unanswered()),
@@ -84,20 +84,16 @@ impl Service {
         }
     }
 
-    async fn is_keepassxc(&self) -> bool {
-        let owner = async |name| {
-            let answer = self.ask_bus("GetNameOwner", name).await.ok()?;
-            take::<String>(&answer).ok()
-        };
-        match owner(WINDOW).await {
-            Some(program) => owner(NAME.as_str()).await.is_some_and(|provider| provider == program),
-            None => false,
-        }
+    /// Whether one program has the name of the keychain and that of KeePassXC's window.
+    pub(super) async fn is_keepassxc(&self) -> bool {
+        let owners = [NAME, WINDOW].map(|name| call_bus("GetNameOwner", name));
+        let owners = self.ask_all(owners.into_iter(), take::<String>).await;
+        matches!(owners.as_slice(), [Ok(provider), Ok(program)] if provider == program)
     }
 
-    async fn look(&self) -> Result<Databases, Failure> {
+    /// Which of all databases are open.
+    pub(super) async fn look(&self, all: Vec<OwnedObjectPath>) -> Result<Databases, Failure> {
         let mut databases = Databases::default();
-        let all: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
         let asked = all.iter().map(|database| call(database, PROPERTIES, "Get", &(COLLECTION, "Locked")));
         let are_locked = self.ask_all(asked, value_of::<bool>).await;
         for (database, is_locked) in all.into_iter().zip(are_locked) {

@@ -1,9 +1,9 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Three trips after the greeting: all searches together, the session as soon as one is answered, all values together. Nothing here asks the provider
-//! to unlock: that is what opens a window. One trip before them, to the bus alone, asks whether KeePassXC is there: that can open one for a search.
+//! Three trips: who is there, all searches with the session, all values. Nothing here asks the provider to unlock: that is
+//! what opens a window. On KeePassXC a search can open one too, so the bus is asked for that before.
 //!
-//! The session could go out with the searches, were it not for gnome-keyring (to version 50 at least): it dies where
+//! The session could go out at once, were it not for gnome-keyring (to version 50 at least): it dies where
 //! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
 //!
 //! <https://specifications.freedesktop.org/secret-service/latest/>
@@ -20,23 +20,23 @@ mod unlock;
 mod verdict;
 mod wire;
 
-use std::cell;
 use std::collections::{BTreeMap, HashMap};
 
 use secretref_protocol::{Failure, Secret};
 use serde::Deserialize;
-use tokio::sync::{Notify, OnceCell};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type};
 
 pub(crate) use bus::Bus;
-use calls::call;
+use calls::{NAME, call, call_bus};
 use keepassxc::Databases;
 pub(crate) use search::fetch;
-use verdict::verdict;
+use verdict::{PATIENCE, gone, silent, verdict};
 pub(crate) use wire::Wire;
 use wire::{Session, Wired};
 
-const PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets");
+static PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/freedesktop/secrets");
 const SERVICE: &str = "org.freedesktop.Secret.Service";
 const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
@@ -52,10 +52,6 @@ pub(crate) struct Service {
     place: String,
     wire: Wire,
     session: OnceCell<Session>,
-    /// What became of the first thing that the provider was asked.
-    first: cell::OnceCell<Result<(), Failure>>,
-    /// Told when that is known.
-    hears: Notify,
     /// What KeePassXC has, if that is what provides the keychain.
     keepassxc: OnceCell<Option<Databases>>,
 }
@@ -69,8 +65,6 @@ impl Service {
             place,
             wire,
             session: OnceCell::new(),
-            first: cell::OnceCell::new(),
-            hears: Notify::new(),
             keepassxc: OnceCell::new(),
         })
     }
@@ -84,18 +78,6 @@ impl Service {
             offer.agree(answer, path)
         };
         self.session.get_or_try_init(open).await
-    }
-
-    /// The same, once the provider has answered something that is asked beside.
-    async fn session_then(&self) -> Result<&Session, Failure> {
-        let hears = self.hears.notified();
-        if self.first.get().is_none() {
-            hears.await;
-        }
-        match self.first.get() {
-            Some(Err(silent)) => Err(silent.clone()),
-            _ => self.session().await,
-        }
     }
 
     /// The values of entries, by their paths; one that is locked or gone is left out.
@@ -118,12 +100,26 @@ impl Service {
         Ok(Some(path).filter(|path| path.as_str() != "/"))
     }
 
-    /// Asks for something that any provider answers, whoever asks: what follows is then not the first it hears.
-    async fn greet(&self) -> Result<(), Failure> {
-        if let Some(first) = self.first.get() {
-            return first.clone();
+    /// Meets who provides the keychain: the first that it hears is what any provider answers, whoever asks.
+    async fn meet(&self) -> Result<Option<Databases>, Failure> {
+        let window = call_bus("NameHasOwner", keepassxc::WINDOW);
+        let collections = call(&PATH, PROPERTIES, "Get", &(SERVICE, "Collections"));
+        let asked = self.ask_all([window, collections].into_iter(), |answer| Ok(answer.clone()));
+        let Ok(mut answers) = timeout(PATIENCE, asked).await else { return Err(self.unmet().await) };
+        let collections = answers.pop().unwrap_or_else(|| Err(gone()))?;
+        let has_window =
+            answers.pop().is_some_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)));
+        if has_window && self.is_keepassxc().await {
+            return self.look(value_of(&collections)?).await.map(Some);
         }
-        self.ask(&PATH, PROPERTIES, "Get", &(SERVICE, "Collections")).await.map(drop)
+        Ok(None)
+    }
+
+    /// The failure to meet who provides the keychain. The bus may have been starting it all the time.
+    async fn unmet(&self) -> Failure {
+        let asked = timeout(PATIENCE, self.answer(call_bus("NameHasOwner", NAME))).await;
+        let is_there = asked.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)));
+        silent(is_there)
     }
 
     /// A property of an object.

@@ -24,7 +24,10 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
-    let (found, session) = join(service.look_up(batch), service.session_then()).await;
+    if let Err(failure) = service.may_search().await {
+        return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
+    }
+    let (found, session) = join(service.look_up(batch), service.session()).await;
     let mut entries = Vec::new();
     for (locator, found) in batch.iter().zip(found) {
         let entry = match found {
@@ -85,6 +88,7 @@ fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Docume
 impl Service {
     /// All that answers to a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
+        self.may_search().await?;
         together(self.search_all(locator.searches()).await)
     }
 
@@ -101,9 +105,6 @@ impl Service {
         &self,
         searches: impl IntoIterator<Item = Search<'_>>,
     ) -> Vec<Result<Found, Failure>> {
-        if let Err(failure) = self.may_search().await {
-            return searches.into_iter().map(|_| Err(failure.clone())).collect();
-        }
         let calls = searches.into_iter().map(|attributes| {
             let attributes: BTreeMap<_, _> = attributes.into_iter().collect();
             call(&PATH, SERVICE, "SearchItems", &attributes)

@@ -24,7 +24,7 @@ impl Service {
         locator: Option<&Locator>,
         password: Option<&Secret>,
     ) -> Result<Lock, Failure> {
-        self.greet().await?;
+        self.databases().await?;
         let collection = match locator {
             Some(locator) => Some(self.collection_of(locator).await?),
             None => self.default_collection().await?,
