@@ -11,10 +11,10 @@ use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::calls::{NAME, call, call_bus};
 use super::verdict::{FILE, gone, verdict};
-use super::{COLLECTION, PROPERTIES, Service, take, value_of};
+use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 
 /// What KeePassXC is called on a bus besides.
-pub(super) const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
+const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
@@ -92,8 +92,9 @@ impl Service {
     }
 
     /// Which of all databases are open.
-    pub(super) async fn look(&self, all: Vec<OwnedObjectPath>) -> Result<Databases, Failure> {
+    pub(super) async fn look(&self) -> Result<Databases, Failure> {
         let mut databases = Databases::default();
+        let all: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
         let asked = all.iter().map(|database| call(database, PROPERTIES, "Get", &(COLLECTION, "Locked")));
         let are_locked = self.ask_all(asked, value_of::<bool>).await;
         for (database, is_locked) in all.into_iter().zip(are_locked) {

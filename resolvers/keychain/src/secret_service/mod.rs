@@ -32,7 +32,7 @@ pub(crate) use bus::Bus;
 use calls::{NAME, call, call_bus};
 use keepassxc::Databases;
 pub(crate) use search::fetch;
-use verdict::{PATIENCE, gone, silent, verdict};
+use verdict::{PATIENCE, silent, verdict};
 pub(crate) use wire::Wire;
 use wire::{Session, Wired};
 
@@ -102,15 +102,12 @@ impl Service {
 
     /// Meets who provides the keychain: the first that it hears is what any provider answers, whoever asks.
     async fn meet(&self) -> Result<Option<Databases>, Failure> {
-        let window = call_bus("NameHasOwner", keepassxc::WINDOW);
-        let collections = call(&PATH, PROPERTIES, "Get", &(SERVICE, "Collections"));
-        let asked = self.ask_all([window, collections].into_iter(), |answer| Ok(answer.clone()));
-        let Ok(mut answers) = timeout(PATIENCE, asked).await else { return Err(self.unmet().await) };
-        let collections = answers.pop().unwrap_or_else(|| Err(gone()))?;
-        let has_window =
-            answers.pop().is_some_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)));
-        if has_window && self.is_keepassxc().await {
-            return self.look(value_of(&collections)?).await.map(Some);
+        let first = timeout(PATIENCE, self.ask(&PATH, SERVICE, "ReadAlias", &"session"));
+        let Ok(answer) = first.await else { return Err(self.unmet().await) };
+        let for_the_session: OwnedObjectPath = take(&answer?)?;
+        // gnome-keyring has a keychain for that, and KeePassXC has not.
+        if for_the_session.as_str() == "/" && self.is_keepassxc().await {
+            return self.look().await.map(Some);
         }
         Ok(None)
     }
