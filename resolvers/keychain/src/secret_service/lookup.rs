@@ -9,7 +9,7 @@ use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
 use super::calls::call;
-use super::search::{Found, together};
+use super::search::{Found, Search, together};
 use super::{Attributes, ITEM, PROPERTIES, Service, value_of};
 use crate::locator::{ACCOUNT, Locator};
 
@@ -25,19 +25,39 @@ struct Entries {
 }
 
 impl Service {
-    /// All that answers to each locator.
+    /// What answers to each locator; among few, what its first search finds, and [`Service::look_further`] the rest.
     pub(super) async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+        if batch.len() <= MANY {
+            return self
+                .find_each(
+                    batch.iter().map(|locator| locator.searches().into_iter().take(1).collect()).collect(),
+                )
+                .await;
+        }
         let known = self.learn(batch).await;
         let known = |locator: &Locator| {
             let (_, entries) = known.iter().find(|(service, _)| locator.service() == Some(service))?;
             Some(entries.find(locator))
         };
-        let searches = batch.iter().filter(|locator| known(locator).is_none()).flat_map(Locator::searches);
-        let mut found = self.search_all(searches).await.into_iter();
-        let found = |locator: &Locator| {
-            known(locator).map_or_else(|| together(found.by_ref().take(locator.searches().len())), Ok)
-        };
-        batch.iter().map(found).collect()
+        let searches = |locator| if known(locator).is_some() { Vec::new() } else { locator.searches() };
+        let found = self.find_each(batch.iter().map(searches).collect()).await;
+        batch.iter().zip(found).map(|(locator, found)| known(locator).map_or(found, Ok)).collect()
+    }
+
+    /// What else answers to each locator: an account is mostly where it is searched first.
+    pub(super) async fn look_further(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+        let left = if batch.len() <= MANY { usize::MAX } else { 0 };
+        self.find_each(
+            batch.iter().map(|locator| locator.searches().into_iter().skip(1).take(left).collect()).collect(),
+        )
+        .await
+    }
+
+    /// What answers to any of the searches for each.
+    async fn find_each(&self, searches: Vec<Vec<Search<'_>>>) -> Vec<Result<Found, Failure>> {
+        let counts: Vec<_> = searches.iter().map(Vec::len).collect();
+        let mut found = self.search_all(searches.into_iter().flatten()).await.into_iter();
+        counts.into_iter().map(|count| together(found.by_ref().take(count))).collect()
     }
 
     /// The entries of services that many locators are of.

@@ -1,6 +1,6 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Three trips: who is there, all searches with the session, all values. Nothing here asks the provider to unlock: that is
+//! Three trips: who is there, the searches with the session, the values. Nothing here asks the provider to unlock: that is
 //! what opens a window. On KeePassXC a search can open one too, so the bus is asked for that before.
 //!
 //! The session could go out at once, were it not for gnome-keyring (to version 50 at least): it dies where
@@ -56,6 +56,12 @@ pub(crate) struct Service {
     keepassxc: OnceCell<Option<Databases>>,
 }
 
+/// Values as they were given, by the paths of their entries.
+struct Values<'s> {
+    session: &'s Session,
+    given: HashMap<OwnedObjectPath, Wired>,
+}
+
 impl Service {
     /// Connects to the bus. What provides the keychain is not asked yet.
     pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
@@ -81,12 +87,14 @@ impl Service {
     }
 
     /// The values of entries, by their paths; one that is locked or gone is left out.
-    async fn values(
-        &self,
-        session: &Session,
-        entries: &[OwnedObjectPath],
-    ) -> Result<HashMap<OwnedObjectPath, Wired>, Failure> {
-        take(&self.ask(&PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)
+    async fn values(&self, entries: Vec<OwnedObjectPath>) -> Result<Values<'_>, Failure> {
+        let session = self.session().await?;
+        let given = if entries.is_empty() {
+            HashMap::new()
+        } else {
+            take(&self.ask(&PATH, SERVICE, "GetSecrets", &(entries, session.path())).await?)?
+        };
+        Ok(Values { session, given })
     }
 
     /// A value as it goes over the bus.

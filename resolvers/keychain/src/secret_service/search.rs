@@ -8,8 +8,7 @@ use zbus::OwnedObjectPath;
 
 use super::calls::call;
 use super::verdict::locked;
-use super::wire::{Session, Wired};
-use super::{PATH, SERVICE, Service, take};
+use super::{PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
 
 /// Attributes to search by.
@@ -27,62 +26,63 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
     if let Err(failure) = service.may_search().await {
         return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
     }
-    let (found, session) = join(service.look_up(batch), service.session()).await;
-    let mut entries = Vec::new();
-    for (locator, found) in batch.iter().zip(found) {
-        let entry = match found {
+    let first = async {
+        let (found, _) = join(service.look_up(batch), service.session()).await;
+        let early = found.iter().flatten().filter_map(Found::sole).cloned().collect();
+        (found, service.values(early).await)
+    };
+    // Values are on their way while the provider searches further.
+    let ((found, early), more) = join(first, service.look_further(batch)).await;
+    let mut left = Vec::new();
+    for ((locator, found), more) in batch.iter().zip(found).zip(more) {
+        let entry = match found.and_then(|found| more.map(|more| found.and(more))) {
             Ok(found) => service.only(found, locator).await,
             Err(failure) => Err(failure),
         };
+        let early = early.as_ref().ok();
         match entry {
-            Ok(entry) => entries.push((locator, entry)),
+            Ok(entry) => match early.and_then(|values| values.document(locator, &entry)) {
+                Some(document) => sink.settle(locator, document),
+                None => left.push((locator, entry)),
+            },
             Err(failure) => sink.settle(locator, Err(failure)),
         }
     }
-    if !entries.is_empty() {
-        settle(service, session, &entries, sink).await;
+    if !left.is_empty() {
+        settle(service, &left, sink).await;
     }
 }
 
-/// Gets the values of entries that were found.
-async fn settle(
-    service: &Service,
-    session: Result<&Session, Failure>,
-    entries: &[(&Locator, OwnedObjectPath)],
-    sink: &Sink<'_, Locator>,
-) {
-    let paths: Vec<_> = entries.iter().map(|(_, path)| path.clone()).collect();
-    let given = async {
-        let session = session?;
-        Ok::<_, Failure>((session, service.values(session, &paths).await?))
-    };
-    let (session, mut values) = match given.await {
-        Ok(given) => given,
-        Err(failure) => {
-            return entries.iter().for_each(|(locator, _)| sink.settle(locator, Err(failure.clone())));
-        }
-    };
-    for (locator, path) in entries {
-        let value = match values.remove(path) {
-            Some(value) => document(session, value, locator),
-            None => Err(Failure::unavailable(
-                format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
-                "ask again",
-            )),
-        };
-        sink.settle(locator, value);
+/// Settles locators by the values of their entries.
+async fn settle(service: &Service, left: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
+    let values = service.values(left.iter().map(|(_, entry)| entry.clone()).collect()).await;
+    for (locator, entry) in left {
+        let document = values.as_ref().map_err(Clone::clone).and_then(|values| {
+            values.document(locator, entry).unwrap_or_else(|| {
+                Err(Failure::unavailable(
+                    format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
+                    "ask again",
+                ))
+            })
+        });
+        sink.settle(locator, document);
     }
 }
 
-/// A value as a document.
-fn document(session: &Session, value: Wired, locator: &Locator) -> Result<Document, Failure> {
-    let text = String::from_utf8(session.open(value)?).map_err(|_| {
-        Failure::invalid_value(
-            format!("the value of {locator} is not UTF-8 text"),
-            "store it anew, binary data as base64",
-        )
-    })?;
-    Ok(Document::text(Secret::new(text)))
+impl Values<'_> {
+    /// The value of an entry as a document; nothing where it was not given.
+    fn document(&self, locator: &Locator, entry: &OwnedObjectPath) -> Option<Result<Document, Failure>> {
+        let bytes = self.session.open(self.given.get(entry)?.clone());
+        let text = bytes.and_then(|bytes| {
+            String::from_utf8(bytes).map_err(|_| {
+                Failure::invalid_value(
+                    format!("the value of {locator} is not UTF-8 text"),
+                    "store it anew, binary data as base64",
+                )
+            })
+        });
+        Some(text.map(|text| Document::text(Secret::new(text))))
+    }
 }
 
 impl Service {
@@ -131,6 +131,14 @@ impl Found {
         add(&mut self.unlocked, other.unlocked);
         add(&mut self.locked, other.locked);
         self
+    }
+
+    /// The entry that alone answers, if it is one that is not locked.
+    fn sole(&self) -> Option<&OwnedObjectPath> {
+        match (self.unlocked.as_slice(), self.locked.as_slice()) {
+            ([entry], []) => Some(entry),
+            _ => None,
+        }
     }
 
     /// All of it, what is locked at the end.
