@@ -1,7 +1,6 @@
 //! What keyring leaves to its callers on macOS.
 
 use secretref_protocol::{Failure, Kind};
-use security_framework::base::Error;
 use security_framework::os::macos::keychain::{SecKeychain, SecPreferencesDomain};
 
 use super::verdict::{of_status, unexplained};
@@ -31,9 +30,4 @@ pub(super) fn unlock(password: &str) -> Result<String, Failure> {
             Err(of_status(error.code(), &what).unwrap_or_else(|| unexplained(&what)))
         }
     }
-}
-
-/// The number that macOS gave.
-pub(super) fn status(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
-    error.downcast_ref::<Error>().map(|error| error.code())
 }

@@ -5,9 +5,6 @@ use std::fmt::Display;
 use keyring_core::Error;
 use secretref_protocol::{Failure, Kind};
 
-#[cfg(target_os = "macos")]
-use super::macos::status;
-
 /// What an error of keyring means.
 pub(super) fn verdict(error: &Error, what: &dyn Display) -> Failure {
     match error {
@@ -83,6 +80,12 @@ pub(super) fn unexplained(what: &dyn Display) -> Failure {
         format!("the system could not do it with {what}"),
         "see whether the keychain works in the system's own program",
     )
+}
+
+/// The number that macOS gave.
+#[cfg(target_os = "macos")]
+fn status(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    error.downcast_ref::<security_framework::base::Error>().map(|error| error.code())
 }
 
 /// Only macOS gives a number that says more.
