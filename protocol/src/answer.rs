@@ -15,7 +15,7 @@ use crate::run::Stage;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::watch::Watch;
-use crate::wire::Outcome;
+use crate::wire::{Outcome, frame};
 
 /// What a run came to: an outcome for each id, in the order of the ids, and how protocol mode should end.
 pub struct Answer {
@@ -62,7 +62,8 @@ pub fn answer<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
-    let board = Arc::new(Board::new(settings.run(), ids.len(), settings.max_output()));
+    let room = settings.max_output().saturating_sub(frame(ids));
+    let board = Arc::new(Board::new(settings.run(), ids.len(), room));
     let write = Arc::new(write);
     watch.answer_with({
         let (board, ids, write) = (Arc::clone(&board), Arc::clone(ids), Arc::clone(&write));

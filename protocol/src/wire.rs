@@ -146,6 +146,12 @@ pub fn does_not_fit() -> Failure {
     )
 }
 
+/// The bytes of the response for `ids` without any byte of a value.
+pub(crate) fn frame(ids: &[String]) -> usize {
+    let entry = |id: &String| quote(id).len() + r#":"","#.len();
+    EMPTY.len() + ids.iter().map(entry).sum::<usize>()
+}
+
 /// Writes the response: every id in exactly one of `values` and `errors`, in the order of the request.
 ///
 /// It never has more than `limit` bytes. An outcome that does not fit gives way, in the order of the request: a value

@@ -280,3 +280,54 @@ fn what_bends_the_names_of_hosts_does_not_matter() {
     let ended = run.args(["--profile".as_ref(), profile.as_os_str()]).args(["get", "svc/a"]).end();
     assert_eq!(ended.stdout, "value", "{ended:?}");
 }
+
+/// As `folder`, it starts from the profile, wherever the command is typed.
+#[test]
+fn an_identity_elsewhere_is_found_from_the_profile() {
+    let place = Place::with(&[("openai", "value-openai")]);
+    let keys = place.around.path().join("keys");
+    fs::create_dir(&keys).unwrap();
+    fs::rename(place.file("identity"), keys.join("id")).unwrap();
+    let profile = place.around.path().join("keychain.toml");
+    fs::write(&profile, "store = \"file\"\nfolder = \"keychain\"\nidentity_file = \"keys/id\"\n").unwrap();
+    fs::set_permissions(&profile, Permissions::from_mode(0o600)).unwrap();
+    let cd =
+        format!("cd {} && \"$BINARY\" --profile ./keychain.toml get openai", place.around.path().display());
+    let typed =
+        Run::new("/bin/sh").args(["-c", &cd]).env("BINARY", resolver::path("secretref-keychain")).end();
+    assert_eq!(typed.stdout, "value-openai", "{typed:?}");
+}
+
+#[test]
+fn doctor_says_no_more_than_the_modes_do() {
+    let closed = "is closed to other users";
+    let place = Place::with(&[("openai", "value-openai")]);
+    let doctor = || place.run().args(["doctor"]).end().stdout;
+    assert!(doctor().contains(closed));
+    fs::set_permissions(place.folder(), Permissions::from_mode(0o755)).unwrap();
+    assert!(doctor().contains(closed), "{}", doctor());
+    fs::set_permissions(place.file("identity"), Permissions::from_mode(0o644)).unwrap();
+    assert!(!doctor().contains(closed), "{}", doctor());
+    let nothing = Place::new().run().args(["doctor"]).end().stdout;
+    assert!(!nothing.contains(closed) && nothing.contains("not there"), "{nothing}");
+}
+
+/// Which is asked for first makes no difference.
+#[test]
+fn a_value_too_large_costs_its_own_id() {
+    let place = Place::with(&[("small", "value-small"), ("large", &"x".repeat(1 << 20))]);
+    for ids in [["large", "small"], ["small", "large"]] {
+        let response = response(&place.run().request(&ids).end());
+        assert_eq!(response["values"]["small"], "value-small", "{ids:?}");
+        assert_eq!(response["errors"]["large"]["code"], "INVALID_VALUE", "{ids:?}");
+    }
+}
+
+/// Who names its folder means the file store.
+#[test]
+fn a_folder_without_the_store_is_an_error() {
+    let folder = Place::new().folder();
+    let run = Run::new(resolver::path("secretref-keychain")).args(["--folder"]).args([&folder]);
+    let ended = run.args(["set", "openai"]).stdin("value").end();
+    assert!(ended.code == Some(3) && ended.stderr.contains("set store = \"file\""), "{ended:?}");
+}

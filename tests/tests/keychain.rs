@@ -457,6 +457,16 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
     assert_eq!(named().args(["list", "open"]).end().stdout, "openai\nopenclaw_mistral\n");
     let set = named().args(["set", "openai"]).stdin("other").end();
     assert!(set.code == Some(3) && set.stderr.contains("systemd-creds"), "{set:?}");
+    credential("keychain-identity", b"AGE-SECRET-KEY-1");
+    let key = named().args(["get", "keychain-identity"]).end();
+    assert!(key.code == Some(1) && key.stderr.contains("is the key of the store file"), "{key:?}");
+    assert!(!named().args(["list"]).end().stdout.contains("identity"));
+    let gone =
+        keychain().args(["--store", "systemd", "--credentials", "/nonexistent", "get", "openai"]).end();
+    assert!(
+        gone.code == Some(3) && gone.stderr.contains("no folder of credentials at /nonexistent"),
+        "{gone:?}"
+    );
     let nowhere = keychain().args(["--store", "systemd"]).request(&["openai"]).end();
     assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
 }

@@ -310,7 +310,7 @@ fn every_command_says_that_the_keychain_is_locked() {
         assert!(started.elapsed() < Duration::from_secs(2), "{arguments:?}: {ended:?}");
     }
     let doctor = run(&session, &["doctor", "--names"]).end();
-    said(&doctor, 0, &["the default keychain is Login, locked"]);
+    said(&doctor, 5, &["the default keychain is Login, locked", "unlock"]);
     let calls = monitor.seen();
     assert!(calls.contains("SearchItems"), "{calls}");
     assert!(!calls.contains("\tUnlock") && !calls.contains("Prompt"), "{calls}");

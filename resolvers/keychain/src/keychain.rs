@@ -15,9 +15,6 @@ use crate::secret_service::{self, Bus, Service, Wire};
 use crate::settings::STORE;
 use crate::systemd;
 
-/// The credential of a unit that the file store is encrypted to, where nothing else is said.
-const IDENTITY: &str = "keychain-identity";
-
 /// A keychain, and what ids leave out.
 pub(crate) struct Keychain {
     kind: Kind,
@@ -166,11 +163,12 @@ impl Kind {
         match settings.text("store") {
             #[cfg(target_os = "linux")]
             None | Some("secret-service") => {
+                refuse_of_file(settings)?;
                 let bus = Bus::of(settings.text("bus"), settings.uid())?;
                 Ok(Self::SecretService(bus, Wire::of(settings.text("session"))))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
-            None | Some(Native::NAME) => Ok(Self::Native),
+            None | Some(Native::NAME) => refuse_of_file(settings).map(|()| Self::Native),
             Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
             Some("systemd") => needed_credentials(settings).map(Self::Systemd),
             other => Err(Failure::misconfigured(
@@ -181,14 +179,31 @@ impl Kind {
     }
 }
 
+/// Fails where a setting is written that is of the file store: who wrote it means that one.
+fn refuse_of_file(settings: &Settings) -> Result<(), Failure> {
+    match settings.written().into_iter().find(|key| ["folder", "identity_file"].contains(key)) {
+        Some(key) => Err(Failure::misconfigured(
+            format!("`{key}` is set, and is for the store file alone"),
+            format!("set store = \"file\" too, or take `{key}` out"),
+        )),
+        None => Ok(()),
+    }
+}
+
 /// Where the file store is.
 fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
-    settings.path("folder")?.ok_or_else(|| Failure::internal("a setting without its default"))
+    let folder = settings.path("folder").map_err(|failure| {
+        Failure::misconfigured(
+            format!("there is no home for the default folder of the store: {}", failure.what()),
+            "write an absolute path in `folder`",
+        )
+    });
+    folder?.ok_or_else(|| Failure::internal("a setting without its default"))
 }
 
 /// Where the file store's identity is, if not in its folder.
 fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
-    let credential = credentials(settings)?.map(|folder| folder.join(IDENTITY));
+    let credential = credentials(settings)?.map(|folder| folder.join(systemd::IDENTITY));
     Ok(settings.path("identity_file")?.or_else(|| credential.filter(|path| file::is_there(path))))
 }
 

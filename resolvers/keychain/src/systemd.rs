@@ -8,9 +8,24 @@ use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
 
 use crate::locator::Locator;
 
+/// The credential of a unit that the file store is encrypted to, where nothing else is said.
+pub(crate) const IDENTITY: &str = "keychain-identity";
+
 /// Reads the credential `name`, without the line end that an editor leaves at its end.
 pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
     let path = folder.join(name.to_string());
+    if path.ends_with(IDENTITY) {
+        return Err(Failure::invalid_id(
+            format!("the credential {name} is the key of the store file, and no secret"),
+            "ask for another; a key of another name can be named in `identity_file`",
+        ));
+    }
+    if !folder.is_dir() {
+        return Err(Failure::misconfigured(
+            format!("there is no folder of credentials at {}", folder.display()),
+            "name the one of the unit in `credentials`, /run/credentials/UNIT, and see whether the unit runs",
+        ));
+    }
     if !file::is_there(&path) {
         return Err(Failure::not_found(
             format!("there is no credential {name} in {}", folder.display()),
@@ -34,6 +49,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
         )
     })?;
     let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    let names = names.filter(|name| name != IDENTITY);
     let listed = |id: String| {
         let name = Name { name: id.clone(), is_entry: true, ..Name::default() };
         Listed { id, name }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read as _, Write as _};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 // What `File::sync_all` calls there: the plain one may leave it in the memory of the disk.
@@ -51,31 +51,14 @@ impl Folder {
         Ok(Self { at, ..folder })
     }
 
-    /// Reads a file of the folder, or of elsewhere by its whole path; nothing where there is none. Links are followed:
-    /// they can only be root's or the user's own, and mounted credentials often are some.
-    pub(super) fn read(&self, name: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
-        let path = self.path.join(name);
-        let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-        let file = match rustix::fs::openat(&self.open, name, flags, Mode::empty()) {
-            Ok(file) => File::from(file),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(unreadable(&path, &errno.into())),
-        };
-        let metadata = file.metadata().map_err(|error| unreadable(&path, &error))?;
-        if !metadata.is_file() {
-            return Err(refused(&path, "is not a regular file", "name the right folder"));
-        }
-        if let Some((why, remedy)) = objection(&metadata, guard) {
-            return Err(refused(&path, &why, &remedy));
-        }
-        let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
-        match file.take(LIMIT + 1).read_to_end(&mut bytes) {
-            Ok(count) if count as u64 > LIMIT => {
-                Err(refused(&path, "is longer than 4 MiB", "name the right folder"))
-            }
-            Ok(_) => Ok(Some(bytes)),
-            Err(error) => Err(unreadable(&path, &error)),
-        }
+    /// Reads a file of the folder; nothing where there is none.
+    pub(super) fn read(&self, name: &str, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
+        read(self.open.as_fd(), Path::new(name), &self.path.join(name), guard)
+    }
+
+    /// Reads a file of elsewhere.
+    pub(super) fn read_elsewhere(path: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
+        read(rustix::fs::CWD, path, path, guard)
     }
 
     /// Fails where `name` is a link, which a change would replace.
@@ -164,6 +147,30 @@ fn make_all(path: &Path) -> io::Result<()> {
     }
     let _ = File::open(parent).and_then(|parent| parent.sync_all());
     Ok(())
+}
+
+/// Reads a file by its `name` in a folder; a person knows it by its `path`. Links are followed: they can only be root's or the
+/// user's own, and mounted credentials often are some.
+fn read(folder: BorrowedFd<'_>, name: &Path, path: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
+    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::NOENT) => return Ok(None),
+        Err(errno) => return Err(unreadable(path, &errno.into())),
+    };
+    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
+    if !metadata.is_file() {
+        return Err(refused(path, "is not a regular file", "name the right one"));
+    }
+    if let Some((why, remedy)) = objection(&metadata, guard) {
+        return Err(refused(path, &why, &remedy));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
+    match file.take(LIMIT + 1).read_to_end(&mut bytes) {
+        Ok(count) if count as u64 > LIMIT => Err(refused(path, "is longer than 4 MiB", "name the right one")),
+        Ok(_) => Ok(Some(bytes)),
+        Err(error) => Err(unreadable(path, &error)),
+    }
 }
 
 /// What speaks against a file, for this user.

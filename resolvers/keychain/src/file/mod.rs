@@ -27,7 +27,7 @@ mod payload;
 mod rights;
 mod seal;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secretref_protocol::guard::Guard;
 use secretref_protocol::{Failure, Kind};
@@ -107,7 +107,7 @@ impl Files {
 
     /// The encrypted file; nothing where there never was one.
     fn sealed(&self, folder: &Folder) -> Result<Option<Vec<u8>>, Failure> {
-        let sealed = folder.read(Path::new(STORE), Guard::Written)?;
+        let sealed = folder.read(STORE, Guard::Written)?;
         if sealed.is_none() && folder.has(LAST) {
             return Err(Failure::new(
                 Kind::Unavailable,
@@ -122,8 +122,11 @@ impl Files {
     }
 
     fn key(&self, folder: &Folder) -> Result<Option<Key>, Failure> {
-        let path = self.elsewhere.as_deref().unwrap_or(Path::new(IDENTITY));
-        let Some(bytes) = folder.read(path, Guard::Secret)? else { return Ok(None) };
+        let bytes = match &self.elsewhere {
+            Some(path) => Folder::read_elsewhere(path, Guard::Secret)?,
+            None => folder.read(IDENTITY, Guard::Secret)?,
+        };
+        let Some(bytes) = bytes else { return Ok(None) };
         Key::parse(bytes).map(Some).map_err(|why| {
             let what = format!("the identity {} {why}", self.identity().display());
             Failure::misconfigured(what, "bring back the file that was made with the store")
@@ -166,7 +169,7 @@ impl Files {
 
     fn altered(&self, folder: &Folder, key: &Key) -> Failure {
         let (store, last) = (self.path(STORE), self.path(LAST));
-        let copy = folder.read(Path::new(LAST), Guard::Written).ok().flatten();
+        let copy = folder.read(LAST, Guard::Written).ok().flatten();
         let is_good = copy.is_some_and(|sealed| key.open(&sealed).is_ok());
         let remedy = if is_good {
             format!("the last good copy is from before the last change: cp -p {last} {store}")
@@ -180,7 +183,7 @@ impl Files {
     fn nothing(&self) -> Failure {
         Failure::not_found(
             format!("there is no store in {}", self.folder.display()),
-            "name the right folder, or make a store: secretref-keychain set ID",
+            "name the right folder in `folder`, or make a store there: the first `set` with these settings does",
         )
     }
 

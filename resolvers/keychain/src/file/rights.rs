@@ -12,7 +12,13 @@ impl Files {
         let files = [self.folder.clone(), identity.clone(), self.folder.join(STORE), self.folder.join(LAST)];
         let mut facts: Vec<String> = files.iter().map(|path| fact(path)).collect();
         let is_beside = identity.parent() == Some(self.folder.as_path());
-        facts.push("the store is closed to other users of this machine".into());
+        if !self.folder.join(STORE).exists() {
+            return facts;
+        }
+        let is_closed = |path: &Path| path.metadata().is_ok_and(|of| of.mode() & 0o066 == 0);
+        if is_closed(&identity) || is_beside && is_closed(&self.folder) {
+            facts.push("the store is closed to other users of this machine".into());
+        }
         facts.push(if is_beside {
             format!(
                 "a copy of {STORE} alone is closed to everybody, but a backup or image of the whole folder has the identity in it: keep that elsewhere, or leave it out"

@@ -164,10 +164,20 @@ impl Found {
             _ => Err(Failure::new(
                 Kind::Ambiguous,
                 format!("{count} entries of the keychain answer to {locator}"),
-                "delete all but one, or say more of its attributes in [ids]",
+                format!(
+                    "see them with `secret-tool search --all{}`, and delete all but one there (secret-tool clear), or say more of its attributes in [ids]",
+                    searched(locator)
+                ),
             )),
         }
     }
+}
+
+/// The attributes that a person searches by: the service where there is one, since the account can be in two.
+fn searched(locator: &Locator) -> String {
+    let all = locator.searches().into_iter().next().unwrap_or_default();
+    let own = all.into_iter().filter(|(key, _)| locator.service().is_none() || *key == "service");
+    own.map(|(key, value)| format!(" {key} {value}")).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]

@@ -145,7 +145,9 @@ fn is_locked(what: impl std::fmt::Display, command: &str) -> Failure {
     Failure::new(
         Kind::Unavailable,
         format!("{what} is locked"),
-        format!("log in to the desktop, or run `secretref-keychain {command}` in a terminal; {FILE}"),
+        format!(
+            "log in to the desktop, or run `secretref-keychain {command}` in a terminal, with the same profile; {FILE}"
+        ),
     )
     .changed_nothing()
 }
