@@ -100,7 +100,7 @@ fn exits() -> String {
 
 /// What an entry of `[ids]` may say of its own.
 fn name_keys(store: &Store) -> String {
-    if store.name_keys.contains(&ANY_KEY) { "any key".to_owned() } else { bold(store.name_keys) }
+    if store.name_keys.contains(&ANY_KEY) { "any attribute".to_owned() } else { bold(store.name_keys) }
 }
 
 fn entry_of_verb(binary: &str, verb: &mut Command) -> String {
