@@ -187,3 +187,19 @@ fn a_locked_keychain_ends_an_import_at_once() {
     );
     assert_eq!(ended.stderr.matches("is locked").count(), 1, "{ended:?}");
 }
+
+/// So that they need never be on a disk.
+#[test]
+fn what_comes_through_a_pipe_is_taken() {
+    let place = Place::new();
+    for (text, id, value) in
+        [("A=seeded-1\nB=seeded-2\n", "B", "seeded-2"), (r#"{"c": "seeded-3"}"#, "c", "seeded-3")]
+    {
+        let ended = place.run(&["import", "-"]).stdin(text).end();
+        said(&ended, 0, &["were stored"]);
+        assert!(!ended.stderr.contains("file") && !ended.stderr.contains("seeded"), "{ended:?}");
+        assert_eq!(place.values(&[id])[id], value);
+    }
+    said(&place.run(&["import", "-"]).stdin("hunter2").end(), 3, &["at line 1 it is not NAME=value"]);
+    said(&place.run(&["import", "-"]).stdin("").end(), 1, &["no value was given"]);
+}

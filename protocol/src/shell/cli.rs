@@ -366,7 +366,9 @@ fn one_id(form: &str) -> Arg {
 }
 
 fn file() -> Arg {
-    Arg::new("FILE").required(true).help("lines NAME=value, or a JSON object of names and values")
+    Arg::new("FILE")
+        .required(true)
+        .help("lines NAME=value, or a JSON object of names and values; - for stdin")
 }
 
 fn prefix() -> Arg {

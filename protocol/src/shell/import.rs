@@ -9,6 +9,7 @@ use serde_json::value::RawValue;
 
 use super::act::{Done, Task, act};
 use super::dotenv;
+use super::prompt;
 use super::speak::{explain, fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
@@ -20,12 +21,23 @@ use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::accept;
 
+/// What stands for stdin in the place of a file.
+const PIPE: &str = "-";
+
 /// Names and values, in the order of the file.
 type Entries = Vec<(String, Secret)>;
 
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
 pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) -> Exit {
-    let entries = match read(Path::new(path)) {
+    let file = (path != PIPE).then_some(Path::new(path));
+    let text = match file {
+        Some(file) => read(file),
+        None => match prompt::value("import", watch) {
+            Ok(text) => Ok(text),
+            Err(stop) => return stop,
+        },
+    };
+    let entries = match text.and_then(|text| entries(&text)) {
         Ok(entries) => entries,
         Err(failure) => return fail(None, &failure),
     };
@@ -48,10 +60,18 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) 
             }
         }
     }
-    let is_seen = Path::new(path).metadata().is_ok_and(|metadata| metadata.mode() & 0o044 != 0);
-    let seen = if is_seen { ", and others than you can read it" } else { "" };
-    note(format!("{stored} of {} were stored; the file is still there{seen}", entries.len() - repeated));
+    note(format!("{stored} of {} were stored{}", entries.len() - repeated, file.map_or("", left)));
     exit
+}
+
+/// What there is to say of the file.
+fn left(file: &Path) -> &'static str {
+    match file.metadata() {
+        Ok(metadata) if metadata.mode() & 0o044 != 0 => {
+            "; the file is still there, and others than you can read it"
+        }
+        _ => "; the file is still there",
+    }
 }
 
 fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watch) -> Result<(), Failure> {
@@ -63,9 +83,9 @@ fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watch
     Ok(())
 }
 
-fn read(path: &Path) -> Result<Entries, Failure> {
+fn read(path: &Path) -> Result<Secret, Failure> {
     let text = String::from_utf8(file::read(path, "import")?).map(Secret::new);
-    entries(&text.map_err(|_| no_import("it is not UTF-8 text"))?)
+    text.map_err(|_| no_import("it is not UTF-8 text"))
 }
 
 /// The names and values of a JSON object, else of a `.env` file. Pure.
