@@ -1,7 +1,7 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
@@ -135,7 +135,10 @@ impl Settings {
             own: store.settings,
             given,
             ids: profile.ids,
-            credentials: world.variable("CREDENTIALS_DIRECTORY").map(PathBuf::from),
+            credentials: world
+                .variable("CREDENTIALS_DIRECTORY")
+                .map(PathBuf::from)
+                .filter(|at| is_below_run(at)),
             runtime: world.variable("RUNTIME_DIRECTORY"),
             home: Home {
                 variable: if bound.is_some() { None } else { world.home_variable() },
@@ -468,4 +471,10 @@ fn size(text: &str) -> Option<usize> {
         .unwrap_or((text, 1));
     let bytes = number.trim().parse::<usize>().ok()?.checked_mul(unit)?;
     (bytes >= 1024).then_some(bytes)
+}
+
+/// Whether systemd can have put credentials there. Who can bend the environment of a gateway could name any folder of the
+/// user.
+fn is_below_run(folder: &Path) -> bool {
+    folder.starts_with("/run") && !folder.components().any(|part| part == Component::ParentDir)
 }

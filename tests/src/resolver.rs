@@ -36,6 +36,14 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").to_owned()
 }
 
+/// A folder where systemd could have put credentials.
+#[must_use]
+pub fn below_run() -> tempfile::TempDir {
+    let uid = rustix::process::geteuid();
+    let run = if uid.is_root() { "/run".to_owned() } else { format!("/run/user/{}", uid.as_raw()) };
+    tempfile::tempdir_in(&run).unwrap_or_else(|error| panic!("a folder in {run}: {error}"))
+}
+
 fn build(package: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
         .args(["build", "-q", "-p", package, "--message-format=json"])

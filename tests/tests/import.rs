@@ -59,7 +59,7 @@ fn a_file_of_lines_is_taken_as_others_take_it() {
     let place = Place::new();
     let text = "\u{feff}# keys\r\nexport OPENAI=seeded-1 # the first\r\nQUOTED=\"seeded \\\"2\\\"\\n# no comment\" # one\r\n\
         SINGLE='seeded\\n3 $HOME'\r\nPEM=\"-----BEGIN seeded-----\r\nMII=\r\n-----END-----\r\n\"\r\nEMPTY=\r\n\
-        HASH=seeded#4\r\nTWICE=seeded-5\r\nTWICE=seeded-6\r\n bad id = seeded-7\r\n";
+        HASH=seeded#4\r\nTWICE=seeded-5\r\nTWICE=seeded-6\r\n _bad = seeded-7\r\n";
     let ended = place.import(text);
     said(
         &ended,
@@ -69,7 +69,7 @@ fn a_file_of_lines_is_taken_as_others_take_it() {
             "stored PEM",
             "TWICE is there more than once: the last one counts",
             "EMPTY: the value is empty or blank",
-            "bad id: ",
+            "_bad: ",
             "6 of 8 were stored; the file is still there\n",
         ],
     );
@@ -174,7 +174,7 @@ fn an_import_that_is_ended_in_the_middle_has_named_what_it_took() {
 fn a_locked_keychain_ends_an_import_at_once() {
     let session = Session::locked(&[]);
     let place = Place::new();
-    let file = place.file("A=seeded-1\nB=seeded-2\nbad id=seeded-3\n");
+    let file = place.file("A=seeded-1\nB=seeded-2\n_bad=seeded-3\n");
     let run = Run::new(resolver::path("secretref-keychain"));
     let ended = run
         .args(["--bus".as_ref(), session.bus().as_os_str()])

@@ -385,13 +385,11 @@ fn a_file_of_secrets_is_imported_and_named() {
         fs::write(&path, text).unwrap();
         path.display().to_string()
     };
-    let env = file(
-        ".env",
-        "# keys\nexport OPENAI_API_KEY=value-openai\nPEM=\"value\\npem\\n\"\nbad id=value-bad\n",
-    );
+    let env =
+        file(".env", "# keys\nexport OPENAI_API_KEY=value-openai\nPEM=\"value\\npem\\n\"\n_bad=value-bad\n");
     let imported = run(&["import", &env]);
     assert_eq!(imported.code, Some(1), "{imported:?}");
-    for words in ["stored OPENAI_API_KEY", "stored PEM", "bad id: ", "2 of 3 were stored"] {
+    for words in ["stored OPENAI_API_KEY", "stored PEM", "_bad: ", "2 of 3 were stored"] {
         assert!(imported.stderr.contains(words), "{words}: {imported:?}");
     }
     assert!(!imported.stderr.contains("value-"), "{imported:?}");
@@ -431,7 +429,7 @@ fn a_service_without_a_session_reads_files_and_is_told_so() {
 
 #[test]
 fn the_credentials_of_a_unit_are_read_and_never_written() {
-    let place = tempfile::tempdir().unwrap();
+    let place = resolver::below_run();
     let credential = |name: &str, text: &[u8]| fs::write(place.path().join(name), text).unwrap();
     credential("openai", b"value-openai\n");
     credential("openclaw_mistral", b"value-mistral");
@@ -467,6 +465,9 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
         gone.code == Some(3) && gone.stderr.contains("no folder of credentials at /nonexistent"),
         "{gone:?}"
     );
+    fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
+    let open = named().args(["get", "openai"]).end();
+    assert!(open.code == Some(3) && open.stderr.contains("can be written by others"), "{open:?}");
     let nowhere = keychain().args(["--store", "systemd"]).request(&["openai"]).end();
     assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
 }
@@ -609,4 +610,29 @@ fn the_real_gateway_gets_values_of_both_keychains() {
     assert_eq!(values[0]["pem"], pem);
     assert_eq!(values[0]["github.com/me#token"], "value-token");
     assert_eq!(values[1]["openai"], "value-file");
+}
+
+/// Whatever leads to an entry, it has one account, however many are asked for, and its value goes to all that lead to it.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn several_ids_can_lead_to_one_entry_and_none_to_that_of_another_account() {
+    let session = Session::unlocked();
+    session.store_as(
+        &["service", "openclaw", "username", "both", "account", "alias", "extra", "e1"],
+        "value-both",
+    );
+    session.store("openclaw", "you", "value-you");
+    let lines = "[ids]\ni1 = { name = \"both\", extra = \"e1\" }\ni2 = { service = \"openclaw\", extra = \"e1\" }\n\
+                 i3 = { username = \"both\" }\nwrong = { name = \"nobody\", username = \"you\" }";
+    for more in [0, 12] {
+        let absent: Vec<_> = (0..more).map(|number| format!("absent{number}")).collect();
+        let ids = ["both", "alias", "i1", "i2", "i3", "you", "wrong"];
+        let ids: Vec<_> = ids.into_iter().chain(absent.iter().map(String::as_str)).collect();
+        let response = answer(&session, lines, &ids);
+        for id in ["both", "alias", "i1", "i2", "i3"] {
+            assert_eq!(response["values"][id], "value-both", "{id}: {response}");
+        }
+        assert_eq!(response["values"]["you"], "value-you", "{response}");
+        assert_eq!(response["errors"]["wrong"]["code"], "INVALID_ID", "{response}");
+    }
 }

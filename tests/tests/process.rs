@@ -300,14 +300,13 @@ fn a_token_is_found_in_the_documented_order() {
         std::fs::write(home.join(".vault-token"), token).unwrap();
         home
     };
-    let credentials = folder.path().join("credentials");
-    std::fs::create_dir(&credentials).unwrap();
-    std::fs::write(credentials.join("vault-token"), "hvs.seeded-token").unwrap();
+    let credentials = resolver::below_run();
+    std::fs::write(credentials.path().join("vault-token"), "hvs.seeded-token").unwrap();
     for run in [
         base().env("VAULT_TOKEN", " hvs.seeded-token\n").env("VAULT_TOKEN_FILE", &bad),
         base().env("VAULT_TOKEN", "hvs.other").args(["--token-file".as_ref(), good.as_os_str()]),
         base().env("VAULT_TOKEN_FILE", &good).env("HOME", home("hvs.other")),
-        base().env("CREDENTIALS_DIRECTORY", &credentials).env("HOME", home("hvs.other")),
+        base().env("CREDENTIALS_DIRECTORY", credentials.path()).env("HOME", home("hvs.other")),
         base().env("HOME", home("hvs.seeded-token")),
         base().env("VAULT_TOKEN", "").env("VAULT_TOKEN_FILE", &good),
         base()

@@ -34,7 +34,12 @@ fn entry(text: &str) -> Option<(String, Secret, &str)> {
         Some(b'"' | b'\'' | b'`') => between_quotes(after.trim_start())?,
         _ => bare(after),
     };
-    (!name.is_empty()).then(|| (name.to_owned(), Secret::new(value), after))
+    // A line of a secret's own may have a = in it, too, and is not to be taken for a name.
+    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/#-".contains(&byte);
+    let is_name = !name.is_empty()
+        && name.bytes().all(is_of_name)
+        && (value.is_empty() || !value.bytes().all(|byte| byte == b'='));
+    is_name.then(|| (name.to_owned(), Secret::new(value), after))
 }
 
 fn bare(text: &str) -> (String, &str) {
@@ -116,7 +121,7 @@ mod tests {
             ("A='1\r\n2'\r\nB=3\r\n", "A=1\n2|B=3"),
             ("A=it's\nB=5\" x", "A=it's|B=5\" x"),
             ("A=1\nA=2", "A=1|A=2"),
-            ("a b/c=1\nÄ=é", "a b/c=1|Ä=é"),
+            ("a-b/c.d=1\nA=é", "a-b/c.d=1|A=é"),
         ] {
             assert_eq!(of(text).as_deref(), Ok(want), "{text}");
         }
@@ -133,6 +138,10 @@ mod tests {
             ("A=\"1\n2\"\nB=\"hunter2\\\"\n", 3),
             ("A=\"1\" 2", 1),
             ("[1]", 1),
+            // Lines of a value that was broken, or never had a name.
+            ("A=\naHVudGVyMg==\n", 2),
+            ("A=1\ndb://user:hunter2@host?a=b", 2),
+            ("A b=1", 1),
         ] {
             assert_eq!(of(text), Err(number), "{text}");
         }

@@ -41,9 +41,11 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) 
         Ok(entries) => entries,
         Err(failure) => return fail(None, &failure),
     };
+    let last: BTreeMap<&str, usize> =
+        entries.iter().enumerate().map(|(at, (id, _))| (id.as_str(), at)).collect();
     let (mut stored, mut repeated, mut exit) = (0, 0, Exit::Done);
     for (at, (id, value)) in entries.iter().enumerate() {
-        if entries[at + 1..].iter().any(|(later, _)| later == id) {
+        if last.get(id.as_str()) != Some(&at) {
             repeated += 1;
             note(printable(format!("{id} is there more than once: the last one counts")));
             continue;

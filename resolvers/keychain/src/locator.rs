@@ -20,7 +20,6 @@ pub(crate) type Attributes = Vec<(String, String)>;
 
 /// The attributes that the account of an entry can stand in: the first is what `secret-tool` is mostly given, keyring's
 /// own, and what is written.
-#[cfg(any(target_os = "linux", test))]
 pub(crate) const ACCOUNT: [&str; 2] = ["username", "account"];
 
 impl Locator {
@@ -34,6 +33,12 @@ impl Locator {
         let mut more = name.others.clone();
         if name.is_entry && name.name.is_empty() {
             return Ok((Self::Attributes(more), field));
+        }
+        if let Some((key, _)) = more.iter().find(|(key, _)| ACCOUNT.contains(&key.as_str())) {
+            return Err(Failure::invalid_id(
+                format!("the entry in [ids] has both `name` and `{key}`, and an account has one name"),
+                "leave one of them out",
+            ));
         }
         let given = more.iter().position(|(key, _)| key == "service").map(|at| more.remove(at).1);
         let (written, account) = match name.name.rsplit_once('/') {

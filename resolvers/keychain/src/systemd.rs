@@ -2,8 +2,10 @@
 //!
 //! <https://systemd.io/CREDENTIALS/>
 
+use std::fs::Metadata;
 use std::path::Path;
 
+use secretref_protocol::guard::{self, Guard};
 use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
 
 use crate::locator::Locator;
@@ -20,12 +22,7 @@ pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
             "ask for another; a key of another name can be named in `identity_file`",
         ));
     }
-    if !folder.is_dir() {
-        return Err(Failure::misconfigured(
-            format!("there is no folder of credentials at {}", folder.display()),
-            "name the one of the unit in `credentials`, /run/credentials/UNIT, and see whether the unit runs",
-        ));
-    }
+    trusted(folder)?;
     if !file::is_there(&path) {
         return Err(Failure::not_found(
             format!("there is no credential {name} in {}", folder.display()),
@@ -38,6 +35,20 @@ pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
             "store it anew, binary data as base64",
         )
     })
+}
+
+/// Fails where there is no such folder, or others can put a file there.
+fn trusted(folder: &Path) -> Result<(), Failure> {
+    let metadata = folder.metadata().ok().filter(Metadata::is_dir).ok_or_else(|| {
+        Failure::misconfigured(
+            format!("there is no folder of credentials at {}", folder.display()),
+            "name the one of the unit in `credentials`, /run/credentials/UNIT, and see whether the unit runs",
+        )
+    })?;
+    match guard::objection(&metadata, Guard::Written, rustix::process::geteuid().as_raw()) {
+        Some((why, remedy)) => Err(Failure::misconfigured(format!("{} {why}", folder.display()), remedy)),
+        None => Ok(()),
+    }
 }
 
 /// The credentials there are.

@@ -198,5 +198,6 @@ pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
         Some(Errno::ACCESS | Errno::PERM) => (Kind::Misconfigured, "run this as the user whose store it is"),
         _ => (Kind::Unavailable, "see what is wrong with the file system"),
     };
-    Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy)
+    // All is written beside, and put in its place at the end.
+    Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy).changed_nothing()
 }

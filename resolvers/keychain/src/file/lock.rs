@@ -54,7 +54,8 @@ fn wait_for(file: OwnedFd, path: &Path) -> Result<Lock, Failure> {
                 Kind::Unavailable,
                 format!("another process holds {}", path.display()),
                 "try again; `fuser` or `lsof` says which process it is",
-            ));
+            )
+            .changed_nothing());
         }
         std::thread::sleep(AT_A_TIME);
     }

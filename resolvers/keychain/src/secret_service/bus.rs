@@ -38,7 +38,9 @@ impl Bus {
         let addresses = text.split(';').filter_map(|address| {
             let keys = address.strip_prefix("unix:")?;
             keys.split(',').find_map(|pair| match pair.split_once('=')? {
-                ("path", path) => Some(Address::Path(OsString::from_vec(unescaped(path)?).into())),
+                ("path", path) if path.starts_with('/') || path.starts_with('%') => {
+                    Some(Address::Path(OsString::from_vec(unescaped(path)?).into()))
+                }
                 ("abstract", name) => unescaped(name).map(Address::Abstract),
                 ("runtime", "yes") => Some(own()),
                 _ => None,

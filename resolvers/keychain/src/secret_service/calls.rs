@@ -1,21 +1,26 @@
 //! Calls to what provides the keychain: made together, and answered in any order.
 
 use std::num::NonZeroU32;
+use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use secretref_protocol::Failure;
+use tokio::time::timeout;
 use zbus::message::{Builder, Type};
 use zbus::names::{InterfaceName, MemberName, WellKnownName};
 use zbus::{DynamicType, Message, MessageStream, ObjectPath};
 
 use super::Service;
-use super::verdict::{gone, verdict};
+use super::verdict::{gone, silent, verdict};
 
 /// How many calls are open at a time: a bus that was told nothing else lets 128 be.
 const AT_ONCE: usize = 112;
 
 /// How many calls go out in one write: few enough that the first is being answered while the next are made.
 const TOGETHER: usize = 16;
+
+/// How long none of several questions may be answered: of a search that hangs, the others are to have the rest of the time.
+const IDLE: Duration = Duration::from_millis(1500);
 
 /// Calls to be made, each with its number.
 type Calls<'a> = &'a mut dyn Iterator<Item = (usize, Result<Message, Failure>)>;
@@ -73,11 +78,13 @@ impl Service {
 
     /// The same, compiled once, whatever the body.
     pub(super) async fn answer(&self, call: Result<Message, Failure>) -> Result<Message, Failure> {
-        let mut answers = self.ask_all(std::iter::once(call), |answer| Ok(answer.clone())).await;
-        answers.pop().unwrap_or_else(|| Err(gone()))
+        let mut given = Err(gone());
+        // What changes something may take its time.
+        self.exchange(&mut std::iter::once((0, call)), &mut |_, answer| given = answer, None).await;
+        given
     }
 
-    /// What each call is answered with, read as it comes.
+    /// What each call is answered with, read as it comes. Those that are not answered while nothing else is are given up.
     pub(super) async fn ask_all<T>(
         &self,
         calls: impl Iterator<Item = Result<Message, Failure>>,
@@ -90,14 +97,14 @@ impl Service {
             }
             answers[place] = Some(answer.and_then(|answer| read(&answer)));
         };
-        self.exchange(&mut calls.enumerate(), &mut give).await;
+        self.exchange(&mut calls.enumerate(), &mut give, Some(IDLE)).await;
         answers.into_iter().flatten().collect()
     }
 
     /// Makes calls, and gives what becomes of each to `give`.
-    async fn exchange(&self, calls: Calls<'_>, give: Give<'_>) {
+    async fn exchange(&self, calls: Calls<'_>, give: Give<'_>, idle: Option<Duration>) {
         let mut open = Vec::with_capacity(AT_ONCE);
-        if let Err(end) = self.talk(calls, give, &mut open).await {
+        if let Err(end) = self.talk(calls, give, &mut open, idle).await {
             let unmade = calls.map(|(place, _)| place);
             open.into_iter()
                 .map(|(_, place)| place)
@@ -112,6 +119,7 @@ impl Service {
         calls: Calls<'_>,
         give: Give<'_>,
         open: &mut Vec<(NonZeroU32, usize)>,
+        idle: Option<Duration>,
     ) -> Result<(), Failure> {
         let mut heard = MessageStream::from(&self.bus);
         loop {
@@ -125,7 +133,11 @@ impl Service {
             if open.is_empty() {
                 return Ok(());
             }
-            let message = heard.next().await.ok_or_else(gone)?.map_err(|error| verdict(&error))?;
+            let next = match idle {
+                Some(idle) => timeout(idle, heard.next()).await.map_err(|_| silent(true))?,
+                None => heard.next().await,
+            };
+            let message = next.ok_or_else(gone)?.map_err(|error| verdict(&error))?;
             let serial = message.header().reply_serial();
             let Some(at) = open.iter().position(|(call, _)| Some(*call) == serial) else { continue };
             let (_, place) = open.swap_remove(at);

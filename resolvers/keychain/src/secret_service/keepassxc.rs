@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use secretref_protocol::{Failure, Kind};
+use tokio::time::timeout;
 use zbus::message::Type;
 use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::calls::{NAME, call, call_bus};
-use super::verdict::{FILE, gone, verdict};
+use super::verdict::{FILE, PATIENCE, gone, verdict};
 use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 
 /// What KeePassXC is called on a bus besides.
@@ -60,10 +61,16 @@ impl Service {
                 "KeePassXC would ask a person in a window before it gives this entry",
                 "let it not ask: Settings, Secret Service Integration, Confirm when passwords are retrieved by clients",
             ),
-            (Kind::NotFound, Ok(None)) if matches!(self.default_collection().await, Ok(None)) => failure
+            (Kind::NotFound, Ok(None)) if self.has_no_default().await => failure
                 .hint("the provider has no default keychain yet: `secretref-keychain unlock` makes one"),
             _ => failure,
         }
+    }
+
+    /// Whether there is no default keychain, as it was when that was first asked.
+    async fn has_no_default(&self) -> bool {
+        let ask = async || matches!(timeout(PATIENCE, self.default_collection()).await, Ok(Ok(None)));
+        *self.has_no_default.get_or_init(ask).await
     }
 
     /// Has a change made that KeePassXC has a prompt for. It opens a window only where it is set to ask.
@@ -72,7 +79,7 @@ impl Service {
         let rule = format!("type='signal',interface='{PROMPT}',path='{prompt}'");
         self.answer(call_bus("AddMatch", &rule)).await?;
         self.ask(prompt, PROMPT, "Prompt", &"").await?;
-        match tokio::time::timeout(A_PERSON, completed(&mut heard, prompt)).await {
+        match timeout(A_PERSON, completed(&mut heard, prompt)).await {
             Err(_) => Err(unanswered()),
             Ok(is_refused) => {
                 if is_refused? {

@@ -52,6 +52,8 @@ pub(crate) struct Service {
     place: String,
     wire: Wire,
     session: OnceCell<Session>,
+    /// Whether there is no default keychain, once that was asked.
+    has_no_default: OnceCell<bool>,
     /// What KeePassXC has, if that is what provides the keychain.
     keepassxc: OnceCell<Option<Databases>>,
 }
@@ -71,6 +73,7 @@ impl Service {
             place,
             wire,
             session: OnceCell::new(),
+            has_no_default: OnceCell::new(),
             keepassxc: OnceCell::new(),
         })
     }

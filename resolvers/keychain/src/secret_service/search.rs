@@ -11,6 +11,9 @@ use super::verdict::locked;
 use super::{PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
 
+/// How many entries that answer to one locator are told apart: with two, none of them is the one.
+const ENOUGH: usize = 100;
+
 /// Attributes to search by.
 pub(super) type Search<'a> = Vec<(&'a str, &'a str)>;
 
@@ -33,23 +36,24 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
     };
     // Values are on their way while the provider searches further.
     let ((found, early), more) = join(first, service.look_further(batch)).await;
-    let mut left = Vec::new();
+    let (mut left, mut failed) = (Vec::new(), Vec::new());
     for ((locator, found), more) in batch.iter().zip(found).zip(more) {
-        let entry = match found.and_then(|found| more.map(|more| found.and(more))) {
-            Ok(found) => service.only(found, locator).await,
-            Err(failure) => Err(failure),
-        };
+        let entry = found.and_then(|found| Ok(found.and(more?))).and_then(|found| found.only(locator));
         let early = early.as_ref().ok();
         match entry {
             Ok(entry) => match early.and_then(|values| values.document(locator, &entry)) {
                 Some(document) => sink.settle(locator, document),
                 None => left.push((locator, entry)),
             },
-            Err(failure) => sink.settle(locator, Err(failure)),
+            Err(failure) => failed.push((locator, failure)),
         }
     }
     if !left.is_empty() {
         settle(service, &left, sink).await;
+    }
+    // What is behind a failure is asked for once all others have what they came for.
+    for (locator, failure) in failed {
+        sink.settle(locator, Err(service.explained(failure).await));
     }
 }
 
@@ -114,9 +118,10 @@ impl Service {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds what is not there yet, up to more than anybody has.
 fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
-    let new: Vec<_> = others.into_iter().filter(|other| !entries.contains(other)).collect();
+    entries.truncate(ENOUGH);
+    let new: Vec<_> = others.into_iter().take(ENOUGH).filter(|other| !entries.contains(other)).collect();
     entries.extend(new);
 }
 

@@ -60,7 +60,12 @@ fn of_bus(error: &fdo::Error) -> Failure {
             "the keychain refuses this program",
             "see the policy of the bus, and what the provider of the keychain was told to refuse",
         ),
-        E::NoReply(_) | E::Timeout(_) | E::TimedOut(_) => silent(false),
+        // What the bus says of a program that ends.
+        E::NoReply(_) => Failure::unavailable(
+            "what provides the keychain ended before it had answered",
+            "see its own log, and why it ended",
+        ),
+        E::Timeout(_) | E::TimedOut(_) => silent(false),
         E::Disconnected(_) | E::NoServer(_) | E::IOError(_) => gone(),
         E::LimitsExceeded(_) => {
             Failure::unavailable("the bus has no room for more calls", "ask for fewer ids at once")
