@@ -2,7 +2,8 @@
 //!
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
-//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one;
+//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`hanging`]: one that
+//!   does not answer;
 //! - [`mod@unit`]: systemd itself; [`container`]: a container;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
@@ -23,6 +24,7 @@ pub mod fake_vault;
 pub mod fault;
 pub mod forward;
 pub mod gateway;
+pub mod hanging;
 pub mod jwt;
 pub mod keepassxc;
 pub mod keyring;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use secretref_tests::gateway::Gateway;
+use secretref_tests::hanging;
 use secretref_tests::keepassxc::ASKS_NOBODY;
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
 use secretref_tests::page::Page;
@@ -635,4 +636,16 @@ fn several_ids_can_lead_to_one_entry_and_none_to_that_of_another_account() {
         assert_eq!(response["values"]["you"], "value-you", "{response}");
         assert_eq!(response["errors"]["wrong"]["code"], "INVALID_ID", "{response}");
     }
+}
+
+#[test]
+#[ignore = "needs dbus-daemon: tests/run installs it"]
+fn a_search_that_nobody_answers_costs_its_own_id() {
+    let session = Session::without_provider(Activation::Nothing);
+    hanging::provide(&session, "hangs");
+    let ended = command(&session, &[]).request(&["one", "hangs", "two"]).end();
+    let response: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(response["values"], json!({"one": "value-one", "two": "value-two"}), "{response}");
+    assert_eq!(response["errors"]["hangs"]["code"], "UNAVAILABLE", "{response}");
 }
