@@ -30,10 +30,8 @@ fn main() {
     for (contestant, median) in contestants.iter().zip(&medians) {
         println!("{:<44} {median:>8.2} ms", contestant.name);
     }
-    goals(|name| {
-        let at = contestants.iter().position(|contestant| contestant.name == name).expect("a row");
-        medians[at]
-    });
+    let row = |name: &str| contestants.iter().position(|contestant| contestant.name == name).expect("a row");
+    goals(|name| medians[row(name)], contestants[row("1 id")].peak());
 }
 
 /// One way to get secrets.
@@ -92,10 +90,22 @@ fn profile(folder: &Path, name: &str, lines: &str) -> PathBuf {
 }
 
 impl Contestant {
+    fn request(&self) -> String {
+        let ids: Vec<_> = (0..self.ids).map(|number| format!("bench/n{number}")).collect();
+        json!({"protocolVersion": 1, "provider": "keychain", "ids": ids}).to_string()
+    }
+
+    /// The most memory it takes, in MiB.
+    fn peak(&self) -> f64 {
+        let run = resolver::Run::new(resolver::path("peak")).args([&self.program]).args(&self.args);
+        let ended = run.stdin(self.request()).end();
+        let kib = ended.stderr.split_whitespace().next().and_then(|kib| kib.parse::<f64>().ok());
+        kib.expect("a peak") / 1024.0
+    }
+
     /// Milliseconds from start to end.
     fn run(&self, session: &Session) -> f64 {
-        let ids: Vec<_> = (0..self.ids).map(|number| format!("bench/n{number}")).collect();
-        let request = json!({"protocolVersion": 1, "provider": "keychain", "ids": ids}).to_string();
+        let request = self.request();
         let mut command = Command::new(&self.program);
         command
             .args(&self.args)
@@ -123,7 +133,7 @@ fn median(mut walls: Vec<f64>) -> f64 {
     walls[walls.len() / 2]
 }
 
-fn goals(median: impl Fn(&str) -> f64) {
+fn goals(median: impl Fn(&str) -> f64, peak: f64) {
     let one = median("1 id");
     let size = fs::metadata(resolver::path("secretref-keychain")).expect("a binary").len();
     let size = f64::from(u32::try_from(size).expect("small")) / 1e6;
@@ -134,6 +144,7 @@ fn goals(median: impl Fn(&str) -> f64) {
         ("100 ids: ms", median("100 ids"), 15.0),
         ("1 id of a file: times no id", median("1 id of 50 in a file") / median("no id"), 1.5),
         ("binary: MB", size, 2.5),
+        ("peak memory for 1 id: MiB", peak, 4.0),
     ] {
         let verdict = if reached <= most { "" } else { "  NOT REACHED" };
         println!("{what:<44} {most:>8.2} {reached:>8.2}{verdict}");
