@@ -118,7 +118,8 @@ impl Folder {
                 (self.at)("the folder is on the disk");
                 Ok(())
             }
-            Err(errno) => Err(unwritten(&self.path, &errno.into())),
+            // What was put in its place is there by now.
+            Err(errno) => Err(no_write(&self.path, &errno.into())),
         }
     }
 
@@ -174,7 +175,7 @@ fn read(folder: BorrowedFd<'_>, name: &Path, path: &Path, guard: Guard) -> Resul
 }
 
 /// What speaks against a file, for this user.
-fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
+pub(super) fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
     guard::objection(metadata, guard, rustix::process::geteuid().as_raw())
 }
 
@@ -189,7 +190,12 @@ fn unreadable(path: &Path, error: &io::Error) -> Failure {
     })
 }
 
+/// A failure to write before anything was put in its place.
 pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    no_write(path, error).changed_nothing()
+}
+
+fn no_write(path: &Path, error: &io::Error) -> Failure {
     let (kind, remedy) = match Errno::from_io_error(error) {
         Some(Errno::NOSPC | Errno::DQUOT) => (Kind::Unavailable, "make room there; the store is as it was"),
         Some(Errno::ROFS) => {
@@ -198,6 +204,5 @@ pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
         Some(Errno::ACCESS | Errno::PERM) => (Kind::Misconfigured, "run this as the user whose store it is"),
         _ => (Kind::Unavailable, "see what is wrong with the file system"),
     };
-    // All is written beside, and put in its place at the end.
-    Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy).changed_nothing()
+    Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy)
 }

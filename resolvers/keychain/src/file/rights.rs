@@ -3,6 +3,9 @@
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use secretref_protocol::guard::Guard;
+
+use super::folder::objection;
 use super::{Files, LAST, STORE};
 
 impl Files {
@@ -15,8 +18,8 @@ impl Files {
         if !self.folder.join(STORE).exists() {
             return facts;
         }
-        let is_closed = |path: &Path| path.metadata().is_ok_and(|of| of.mode() & 0o066 == 0);
-        if is_closed(&identity) || is_beside && is_closed(&self.folder) {
+        // Whoever lacks the identity cannot read the store; one that others can read is refused by a resolve, too.
+        if identity.metadata().is_ok_and(|of| objection(&of, Guard::Secret).is_none()) {
             facts.push("the store is closed to other users of this machine".into());
         }
         facts.push(if is_beside {

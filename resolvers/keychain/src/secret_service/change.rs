@@ -5,11 +5,8 @@ use std::collections::BTreeMap;
 use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
-use super::calls::call;
-use super::collections::Collection;
-use super::keepassxc::database_locked;
 use super::verdict::{default_locked, no_default, wants_a_window};
-use super::{Attributes, COLLECTION, ITEM, PATH, PROPERTIES, SERVICE, Service, take, value_of};
+use super::{Attributes, COLLECTION, ITEM, PATH, SERVICE, Service, take, value_of};
 use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, Locator};
 
@@ -24,21 +21,17 @@ impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
         self.may_search().await?;
-        let is_keepassxc = self.databases().await?.is_some();
         let collections = self.collections().await?;
-        let closed = collections.iter().filter(|collection| collection.is_locked);
-        let why =
-            |closed: &Collection| if is_keepassxc { database_locked("it") } else { closed.locked("it") };
-        let unread: Vec<_> = closed.map(|closed| (closed.label.clone(), why(closed))).collect();
-        let mut listing = Listing { found: Vec::new(), unread };
+        let mut listing = Listing::default();
+        for closed in collections.iter().filter(|collection| collection.is_locked) {
+            listing.unread.push((closed.label.clone(), self.closed(closed, "it").await));
+        }
         // A provider may ask a person to unlock something before it searches where all is locked.
         if listing.unread.len() == collections.len() {
             return Ok(listing);
         }
         let unlocked = self.all().await?;
-        let attributes = unlocked.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
-        let attributes = self.ask_all(attributes, value_of::<Attributes>).await;
-        for (entry, attributes) in unlocked.iter().zip(attributes) {
+        for (entry, attributes) in unlocked.iter().zip(self.attributes(&unlocked).await) {
             match attributes {
                 Ok(attributes) => listing.found.extend(line(service, attributes)),
                 Err(failure) => listing.unread.push((entry.to_string(), failure)),

@@ -3,6 +3,7 @@
 use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
+use super::keepassxc::database_locked;
 use super::verdict::{default_locked, locked};
 use super::{PATH, SERVICE, Service, value_of};
 
@@ -29,11 +30,13 @@ impl Service {
         }
         Ok(collections)
     }
-}
 
-impl Collection {
-    /// The failure of `what` for want of this one's password.
-    pub(super) fn locked(&self, what: &str) -> Failure {
-        if self.is_default { default_locked(what) } else { locked(what) }
+    /// The failure of `what` for want of a collection's password, with what this provider is unlocked by.
+    pub(super) async fn closed(&self, collection: &Collection, what: &str) -> Failure {
+        match self.databases().await {
+            Ok(Some(_)) => database_locked(what),
+            _ if collection.is_default => default_locked(what),
+            _ => locked(what),
+        }
     }
 }

@@ -6,8 +6,6 @@ use secretref_protocol::{Failure, Run, Stage};
 
 use super::calls::{NAME, call_bus};
 use super::collections::Collection;
-use super::keepassxc::database_locked;
-use super::verdict::default_locked;
 use super::{Service, take};
 
 impl Service {
@@ -22,10 +20,11 @@ impl Service {
             run.note(Stage::SignIn, "there is no default keychain: `unlock` makes one");
         }
         let mut locked = Ok(());
-        for Collection { label, is_locked, is_default } in collections {
-            if is_default && is_locked {
-                locked = Err(self.closed("the default keychain").await);
+        for collection in collections {
+            if collection.is_default && collection.is_locked {
+                locked = Err(self.closed(&collection, "the default keychain").await);
             }
+            let Collection { label, is_locked, is_default } = collection;
             let (which, state) = match (is_default, is_locked) {
                 (true, true) => ("the default", "locked"),
                 (true, false) => ("the default", "unlocked"),
@@ -37,14 +36,6 @@ impl Service {
             run.conceal("keychain", label);
         }
         locked
-    }
-
-    /// The failure of what is locked, with what this provider is unlocked by.
-    async fn closed(&self, what: &str) -> Failure {
-        match self.databases().await {
-            Ok(Some(_)) => database_locked(what),
-            _ => default_locked(what),
-        }
     }
 
     /// The program that provides the keychain.

@@ -81,13 +81,9 @@ impl Service {
         self.ask(prompt, PROMPT, "Prompt", &"").await?;
         match timeout(A_PERSON, completed(&mut heard, prompt)).await {
             Err(_) => Err(unanswered()),
-            Ok(is_refused) => {
-                if is_refused? {
-                    Err(refused())
-                } else {
-                    Ok(())
-                }
-            }
+            Ok(Ok(true)) => Err(refused()),
+            Ok(Ok(false)) => Ok(()),
+            Ok(Err(failure)) => Err(failure),
         }
     }
 

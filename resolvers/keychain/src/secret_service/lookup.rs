@@ -8,9 +8,8 @@ use std::collections::{BTreeMap, HashMap};
 use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
-use super::calls::call;
 use super::search::{Found, Search, together};
-use super::{Attributes, ITEM, PROPERTIES, Service, value_of};
+use super::{Attributes, Service};
 use crate::locator::{ACCOUNT, Locator};
 
 /// As many locators of a service are worth the trip that it takes to learn of its entries.
@@ -26,7 +25,7 @@ struct Entries {
 
 impl Service {
     /// What answers to each locator; among few, what its first search finds, and [`Service::look_further`] the rest.
-    pub(super) async fn look_up(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
+    pub(super) async fn look_up<'b>(&self, batch: &'b [Locator]) -> Vec<Result<Found, Failure>> {
         if batch.len() <= MANY {
             return self
                 .find_each(
@@ -34,14 +33,17 @@ impl Service {
                 )
                 .await;
         }
-        let known = self.learn(batch).await;
+        let learned = self.learn(batch).await;
         let known = |locator: &Locator| {
-            let (_, entries) = known.iter().find(|(service, _)| locator.service() == Some(service))?;
+            let (_, entries) = learned.iter().find(|(service, _)| locator.service() == Some(service))?;
             Some(entries.find(locator))
         };
-        let searches = |locator| if known(locator).is_some() { Vec::new() } else { locator.searches() };
-        let found = self.find_each(batch.iter().map(searches).collect()).await;
-        batch.iter().zip(found).map(|(locator, found)| known(locator).map_or(found, Ok)).collect()
+        let known: Vec<_> = batch.iter().map(known).collect();
+        let open = |(locator, known): (&'b Locator, &Option<Found>)| {
+            if known.is_some() { Vec::new() } else { locator.searches() }
+        };
+        let found = self.find_each(batch.iter().zip(&known).map(open).collect()).await;
+        known.into_iter().zip(found).map(|(known, found)| known.map_or(found, Ok)).collect()
     }
 
     /// What else answers to each locator: an account is mostly where it is searched first.
@@ -83,8 +85,7 @@ impl Service {
     }
 
     async fn entries_of(&self, paths: Vec<OwnedObjectPath>) -> Result<Entries, Failure> {
-        let asked = paths.iter().map(|path| call(path, PROPERTIES, "Get", &(ITEM, "Attributes")));
-        let attributes = self.ask_all(asked, value_of::<Attributes>).await;
+        let attributes = self.attributes(&paths).await;
         let mut entries = Entries::default();
         for (path, attributes) in paths.into_iter().zip(attributes) {
             entries.add(path, attributes?);

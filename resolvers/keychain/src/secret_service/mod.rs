@@ -1,7 +1,7 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
 //! Three trips: who is there, the searches with the session, the values. Nothing here asks the provider to unlock: that is
-//! what opens a window. On KeePassXC a search can open one too, so the bus is asked for that before.
+//! what opens a window. On KeePassXC a search can open one too, so who is there is known before.
 //!
 //! The session could go out at once, were it not for gnome-keyring (to version 50 at least): it dies where
 //! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
@@ -128,6 +128,12 @@ impl Service {
         let asked = timeout(PATIENCE, self.answer(call_bus("NameHasOwner", NAME))).await;
         let is_there = asked.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)));
         silent(is_there)
+    }
+
+    /// What each entry says of itself.
+    async fn attributes(&self, entries: &[OwnedObjectPath]) -> Vec<Result<Attributes, Failure>> {
+        let asked = entries.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
+        self.ask_all(asked, value_of).await
     }
 
     /// A property of an object.

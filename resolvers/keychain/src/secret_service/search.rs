@@ -38,14 +38,20 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
     let ((found, early), more) = join(first, service.look_further(batch)).await;
     let (mut left, mut failed) = (Vec::new(), Vec::new());
     for ((locator, found), more) in batch.iter().zip(found).zip(more) {
-        let entry = found.and_then(|found| Ok(found.and(more?))).and_then(|found| found.only(locator));
-        let early = early.as_ref().ok();
-        match entry {
-            Ok(entry) => match early.and_then(|values| values.document(locator, &entry)) {
+        let found = match found.and_then(|found| more.map(|more| found.and(more))) {
+            Ok(found) => found,
+            Err(failure) => {
+                sink.settle(locator, Err(failure));
+                continue;
+            }
+        };
+        match (found.only(locator), &early) {
+            (Ok(entry), Ok(values)) => match values.document(locator, &entry) {
                 Some(document) => sink.settle(locator, document),
                 None => left.push((locator, entry)),
             },
-            Err(failure) => failed.push((locator, failure)),
+            (Ok(_), Err(failure)) => sink.settle(locator, Err(failure.clone())),
+            (Err(failure), _) => failed.push((locator, failure)),
         }
     }
     if !left.is_empty() {
