@@ -1,5 +1,6 @@
 //! Why an id has no value: of which kind, what happened, and what to do about it.
 
+use std::error::Error;
 use std::time::Duration;
 use std::{fmt, io};
 
@@ -269,9 +270,50 @@ impl fmt::Display for Failure {
     }
 }
 
+/// So that it passes through an SDK, which takes any error of its transport.
+impl Error for Failure {}
+
+impl Failure {
+    /// The failure that `error` is, or has among its sources: what an SDK was handed comes back with its kind.
+    ///
+    /// ```
+    /// # use secretref_protocol::{Failure, Kind};
+    /// let through_an_sdk: Box<dyn std::error::Error + Send + Sync> = Failure::internal("here").into();
+    /// assert_eq!(Failure::within(&*through_an_sdk).map(Failure::kind), Some(Kind::Internal));
+    /// ```
+    #[must_use]
+    pub fn within<'e>(error: &'e (dyn Error + 'static)) -> Option<&'e Self> {
+        std::iter::successors(Some(error), |&error| error.source()).find_map(|error| error.downcast_ref())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What an SDK makes of an error: its own, with the other as the source.
+    #[derive(Debug)]
+    struct Wrapped(Box<dyn Error + Send + Sync>);
+
+    impl fmt::Display for Wrapped {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("dispatch failure")
+        }
+    }
+
+    impl Error for Wrapped {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&*self.0)
+        }
+    }
+
+    #[test]
+    fn a_failure_comes_out_of_an_sdk_as_it_went_in() {
+        let failure = Failure::unavailable("no connection", "check `address`").retry(Retry::No);
+        let wrapped = Wrapped(Box::new(Wrapped(failure.clone().into())));
+        assert_eq!(Failure::within(&wrapped), Some(&failure));
+        assert_eq!(Failure::within(&Wrapped("another".into())), None);
+    }
 
     #[test]
     fn the_table_is_in_order_and_whole() {

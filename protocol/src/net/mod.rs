@@ -10,6 +10,7 @@ mod connect;
 mod heard;
 mod identity;
 mod lanes;
+mod message;
 mod proxy;
 mod refusal;
 mod roots;
@@ -21,11 +22,9 @@ mod unverified;
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode};
-
 pub use address::Address;
 pub use identity::Identity;
+pub use message::{Replay, Request, Response};
 pub use proxy::Proxy;
 pub use roots::{Roots, Trust};
 pub use transport::Transport;
@@ -174,45 +173,5 @@ impl Versions {
             Some("h2") => Self::H2,
             _ => Self::Auto,
         }
-    }
-}
-
-/// A request to a path of the transport's origin. It has no `Debug`: head and body may hold a secret.
-#[derive(Clone)]
-pub struct Ask {
-    /// The method.
-    pub method: Method,
-    /// Path and query, percent-encoded, from the root of the origin.
-    pub path: String,
-    /// Headers beside `host`.
-    pub headers: Vec<(HeaderName, http::HeaderValue)>,
-    /// The body; empty for none.
-    pub body: Bytes,
-}
-
-impl Ask {
-    /// A `GET` without headers.
-    #[must_use]
-    pub fn get(path: String) -> Self {
-        Self { method: Method::GET, path, headers: Vec::new(), body: Bytes::new() }
-    }
-}
-
-/// What a server answered. It has no `Debug`: the body may be a secret.
-pub struct Reply {
-    /// The status.
-    pub status: StatusCode,
-    /// The headers.
-    pub headers: HeaderMap,
-    /// The body, whole.
-    pub body: Vec<u8>,
-}
-
-impl Reply {
-    /// The pause that the server asks for in `Retry-After`, if it does so in seconds (RFC 9110 §10.2.3).
-    #[must_use]
-    pub fn retry_after(&self) -> Option<std::time::Duration> {
-        let seconds = self.headers.get(http::header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-        Some(std::time::Duration::from_secs(seconds))
     }
 }

@@ -1,18 +1,16 @@
 //! Requests and answers: redirects, bounds, and what to make of a connection that breaks.
 
 use std::error::Error as _;
+use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use http::{HeaderValue, Method, Request, StatusCode, Uri, header};
+use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
 
 use super::lanes::{Body, Lane, Lanes};
-use super::{Ask, Reply, Route, tunnel};
-use crate::failure::{Failure, Retry};
-
-/// The most bytes of an answer. A secret that is longer would not pass the gateway's own limit.
-const BODY_LIMIT: usize = 2 << 20;
+use super::{Replay, Request, Response, Route, tunnel};
+use crate::failure::{Failure, Retry, plural};
 
 /// How often a request that is lost with a shared connection is sent again though nothing else was answered.
 const CHANCES: usize = 3;
@@ -54,25 +52,24 @@ impl Transport {
         self.lanes.expect(requests);
     }
 
-    /// Sends a request and reads the whole answer, following redirects within the origin.
+    /// Sends a request and reads the whole response.
     ///
     /// Fails with `UNAVAILABLE` where there is no answer; an answer of any status is a success here.
-    pub async fn send(&self, ask: Ask) -> Result<Reply, Failure> {
-        let mut path = ask.path.clone();
+    pub async fn send(&self, mut request: Request) -> Result<Response, Failure> {
         for _ in 0..=REDIRECTS {
-            let reply = self.exchange(&ask, &path).await?;
-            if reply.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
-                && let Some(failure) = self.refused_by_proxy(reply.status)
+            let response = self.exchange(&request).await?;
+            if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
+                && let Some(failure) = self.refused_by_proxy(response.status)
             {
                 return Err(failure);
             }
-            if !reply.status.is_redirection() || ask.method != Method::GET {
-                return Ok(reply);
+            if !response.status.is_redirection() || !request.follows_redirects {
+                return Ok(response);
             }
-            let location = reply.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
-            let Some(location) = location else { return Ok(reply) };
+            let location = response.headers.get(header::LOCATION).and_then(|value| value.to_str().ok());
+            let Some(location) = location else { return Ok(response) };
             let route = self.route();
-            path = route.address.path_within(location).ok_or_else(|| {
+            request.path = route.address.path_within(location).ok_or_else(|| {
                 Failure::unavailable(
                     format!("{route} redirects to another place, which is not followed with a credential"),
                     format!("set `{}` to where it leads", route.address.key()),
@@ -98,80 +95,93 @@ impl Transport {
     /// Sends a request over the first free lane. One that is lost with its connection is sent again at once, as long as
     /// others have got answers meanwhile, and a few times more where it shared the connection: a server may close one
     /// after so many requests. Whatever else fails is the engine's to ask again.
-    async fn exchange(&self, ask: &Ask, path: &str) -> Result<Reply, Failure> {
+    async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
         let mut chances = CHANCES;
+        let may_repeat = request.replay == Replay::Safe;
         loop {
             let before = self.answers.load(Ordering::Relaxed);
-            match self.exchange_once(ask, path).await {
-                Ok(reply) => return Ok(reply),
+            match self.exchange_once(request).await {
+                Ok(response) => return Ok(response),
                 Err(Miss::Failed(failure)) => return Err(failure),
                 Err(Miss::Lost { .. }) if let Some(refusal) = self.lanes.refusal() => return Err(refusal),
-                Err(Miss::Lost { .. })
-                    if ask.method == Method::GET && self.answers.load(Ordering::Relaxed) > before => {}
-                Err(Miss::Lost { shared: true }) if ask.method == Method::GET && chances > 0 => chances -= 1,
+                Err(Miss::Lost { .. }) if may_repeat && self.answers.load(Ordering::Relaxed) > before => {}
+                Err(Miss::Lost { shared: true }) if may_repeat && chances > 0 => chances -= 1,
                 Err(Miss::Lost { .. }) => {
                     let what = format!("{} ended the connection without a whole answer", self.route());
                     let remedy = "see whether this port speaks HTTP, and look into the server's log";
                     let failure = Failure::unavailable(what, remedy);
-                    // What is not a read may have been done, and done twice is another thing: a credential may be used up.
-                    let is_read = ask.method == Method::GET;
-                    return Err(if is_read { failure } else { failure.retry(Retry::No) });
+                    // The server may have acted on it.
+                    return Err(if may_repeat { failure } else { failure.retry(Retry::No) });
                 }
             }
         }
     }
 
-    async fn exchange_once(&self, ask: &Ask, path: &str) -> Result<Reply, Miss> {
+    async fn exchange_once(&self, request: &Request) -> Result<Response, Miss> {
         let mut lane = self.lanes.lane().await.map_err(Miss::Failed)?;
-        let request = self.request(ask, path, lane.is_shared()).map_err(Miss::Failed)?;
-        let (head, mut body) = lane.send(request).await.map_err(|error| lost(&lane, &error))?.into_parts();
-        if body.size_hint().lower() > BODY_LIMIT as u64 {
-            return Err(Miss::Failed(too_long()));
+        let message = self.message(request, lane.is_shared()).map_err(Miss::Failed)?;
+        let (head, mut body) = lane.send(message).await.map_err(|error| lost(&lane, &error))?.into_parts();
+        if body.size_hint().lower() > request.limit as u64 {
+            return Err(Miss::Failed(too_long(request.limit)));
         }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|error| lost(&lane, &error))?.into_data() {
-                if bytes.len() + data.len() > BODY_LIMIT {
-                    return Err(Miss::Failed(too_long()));
+                if bytes.len() + data.len() > request.limit {
+                    return Err(Miss::Failed(too_long(request.limit)));
                 }
                 bytes.extend_from_slice(&data);
             }
         }
         lane.release().await;
         self.answers.fetch_add(1, Ordering::Relaxed);
-        Ok(Reply { status: head.status, headers: head.headers, body: bytes })
+        Ok(Response { status: head.status, headers: head.headers, body: bytes })
     }
 
-    fn request(&self, ask: &Ask, path: &str, shared: bool) -> Result<Request<Body>, Failure> {
+    /// The request as HTTP has it; `shared` is whether it goes over HTTP/2.
+    fn message(&self, request: &Request, shared: bool) -> Result<http::Request<Body>, Failure> {
         let address = &self.route().address;
         let forwarder = self.route().forwarder();
         // HTTP/2 has scheme and authority in the URI, as has HTTP/1.1 to a proxy (RFC 9112 §3.2.2); else the latter has a
         // header for the host and the path alone.
-        let mut uri = Uri::builder().path_and_query(path);
+        let mut uri = Uri::builder().path_and_query(request.path.as_str());
         if shared || forwarder.is_some() {
             uri = uri.scheme(address.scheme()).authority(address.authority());
         }
         let uri = uri.build().map_err(|_| Failure::internal("a path that is no path"))?;
-        let mut request = Request::new(Full::new(ask.body.clone()));
-        *request.method_mut() = ask.method.clone();
-        *request.uri_mut() = uri;
+        let mut message = http::Request::new(Full::new(request.body.clone()));
+        *message.method_mut() = request.method.clone();
+        *message.uri_mut() = uri;
+        let headers = message.headers_mut();
         if !shared {
             let host = HeaderValue::try_from(address.authority())
                 .map_err(|_| Failure::internal("a host that is no host"))?;
-            request.headers_mut().insert(header::HOST, host);
+            headers.insert(header::HOST, host);
         }
         if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.clone()) {
-            request.headers_mut().insert(header::PROXY_AUTHORIZATION, authorization);
+            headers.insert(header::PROXY_AUTHORIZATION, authorization);
         }
-        request
-            .headers_mut()
-            .extend(ask.headers.iter().map(|(name, value)| (Some(name.clone()), value.clone())));
-        Ok(request)
+        for (name, value) in request.headers.iter().filter(|(name, _)| *name != header::HOST) {
+            headers.append(name, value.clone());
+        }
+        Ok(message)
     }
 }
 
-fn too_long() -> Failure {
-    let what = format!("the store's answer is longer than {} MiB", BODY_LIMIT >> 20);
+/// The origin and its proxy; what is sent and received may be a secret.
+impl fmt::Debug for Transport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Transport({})", self.route())
+    }
+}
+
+fn too_long(limit: usize) -> Failure {
+    let limit = if limit < 1 << 20 {
+        format!("{limit} byte{}", plural(limit))
+    } else {
+        format!("{} MiB", limit >> 20)
+    };
+    let what = format!("the store's answer is longer than {limit}");
     Failure::invalid_value(what, "keep large data elsewhere")
 }
 
@@ -183,4 +193,96 @@ fn lost(lane: &Lane, error: &hyper::Error) -> Miss {
         lane.retire();
     }
     Miss::Lost { shared: lane.is_shared() }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+    use std::time::Instant;
+
+    use http::{HeaderName, Method};
+
+    use super::*;
+    use crate::failure::Kind;
+    use crate::net::Address;
+    use crate::run::Run;
+
+    const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nhi";
+
+    /// A server that takes a connection for each of the answers, and ends it after that. Returns the requests it read.
+    fn server(answers: &'static [&'static str]) -> (Transport, JoinHandle<Vec<String>>) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let address = Address::parse("address", &url, false).unwrap();
+        let serve = move |answer: &&str| {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut request = vec![0; 4096];
+            let length = stream.read(&mut request).unwrap();
+            stream.write_all(answer.as_bytes()).unwrap();
+            String::from_utf8(request[..length].to_vec()).unwrap()
+        };
+        let transport = Transport::new(Route::to(address, &Run::new(Instant::now()))).unwrap();
+        (transport, thread::spawn(move || answers.iter().map(serve).collect()))
+    }
+
+    fn send(transport: &Transport, request: Request) -> Result<Response, Failure> {
+        crate::runtime::run(transport.send(request)).unwrap()
+    }
+
+    fn header(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+        (HeaderName::from_static(name), HeaderValue::from_static(value))
+    }
+
+    #[test]
+    fn headers_are_sent_as_often_as_they_are_given_and_the_host_is_our_own() {
+        let (transport, server) = server(&[OK]);
+        let given = [header("x-twice", "one"), header("host", "elsewhere"), header("x-twice", "two")];
+        send(&transport, Request::get("/").headers(given)).unwrap();
+        let sent = server.join().unwrap().remove(0);
+        assert!(sent.contains("x-twice: one\r\nx-twice: two\r\n") && !sent.contains("elsewhere"), "{sent}");
+    }
+
+    #[test]
+    fn what_may_be_sent_twice_is_for_the_engine_to_send_again() {
+        for (replay, retry) in [(Replay::Safe, Retry::Soon), (Replay::Never, Retry::No)] {
+            let (transport, server) = server(&[""]);
+            let request = Request::new(Method::POST, "/").body("read this").replay(replay);
+            let failure = send(&transport, request).err().unwrap();
+            assert_eq!((failure.kind(), failure.asks_again()), (Kind::Unavailable, retry));
+            server.join().unwrap();
+        }
+    }
+
+    #[test]
+    fn a_redirect_is_given_back_where_it_is_asked_for() {
+        const AWAY: &str =
+            "HTTP/1.1 302 Found\r\nlocation: /x\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+        let (transport, server) = server(&[AWAY, AWAY, OK]);
+        let seen = send(&transport, Request::get("/").without_redirects()).unwrap();
+        let followed = send(&transport, Request::get("/")).unwrap();
+        assert_eq!((seen.status.as_u16(), followed.status.as_u16()), (302, 200));
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn the_limit_of_a_body_belongs_to_the_request() {
+        let (transport, server) = server(&[OK, OK]);
+        let failure = send(&transport, Request::get("/").limit(1)).err().unwrap();
+        assert_eq!(failure.what(), "the store's answer is longer than 1 byte");
+        assert_eq!(send(&transport, Request::get("/").limit(2)).unwrap().body, b"hi");
+        server.join().unwrap();
+    }
+
+    #[test]
+    fn an_sdk_can_hold_it_and_print_it() {
+        fn is_shared<T: Send + Sync + fmt::Debug + 'static>(_: &T) {}
+        fn is_sent<T: Send>(_: T) {}
+        let address = Address::parse("address", "http://localhost:1/base", false).unwrap();
+        let transport = Transport::new(Route::to(address, &Run::new(Instant::now()))).unwrap();
+        is_shared(&transport);
+        is_sent(transport.send(Request::get("/")));
+        assert_eq!(format!("{transport:?}"), "Transport(http://localhost:1)");
+    }
 }

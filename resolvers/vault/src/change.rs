@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
-use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{About, Failure, Secret};
 use serde_json::value::RawValue;
 
@@ -37,9 +37,9 @@ pub(crate) async fn put(
             newest => Some(newest.version),
         },
     };
-    let body = body(content, before).expose().as_bytes().to_vec().into();
-    let ask = Ask { method: Method::POST, body, ..Ask::get(locator.request_path(kv)) };
-    let reply = session.ask(ask, &locator.mount).await?;
+    let body = body(content, before).expose().as_bytes().to_vec();
+    let request = Request::new(Method::POST, locator.request_path(kv)).body(body);
+    let reply = session.ask(request, &locator.mount).await?;
     if reply.status == StatusCode::BAD_REQUEST && speaks_vault(&reply) {
         return Err(match before {
             Some(before) if newest(session, locator).await?.version != before => written_meanwhile(locator),
@@ -65,8 +65,8 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -
     {
         return Err(written_meanwhile(locator));
     }
-    let ask = Ask { method: Method::DELETE, ..Ask::get(locator.request_path(kv)) };
-    let reply = session.ask(ask, &locator.mount).await?;
+    let request = Request::new(Method::DELETE, locator.request_path(kv));
+    let reply = session.ask(request, &locator.mount).await?;
     done(session, locator, &reply, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
@@ -89,7 +89,12 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -
 }
 
 /// What an answer to a change means.
-async fn done(session: &Session, locator: &Locator, reply: &Reply, denied: &Denied) -> Result<(), Failure> {
+async fn done(
+    session: &Session,
+    locator: &Locator,
+    reply: &Response,
+    denied: &Denied,
+) -> Result<(), Failure> {
     match reply.status {
         status if status.is_success() => Ok(()),
         StatusCode::PAYLOAD_TOO_LARGE => Err(refused(session)),
@@ -109,7 +114,7 @@ struct Newest {
 }
 
 async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure> {
-    let reply = session.ask(Ask::get(locator.request_path(Kv::V2)), &locator.mount).await?;
+    let reply = session.ask(Request::get(locator.request_path(Kv::V2)), &locator.mount).await?;
     match reply.status {
         StatusCode::OK | StatusCode::NOT_FOUND => Ok(Newest {
             version: read::version(&reply).unwrap_or(0),

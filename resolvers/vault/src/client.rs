@@ -6,15 +6,15 @@
 use http::Method;
 use rustify::Endpoint;
 use rustify::enums::RequestMethod;
-use secretref_protocol::net::Ask;
+use secretref_protocol::net::Request;
 
 /// The request that `endpoint` describes, without a body.
-pub(crate) fn ask(endpoint: &impl Endpoint) -> Ask {
+pub(crate) fn ask(endpoint: &impl Endpoint) -> Request {
     let path = format!("/v1/{}", endpoint.path().trim_start_matches('/'));
     match endpoint.method() {
         // LIST is Vault's own, which not all that stands before a server lets through; this is the same.
-        RequestMethod::LIST => Ask::get(format!("{path}?list=true")),
-        method => Ask { method: plain(&method), ..Ask::get(path) },
+        RequestMethod::LIST => Request::get(format!("{path}?list=true")),
+        method => Request::new(plain(&method), path),
     }
 }
 

@@ -1,7 +1,6 @@
 //! What `list` is to look for: a folder, how its entries begin, and what they are called. Pure.
 
-use http::Method;
-use secretref_protocol::net::Ask;
+use secretref_protocol::net::Request;
 use secretref_protocol::{Failure, Field, Listed, Name};
 use vaultrs::api::kv1::requests::ListSecretRequest;
 use vaultrs::api::kv2::requests::ListSecretsRequest;
@@ -56,7 +55,7 @@ impl<'s> Folder<'s> {
     }
 
     /// The request for what is in a folder of the mount.
-    pub(crate) fn request(&self, kv: Kv, path: &str) -> Ask {
+    pub(crate) fn request(&self, kv: Kv, path: &str) -> Request {
         let (mount, path) = (encode(&self.mount.path), encode(path));
         match kv {
             Kv::V1 => client::ask(&ListSecretRequest { mount, path }),
@@ -66,9 +65,9 @@ impl<'s> Folder<'s> {
 
     /// The request for the names of a secret's fields, which brings no values.
     /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-subkeys>
-    pub(crate) fn subkeys_request(&self, path: &str) -> Ask {
+    pub(crate) fn subkeys_request(&self, path: &str) -> Request {
         let path = encode(&self.mount.below(Kv::V2, "subkeys", path));
-        Ask { method: Method::GET, ..Ask::get(format!("/v1/{path}?depth=1")) }
+        Request::get(format!("/v1/{path}?depth=1"))
     }
 
     /// The path that a policy must grant `list` on.
@@ -138,7 +137,7 @@ mod tests {
         ] {
             let defaults = defaults(None);
             let folder = Folder::of(prefix, &defaults).unwrap();
-            assert_eq!(folder.request(Kv::V2, &folder.path).path, path);
+            assert_eq!(folder.request(Kv::V2, &folder.path).path(), path);
             assert!(folder.has(inside) && (outside.is_empty() || !folder.has(outside)), "{prefix}");
         }
         assert!(Folder::of("a//b", &defaults(None)).is_err());

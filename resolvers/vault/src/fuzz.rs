@@ -1,6 +1,6 @@
 //! Doors for the targets of `tests/fuzz`, which feed what is pure in here with bytes of their own.
 
-use secretref_protocol::net::{Address, Reply};
+use secretref_protocol::net::{Address, Response};
 use secretref_protocol::{Document, Failure, Field, Name, Store};
 
 use crate::locator::{Defaults, Kv, Locator};
@@ -16,7 +16,7 @@ pub fn locate(name: &Name, is_v1: bool) -> Result<(String, Field), Failure> {
 }
 
 /// What `reply` means to a read of `name`.
-pub fn understand(reply: &Reply, name: &Name, is_v1: bool) -> Result<Document, Failure> {
+pub fn understand(reply: &Response, name: &Name, is_v1: bool) -> Result<Document, Failure> {
     let address = Address::parse("address", "https://vault.example.com", false)?;
     let (locator, _) = locator(name, kv(is_v1))?;
     let understood = read::understand(reply, &locator, kv(is_v1), &address);

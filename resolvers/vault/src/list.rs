@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use http::StatusCode;
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::Response;
 use secretref_protocol::{Failure, Field, Kind, Listing};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -115,7 +115,7 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
     }
 }
 
-fn keys(reply: &Reply) -> Option<Vec<String>> {
+fn keys(reply: &Response) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Keys {
         keys: Vec<String>,
@@ -160,7 +160,7 @@ async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> R
 /// The members of an object, by name.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-fn subkeys(reply: &Reply) -> Option<Vec<String>> {
+fn subkeys(reply: &Response) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Subkeys<'a> {
         #[serde(borrow)]

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use http::{HeaderValue, StatusCode};
 use secretref_protocol::Failure;
-use secretref_protocol::net::Ask;
+use secretref_protocol::net::Request;
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
@@ -63,7 +63,7 @@ pub(crate) async fn ask(
     token: Option<&HeaderValue>,
     mount: &Mount,
 ) -> Result<Engine, Failure> {
-    let reply = server.ask_in(mount.namespace.as_deref(), Ask::get(mount.request_path()), token).await?;
+    let reply = server.ask_in(mount.namespace.as_deref(), Request::get(mount.request_path()), token).await?;
     match reply.status {
         StatusCode::OK => {}
         status

@@ -6,7 +6,7 @@
 use std::fmt::Display;
 
 use http::StatusCode;
-use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{About, Document, Failure, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -39,8 +39,8 @@ pub(crate) async fn read(
     settle(session, locator, kv, &reply, so_far).await
 }
 
-async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Reply, Failure> {
-    session.ask(Ask::get(locator.request_path(kv)), &locator.mount).await
+async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Response, Failure> {
+    session.ask(Request::get(locator.request_path(kv)), &locator.mount).await
 }
 
 /// Makes an outcome of an answer, and asks what it takes to name the failure.
@@ -48,7 +48,7 @@ async fn settle(
     session: &Session,
     locator: &Locator,
     kv: Kv,
-    reply: &Reply,
+    reply: &Response,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
     if let Some(understood) = understand(reply, locator, kv, session.server().route()) {
@@ -64,7 +64,7 @@ async fn settle(
 
 /// What an answer means on its own; `None` where there is more to ask. Pure.
 pub(crate) fn understand(
-    reply: &Reply,
+    reply: &Response,
     locator: &Locator,
     kv: Kv,
     place: &dyn Display,
@@ -101,7 +101,7 @@ struct Metadata {
 }
 
 /// The secret's fields, if it is an answer of an engine of this version.
-fn document(reply: &Reply, kv: Kv) -> Option<Document> {
+fn document(reply: &Response, kv: Kv) -> Option<Document> {
     let envelope = envelope(reply)?;
     let data = envelope.data?;
     let (fields, about) = match kv {
@@ -132,12 +132,12 @@ fn versioned(data: &RawValue) -> Option<Data<'_>> {
 }
 
 /// The number of the version that an answer of version 2 is about, be it there or deleted.
-pub(crate) fn version(reply: &Reply) -> Option<u64> {
+pub(crate) fn version(reply: &Response) -> Option<u64> {
     Some(versioned(envelope(reply)?.data?)?.metadata?.version)
 }
 
 /// A 404 with metadata in its body is a version that once was; one with errors, a mount that is not there.
-pub(crate) fn absent(reply: &Reply, locator: &Locator) -> Failure {
+pub(crate) fn absent(reply: &Response, locator: &Locator) -> Failure {
     match envelope(reply)
         .and_then(|envelope| envelope.data)
         .and_then(versioned)
@@ -171,7 +171,7 @@ pub(crate) fn absent(reply: &Reply, locator: &Locator) -> Failure {
 }
 
 /// Whether a 404 says that there is nobody who could answer.
-pub(crate) fn has_errors(reply: &Reply) -> bool {
+pub(crate) fn has_errors(reply: &Response) -> bool {
     envelope(reply).and_then(|envelope| envelope.errors).is_some_and(|errors| !errors.is_empty())
 }
 

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Ask, Reply, Route, Transport};
+use secretref_protocol::net::{Request, Response, Route, Transport};
 use secretref_protocol::{Failure, Kind, Retry, Secret, hex, request_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -89,19 +89,19 @@ impl Server {
     }
 
     /// Asks for a path below the address, `/v1/…`.
-    pub(crate) async fn get(&self, path: &str, token: Option<&HeaderValue>) -> Result<Reply, Failure> {
-        self.ask(Ask::get(path.to_owned()), token, None).await
+    pub(crate) async fn get(&self, path: &str, token: Option<&HeaderValue>) -> Result<Response, Failure> {
+        self.ask(Request::get(path), token, None).await
     }
 
     /// Sends a request for a path in this namespace, or in that of the server.
     pub(crate) async fn ask_in(
         &self,
         namespace: Option<&str>,
-        ask: Ask,
+        request: Request,
         token: Option<&HeaderValue>,
-    ) -> Result<Reply, Failure> {
+    ) -> Result<Response, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        self.ask(ask, token, namespace.as_ref()).await
+        self.ask(request, token, namespace.as_ref()).await
     }
 
     /// Posts JSON to a path below the address.
@@ -110,31 +110,24 @@ impl Server {
         path: &str,
         token: Option<&HeaderValue>,
         body: &Secret,
-    ) -> Result<Reply, Failure> {
-        let body = body.expose().as_bytes().to_vec().into();
-        self.ask(Ask { method: Method::POST, body, ..Ask::get(path.to_owned()) }, token, None).await
+    ) -> Result<Response, Failure> {
+        self.ask(Request::new(Method::POST, path).body(body.expose().as_bytes().to_vec()), token, None).await
     }
 
     /// Sends a request for a path below the address, in a namespace of its own if it has one.
     pub(crate) async fn ask(
         &self,
-        ask: Ask,
+        request: Request,
         token: Option<&HeaderValue>,
         namespace: Option<&HeaderValue>,
-    ) -> Result<Reply, Failure> {
-        let Ask { method, path, body, .. } = ask;
-        let path = match self.route().address.base() {
-            "" => path,
-            base => format!("{base}{path}"),
-        };
-        let mut headers = Vec::with_capacity(4);
-        headers.extend_from_slice(&self.head);
-        headers.extend(token.map(|token| (HeaderName::from_static("x-vault-token"), token.clone())));
+    ) -> Result<Response, Failure> {
+        let token = token.map(|token| (HeaderName::from_static("x-vault-token"), token.clone()));
         let namespace = namespace.or(self.namespace.as_ref());
-        headers.extend(
-            namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone())),
-        );
-        let reply = self.transport.send(Ask { method, path, headers, body }).await?;
+        let namespace =
+            namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone()));
+        let headers = self.head.iter().cloned().chain(token).chain(namespace);
+        let request = request.below(self.route().address.base()).headers(headers);
+        let reply = self.transport.send(request).await?;
         match self.transport.refused_by_proxy(reply.status) {
             Some(failure) if !speaks_vault(&reply) => Err(failure),
             None if self.may_want_tls(&reply) => Err(stranger_in_clear(self.route())),
@@ -143,7 +136,7 @@ impl Server {
     }
 
     /// Whether an answer may be that of a TLS port to a request in clear text: servers then say 400.
-    fn may_want_tls(&self, reply: &Reply) -> bool {
+    fn may_want_tls(&self, reply: &Response) -> bool {
         let address = &self.route().address;
         let is_clear = !address.is_secure() && address.socket().is_none();
         is_clear && reply.status == StatusCode::BAD_REQUEST && !speaks_vault(reply)
@@ -162,7 +155,7 @@ impl Server {
     }
 
     /// What an answer means that is neither a success nor about what was asked. Asks for the seal where that explains it.
-    pub(crate) async fn state(&self, reply: &Reply) -> Failure {
+    pub(crate) async fn state(&self, reply: &Response) -> Failure {
         let seal = if reply.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
         state(reply, seal, self.route())
     }
@@ -178,7 +171,7 @@ impl Server {
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>. Pure.
-pub(crate) fn state(reply: &Reply, seal: Option<Seal>, place: &dyn Display) -> Failure {
+pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -> Failure {
     let status = reply.status;
     let unavailable = |what: &str, remedy: &str| {
         Failure::unavailable(format!("{place} {what} ({})", status.as_u16()), remedy)
@@ -238,12 +231,12 @@ fn stranger_in_clear(place: &dyn Display) -> Failure {
     .retry(Retry::No)
 }
 
-pub(crate) fn envelope(reply: &Reply) -> Option<Envelope<'_>> {
+pub(crate) fn envelope(reply: &Response) -> Option<Envelope<'_>> {
     serde_json::from_slice(&reply.body).ok()
 }
 
 /// Whether an error has the body that Vault gives its errors. Rate limits are spoken by proxies, too.
-pub(crate) fn speaks_vault(reply: &Reply) -> bool {
+pub(crate) fn speaks_vault(reply: &Response) -> bool {
     reply.status == StatusCode::TOO_MANY_REQUESTS
         || envelope(reply).is_some_and(|envelope| {
             // Others have objects in theirs.

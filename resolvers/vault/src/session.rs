@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
-use secretref_protocol::net::{Ask, Reply};
+use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -51,8 +51,8 @@ impl Session {
     }
 
     /// Sends a request about what is mounted there.
-    pub(crate) async fn ask(&self, ask: Ask, mount: &Mount) -> Result<Reply, Failure> {
-        self.server.ask_in(mount.namespace.as_deref(), ask, self.token.header()).await
+    pub(crate) async fn ask(&self, request: Request, mount: &Mount) -> Result<Response, Failure> {
+        self.server.ask_in(mount.namespace.as_deref(), request, self.token.header()).await
     }
 
     /// The version of the secrets engine that is mounted there, if it can be known.
@@ -163,7 +163,7 @@ impl Session {
 }
 
 /// How many mounts with secrets in them a listing has; `None` where it is no such listing.
-fn mounts_in(reply: &Reply) -> Option<usize> {
+fn mounts_in(reply: &Response) -> Option<usize> {
     #[derive(Deserialize)]
     struct Listing<'a> {
         #[serde(borrow)]

@@ -7,7 +7,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{check_failure, check_value, parts};
 use secretref_protocol::fuzz::Id;
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::Response;
 use secretref_protocol::wire::accept;
 use secretref_protocol::{Document, Failure, Field, Kind, Name, Retry};
 use secretref_vault::fuzz::{locate, understand};
@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-fn read_head(head: &str) -> Option<(bool, Name, Reply)> {
+fn read_head(head: &str) -> Option<(bool, Name, Response)> {
     let mut lines = head.lines();
     let mut words = lines.next()?.split(' ');
     let is_v1 = words.next()? == "1";
@@ -49,7 +49,7 @@ fn read_head(head: &str) -> Option<(bool, Name, Reply)> {
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
     };
     let headers: HeaderMap = lines.filter_map(header).take(8).collect();
-    Some((is_v1, name, Reply { status, headers, body: Vec::new() }))
+    Some((is_v1, name, Response { status, headers, body: Vec::new() }))
 }
 
 /// Only a store that says so is asked again, and only the store's own word can say that there is no secret.

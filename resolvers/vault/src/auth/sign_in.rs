@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use secretref_protocol::kept::{Grant, Kept, Miss};
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::Response;
 use secretref_protocol::{Failure, Kind, Secret};
 
 use super::approle;
@@ -43,7 +43,7 @@ async fn sign_in(login: &Login, server: &Server, kept: &Kept) -> Result<Grant, M
     verdict
 }
 
-async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Reply, Failure> {
+async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response, Failure> {
     let reply = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await;
     // An answer that is too long is no fault of an id.
     reply.map_err(|failure| match failure.kind() {

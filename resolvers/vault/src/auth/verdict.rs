@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use secretref_protocol::kept::{Grant, Miss};
-use secretref_protocol::net::Reply;
+use secretref_protocol::net::Response;
 use secretref_protocol::{Failure, Kind, Secret};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,7 +19,7 @@ use crate::server::{envelope, speaks_vault, stranger};
 ///
 /// Only what the server says of the credential counts against it: 400 and 401. 403 may be about a mount, a namespace or a
 /// locked account, 404 is about the path, and an answer of another shape is somebody else's.
-pub(super) fn verdict(login: &Login, reply: &Reply, place: &dyn Display) -> Option<Result<Grant, Miss>> {
+pub(super) fn verdict(login: &Login, reply: &Response, place: &dyn Display) -> Option<Result<Grant, Miss>> {
     let refused = |reason: &str, remedy: &str| {
         let what = format!("sign-in by {login} on {place} {reason}");
         Failure::new(Kind::Unauthenticated, what, remedy)
@@ -43,7 +43,7 @@ pub(super) fn verdict(login: &Login, reply: &Reply, place: &dyn Display) -> Opti
     }
 }
 
-fn granted(login: &Login, reply: &Reply, place: &dyn Display) -> Result<Grant, Miss> {
+fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<Grant, Miss> {
     let auth = envelope(reply).and_then(|envelope| envelope.auth);
     let auth: Option<Granted> = auth.and_then(|auth| serde_json::from_str(auth.get()).ok());
     let auth = auth.ok_or_else(|| stranger(place))?;
@@ -96,7 +96,7 @@ const REASONS: [(&str, &str); 8] = [
     ("no client certificate", "is refused: the server saw no client certificate on this connection"),
 ];
 
-fn reason(reply: &Reply) -> Option<&'static str> {
+fn reason(reply: &Response) -> Option<&'static str> {
     let errors = envelope(reply)?.errors?;
     let says = |words: &str| errors.iter().any(|error: &&RawValue| error.get().contains(words));
     REASONS.iter().find(|(words, _)| says(words)).map(|(_, reason)| *reason)

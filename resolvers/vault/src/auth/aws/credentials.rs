@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Address, Ask, Reply, Route, Transport};
+use secretref_protocol::net::{Address, Replay, Request, Response, Route, Transport};
 use secretref_protocol::{Failure, Run, Secret, Settings, Source, file};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
@@ -175,8 +175,9 @@ async fn ask(
     path: &str,
     header: (HeaderName, HeaderValue),
 ) -> Result<String, Failure> {
-    let ask = Ask { method, headers: vec![header], ..Ask::get(path.to_owned()) };
-    let reply = service.send(ask).await.ok().filter(|reply: &Reply| reply.status == StatusCode::OK);
+    // A token of the service that nobody uses is as good as none.
+    let request = Request::new(method, path).headers([header]).replay(Replay::Safe);
+    let reply = service.send(request).await.ok().filter(|reply: &Response| reply.status == StatusCode::OK);
     reply.and_then(|reply| String::from_utf8(reply.body).ok()).ok_or_else(none)
 }
 
