@@ -1,7 +1,7 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
@@ -137,8 +137,8 @@ impl Settings {
             ids: profile.ids,
             credentials: world
                 .variable("CREDENTIALS_DIRECTORY")
-                .map(PathBuf::from)
-                .filter(|at| is_below_run(at)),
+                .and_then(|folder| std::fs::canonicalize(folder).ok())
+                .filter(|folder| is_of_a_unit(folder, world.uid)),
             runtime: world.variable("RUNTIME_DIRECTORY"),
             home: Home {
                 variable: if bound.is_some() { None } else { world.home_variable() },
@@ -473,8 +473,32 @@ fn size(text: &str) -> Option<usize> {
     (bytes >= 1024).then_some(bytes)
 }
 
-/// Whether systemd can have put credentials there. Who can bend the environment of a gateway could name any folder of the
-/// user.
-fn is_below_run(folder: &Path) -> bool {
-    folder.starts_with("/run") && !folder.components().any(|part| part == Component::ParentDir)
+/// Whether systemd puts the credentials of a unit there, links being resolved. Any other folder could be named by a variable
+/// that an agent can set.
+///
+/// <https://systemd.io/CREDENTIALS/>
+fn is_of_a_unit(folder: &Path, uid: u32) -> bool {
+    let (own, parent) = (format!("/run/user/{uid}/credentials"), folder.parent());
+    [Path::new("/run/credentials"), Path::new(&own)].into_iter().any(|place| parent == Some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_systemd_puts_credentials() {
+        for (folder, want) in [
+            ("/run/credentials/gateway.service", true),
+            ("/run/user/7/credentials/gateway.service", true),
+            ("/run/credentials", false),
+            ("/run/credentials/gateway.service/more", false),
+            ("/run/user/8/credentials/gateway.service", false),
+            ("/run/user/7/secretref", false),
+            ("/run/secretref-7", false),
+            ("/dev/shm/secretref-7", false),
+        ] {
+            assert_eq!(is_of_a_unit(Path::new(folder), 7), want, "{folder}");
+        }
+    }
 }

@@ -17,8 +17,14 @@ impl Session {
     /// A session whose keychain is a database of KeePassXC, open, with these settings of its Secret Service.
     #[must_use]
     pub fn keepassxc(settings: &str) -> Self {
+        Self::keepassxc_with(settings, "")
+    }
+
+    /// The same with these entries, as KeePass writes them in XML.
+    #[must_use]
+    pub fn keepassxc_with(settings: &str, entries: &str) -> Self {
         let mut session = Self::without_provider(Activation::Nothing);
-        make_database(&session);
+        make_database(&session, entries);
         session.open_database(settings);
         session
     }
@@ -71,13 +77,13 @@ impl Session {
 }
 
 /// Makes a database whose entries other programs may see.
-fn make_database(session: &Session) {
+fn make_database(session: &Session, entries: &str) {
     let (group, shown) = GROUP;
     let text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<KeePassFile><Meta><DatabaseName>kit</DatabaseName>\
          <RecycleBinEnabled>False</RecycleBinEnabled><CustomData><Item><Key>FDO_SECRETS_EXPOSED_GROUP</Key>\
          <Value>{shown}</Value></Item></CustomData></Meta>\
-         <Root><Group><UUID>{group}</UUID><Name>Root</Name></Group></Root></KeePassFile>\n"
+         <Root><Group><UUID>{group}</UUID><Name>Root</Name>{entries}</Group></Root></KeePassFile>\n"
     );
     fs::write(session.folder().join("home/secrets.xml"), text).expect("a file");
     let mut command = session.command("keepassxc-cli");

@@ -2,8 +2,8 @@
 //!
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
-//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`hanging`]: one that
-//!   does not answer;
+//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: one of our
+//!   own, that does not answer or answers something else;
 //! - [`mod@unit`]: systemd itself; [`container`]: a container;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
@@ -24,13 +24,13 @@ pub mod fake_vault;
 pub mod fault;
 pub mod forward;
 pub mod gateway;
-pub mod hanging;
 pub mod jwt;
 pub mod keepassxc;
 pub mod keyring;
 pub mod openbao;
 pub mod page;
 pub mod port;
+pub mod provider;
 pub mod resolver;
 pub mod terminal;
 pub mod transcript;

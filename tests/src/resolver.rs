@@ -36,11 +36,13 @@ pub fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("a workspace").to_owned()
 }
 
-/// A folder where systemd could have put credentials.
+/// A folder where systemd could have put the credentials of a unit.
 #[must_use]
-pub fn below_run() -> tempfile::TempDir {
+pub fn of_a_unit() -> tempfile::TempDir {
     let uid = rustix::process::geteuid();
-    let run = if uid.is_root() { "/run".to_owned() } else { format!("/run/user/{}", uid.as_raw()) };
+    let run = if uid.is_root() { String::new() } else { format!("/user/{}", uid.as_raw()) };
+    let run = format!("/run{run}/credentials");
+    std::fs::create_dir_all(&run).unwrap_or_else(|error| panic!("{run}: {error}"));
     tempfile::tempdir_in(&run).unwrap_or_else(|error| panic!("a folder in {run}: {error}"))
 }
 

@@ -100,3 +100,31 @@ fn an_entry_of_a_person_is_listed_by_its_names() {
         Run::new(resolver::path("secretref-keychain")).args(["--profile".as_ref(), profile.as_os_str()]);
     assert_eq!(run.args(["get", "router"]).end().stdout, "x");
 }
+
+/// KeePassXC does not look into a protected attribute when it searches: such an entry answers every search of its service.
+#[test]
+#[ignore = "needs KeePassXC: tests/run installs it"]
+fn an_entry_with_a_protected_account_is_found_by_that_account_alone() {
+    let string = |key: &str, value: &str, is_protected: &str| {
+        format!("<String><Key>{key}</Key><Value{is_protected}>{value}</Value></String>")
+    };
+    let hidden = " ProtectInMemory=\"True\"";
+    let entry = [
+        "<Entry><UUID>EBESExQVFhcYGRobHB0eHw==</UUID>".to_owned(),
+        string("Title", "hidden", "") + &string("Password", "value-hidden", hidden),
+        string("service", "openclaw", "") + &string("username", "hidden", hidden) + "</Entry>",
+    ];
+    let session = Session::keepassxc_with(ASKS_NOBODY, &entry.concat());
+    session.store("openclaw", "openai", "value-openai");
+    let get = |id| command(&session, &["get", id]).end();
+    assert_eq!(get("hidden").stdout, "value-hidden");
+    assert_eq!(get("openai").stdout, "value-openai");
+    let absent = get("absent");
+    assert!(absent.stdout.is_empty() && absent.stderr.contains("there is no entry"), "{absent:?}");
+    let delete = command(&session, &["delete", "absent", "--yes"]).end();
+    assert!(delete.stderr.contains("there is no entry"), "{delete:?}");
+    let set = command(&session, &["set", "openai"]).stdin("value-changed").end();
+    assert_eq!(set.code, Some(0), "{set:?}");
+    assert_eq!([get("hidden").stdout, get("openai").stdout], ["value-hidden", "value-changed"]);
+    assert_eq!(command(&session, &["list"]).end().stdout, "hidden\nopenai\n");
+}

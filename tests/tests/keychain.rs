@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use secretref_tests::gateway::Gateway;
-use secretref_tests::hanging;
 use secretref_tests::keepassxc::ASKS_NOBODY;
 use secretref_tests::keyring::{Activation, PASSWORD, Session};
 use secretref_tests::page::Page;
+use secretref_tests::provider::Provider;
 use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::transcript;
 use serde_json::{Map, Value, json};
@@ -430,7 +430,7 @@ fn a_service_without_a_session_reads_files_and_is_told_so() {
 
 #[test]
 fn the_credentials_of_a_unit_are_read_and_never_written() {
-    let place = resolver::below_run();
+    let place = resolver::of_a_unit();
     let credential = |name: &str, text: &[u8]| fs::write(place.path().join(name), text).unwrap();
     credential("openai", b"value-openai\n");
     credential("openclaw_mistral", b"value-mistral");
@@ -471,6 +471,27 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
     assert!(open.code == Some(3) && open.stderr.contains("can be written by others"), "{open:?}");
     let nowhere = keychain().args(["--store", "systemd"]).request(&["openai"]).end();
     assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
+}
+
+/// A variable can lead to the credentials of a unit and nowhere else, such as to sessions that a resolver keeps.
+#[test]
+fn no_other_folder_is_one_of_credentials() {
+    let unit = resolver::of_a_unit();
+    let other = tempfile::tempdir_in("/dev/shm").unwrap();
+    fs::write(other.path().join("openai"), "value-kept").unwrap();
+    let link = unit.path().join("link");
+    std::os::unix::fs::symlink(other.path(), &link).unwrap();
+    let inside = unit.path().join("inside");
+    fs::create_dir(&inside).unwrap();
+    fs::write(inside.join("openai"), "value-inside").unwrap();
+    let upwards = unit.path().join("../../shm").join(other.path().file_name().unwrap());
+    for folder in [other.path(), &link, &inside, &upwards, Path::new("/run")] {
+        let run = keychain().args(["--store", "systemd"]).env("CREDENTIALS_DIRECTORY", folder);
+        let ended = run.request(&["openai"]).end();
+        let (code, message) = failure(&ended, "openai");
+        assert_eq!((ended.code, code.as_str()), (Some(3), "MISCONFIGURED"), "{folder:?}: {ended:?}");
+        assert!(message.contains("/run/credentials/UNIT"), "{message}");
+    }
 }
 
 fn profile_of_credentials(folder: &Path) -> PathBuf {
@@ -642,10 +663,73 @@ fn several_ids_can_lead_to_one_entry_and_none_to_that_of_another_account() {
 #[ignore = "needs dbus-daemon: tests/run installs it"]
 fn a_search_that_nobody_answers_costs_its_own_id() {
     let session = Session::without_provider(Activation::Nothing);
-    hanging::provide(&session, "hangs");
+    let own = |account| [("service", "openclaw"), ("username", account)];
+    let provider = Provider::default().silent_at("hangs");
+    provider
+        .entry("login", &own("one"), "value-one")
+        .entry("login", &own("two"), "value-two")
+        .serve(&session);
     let ended = command(&session, &[]).request(&["one", "hangs", "two"]).end();
     let response: Value = serde_json::from_str(&ended.stdout).unwrap();
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert_eq!(response["values"], json!({"one": "value-one", "two": "value-two"}), "{response}");
     assert_eq!(response["errors"]["hangs"]["code"], "UNAVAILABLE", "{response}");
+}
+
+/// An entry is what it says of itself, not what a provider finds by a search: KeePassXC finds any entry of a service whose
+/// account is protected.
+#[test]
+#[ignore = "needs dbus-daemon: tests/run installs it"]
+fn an_entry_that_a_search_finds_and_that_does_not_match_is_never_read_written_or_deleted() {
+    let session = Session::without_provider(Activation::Nothing);
+    let own = |account| [("service", "openclaw"), ("username", account)];
+    let provider = Provider::default().loose().entry("login", &own("other"), "value-other");
+    let provider = provider.entry("login", &[("service", "openclaw"), ("account", "me")], "value-me");
+    provider.serve(&session);
+    let lines = "[ids]\nby-attributes = { service = \"openclaw\", kind = \"x\" }";
+    for more in [0, 12] {
+        let absent: Vec<_> = (0..more).map(|number| format!("absent{number}")).collect();
+        let ids: Vec<_> = ["other", "me", "wrong", "by-attributes"]
+            .into_iter()
+            .chain(absent.iter().map(String::as_str))
+            .collect();
+        let response = answer(&session, lines, &ids);
+        assert_eq!(response["values"], json!({"other": "value-other", "me": "value-me"}), "{response}");
+        for id in &ids[2..] {
+            assert_eq!(response["errors"][id]["code"], "NOT_FOUND", "{id}: {response}");
+        }
+    }
+    for id in ["wrong", "other", "me"] {
+        assert_eq!(answer(&session, "", &[id])["values"][id].is_null(), id == "wrong", "{id}");
+    }
+    let delete = command(&session, &["delete", "wrong", "--yes"]).end();
+    assert!(delete.code == Some(1) && delete.stderr.contains("there is no entry"), "{delete:?}");
+    let set = command(&session, &["set", "new"]).stdin("value-new").end();
+    assert_eq!(set.code, Some(0), "{set:?}");
+    assert_eq!(command(&session, &["set", "new"]).stdin("value-again").end().code, Some(0));
+    let values = answer(&session, "", &["other", "me", "new"])["values"].clone();
+    assert_eq!(values, json!({"other": "value-other", "me": "value-me", "new": "value-again"}));
+    assert_eq!(command(&session, &["delete", "new", "--yes"]).end().code, Some(0));
+    assert_eq!(command(&session, &["list"]).end().stdout, "me\nother\n");
+}
+
+/// The same where the other entry is in a keychain that is locked: that one is not unlocked.
+#[test]
+#[ignore = "needs dbus-daemon: tests/run installs it"]
+fn a_locked_entry_that_does_not_match_does_not_stand_for_the_one_asked_for() {
+    let session = Session::without_provider(Activation::Nothing);
+    let own = |account| [("service", "openclaw"), ("username", account)];
+    let provider = Provider::default().loose().locked("mine").locked("zother");
+    let provider =
+        provider.entry("mine", &own("me"), "value-me").entry("zother", &own("other"), "value-other");
+    provider.entry("login", &own("open"), "value-open").serve(&session);
+    let response = answer(&session, "", &["me", "open", "absent"]);
+    assert_eq!(response["values"], json!({"open": "value-open"}), "{response}");
+    assert_eq!(response["errors"]["me"]["code"], "UNAVAILABLE", "{response}");
+    assert_eq!(response["errors"]["absent"]["code"], "NOT_FOUND", "{response}");
+    let unlock = command(&session, &["unlock", "me"]).stdin(PASSWORD).end();
+    assert!(unlock.code == Some(0) && unlock.stderr.contains("the keychain mine is unlocked"), "{unlock:?}");
+    let response = answer(&session, "", &["me", "other"]);
+    assert_eq!(response["values"], json!({"me": "value-me"}), "{response}");
+    assert_eq!(response["errors"]["other"]["code"], "UNAVAILABLE", "{response}");
 }

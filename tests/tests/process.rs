@@ -300,7 +300,7 @@ fn a_token_is_found_in_the_documented_order() {
         std::fs::write(home.join(".vault-token"), token).unwrap();
         home
     };
-    let credentials = resolver::below_run();
+    let credentials = resolver::of_a_unit();
     std::fs::write(credentials.path().join("vault-token"), "hvs.seeded-token").unwrap();
     for run in [
         base().env("VAULT_TOKEN", " hvs.seeded-token\n").env("VAULT_TOKEN_FILE", &bad),

@@ -216,7 +216,7 @@ fn credentials(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
 fn needed_credentials(settings: &Settings) -> Result<PathBuf, Failure> {
     credentials(settings)?.ok_or_else(|| {
         Failure::misconfigured(
-            "there is no folder of credentials: $CREDENTIALS_DIRECTORY does not name one below /run",
+            "there is no folder of credentials: $CREDENTIALS_DIRECTORY does not name one that systemd made, such as /run/credentials/UNIT",
             "let the gateway pass it on (passEnv), in a unit with LoadCredential=, or name the folder in `credentials`",
         )
     })

@@ -113,6 +113,15 @@ impl Locator {
     }
 }
 
+#[cfg(target_os = "linux")]
+impl Locator {
+    /// Whether an entry that says this of itself is one to be found.
+    pub(crate) fn is_met_by(&self, said: &std::collections::BTreeMap<String, String>) -> bool {
+        let has = |(key, value): &(&str, &str)| said.get(*key).is_some_and(|own| own == value);
+        self.searches().iter().any(|search| search.iter().all(has))
+    }
+}
+
 #[cfg(any(target_os = "linux", test))]
 fn borrowed(attributes: &Attributes) -> impl Iterator<Item = (&str, &str)> {
     attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
+use super::matching::Known;
 use super::search::{Found, Search, together};
 use super::{Attributes, Service};
 use crate::locator::{ACCOUNT, Locator};
@@ -24,14 +25,12 @@ struct Entries {
 }
 
 impl Service {
-    /// What answers to each locator; among few, what its first search finds, and [`Service::look_further`] the rest.
-    pub(super) async fn look_up<'b>(&self, batch: &'b [Locator]) -> Vec<Result<Found, Failure>> {
+    /// What answers to each locator, and what is known of entries from that; among few, what its first search finds, and
+    /// [`Service::look_further`] the rest.
+    pub(super) async fn look_up<'b>(&self, batch: &'b [Locator]) -> (Vec<Result<Found, Failure>>, Known) {
         if batch.len() <= MANY {
-            return self
-                .find_each(
-                    batch.iter().map(|locator| locator.searches().into_iter().take(1).collect()).collect(),
-                )
-                .await;
+            let first = batch.iter().map(|locator| locator.searches().into_iter().take(1).collect());
+            return (self.find_each(first.collect()).await, Known::default());
         }
         let learned = self.learn(batch).await;
         let known = |locator: &Locator| {
@@ -43,7 +42,8 @@ impl Service {
             if known.is_some() { Vec::new() } else { locator.searches() }
         };
         let found = self.find_each(batch.iter().zip(&known).map(open).collect()).await;
-        known.into_iter().zip(found).map(|(known, found)| known.map_or(found, Ok)).collect()
+        let found = known.into_iter().zip(found).map(|(known, found)| known.map_or(found, Ok)).collect();
+        (found, learned.into_iter().flat_map(|(_, entries)| entries.all).collect())
     }
 
     /// What else answers to each locator: an account is mostly where it is searched first.
@@ -106,13 +106,8 @@ impl Entries {
 
     /// What answers to a locator of the service, as a search for it would. Pure.
     fn find(&self, locator: &Locator) -> Found {
-        let searches = locator.searches();
-        let fits = |attributes: &Attributes| {
-            let has = |(key, value): &(&str, &str)| attributes.get(*key).is_some_and(|own| own == value);
-            searches.iter().any(|search| search.iter().all(has))
-        };
         let places = locator.account().and_then(|account| self.by_account.get(account)).into_iter().flatten();
-        let fitting = places.map(|place| &self.all[*place]).filter(|(_, attributes)| fits(attributes));
+        let fitting = places.map(|place| &self.all[*place]).filter(|(_, said)| locator.is_met_by(said));
         Found { unlocked: fitting.map(|(path, _)| path.clone()).collect(), locked: Vec::new() }
     }
 }

@@ -15,6 +15,7 @@ mod collections;
 mod inspect;
 mod keepassxc;
 mod lookup;
+mod matching;
 mod search;
 mod unlock;
 mod verdict;

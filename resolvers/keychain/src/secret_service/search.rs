@@ -1,18 +1,16 @@
 //! From locators to values: all searches at once, then all values at once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::join;
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
 use super::calls::call;
+use super::matching::Known;
 use super::verdict::locked;
 use super::{PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
-
-/// How many entries that answer to one locator are told apart: with two, none of them is the one.
-const ENOUGH: usize = 100;
 
 /// Attributes to search by.
 pub(super) type Search<'a> = Vec<(&'a str, &'a str)>;
@@ -30,15 +28,20 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
         return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
     }
     let first = async {
-        let (found, _) = join(service.look_up(batch), service.session()).await;
+        let ((found, mut known), _) = join(service.look_up(batch), service.session()).await;
         let early = found.iter().flatten().filter_map(Found::sole).cloned().collect();
-        (found, service.values(early).await)
+        // What the entries say of themselves is on its way while the values are.
+        let learned = service.learn_of(found.iter().flatten(), &mut known);
+        let (values, ()) = join(service.values(early), learned).await;
+        (found, values, known)
     };
     // Values are on their way while the provider searches further.
-    let ((found, early), more) = join(first, service.look_further(batch)).await;
+    let ((found, early, mut known), more) = join(first, service.look_further(batch)).await;
+    service.learn_of(more.iter().flatten(), &mut known).await;
     let (mut left, mut failed) = (Vec::new(), Vec::new());
     for ((locator, found), more) in batch.iter().zip(found).zip(more) {
-        let found = match found.and_then(|found| more.map(|more| found.and(more))) {
+        let found = found.and_then(|found| more.map(|more| found.and(more)));
+        let found = match found.and_then(|found| known.matching(found, locator)) {
             Ok(found) => found,
             Err(failure) => {
                 sink.settle(locator, Err(failure));
@@ -99,7 +102,10 @@ impl Service {
     /// All that answers to a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
         self.may_search().await?;
-        together(self.search_all(locator.searches()).await)
+        let found = together(self.search_all(locator.searches()).await)?;
+        let mut known = Known::default();
+        self.learn_of(std::iter::once(&found), &mut known).await;
+        known.matching(found, locator)
     }
 
     /// The one entry there is among what answers to a locator.
@@ -124,11 +130,14 @@ impl Service {
     }
 }
 
-/// Adds what is not there yet, up to more than anybody has.
+/// Adds what is not there yet.
 fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
-    entries.truncate(ENOUGH);
-    let new: Vec<_> = others.into_iter().take(ENOUGH).filter(|other| !entries.contains(other)).collect();
-    entries.extend(new);
+    if entries.is_empty() {
+        *entries = others;
+        return;
+    }
+    let known: HashSet<_> = entries.iter().cloned().collect();
+    entries.extend(others.into_iter().filter(|other| !known.contains(other)));
 }
 
 /// What answers to one of several searches.
