@@ -4,7 +4,9 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 
-use http::uri::{Authority, PathAndQuery, Uri};
+use http::uri::PathAndQuery;
+use percent_encoding::percent_decode_str;
+use url::{ParseError, Position, Url};
 
 use crate::failure::Failure;
 
@@ -63,37 +65,46 @@ impl Address {
 
     /// Parses a URL of http or https, such as `example`.
     pub(super) fn of_url(key: &'static str, text: &str, example: &str) -> Result<Self, Failure> {
+        let (address, login) = Self::with_login(key, text, example)?;
+        match login {
+            None => Ok(address),
+            Some(_) => Err(Failure::misconfigured(
+                format!("`{key}` has a user name or password in it"),
+                "leave them out; a credential has its own setting",
+            )),
+        }
+    }
+
+    /// The same, and the `user:password` before its host.
+    pub(super) fn with_login(
+        key: &'static str,
+        text: &str,
+        example: &str,
+    ) -> Result<(Self, Option<Vec<u8>>), Failure> {
         let wrong =
             |why: &str, remedy: &str| Failure::misconfigured(format!("`{key}` {why}"), remedy.to_owned());
-        let example = &format!("write it as {example}");
-        let uri: Uri = text.parse().map_err(|_| wrong("is not a URL", example))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(wrong("has no https:// before the host", example));
-        };
-        if authority.as_str().contains('@') {
-            return Err(wrong(
-                "has a user name or password in it",
-                "leave them out; a credential has its own setting",
-            ));
+        let write = format!("write it as {example}");
+        let two_ways = || wrong("can be read in two ways", &format!("{write}: {PLAINLY}"));
+        if !text.is_ascii() {
+            return Err(two_ways());
         }
-        if uri.query().is_some() || text.contains('#') {
-            return Err(wrong("has a query or a fragment", "end it after the path"));
-        }
-        let secure = match scheme {
+        let url = Url::parse(text).map_err(|error| wrong(unread(error), &write))?;
+        let secure = match url.scheme() {
+            _ if !url.has_host() => return Err(wrong(NO_SCHEME, &write)),
             "https" => true,
             "http" => false,
-            _ => return Err(wrong("is neither https:// nor http://", example)),
+            _ => return Err(wrong("is neither https:// nor http://", &write)),
         };
-        let host = host(authority).ok_or_else(|| wrong("has a host that is no host", example))?.to_owned();
-        let port = match authority.as_str().rsplit_once(':').filter(|(_, port)| !port.ends_with(']')) {
-            Some(_) => authority
-                .port_u16()
-                .filter(|port| *port != 0)
-                .ok_or_else(|| wrong("has a port that is no port", example))?,
-            None if secure => 443,
-            None => 80,
-        };
-        Ok(Self { key, secure, host, port, base: uri.path().trim_end_matches('/').to_owned(), socket: None })
+        if url.query().is_some() || url.fragment().is_some() {
+            return Err(wrong("has a query or a fragment", "end it after the path"));
+        }
+        if !is_as_written(&url, text) {
+            return Err(two_ways());
+        }
+        let port = url.port_or_known_default().filter(|port| *port != 0);
+        let port = port.ok_or_else(|| wrong(NO_PORT, &write))?;
+        let (host, base) = (host(&url).to_owned(), url.path().trim_end_matches('/').to_owned());
+        Ok((Self { key, secure, host, port, base, socket: None }, login(&url)))
     }
 
     /// The setting that it came from.
@@ -117,8 +128,8 @@ impl Address {
     /// Whether it is this machine.
     #[must_use]
     pub fn is_loopback(&self) -> bool {
-        self.host.eq_ignore_ascii_case("localhost")
-            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+        self.host == "localhost"
+            || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// The host: a name or an IP address, without brackets.
@@ -173,14 +184,13 @@ impl Address {
         if location.starts_with('/') && !location.starts_with("//") {
             return location.parse().ok().map(|path: PathAndQuery| path.to_string());
         }
-        let uri: Uri = location.parse().ok()?;
-        let authority = uri.authority()?;
-        let port = authority.port_u16().unwrap_or(if self.secure { 443 } else { 80 });
-        let same = uri.scheme_str() == Some(self.scheme())
-            && host(authority).is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
-            && port == self.port
-            && !authority.as_str().contains('@');
-        same.then(|| uri.path_and_query().map_or_else(|| "/".to_owned(), ToString::to_string))
+        let url = Url::parse(location).ok().filter(|url| is_as_written(url, location))?;
+        let is_same = url.scheme() == self.scheme()
+            && host(&url) == self.host
+            && url.port_or_known_default() == Some(self.port)
+            && login(&url).is_none();
+        let path: PathAndQuery = url[Position::BeforePath..Position::AfterQuery].parse().ok()?;
+        is_same.then(|| path.to_string())
     }
 }
 
@@ -194,13 +204,67 @@ impl fmt::Display for Address {
     }
 }
 
-/// The host without its brackets, which belong around an IPv6 address (RFC 3986 §3.2.2) and nowhere else.
-fn host(authority: &Authority) -> Option<&str> {
-    let host = authority.host();
-    match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
-        Some(inner) => inner.parse::<Ipv6Addr>().is_ok().then_some(inner),
-        None => (!host.is_empty() && !host.contains(['[', ']'])).then_some(host),
+const NO_SCHEME: &str = "has no https:// before the host";
+const NO_PORT: &str = "has a port that is no port";
+
+/// How to write a URL that is read in one way alone.
+const PLAINLY: &str =
+    "an IP address in full, letters beyond ASCII as xn-- or %-codes, no \\, no . or .. segment";
+
+/// Why a text is no URL.
+fn unread(error: ParseError) -> &'static str {
+    match error {
+        ParseError::RelativeUrlWithoutBase => NO_SCHEME,
+        ParseError::InvalidPort => NO_PORT,
+        ParseError::EmptyHost
+        | ParseError::IdnaError
+        | ParseError::InvalidIpv4Address
+        | ParseError::InvalidIpv6Address
+        | ParseError::InvalidDomainCharacter => "has a host that is no host",
+        _ => "is not a URL",
     }
+}
+
+/// Whether the URL is what its text says. The library repairs what it reads: a `\`, a tab, `%2e` or `127.1` would lead
+/// elsewhere than a person sees. Equal are: letters of scheme and host in either case, an IPv6 address written in another
+/// way, a port that is the scheme's own, no path at all.
+fn is_as_written(url: &Url, text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once("://") else { return false };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let place = match login(url) {
+        Some(_) => authority.rsplit_once('@').map_or(authority, |(_, place)| place),
+        None => authority,
+    };
+    let port = url.port_or_known_default().map(|port| format!(":{port}")).unwrap_or_default();
+    let written = place.strip_suffix(&port).unwrap_or(place);
+    let v6 = |host: &str| unbracketed(host)?.parse::<Ipv6Addr>().ok();
+    let read = url.host_str().unwrap_or_default();
+    !text.contains(|c: char| c.is_control())
+        && scheme.eq_ignore_ascii_case(url.scheme())
+        && (written.eq_ignore_ascii_case(read) || v6(written).is_some_and(|ip| v6(read) == Some(ip)))
+        && (path == &url[Position::BeforePath..] || path.is_empty() && url.path() == "/")
+}
+
+/// The host without the brackets that are around an IPv6 address.
+fn host(url: &Url) -> &str {
+    let host = url.host_str().unwrap_or_default();
+    unbracketed(host).unwrap_or(host)
+}
+
+fn unbracketed(host: &str) -> Option<&str> {
+    host.strip_prefix('[')?.strip_suffix(']')
+}
+
+/// The `user:password` in a URL, decoded.
+fn login(url: &Url) -> Option<Vec<u8>> {
+    let password = url.password();
+    if url.username().is_empty() && password.is_none() {
+        return None;
+    }
+    let mut login: Vec<u8> = percent_decode_str(url.username()).collect();
+    login.push(b':');
+    login.extend(percent_decode_str(password.unwrap_or_default()));
+    Some(login)
 }
 
 #[cfg(test)]
@@ -221,28 +285,67 @@ mod tests {
         assert_eq!(parse("http://127.0.0.1:8200"), Ok("http://127.0.0.1:8200 127.0.0.1 8200 ".into()));
         assert_eq!(parse("https://[::1]:8200"), Ok("https://[::1]:8200 ::1 8200 ".into()));
         assert_eq!(parse("http://[::1]"), Ok("http://[::1] ::1 80 ".into()));
+        for (same, as_read) in [
+            ("HTTPS://V.Example.com:443", "https://v.example.com v.example.com 443 "),
+            ("https://[0:0::1]:8200/", "https://[::1]:8200 ::1 8200 "),
+            ("http://[::ffff:127.0.0.1]:8200", "http://[::ffff:7f00:1]:8200 ::ffff:7f00:1 8200 "),
+            ("https://my_vault/a%20b//c", "https://my_vault my_vault 443 /a%20b//c"),
+        ] {
+            assert_eq!(parse(same).as_deref(), Ok(as_read), "{same}");
+        }
         assert_eq!(parse("unix:///run/v.sock"), Ok("unix:///run/v.sock localhost 80 ".into()));
         assert!(Address::parse("address", "http://v.example.com", true).is_ok());
         let long = format!("unix:///{}", "x".repeat(107));
         for (bad, why) in [
             ("v.example.com:8200", "no https://"),
-            ("", "not a URL"),
-            ("https://", "not a URL"),
+            ("", "no https://"),
+            ("https://", "no host"),
             ("ftp://v", "neither"),
             ("https://user:hunter2@v", "user name"),
             ("https://v?x=1", "query"),
             ("https://v/#x", "fragment"),
             ("https://v:99999", "port"),
-            ("https://v:", "port"),
             ("https://v[::1]:8200", "no host"),
+            ("http://127.0.0.1:8200[1]", "port"),
+            ("https://v:8200[1]", "port"),
+            ("http://127.1:8200", "two ways"),
+            ("http://2130706433:8200", "two ways"),
+            ("http://0x7f.0.0.1:8200", "two ways"),
+            ("http://0177.0.0.1:8200", "two ways"),
+            ("http://127.0.0.1.:8200", "two ways"),
+            ("https://%76ault:8200", "two ways"),
+            ("https://m\u{fc}nchen.example", "two ways"),
+            ("https://v\u{ad}ault:8200", "two ways"),
+            ("https://\u{ff11}27.0.0.1:8200", "two ways"),
+            ("https://v:08200", "two ways"),
+            ("https://v:", "two ways"),
+            ("https://@v", "two ways"),
+            ("https://:@v", "two ways"),
+            ("https:v", "two ways"),
+            ("https:///v", "two ways"),
+            ("https:\\\\v", "two ways"),
+            ("https://v\\@evil.example", "two ways"),
+            ("https://v/\\evil.example", "two ways"),
+            ("https://v/a/../b", "two ways"),
+            ("https://v/a/./b", "two ways"),
+            ("https://v/%2e%2E/b", "two ways"),
+            ("https://v/\u{e4}", "two ways"),
+            ("https://v/a b", "two ways"),
+            (" https://v", "two ways"),
+            ("https://v ", "two ways"),
+            ("https://v\nx", "two ways"),
+            ("https://v\t", "two ways"),
+            ("https://v:0", "port"),
+            ("https://v:-1", "port"),
+            ("https://999.0.0.1", "no host"),
+            ("https://v w", "no host"),
             ("https://[v]", "no host"),
             ("http://v.example.com", "clear text"),
             ("http://127.0.0.1.example.com", "clear text"),
-            ("https://v\nx", "not a URL"),
             ("unix://", "no absolute path"),
             ("unix://run/v.sock", "no absolute path"),
             ("unix:///run/v.sock/", "a socket has no base path"),
-            ("unix:/run/v.sock", "not a URL"),
+            ("unix:/run/v.sock", "no https://"),
             (&long, "more than 107 bytes"),
         ] {
             let message = parse(bad).unwrap_err();
@@ -273,7 +376,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn parsing_never_panics(text in "(https?://)?[a-z:/@\\[\\]?#.0-9]{0,20}|\\PC{0,20}") {
+        fn parsing_never_panics(text in "(https?://)?(xn--)?[A-Za-z:/@\\[\\]?#.0-9-]{0,20}|\\PC{0,20}") {
             let _ = parse(&text);
         }
     }

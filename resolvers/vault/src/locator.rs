@@ -1,7 +1,8 @@
 //! Where a secret is: mount, path and version.
 
-use std::fmt::{self, Write as _};
+use std::fmt;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secretref_protocol::{Failure, Field, Name};
 
 /// One version of one secret. Pure: nothing here is sent anywhere.
@@ -225,18 +226,12 @@ fn version(text: &str) -> Result<u64, Failure> {
     })
 }
 
-/// Percent-encodes everything but the unreserved characters of RFC 3986 §2.3 and the `/` between segments.
+/// Everything but the unreserved characters of RFC 3986 §2.3 and the `/` between segments.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~').remove(b'/');
+
+/// Percent-encodes the path of a request.
 pub(crate) fn encode(path: &str) -> String {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
-    let mut encoded = String::with_capacity(path.len());
-    for byte in path.bytes() {
-        if is_plain(byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    utf8_percent_encode(path, ENCODED).to_string()
 }
 
 #[cfg(test)]
