@@ -29,11 +29,13 @@ pub enum Exit {
     Internal = 8,
     /// The answer could not be written whole.
     Output = 9,
+    /// A command that changes something was started as a gateway starts it.
+    Refused = 10,
 }
 
 impl Exit {
     /// Every code with a word for it and what it means, in order, for help and documentation.
-    pub const TABLE: [(Self, &str, &str); 10] = [
+    pub const TABLE: [(Self, &str, &str); 11] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
         (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -44,6 +46,7 @@ impl Exit {
         (Self::Request, "request", "stdin held no request of this protocol"),
         (Self::Internal, "bug", "a bug in the resolver"),
         (Self::Output, "output", "the answer could not be written whole: the disk is full, or nobody reads"),
+        (Self::Refused, "refused", "a command that changes something was started as a gateway starts it"),
     ];
 
     /// The code.

@@ -6,9 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::buffer::spare_capacity;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::io::Errno;
+use rustix::fs::FileType;
+use rustix::io::{Errno, ioctl_fionread};
 
 use crate::deadline::Deadline;
+use crate::wire::REQUEST_LIMIT;
 
 /// The most that can be written to a pipe that `poll` calls writable without waiting: POSIX's `PIPE_BUF`, on Linux and at
 /// the least.
@@ -53,6 +55,51 @@ pub fn stdout_is_terminal() -> bool {
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
+}
+
+/// What stdin shows before a byte of it is read.
+pub enum Glimpse {
+    /// It is a socket.
+    Socket,
+    /// It is a pipe in which these bytes wait, the first of what may be more.
+    Bytes(Vec<u8>),
+    /// It is a pipe with something in it that this system does not show.
+    Hidden,
+    /// It is a pipe through which nothing has come, or no pipe.
+    Nothing,
+}
+
+/// Looks at stdin and takes nothing out of it: what is in a pipe may be for another process, such as the rest of a list
+/// that a shell reads line by line. Where the pipe is silent, it waits so long for the first byte.
+pub fn glimpse_stdin(wait: Duration) -> Glimpse {
+    let stdin = io::stdin();
+    match rustix::fs::fstat(&stdin).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+        Ok(FileType::Socket) => Glimpse::Socket,
+        Ok(FileType::Fifo) => {
+            ready(stdin.as_fd(), PollFlags::IN, Deadline::new(Instant::now(), wait));
+            match ioctl_fionread(&stdin) {
+                Ok(1..) => copy_of_pipe(stdin.as_fd()).map_or(Glimpse::Hidden, Glimpse::Bytes),
+                _ => Glimpse::Nothing,
+            }
+        }
+        _ => Glimpse::Nothing,
+    }
+}
+
+/// What waits in a pipe, without its being taken out.
+#[cfg(target_os = "linux")]
+fn copy_of_pipe(pipe: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
+    let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
+    let count = tee(pipe, writer, REQUEST_LIMIT, SpliceFlags::NONBLOCK).ok()?;
+    let mut bytes = Vec::with_capacity(count);
+    while bytes.len() < count && rustix::io::read(&reader, spare_capacity(&mut bytes)).ok()? > 0 {}
+    Some(bytes)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn copy_of_pipe(_: BorrowedFd<'_>) -> Option<Vec<u8>> {
+    None
 }
 
 /// Reads stdin to its end, to one byte more than `limit`, or to the deadline.

@@ -17,6 +17,7 @@
 use std::collections::HashSet;
 
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::document::{About, Value};
@@ -88,6 +89,9 @@ impl Request {
         if bytes.len() > REQUEST_LIMIT {
             return Err(refuse(format!("the request is longer than {REQUEST_LIMIT} bytes")));
         }
+        if !is_object(bytes) {
+            return Err(refuse("the request is no JSON object".into()));
+        }
         // The parser's own words quote what they met; line and column are enough, and quote nothing.
         let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
             refuse(format!(
@@ -109,6 +113,34 @@ impl Request {
         }
         Ok(Self { ids, provider: envelope.provider.and_then(|raw| alias(raw.get())) })
     }
+}
+
+/// What makes a JSON object a request, whatever it holds.
+#[derive(Deserialize)]
+struct Marks {
+    #[serde(rename = "protocolVersion")]
+    _version: IgnoredAny,
+    #[serde(rename = "ids")]
+    _ids: IgnoredAny,
+}
+
+/// Whether these bytes are a request, be it one of another version.
+pub(crate) fn is_request(bytes: &[u8]) -> bool {
+    marks(bytes).is_some_and(|marks| marks.is_ok())
+}
+
+/// Whether these bytes are a request, or could be the start of one.
+pub(crate) fn begins_request(bytes: &[u8]) -> bool {
+    marks(bytes).is_some_and(|marks| marks.map_or_else(|error| error.is_eof(), |_| true))
+}
+
+/// `None` where it is no object: the parser takes an array for a struct, too.
+fn marks(bytes: &[u8]) -> Option<serde_json::Result<Marks>> {
+    is_object(bytes).then(|| serde_json::from_slice(bytes))
+}
+
+fn is_object(bytes: &[u8]) -> bool {
+    bytes.trim_ascii_start().starts_with(b"{")
 }
 
 /// The alias in this JSON text, `^[a-z][a-z0-9_-]{0,63}$` as for the gateway; anything else is of no use to a reader.
@@ -290,12 +322,35 @@ mod tests {
             r#"{"protocolVersion":"1","ids":["a"]}"#,
             r#"{"protocolVersion":1,"ids":[1]}"#,
             r#"{"protocolVersion":1}"#,
-            "[]",
-            "null",
         ] {
             assert!(refused(bad.as_bytes()).contains("not as the protocol says"), "{bad}");
         }
+        for bad in ["[]", "null", "\n", r#"[1,["a"],"x"]"#] {
+            assert!(refused(bad.as_bytes()).contains("no JSON object"), "{bad}");
+        }
         assert!(refused(b"{\"protocolVersion\":1,\"ids\":[\"\xff\"]}").contains("not as the protocol says"));
+    }
+
+    #[test]
+    fn a_request_is_told_from_a_value() {
+        for (text, is, begins) in [
+            (r#"{"protocolVersion":1,"provider":"px","ids":["a"]}"#, true, true),
+            (" {\"ids\": [], \"timestamp\": 1, \"protocolVersion\": 2}\n", true, true),
+            (r#"{"protocolVersion":1,"provider":"px","ids":["a"#, false, true),
+            ("{", false, true),
+            (r#"{"ids":["a"]}"#, false, false),
+            (r#"{"a":1}"#, false, false),
+            ("[1,[2]]", false, false),
+            ("{ echo; }", false, false),
+            ("sk-1", false, false),
+            ("", false, false),
+        ] {
+            assert_eq!(
+                (is_request(text.as_bytes()), begins_request(text.as_bytes())),
+                (is, begins),
+                "{text}"
+            );
+        }
     }
 
     #[test]

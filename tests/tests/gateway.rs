@@ -11,6 +11,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use secretref_tests::gateway::{self, Gateway};
 use secretref_tests::openbao::OpenBao;
+use secretref_tests::resolver::Run;
 use secretref_tests::{port, resolver};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -209,6 +210,132 @@ fn hostile_arguments_do_not_move_a_profile() {
         assert!(is_refused, "{args:?} was followed: {answer:?}");
     }
     assert_eq!(trap.visits(), 0);
+}
+
+/// Whatever stands in `args`, with a profile as the command and with the binary itself.
+#[test]
+#[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
+fn no_args_change_anything_in_vault() {
+    let store = Store::with(&[("a", json!({"key": "sk-1", "other": "sk-2"}))]);
+    let policy = r#"path "secret/*" { capabilities = ["create", "read", "update", "delete", "list"] }"#;
+    store.0.api("sys/policies/acl/reader", Some(&json!({"policy": policy})));
+    let gateway = Gateway::own();
+    let profile = store.profile(&gateway, "vault.toml", "");
+    let binary = gateway.folder().join("secretref-vault");
+    resolver::copy("secretref-vault", &binary);
+    fs::set_permissions(&binary, Permissions::from_mode(0o700)).expect("a mode");
+    let file = |name: &str| gateway.folder().join(name).to_str().expect("UTF-8").to_owned();
+    let (ca, token) = (file("ca.pem"), file("token"));
+    let bare = ["--address", &store.0.https, "--ca-cert", &ca, "--token-file", &token];
+    // A session that is kept, for `logout`.
+    store.0.enable("approle");
+    store.0.api("auth/approle/role/gateway", Some(&json!({"token_policies": "reader"})));
+    let role_id = store.0.api("auth/approle/role/gateway/role-id", None);
+    let secret_id = store.0.api("auth/approle/role/gateway/secret-id", Some(&json!({})));
+    gateway.file("secret-id", 0o600, secret_id["data"]["secret_id"].as_str().expect("a secret id"));
+    let lines = format!(
+        "auth = \"approle\"\nrole_id = {}\nsecret_id_file = \"secret-id\"\nkeep_session = \"{}\"\n",
+        role_id["data"]["role_id"],
+        gateway.folder().join("kept").display()
+    );
+    let kept = store.profile(&gateway, "kept.toml", &lines);
+    let text = fs::read_to_string(&kept).expect("the profile").replace("token_file = \"token\"\n", "");
+    let kept = gateway.file("kept.toml", 0o700, text);
+
+    let before = gateway.resolve(&json!({"kept": exec(&kept)}), &[("kept", &["a/key"])], &[]);
+    assert_eq!(before[0].as_ref().expect("values")["a/key"], "sk-1");
+    let lines: [&[&str]; 5] = [
+        &["set", "a/key"],
+        &["set", "new/key"],
+        &["delete", "a/key", "--yes"],
+        &["--timeout", "9s", "delete", "--yes", "--", "a/other"],
+        &["logout"],
+    ];
+    assert_only_read(&gateway, &[(&profile, &[]), (&binary, &bare), (&kept, &[])], &lines, "a/key");
+
+    let metadata = store.0.api("secret/metadata/a", None);
+    assert_eq!(metadata["data"]["current_version"], 1, "{metadata:#}");
+    assert_eq!(store.0.get_status("secret/metadata/new"), 404);
+    let logins = store.0.audited("auth/approle/login");
+    let after = gateway.resolve(&json!({"kept": exec(&kept)}), &[("kept", &["a/key"])], &[]);
+    assert_eq!(after[0].as_ref().expect("values")["a/key"], "sk-1");
+    assert_eq!(store.0.audited("auth/approle/login"), logins, "the session was ended");
+}
+
+/// The same over an encrypted store of this machine.
+#[test]
+#[ignore = "needs the real gateway: tests/run installs it"]
+fn no_args_change_anything_in_a_keychain() {
+    let gateway = Gateway::own();
+    let binary = gateway.folder().join("secretref-keychain");
+    resolver::copy("secretref-keychain", &binary);
+    fs::set_permissions(&binary, Permissions::from_mode(0o700)).expect("a mode");
+    let folder = gateway.folder().join("store");
+    let bare = ["--store", "file", "--folder", folder.to_str().expect("UTF-8")];
+    let set = Run::new(&binary).args(bare).args(["set", "a"]).stdin("sk-1").end();
+    assert_eq!(set.code, Some(0), "{set:?}");
+    let text = format!("#!{} --profile\nstore = \"file\"\nfolder = \"store\"\n", binary.display());
+    let profile = gateway.file("keychain.toml", 0o700, text);
+    let file = gateway.file("home/.env", 0o600, "A=stolen\n");
+    let file = file.to_str().expect("UTF-8");
+    let files = || -> Vec<_> {
+        let entries = fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("a file").path());
+        let mut files: Vec<_> = entries.map(|path| (path.clone(), fs::read(path).expect("a file"))).collect();
+        files.sort();
+        files
+    };
+    let before = files();
+
+    let lines: [&[&str]; 8] = [
+        &["set", "a"],
+        &["set", "new"],
+        &["import", file],
+        &["import", "-"],
+        &["import", "/dev/stdin"],
+        &["unlock"],
+        &["unlock", "a"],
+        &["delete", "a", "--yes"],
+    ];
+    assert_only_read(&gateway, &[(&profile, &[]), (&binary, &bare)], &lines, "a");
+
+    assert!(files() == before, "the store was changed");
+}
+
+/// Asks for `id` with each of these lines as `args`, and sees that those which change something are refused. Those that
+/// read are started, too: whoever calls it sees that nothing was changed.
+fn assert_only_read(gateway: &Gateway, commands: &[(&PathBuf, &[&str])], lines: &[&[&str]], id: &str) {
+    let reading: [&[&str]; 9] = [
+        &["get", id],
+        &["get", "--json", id],
+        &["check", id],
+        &["list"],
+        &["doctor", id],
+        &["settings"],
+        &["man"],
+        &["completions", "bash"],
+        &["delete"],
+    ];
+    let mut providers = serde_json::Map::new();
+    let mut expected = Vec::new();
+    for (command, first) in commands {
+        for (at, line) in lines.iter().chain(&reading).enumerate() {
+            let alias = format!("line{}", providers.len());
+            let mut provider = exec(command);
+            provider["args"] = json!([*first, *line].concat());
+            providers.insert(alias.clone(), provider);
+            expected.push((alias, at < lines.len(), line));
+        }
+    }
+    let asked = [id];
+    let asks: Vec<(&str, &[&str])> =
+        expected.iter().map(|(alias, ..)| (alias.as_str(), &asked[..])).collect();
+
+    let answers = gateway.resolve(&providers.into(), &asks, &[]);
+
+    for ((_, changes, line), answer) in expected.iter().zip(&answers) {
+        let is_refused = answer.as_ref().is_err_and(|why| why.contains("exited with code 10"));
+        assert_eq!(is_refused, *changes, "{line:?}: {answer:?}");
+    }
 }
 
 #[test]

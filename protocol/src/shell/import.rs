@@ -22,7 +22,7 @@ use crate::watch::Watch;
 use crate::wire::accept;
 
 /// What stands for stdin in the place of a file.
-const PIPE: &str = "-";
+pub(super) const PIPE: &str = "-";
 
 /// Names and values, in the order of the file.
 type Entries = Vec<(String, Secret)>;

@@ -13,6 +13,7 @@ mod import;
 mod list;
 mod logout;
 mod man;
+mod only_reads;
 mod paint;
 mod places;
 mod progress;
@@ -59,12 +60,20 @@ pub fn main<B: Manage>() -> ! {
 
 fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let watch = Watch::start(Deadline::new(started, DEFAULT_TIMEOUT));
+    let early = || (Journal::new(&B::STORE, &Run::new(started)), Deadline::new(started, DEFAULT_TIMEOUT));
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
         Err(stop) => {
-            let journal = Journal::new(&B::STORE, &Run::new(started));
-            let watched = (Deadline::new(started, DEFAULT_TIMEOUT), &watch);
-            return cli::stop::<B>(&stop, arguments, &journal, watched);
+            let (journal, deadline) = early();
+            return cli::stop::<B>(&stop, arguments, &journal, (deadline, &watch));
+        }
+    };
+    let first = started;
+    let started = match only_reads::check(&line.verb, first) {
+        Ok(started) => started,
+        Err(failure) => {
+            let (journal, deadline) = early();
+            return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watch));
         }
     };
     let is_doctor = matches!(line.verb, Verb::Doctor { .. });
@@ -79,7 +88,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         let run = run.clone();
         watch.at_last(move || explain(None, &run.timeout(run.elapsed())));
     }
-    if so_far != DEFAULT_TIMEOUT {
+    if so_far != DEFAULT_TIMEOUT || started != first {
         watch.move_to(Deadline::new(started, so_far));
     }
     let world = World::of_process();

@@ -8,6 +8,7 @@ use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex as Code, Termios, tcgetattr, tcgetpgrp, tcsetattr,
 };
 
+use super::only_reads;
 use super::speak::fail;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -15,6 +16,7 @@ use crate::failure::{Failure, printable};
 use crate::secret::Secret;
 use crate::streams::{Got, Input, read_on, read_stdin, stdin_is_terminal, whisper};
 use crate::watch::{GRACE, Watch};
+use crate::wire::is_request;
 
 /// The longest value that is taken.
 const LIMIT: usize = 1 << 20;
@@ -70,6 +72,9 @@ fn ask(wish: &Wish<'_>, watch: &Watch) -> Result<Secret, Exit> {
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
     watch.move_to(deadline.later(GRACE));
     let given = if stdin_is_terminal() { typed(wish.prompt, deadline) } else { piped(deadline) };
+    if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
+        return Err(only_reads::stop(wish.about));
+    }
     given.and_then(|bytes| whole(bytes, wish.noun)).map_err(|failure| fail(Some(wish.about), &failure))
 }
 

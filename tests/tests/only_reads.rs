@@ -1,0 +1,218 @@
+//! A start by a gateway only reads: each command that changes something, with each stdin that a process can have.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, Permissions};
+use std::io::{Read as _, Write as _};
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use secretref_tests::resolver::{self, Run};
+use secretref_tests::terminal::{On, Session};
+use tempfile::TempDir;
+
+const REQUEST: &str = r#"{"protocolVersion":1,"provider":"px","ids":["openai"]}"#;
+
+/// The exit code of a refusal.
+const REFUSED: i32 = 10;
+
+/// An encrypted store with one secret, and a file to import.
+struct Place(TempDir);
+
+/// All files of a store.
+type Files = BTreeMap<String, Vec<u8>>;
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().unwrap());
+        let stored = place.run(&["set", "openai"]).stdin("seeded-1").end();
+        assert_eq!(stored.code, Some(0), "{stored:?}");
+        fs::write(place.file(), "IMPORTED=seeded-2\n").unwrap();
+        fs::set_permissions(place.file(), Permissions::from_mode(0o600)).unwrap();
+        place
+    }
+
+    fn file(&self) -> String {
+        self.0.path().join("secrets.env").display().to_string()
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        let folder = self.0.path().join("store");
+        let run = Run::new(resolver::path("secretref-keychain")).args(["--store", "file", "--folder"]);
+        run.args([folder]).args(arguments)
+    }
+
+    fn files(&self) -> Files {
+        let file = |entry: std::io::Result<fs::DirEntry>| {
+            let entry = entry.unwrap();
+            (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())
+        };
+        fs::read_dir(self.0.path().join("store")).unwrap().map(file).collect()
+    }
+
+    /// What changes the store, each as a gateway's `args` could say it.
+    fn lines(&self) -> Vec<Vec<String>> {
+        let file = self.file();
+        let lines: [&[&str]; 7] = [
+            &["set", "openai"],
+            &["import", "-"],
+            &["import", &file],
+            &["unlock"],
+            &["delete", "openai", "--yes"],
+            &["--timeout", "1ms", "delete", "--yes", "openai"],
+            &["delete", "--timeout=1ms", "--yes", "--", "openai"],
+        ];
+        lines.map(|line| line.iter().map(ToString::to_string).collect()).into()
+    }
+
+    /// Runs a line with this stdin, and says the code and what was said.
+    fn with(&self, line: &[String], stdin: impl Into<Stdio>) -> (Option<i32>, String) {
+        let line: Vec<&str> = line.iter().map(String::as_str).collect();
+        let mut command = self.run(&line).command();
+        let ended = command.stdin(stdin).output().unwrap();
+        (ended.status.code(), String::from_utf8(ended.stderr).unwrap())
+    }
+
+    fn is_refused(&self, how: &str, stdin: impl Fn() -> Stdio) {
+        let before = self.files();
+        for line in self.lines() {
+            let (code, said) = self.with(&line, stdin());
+            assert_eq!(code, Some(REFUSED), "{how}: {line:?}: {said}");
+            assert!(said.contains("a gateway may only read; nothing was done"), "{how}: {line:?}: {said}");
+            assert!(!said.contains("seeded"), "{how}: {line:?}: {said}");
+            assert!(self.files() == before, "{how}: {line:?} changed the store: {said}");
+        }
+    }
+}
+
+/// A pipe in which this is written when its time has come, and which then ends.
+fn pipe(parts: &[(u64, &[u8])]) -> Stdio {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let parts: Vec<_> = parts.iter().map(|(wait, bytes)| (*wait, bytes.to_vec())).collect();
+    thread::spawn(move || {
+        let mut writer = File::from(writer);
+        for (wait, bytes) in parts {
+            thread::sleep(Duration::from_millis(wait));
+            // The reader may be gone.
+            let _ = writer.write_all(&bytes);
+        }
+    });
+    reader.into()
+}
+
+#[test]
+fn no_command_changes_anything_where_stdin_is_a_socket() {
+    let place = Place::new();
+    // The gateway's own, with its request; one that has ended; one with a value, as a script in Node gives it.
+    for text in [REQUEST, "", "sk-1"] {
+        place.is_refused(text, || {
+            let (mut ours, theirs) = UnixStream::pair().unwrap();
+            ours.write_all(text.as_bytes()).unwrap();
+            OwnedFd::from(theirs).into()
+        });
+    }
+}
+
+/// Other programs that speak the protocol start a resolver with a pipe.
+#[test]
+fn no_command_changes_anything_where_a_pipe_holds_a_request() {
+    let place = Place::new();
+    let ids: Vec<_> = (0..500).map(|number| format!("{number:0>240}")).collect();
+    let long = serde_json::json!({"protocolVersion": 1, "provider": "px", "ids": ids}).to_string();
+    let (start, rest) = REQUEST.split_at(20);
+    let pretty = format!(" {}\n", REQUEST.replace(",\"", ",\n \"").replace(":1", ":2"));
+    place.is_refused("at once", || pipe(&[(0, REQUEST.as_bytes())]));
+    place.is_refused("soon", || pipe(&[(300, REQUEST.as_bytes())]));
+    place.is_refused("in two parts", || pipe(&[(0, start.as_bytes()), (200, rest.as_bytes())]));
+    place.is_refused("longer than a pipe", || pipe(&[(0, long.as_bytes())]));
+    place.is_refused("other white space, another version", || pipe(&[(0, pretty.as_bytes())]));
+}
+
+/// However late it comes, a request never becomes a value or a password.
+#[test]
+fn a_request_is_never_a_value() {
+    let place = Place::new();
+    let before = place.files();
+    for line in [["set", "openai"], ["import", "-"]].map(|line| line.map(str::to_owned)) {
+        let (code, said) = place.with(&line, pipe(&[(1500, REQUEST.as_bytes())]));
+        assert_eq!(code, Some(REFUSED), "{line:?}: {said}");
+        assert!(place.files() == before, "{line:?} changed the store");
+    }
+    let file = place.0.path().join("request.json");
+    fs::write(&file, REQUEST).unwrap();
+    let (code, _) = place.with(&["set".into(), "openai".into()], File::open(&file).unwrap());
+    assert_eq!((code, place.files() == before), (Some(REFUSED), true));
+}
+
+/// As cron and systemd, a job, ssh without a terminal, and a person start it.
+#[test]
+fn a_script_and_a_person_change_what_they_like() {
+    let place = Place::new();
+    let file = place.0.path().join("list.txt");
+    fs::write(&file, "openai\nother\n").unwrap();
+    let kinds: [(&str, &dyn Fn() -> Stdio); 5] = [
+        ("/dev/null", &|| Stdio::null()),
+        ("a pipe that has ended", &|| pipe(&[])),
+        ("a pipe that is silent", &|| pipe(&[(3000, b"")])),
+        ("a pipe with the rest of a list", &|| pipe(&[(0, b"openai\nother\n")])),
+        ("a file", &|| File::open(&file).unwrap().into()),
+    ];
+    for (how, stdin) in kinds {
+        for line in [&["import", &place.file()][..], &["delete", "IMPORTED", "--yes"]] {
+            let line: Vec<_> = line.iter().map(ToString::to_string).collect();
+            let (code, said) = place.with(&line, stdin());
+            assert_eq!(code, Some(0), "{how}: {line:?}: {said}");
+        }
+    }
+    for value in ["sk-2", r#"{"key":"sk-2"}"#, "{", "{ids}", r#"{"ids":["a"]}"#] {
+        let (code, said) = place.with(&["set".into(), "typed".into()], pipe(&[(0, value.as_bytes())]));
+        assert_eq!(code, Some(0), "{value}: {said}");
+    }
+    let late = pipe(&[(1500, b"sk-3")]);
+    assert_eq!(place.with(&["set".into(), "typed".into()], late).0, Some(0));
+    let session = Session::start(
+        env!("CARGO_BIN_EXE_in-session"),
+        place.run(&["delete", "typed", "--yes"]),
+        On { stdin: true, stdout: false, stderr: false },
+    );
+    let left = session.end();
+    assert_eq!(left.code, Some(0), "{left:?}");
+}
+
+/// What a shell reads line by line is not eaten by the commands that it runs meanwhile.
+#[test]
+fn a_loop_over_a_list_deletes_all_of_it() {
+    let place = Place::new();
+    for id in ["a", "b", "c"] {
+        assert_eq!(place.run(&["set", id]).stdin("seeded-3").end().code, Some(0));
+    }
+    let store = place.0.path().join("store");
+    let command = format!(
+        "{} --store file --folder {}",
+        resolver::path("secretref-keychain").display(),
+        store.display()
+    );
+    let script = format!("{command} list | while read -r id; do {command} delete \"$id\" --yes; done");
+    let ended = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).output().unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(place.run(&["list"]).end().stdout, "");
+}
+
+/// What a gateway would read is an answer, with the reason for each id.
+#[test]
+fn a_refusal_answers_the_request() {
+    let place = Place::new();
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.write_all(REQUEST.as_bytes()).unwrap();
+    ours.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut command = place.run(&["delete", "openai", "--yes"]).command();
+    let mut child = command.stdin(OwnedFd::from(theirs)).spawn().unwrap();
+    let mut answer = String::new();
+    child.stdout.take().unwrap().read_to_string(&mut answer).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(REFUSED));
+    let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+    assert_eq!(answer["errors"]["openai"]["code"], "MISCONFIGURED", "{answer}");
+}
