@@ -62,10 +62,14 @@ pub fn read_secret(path: &Path, setting: &str) -> Result<Secret, Failure> {
     let wrong = |why: &str| {
         Failure::misconfigured(
             format!("{}, which `{setting}` names, {why}", path.display()),
-            "write the credential into it",
+            "write the credential into it, as UTF-8 text",
         )
     };
-    let text = Secret::new(String::from_utf8(read(path, setting)?).map_err(|_| wrong("is not UTF-8"))?);
+    let bytes = read(path, setting)?;
+    if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+        return Err(wrong("is UTF-16, and not UTF-8"));
+    }
+    let text = Secret::new(String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?);
     match text.expose().trim() {
         "" => Err(wrong("is empty")),
         trimmed => Ok(Secret::new(trimmed.to_owned())),

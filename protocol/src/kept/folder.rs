@@ -46,9 +46,6 @@ impl Folder {
                 let plain = |path: &&PathBuf| is_plain(path);
                 Ok(settings.runtime_folders().iter().filter(plain).find_map(|path| Self::open(path).ok()))
             }
-            Some("") => {
-                Err(Failure::misconfigured("`keep_session` is empty", "write \"auto\", \"off\" or a folder"))
-            }
             Some(_) => {
                 let path = settings.path("keep_session")?.unwrap_or_default();
                 Self::open(&path).map(Some).map_err(|why| {

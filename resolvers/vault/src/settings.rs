@@ -137,7 +137,14 @@ const AUTH: &[Setting] = &[
         Kind::Path,
         &["VAULT_SECRET_ID_FILE"],
         None,
-        "approle: a file with the secret id; none for a role without one",
+        "approle: a file with the secret id",
+    ),
+    steering(
+        "bind_secret_id",
+        Kind::Switch,
+        &[],
+        Some("true"),
+        "approle: whether the role wants a secret id, as on the server",
     ),
     steering(
         "secret_id_wrapped",

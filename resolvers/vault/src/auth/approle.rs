@@ -10,24 +10,26 @@ use serde::Deserialize;
 
 use super::body::json;
 use super::login::{LOCKED, Login, Proof};
+use super::shape::word;
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::SECRET_ID;
 
-/// Reads role id and secret id; a role without a secret id is signed in to by its role id alone.
+/// Reads role id and secret id; with `bind_secret_id` = false, the role id alone will do.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     let role_id = settings.required("role_id")?.to_owned();
+    let wrapped = settings.is_on("secret_id_wrapped");
     let (secret_id, origin) = match settings.credential(&SECRET_ID, "secret_id_file")? {
-        Some((secret_id, origin)) => (Some(secret_id), origin),
+        Some(found) => {
+            let (secret_id, origin) = word(found, "secret id")?;
+            (Some(secret_id), origin)
+        }
+        None if settings.is_on("bind_secret_id") || wrapped => {
+            let none = settings.no_credential("secret id", &SECRET_ID, "secret_id_file");
+            return Err(none.hint("a role that needs none has `bind_secret_id` = false here, too"));
+        }
         None => (None, "`secret_id_file`".to_owned()),
     };
     let mount = Login::mount(settings, "approle")?;
-    let wrapped = settings.is_on("secret_id_wrapped");
-    if wrapped && secret_id.is_none() {
-        return Err(Failure::misconfigured(
-            "`secret_id_wrapped` is set, and there is no secret id",
-            "set `secret_id_file` to the file with the wrapping token",
-        ));
-    }
     let proof = if wrapped {
         Proof::Wrapped { role_id: role_id.clone() }
     } else {
@@ -42,7 +44,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         } else {
             let alone = match secret_id {
                 Some(_) => "check `role_id`",
-                None => "no secret id was found, and `role_id` went alone: check it",
+                None => "with `bind_secret_id` = false `role_id` went alone: check it",
             };
             format!(
                 "{alone}, and put a new secret id into {origin} (bao write -f -field=secret_id auth/{mount}/role/ROLE/secret-id); \

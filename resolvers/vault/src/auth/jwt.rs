@@ -6,6 +6,7 @@ use secretref_protocol::{Failure, Settings, file};
 
 use super::body::json;
 use super::login::{Login, Proof};
+use super::shape::word;
 use crate::settings::JWT;
 
 /// Where Kubernetes mounts the token of a pod's service account.
@@ -18,19 +19,18 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
         "jwt" => settings.text("role"),
         _ => Some(settings.required("role")?),
     };
-    let (jwt, origin) = match settings.credential(&JWT, "jwt_file")? {
+    let none = || settings.no_credential("JWT to sign in with", &JWT, "jwt_file");
+    let pod = PathBuf::from(SERVICE_ACCOUNT);
+    let is_of_pod = method == "kubernetes" && settings.relies_on(&["jwt", "jwt_file"]).is_empty();
+    let found = match settings.credential(&JWT, "jwt_file")? {
         Some(found) => found,
-        None if method == "kubernetes" => {
-            let path = PathBuf::from(SERVICE_ACCOUNT);
-            (file::read_secret(&path, "jwt_file")?, path.display().to_string())
+        None if is_of_pod && file::is_there(&pod) => {
+            (file::read_secret(&pod, "jwt_file")?, pod.display().to_string())
         }
-        None => {
-            return Err(Failure::misconfigured(
-                "there is no JWT to sign in with",
-                "set `jwt_file` to the file that it is written to",
-            ));
-        }
+        None if is_of_pod => return Err(none().about(format!("this is no pod (no {SERVICE_ACCOUNT})"))),
+        None => return Err(none()),
     };
+    let (jwt, origin) = word(found, "JWT")?;
     let role_member = role.map(|role| ("role", role));
     let body: Vec<_> = role_member.into_iter().chain([("jwt", jwt.expose())]).collect();
     Ok(Login {

@@ -7,6 +7,7 @@ mod certificate;
 mod jwt;
 mod login;
 mod password;
+mod shape;
 mod sign_in;
 mod token;
 mod verdict;

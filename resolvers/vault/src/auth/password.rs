@@ -4,6 +4,7 @@ use secretref_protocol::{Failure, Settings};
 
 use super::body::json;
 use super::login::{LOCKED, Login, Proof};
+use super::shape;
 use crate::locator::encode;
 use crate::settings::PASSWORD;
 
@@ -13,12 +14,9 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
     if matches!(user.as_str(), "." | "..") || user.contains('/') {
         return Err(Failure::misconfigured("`username` is no name of a user", "correct it"));
     }
-    let (password, origin) = settings.credential(&PASSWORD, "password_file")?.ok_or_else(|| {
-        Failure::misconfigured(
-            "there is no password",
-            "set `password_file`, or VAULT_PASSWORD in the environment (beside a profile: env = [\"VAULT_PASSWORD\"])",
-        )
-    })?;
+    let found = settings.credential(&PASSWORD, "password_file")?;
+    let found = found.ok_or_else(|| settings.no_credential("password", &PASSWORD, "password_file"))?;
+    let (password, origin) = shape::password(found)?;
     Ok(Login {
         method,
         mount: Login::mount(settings, method)?,

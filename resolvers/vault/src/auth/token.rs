@@ -7,6 +7,7 @@ use secretref_protocol::kept::Held;
 use secretref_protocol::{Failure, Secret, Settings, file};
 
 use super::Auth;
+use super::shape::{Found, word};
 use crate::settings::TOKEN;
 
 /// What stands in the head of every request.
@@ -95,34 +96,37 @@ impl Token {
 /// a failure; the next is not tried in its place.
 pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
     match settings.credential(&TOKEN, "token_file")? {
-        Some((token, origin)) => Ok(Auth::Token { token, origin }),
+        Some(found) => of(found),
         None => of_login(settings),
     }
 }
 
 /// `auth = "token"`: from the environment or systemd's credentials.
 pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
-    let (token, origin) = settings.secret(&TOKEN)?.ok_or_else(none)?;
-    Ok(Auth::Token { token, origin })
+    of(settings.secret(&TOKEN)?.ok_or_else(|| none(settings))?)
 }
 
 /// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
 pub(super) fn of_file(settings: &Settings) -> Result<Auth, Failure> {
     match settings.path("token_file")? {
-        Some(path) => Ok(Auth::Token {
-            token: file::read_secret(&path, "token_file")?,
-            origin: path.display().to_string(),
-        }),
+        Some(path) => of((file::read_secret(&path, "token_file")?, path.display().to_string())),
         None => of_login(settings),
     }
 }
 
+/// What a person's `vault login` left, unless the profile relies on a variable: then it is not the token that is meant.
 fn of_login(settings: &Settings) -> Result<Auth, Failure> {
-    let path = settings.in_home(".vault-token").filter(|path| file::is_there(path)).ok_or_else(none)?;
-    Ok(Auth::Token { token: file::read_secret(&path, "~")?, origin: path.display().to_string() })
+    let relies_on_variable = !settings.relies_on(&["token", "token_file"]).is_empty();
+    let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
+    let path = path.ok_or_else(|| none(settings))?;
+    of((file::read_secret(&path, "token_file")?, path.display().to_string()))
 }
 
-/// The token as it is sent. Refuses what could not be a header; the server would only say that it is no token.
+fn of(found: Found) -> Result<Auth, Failure> {
+    word(found, "token").map(|(token, origin)| Auth::Token { token, origin })
+}
+
+/// The token as it is sent.
 pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failure> {
     let is_plain = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
     let header = HeaderValue::try_from(token.expose()).ok().filter(|_| is_plain).map(|mut header| {
@@ -137,10 +141,6 @@ pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failur
     })
 }
 
-fn none() -> Failure {
-    Failure::misconfigured(
-        "there is no token",
-        "set `token_file` in a profile, or VAULT_TOKEN in the environment (beside a profile: env = [\"VAULT_TOKEN\"]), or \
-         `auth` to the way to sign in",
-    )
+fn none(settings: &Settings) -> Failure {
+    settings.no_credential("token", &TOKEN, "token_file").hint("or set `auth` to the way to sign in")
 }

@@ -28,12 +28,14 @@ pub(super) fn verdict(login: &Login, reply: &Response, place: &dyn Display) -> O
         StatusCode::OK => Some(granted(login, reply, place)),
         status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place).into())),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-            let reason = reason(reply).unwrap_or("is refused");
-            Some(Err(Miss::Refused(refused(reason, &login.remedy))))
+            let (reason, remedy) = reason(reply).unwrap_or(("is refused", None));
+            Some(Err(Miss::Refused(refused(reason, remedy.unwrap_or(&login.remedy)))))
         }
         StatusCode::FORBIDDEN => {
-            let remedy = format!("check `auth_mount` and `namespace`; {}", login.forbidden);
-            Some(Err(Miss::Unclear(refused(reason(reply).unwrap_or("is refused (403)"), &remedy))))
+            let (reason, remedy) = reason(reply).unwrap_or(("is refused (403)", None));
+            let usual = || format!("check `auth_mount` and `namespace`; {}", login.forbidden);
+            let remedy = remedy.map_or_else(usual, str::to_owned);
+            Some(Err(Miss::Unclear(refused(reason, &remedy))))
         }
         StatusCode::NOT_FOUND => {
             let remedy = "check `auth_mount`, `namespace` and the base path of `address`";
@@ -83,20 +85,31 @@ impl Granted<'_> {
     }
 }
 
+/// What to do where the credential is right, and comes from the wrong address.
+const ADDRESS: &str = "let the role (`secret_id_bound_cidrs`, `token_bound_cidrs`) and the secret id (`cidr_list`) take the address \
+                       that the server sees, which its audit log has as remote_address; through a proxy that is the proxy's";
+
+/// A reason, and what to do where that is something else than the method's own remedy.
+type Reason = (&'static str, Option<&'static str>);
+
 /// What servers say where they refuse a sign-in, and what it means. That it is refused is known by the status;
 /// only the words for a person are found here, and what is not found is said in general terms.
-const REASONS: [(&str, &str); 8] = [
-    ("invalid role name", "is refused: there is no such role"),
-    ("could not be found", "is refused: there is no such role"),
-    ("missing role", "is refused: the method has no default role, and `role` is not set"),
-    ("missing secret_id", "is refused: the role wants a secret id"),
-    ("is expired", "is refused: the credential has expired"),
-    ("not authorized", "is refused (403): the role is not for this service account or its namespace"),
-    ("invalid certificate or", "is refused: no role here accepts this client certificate"),
-    ("no client certificate", "is refused: the server saw no client certificate on this connection"),
+const REASONS: [(&str, Reason); 9] = [
+    (
+        "CIDR restrictions",
+        ("is refused: the credential cannot be used from this machine's address", Some(ADDRESS)),
+    ),
+    ("invalid role name", ("is refused: there is no such role", None)),
+    ("could not be found", ("is refused: there is no such role", None)),
+    ("missing role", ("is refused: the method has no default role, and `role` is not set", None)),
+    ("missing secret_id", ("is refused: the role wants a secret id", None)),
+    ("is expired", ("is refused: the credential has expired", None)),
+    ("not authorized", ("is refused (403): the role is not for this service account or its namespace", None)),
+    ("invalid certificate or", ("is refused: no role here accepts this client certificate", None)),
+    ("no client certificate", ("is refused: the server saw no client certificate on this connection", None)),
 ];
 
-fn reason(reply: &Response) -> Option<&'static str> {
+fn reason(reply: &Response) -> Option<Reason> {
     let errors = envelope(reply)?.errors?;
     let says = |words: &str| errors.iter().any(|error: &&RawValue| error.get().contains(words));
     REASONS.iter().find(|(words, _)| says(words)).map(|(_, reason)| *reason)

@@ -1,18 +1,20 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
+mod credential;
+mod value;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
 use crate::failure::Failure;
-use crate::file;
-use crate::profile::{self, Profile};
+use crate::profile::Profile;
 use crate::run::Run;
-use crate::secret::Secret;
 use crate::selector::Name;
-use crate::store::{FAMILY, Kind, Setting, Store, nearest, table};
+use crate::store::{FAMILY, Kind, Setting, Store, table};
 use crate::world::{self, World};
+use value::{Value, duration};
 
 /// The settings of one run, each from the most explicit place that sets it.
 pub struct Settings {
@@ -60,14 +62,6 @@ pub enum Source {
     Environment,
     /// A flag or the profile.
     Written,
-}
-
-enum Value {
-    Text(String),
-    Duration(Duration),
-    Size(usize),
-    Switch(bool),
-    List(Vec<String>),
 }
 
 /// Flags by key, as they were typed.
@@ -218,21 +212,6 @@ impl Settings {
         }
     }
 
-    /// The value of a text or choice that must be there.
-    pub fn required(&self, key: &str) -> Result<&str, Failure> {
-        self.text(key).ok_or_else(|| {
-            let mut own = self.own.iter().copied().flatten();
-            let variable = own.find(|setting| setting.key == key).and_then(|setting| setting.env.last());
-            let variable = variable.unwrap_or(&"");
-            let remedy = if self.profile.is_some() {
-                format!("set it in the profile, or let the environment set it: env = [\"{variable}\"]")
-            } else {
-                format!("set it in a profile, or set {variable} in the environment (a gateway passes only what passEnv lists)")
-            };
-            Failure::misconfigured(format!("`{key}` is not set"), remedy)
-        })
-    }
-
     /// The value of a path: absolute, or from `~` or the profile's folder.
     pub fn path(&self, key: &str) -> Result<Option<PathBuf>, Failure> {
         self.text(key).map(|text| self.locate(text)).transpose()
@@ -273,46 +252,6 @@ impl Settings {
     #[must_use]
     pub fn is_on(&self, key: &str) -> bool {
         matches!(self.value(key), Some(Value::Switch(true)))
-    }
-
-    /// The value of a secret and where it came from: a variable of the environment, else a file of systemd's
-    /// credentials.
-    pub fn secret(&self, setting: &Setting) -> Result<Option<(Secret, String)>, Failure> {
-        if let Some(text) = self.text(setting.key) {
-            let variable = self.given.get(setting.key).and_then(|given| given.variable);
-            let origin = variable.unwrap_or("the environment").to_owned();
-            return Ok(Some((Secret::new(text.to_owned()), origin)));
-        }
-        let Kind::Secret(name) = setting.kind else { return Ok(None) };
-        match self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| file::is_there(path)) {
-            Some(path) => {
-                let secret = file::read_secret(&path, "$CREDENTIALS_DIRECTORY")?;
-                Ok(Some((secret, path.display().to_string())))
-            }
-            None => Ok(None),
-        }
-    }
-
-    /// The value of a secret that can also be in a file, which the setting `file_key` names, and where it came from.
-    ///
-    /// A file that a flag or the profile names counts before the secret's own variable, and that before a file that
-    /// another variable names. What is set and cannot be read is a failure; the next is not tried in its place.
-    pub fn credential(
-        &self,
-        setting: &Setting,
-        file_key: &'static str,
-    ) -> Result<Option<(Secret, String)>, Failure> {
-        let of_file = || match self.path(file_key)? {
-            Some(path) => Ok(Some((file::read_secret(&path, file_key)?, path.display().to_string()))),
-            None => Ok(None),
-        };
-        if self.source(file_key) > self.source(setting.key) {
-            return of_file();
-        }
-        match self.secret(setting)? {
-            None => of_file(),
-            found => Ok(found),
-        }
     }
 
     /// Where a setting came from, if it is set.
@@ -374,104 +313,6 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The most bytes of a response where the settings cannot be read.
 pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
-
-impl Value {
-    fn of_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
-        let flag = setting.flag();
-        match (setting.kind, texts) {
-            (Kind::List, texts) => Ok(Self::List(texts.to_vec())),
-            (Kind::Switch, []) => Ok(Self::Switch(true)),
-            (_, [.., text]) => Self::of_text(setting, &flag, text.clone()),
-            (_, []) => Err(Failure::misconfigured(format!("`{flag}` has no value"), "write one after it")),
-        }
-    }
-
-    /// `place` is what the person wrote the value for: a flag, a variable or a key.
-    fn of_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
-        let refuse = |expected: String, remedy: String| {
-            Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
-        };
-        let wrong = |expected: String| refuse(expected, "correct the value".into());
-        match setting.kind {
-            Kind::Text | Kind::Path | Kind::Secret(_) => Ok(Self::Text(text)),
-            Kind::Choice(words) if words.contains(&text.as_str()) => Ok(Self::Text(text)),
-            Kind::Choice(words) => {
-                let meant = nearest(&text, words.iter().copied());
-                let remedy = meant.map_or_else(
-                    || "correct the value".to_owned(),
-                    |meant| format!("did you mean `{meant}`?"),
-                );
-                refuse(format!("one of {}", words.join(", ")), remedy)
-            }
-            Kind::Duration => match duration(&text) {
-                Some(duration) => Ok(Self::Duration(duration)),
-                None => wrong("a duration between 1ms and 120s, such as 4s or 1500ms".into()),
-            },
-            Kind::Size => match size(&text) {
-                Some(size) => Ok(Self::Size(size)),
-                None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
-            },
-            Kind::Switch => match text.as_str() {
-                // What Go's tools take, among them Vault's own.
-                "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Self::Switch(true)),
-                "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Self::Switch(false)),
-                _ => wrong("true or false".into()),
-            },
-            Kind::List => Ok(Self::List(vec![text])),
-        }
-    }
-
-    fn of_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
-        let expected = match setting.kind {
-            Kind::List => "a list of strings",
-            Kind::Switch => "true or false",
-            Kind::Size => "a number of bytes or a string such as \"1MiB\"",
-            Kind::Duration => "a string such as \"4s\"",
-            _ => "a string",
-        };
-        let wrong = || {
-            Failure::misconfigured(
-                format!("`{}` in the profile is not {expected}", setting.key),
-                "correct the value",
-            )
-        };
-        match (setting.kind, value) {
-            (Kind::List, toml::Value::Array(items)) => {
-                Ok(Self::List(profile::strings(items).ok_or_else(wrong)?))
-            }
-            (Kind::Switch, toml::Value::Boolean(on)) => Ok(Self::Switch(on)),
-            (Kind::Switch | Kind::List, _) => Err(wrong()),
-            (Kind::Size, toml::Value::Integer(bytes)) => {
-                Self::of_text(setting, setting.key, bytes.to_string())
-            }
-            // A number where its text is meant, such as `kv_version = 2`.
-            (Kind::Choice(_), toml::Value::Integer(number)) => {
-                Self::of_text(setting, setting.key, number.to_string())
-            }
-            (_, toml::Value::String(text)) => Self::of_text(setting, setting.key, text),
-            _ => Err(wrong()),
-        }
-    }
-}
-
-/// `4s` or `1500ms`, from 1 ms to the 120 s that a gateway grants at most.
-fn duration(text: &str) -> Option<Duration> {
-    let millis = match text.strip_suffix("ms") {
-        Some(number) => number.parse::<u64>().ok()?,
-        None => text.strip_suffix('s')?.parse::<u64>().ok()?.checked_mul(1000)?,
-    };
-    (1..=120_000).contains(&millis).then(|| Duration::from_millis(millis))
-}
-
-/// `65536`, `512KiB` or `1MiB`.
-fn size(text: &str) -> Option<usize> {
-    let (number, unit) = [("KiB", 1024), ("MiB", 1 << 20)]
-        .into_iter()
-        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
-        .unwrap_or((text, 1));
-    let bytes = number.trim().parse::<usize>().ok()?.checked_mul(unit)?;
-    (bytes >= 1024).then_some(bytes)
-}
 
 /// Whether systemd puts the credentials of a unit there, links being resolved. Any other folder could be named by a variable
 /// that an agent can set.

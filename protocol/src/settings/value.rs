@@ -1,0 +1,162 @@
+//! The value of one setting: read from a flag, a variable or a profile, by the kind that the table says.
+
+use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::profile;
+use crate::store::{Kind, Setting, nearest};
+
+/// The value of one setting.
+pub(super) enum Value {
+    Text(String),
+    Duration(Duration),
+    Size(usize),
+    Switch(bool),
+    List(Vec<String>),
+}
+
+impl Value {
+    pub(super) fn of_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
+        let flag = setting.flag();
+        match (setting.kind, texts) {
+            (Kind::List, texts) => Self::of_list(&flag, texts.to_vec()),
+            (Kind::Switch, []) => Ok(Self::Switch(true)),
+            (_, [.., text]) => Self::of_text(setting, &flag, text.clone()),
+            (_, []) => Err(Failure::misconfigured(format!("`{flag}` has no value"), "write one after it")),
+        }
+    }
+
+    /// `place` is what the person wrote the value for: a flag, a variable or a key.
+    pub(super) fn of_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
+        let refuse = |expected: String, remedy: String| {
+            Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
+        };
+        let wrong = |expected: String| refuse(expected, "correct the value".into());
+        if is_blank(&text) {
+            return Err(empty(place));
+        }
+        match setting.kind {
+            Kind::Text | Kind::Path | Kind::Secret(_) => Ok(Self::Text(text)),
+            Kind::Choice(words) if words.contains(&text.as_str()) => Ok(Self::Text(text)),
+            Kind::Choice(words) => {
+                let meant = nearest(&text, words.iter().copied());
+                let remedy = meant.map_or_else(
+                    || "correct the value".to_owned(),
+                    |meant| format!("did you mean `{meant}`?"),
+                );
+                refuse(format!("one of {}", words.join(", ")), remedy)
+            }
+            Kind::Duration => match duration(&text) {
+                Some(duration) => Ok(Self::Duration(duration)),
+                None => wrong("a duration between 1ms and 120s, such as 4s or 1500ms".into()),
+            },
+            Kind::Size => match size(&text) {
+                Some(size) => Ok(Self::Size(size)),
+                None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
+            },
+            Kind::Switch => match text.as_str() {
+                // What Go's tools take, among them Vault's own.
+                "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Self::Switch(true)),
+                "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Self::Switch(false)),
+                _ => wrong("true or false".into()),
+            },
+            Kind::List => Self::of_list(place, vec![text]),
+        }
+    }
+
+    fn of_list(place: &str, texts: Vec<String>) -> Result<Self, Failure> {
+        if texts.iter().any(|text| is_blank(text)) { Err(empty(place)) } else { Ok(Self::List(texts)) }
+    }
+
+    pub(super) fn of_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
+        let expected = match setting.kind {
+            Kind::List => "a list of strings",
+            Kind::Switch => "true or false",
+            Kind::Size => "a number of bytes or a string such as \"1MiB\"",
+            Kind::Duration => "a string such as \"4s\"",
+            _ => "a string",
+        };
+        let wrong = || {
+            Failure::misconfigured(
+                format!("`{}` in the profile is not {expected}", setting.key),
+                "correct the value",
+            )
+        };
+        match (setting.kind, value) {
+            (Kind::List, toml::Value::Array(items)) => {
+                Self::of_list(setting.key, profile::strings(items).ok_or_else(wrong)?)
+            }
+            (Kind::Switch, toml::Value::Boolean(on)) => Ok(Self::Switch(on)),
+            (Kind::Switch | Kind::List, _) => Err(wrong()),
+            (Kind::Size, toml::Value::Integer(bytes)) => {
+                Self::of_text(setting, setting.key, bytes.to_string())
+            }
+            // A number where its text is meant, such as `kv_version = 2`.
+            (Kind::Choice(_), toml::Value::Integer(number)) => {
+                Self::of_text(setting, setting.key, number.to_string())
+            }
+            (_, toml::Value::String(text)) => Self::of_text(setting, setting.key, text),
+            _ => Err(wrong()),
+        }
+    }
+}
+
+fn is_blank(text: &str) -> bool {
+    text.trim().is_empty()
+}
+
+/// No setting takes an empty text: with `role_id = ""` a server would be asked for nothing, and blamed.
+fn empty(place: &str) -> Failure {
+    Failure::misconfigured(format!("`{place}` is set to an empty text"), "write its value, or leave it out")
+}
+
+/// `4s` or `1500ms`, from 1 ms to the 120 s that a gateway grants at most.
+pub(super) fn duration(text: &str) -> Option<Duration> {
+    let millis = match text.strip_suffix("ms") {
+        Some(number) => number.parse::<u64>().ok()?,
+        None => text.strip_suffix('s')?.parse::<u64>().ok()?.checked_mul(1000)?,
+    };
+    (1..=120_000).contains(&millis).then(|| Duration::from_millis(millis))
+}
+
+/// `65536`, `512KiB` or `1MiB`.
+fn size(text: &str) -> Option<usize> {
+    let (number, unit) = [("KiB", 1024), ("MiB", 1 << 20)]
+        .into_iter()
+        .find_map(|(suffix, unit)| Some((text.strip_suffix(suffix)?, unit)))
+        .unwrap_or((text, 1));
+    let bytes = number.trim().parse::<usize>().ok()?.checked_mul(unit)?;
+    (bytes >= 1024).then_some(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of every kind, whatever its place: the store would be asked for nothing, and be blamed.
+    #[test]
+    fn an_empty_text_is_no_value() {
+        let kinds = [
+            Kind::Text,
+            Kind::Path,
+            Kind::Choice(&["a"]),
+            Kind::Duration,
+            Kind::Size,
+            Kind::Switch,
+            Kind::List,
+            Kind::Secret("x"),
+        ];
+        for (kind, text) in kinds.into_iter().flat_map(|kind| [(kind, ""), (kind, " \t")]) {
+            let setting = Setting { key: "a_key", kind, env: &[], default: None, steers: true, help: "" };
+            let toml = match kind {
+                Kind::List => toml::Value::Array(vec![toml::Value::String(text.into())]),
+                _ => toml::Value::String(text.into()),
+            };
+            let flag = Value::of_texts(&setting, &[text.to_owned()]).err().unwrap();
+            assert_eq!(flag.what(), "`--a-key` is set to an empty text", "{kind:?}");
+            // A switch in a profile is no text at all.
+            let profile = Value::of_toml(&setting, toml).err().unwrap();
+            assert!(kind == Kind::Switch || profile.what() == "`a_key` is set to an empty text", "{kind:?}");
+        }
+    }
+}
