@@ -8,7 +8,9 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
 
 use secretref_tests::page::Page;
+use secretref_tests::port;
 use secretref_tests::resolver::{self, Ended, Run};
+use serde_json::Value;
 
 const SHELL: &str = "docs/shell.md";
 
@@ -38,7 +40,14 @@ const VAULT: Subject = Subject {
         (&["--kv-version", "atuo", "get", "x"], "did you mean `auto`?"),
         (&["completions", "bsah"], "bash"),
         (&["man", "protocl"], "protocol"),
-        (&["read", "x"], "to read a secret: secretref-vault get ID"),
+        (&["openai", "x"], "to read a secret: secretref-vault get ID"),
+        (&["read", "x"], "'get'"),
+        (&["rm", "x"], "'delete'"),
+        (&["put", "x"], "'set'"),
+        (&["ls"], "'list'"),
+        (&["help", "rm"], "'delete'"),
+        (&["settings", "adress"], "did you mean `address`?"),
+        (&["settings", "env"], "`man profile`"),
     ],
     foreign: &["keychain", "dbus", "service/account"],
 };
@@ -52,7 +61,9 @@ const KEYCHAIN: Subject = Subject {
         (&["get", "x", "--identity-fiel", "y"], "--identity-file"),
         (&["--store", "fiel", "get", "x"], "did you mean `file`?"),
         (&["--session", "encryptd", "get", "x"], "did you mean `encrypted`?"),
-        (&["read", "x"], "to read a secret: secretref-keychain get ID"),
+        (&["openai", "x"], "to read a secret: secretref-keychain get ID"),
+        (&["show", "x"], "'get'"),
+        (&["remove", "x"], "'delete'"),
     ],
     foreign: &["vault", "token", "mount", "namespace", "http", "proxy", "tls", "logout", "#version]"],
 };
@@ -328,6 +339,43 @@ fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
             assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
             assert!(ended.stderr.contains(meant), "{arguments:?}: {}", ended.stderr);
         }
+    }
+}
+
+#[test]
+fn help_and_settings_can_be_asked_for_one_thing() {
+    for subject in &SUBJECTS {
+        assert_eq!(subject.said(&["help"]), subject.said(&["--help"]));
+        for verb in subject.verbs() {
+            assert_eq!(subject.said(&["help", &verb]), subject.said(&[&verb, "--help"]));
+        }
+        let all = subject.said(&["settings"]);
+        let [first, second] = ["timeout", "max_output"].map(|key| subject.said(&["settings", key]));
+        assert!(
+            first.starts_with("timeout: ") && first.lines().count() == 2 && all.contains(&first),
+            "{first}"
+        );
+        assert_eq!(subject.said(&["settings", "timeout", "--max-output"]), first + &second);
+    }
+    assert_eq!(VAULT.said(&["settings", "VAULT_ADDR"]), VAULT.said(&["settings", "address"]));
+}
+
+/// A step that was not reached has not failed: a reader would take a failed sign-in for one that was tried.
+#[test]
+fn doctor_tells_what_it_tried_from_what_it_skipped() {
+    let address = format!("http://127.0.0.1:{}", port::free());
+    let ids = ["doctor", "--json", "--address", &address, "a#k", "b#k"];
+    for (line, skipped) in [(&ids[..4], 1), (&ids[..5], 2), (&ids[..], 2)] {
+        let ended = Run::new(resolver::path(VAULT.binary)).args(line).env("VAULT_TOKEN", "x").end();
+        let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
+        let steps = report["steps"].as_array().expect("steps");
+        let with = |status: &str| steps.iter().filter(|step| step["status"] == status).collect::<Vec<_>>();
+        let [failed] = with("failed")[..] else { panic!("{report:#}") };
+        assert_eq!((failed["step"].as_str(), ended.code), (Some("connection"), Some(5)), "{report:#}");
+        assert_eq!(failed["facts"].to_string().contains("tried 3 times"), line.len() > 4, "{report:#}");
+        let skips = with("skipped");
+        assert_eq!(skips.len(), skipped, "{report:#}");
+        assert!(skips.iter().all(|step| step["micros"].is_null() && step["failure"].is_null()), "{report:#}");
     }
 }
 

@@ -752,6 +752,26 @@ fn doctor_names_the_step_that_fails() {
     }
 }
 
+/// Several ids are told one by one, also where their names are left out.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn doctor_takes_several_ids() {
+    let shell = Shell::new();
+    shell.server.api("secret/data/a", Some(&json!({"data": {"k": "value-a", "l": "value-long"}})));
+    for (ids, code, status) in [
+        (&["a#k", "a#l"][..], 0, &["ok", "ok"][..]),
+        (&["a#k", "a#none", "b#k"], 1, &["ok", "failed", "failed"]),
+    ] {
+        let line: Vec<_> = ["doctor", "--json"].iter().chain(ids).copied().collect();
+        let ended = shell.run(&line);
+        assert_eq!(ended.code, Some(code), "{ended:#?}");
+        let told = serde_json::from_str(&ended.stdout).expect("JSON");
+        let of_ids: Vec<_> = steps(&told).into_iter().filter(|(step, _)| step.starts_with("id ")).collect();
+        assert!(of_ids.iter().map(|(_, status)| status).eq(status), "{told:#}");
+        assert!(facts(&told, "id 1").contains("<id>\",\"7 characters"), "{told:#}");
+    }
+}
+
 /// Who answers as no Vault does has not found the token valid.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -25,8 +25,9 @@ pub(super) struct Place<B: Backend> {
 impl<B: Backend> Place<B> {
     /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
     pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
+        let place = Self::read(backend, settings, id)?;
         written_name(settings, id)?;
-        Self::read(backend, settings, id)
+        Ok(place)
     }
 
     /// Where `id` leads, though it may be only to read there.

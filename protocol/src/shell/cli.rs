@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use clap::error::{ContextKind, ErrorKind};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::speak::print;
@@ -50,7 +50,7 @@ pub(super) enum Verb {
         yes: bool,
     },
     Doctor {
-        id: Option<String>,
+        ids: Vec<String>,
         json: bool,
         names: bool,
     },
@@ -61,7 +61,9 @@ pub(super) enum Verb {
         id: Option<String>,
     },
     Logout,
-    Settings,
+    Settings {
+        names: Vec<String>,
+    },
     Completions {
         shell: String,
     },
@@ -81,6 +83,10 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
     let matches = parser
         .try_get_matches_from(std::iter::once(store.binary).chain(arguments.iter().map(String::as_str)))?;
     let inner = matches.subcommand();
+    if let Some(("help", help)) = inner {
+        let verb = help.get_one::<String>("COMMAND").map(String::as_str);
+        return Err(help_of::<B>(verb));
+    }
     let verb = inner.map_or(Verb::None, |(name, inner)| verb(name, inner));
     let levels = || std::iter::once(&matches).chain(inner.map(|(_, inner)| inner));
     let mut profiles =
@@ -132,15 +138,24 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
-        "doctor" => Verb::Doctor { id: one("ID"), json: json(), names: inner.get_flag("names") },
+        "doctor" => Verb::Doctor { ids: ids(), json: json(), names: inner.get_flag("names") },
         "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
         "unlock" => Verb::Unlock { id: one("ID") },
         "logout" => Verb::Logout,
-        "settings" => Verb::Settings,
+        "settings" => {
+            Verb::Settings { names: inner.get_many("NAME").into_iter().flatten().cloned().collect() }
+        }
         "completions" => Verb::Completions { shell: one("SHELL").unwrap_or_default() },
         "man" => Verb::Man { page: one("PAGE").unwrap_or_default() },
         _ => Verb::Resolve,
     }
+}
+
+/// `help get` says what `get --help` does; of a verb that there is not, what a wrong one always gets.
+fn help_of<B: Backend>(verb: Option<&str>) -> clap::Error {
+    let words = std::iter::once(B::STORE.binary).chain(verb).chain(["--help"]);
+    let asked = parser::<B>(true).try_get_matches_from(words);
+    asked.err().unwrap_or_else(|| command::<B>().error(ErrorKind::DisplayHelp, ""))
 }
 
 fn typed(setting: &Setting, level: &ArgMatches) -> Option<Vec<String>> {
@@ -152,11 +167,12 @@ fn typed(setting: &Setting, level: &ArgMatches) -> Option<Vec<String>> {
 
 /// Ends a run whose command line asks for help or cannot be read. A gateway that started it gets a response all the same.
 pub(super) fn stop<B: Backend>(
-    stop: &clap::Error,
+    mut stop: clap::Error,
     arguments: &[String],
     journal: &Journal,
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
+    suggest(&mut stop, &command::<B>());
     let text = stop.render().to_string();
     if matches!(stop.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) {
         return print(&text, deadline).unwrap_or(Exit::Done);
@@ -183,6 +199,31 @@ pub(super) fn stop<B: Backend>(
     let failure =
         Failure::misconfigured("the command line is wrong", "run the same command in a shell to see how");
     refuse::<B>(failure, journal, (deadline, watch))
+}
+
+/// Words of other tools, and the verb that does the same.
+const OTHERS: [(&str, &str); 6] = [
+    ("get", "read show print cat fetch view reveal copy"),
+    ("list", "ls dir tree ids keys search find"),
+    ("set", "put write add store save create insert update edit patch"),
+    ("delete", "rm remove del unset erase destroy"),
+    ("doctor", "status health ping login"),
+    ("settings", "config env options"),
+];
+
+/// Names the verb that does what was typed in the words of another tool.
+fn suggest(stop: &mut clap::Error, command: &Command) {
+    let typed = match stop.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) => word.to_lowercase(),
+        _ => return,
+    };
+    let means = |(_, words): &&(&str, &str)| words.split(' ').any(|word| word == typed);
+    if let Some((verb, _)) = OTHERS.iter().find(means)
+        && command.find_subcommand(verb).is_some()
+    {
+        let verb = ContextValue::Strings(vec![(*verb).to_owned()]);
+        stop.insert(ContextKind::SuggestedSubcommand, verb);
+    }
 }
 
 /// How the command was started, as a person would type it again, and what came after that.
@@ -236,7 +277,7 @@ type Row = (&'static str, &'static str, fn(Command) -> Command);
 /// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
 fn parser<B: Backend>(wants_all: bool) -> Command {
     let store = &B::STORE;
-    let verbs: [Row; 13] = [
+    let verbs: [Row; 14] = [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
                 .arg(json("print the response as a gateway gets it, with versions and times"))
@@ -254,7 +295,7 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
         }),
         ("doctor", "Find out what is wrong, step by step", |doctor| {
             doctor
-                .arg(id(&B::STORE).required(false))
+                .arg(ids(&B::STORE).required(false))
                 .arg(json("print it as JSON"))
                 .arg(names())
                 .args(flags(&B::STORE))
@@ -266,11 +307,12 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
             unlock.arg(id(&B::STORE).required(false)).args(flags(&B::STORE))
         }),
         ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
-        ("settings", "Explain every setting", |settings| settings),
+        ("settings", "Explain every setting, or those named", |settings| settings.arg(keys_to_explain())),
         ("completions", "Print what completes this command in a shell", |completions| {
             completions.arg(shell())
         }),
         ("man", "Print a manual page", |man| man.arg(page())),
+        ("help", "Print this help, or that of a command", |help| help.arg(command_to_explain())),
         ("resolve", "Answer one request on stdin, as without a command", |resolve| {
             resolve.args(flags(&B::STORE))
         }),
@@ -313,7 +355,7 @@ fn in_full(store: &Store) -> (String, String) {
 }
 
 fn after_verb(store: &Store, verb: &str) -> String {
-    let takes_settings = !["settings", "completions", "man"].contains(&verb);
+    let takes_settings = !["settings", "completions", "man", "help"].contains(&verb);
     let settings = if takes_settings {
         "Every setting is a flag here, such as --timeout 10s; `settings` explains them."
     } else {
@@ -335,7 +377,9 @@ pub(super) fn examples(store: &Store, verb: &str) -> Vec<String> {
             format!("  {binary} completions zsh > ~/.zfunc/_{binary}"),
         ],
         "man" => vec![format!("  {binary} man | man -l -"), format!("  {binary} man profile | man -l -")],
-        "logout" | "settings" | "unlock" => vec![format!("  {binary} {verb}")],
+        "settings" => vec![format!("  {binary} settings"), format!("  {binary} settings timeout")],
+        "help" => vec![format!("  {binary} help get")],
+        "logout" | "unlock" => vec![format!("  {binary} {verb}")],
         _ => {
             let is_of = |line: &&str| line.split(' ').any(|word| word == verb);
             store.examples.lines().filter(is_of).map(str::to_owned).collect()
@@ -392,6 +436,17 @@ fn names() -> Arg {
 
 fn shell() -> Arg {
     Arg::new("SHELL").required(true).value_parser(SHELLS).help("the shell that is to read it")
+}
+
+fn keys_to_explain() -> Arg {
+    Arg::new("NAME")
+        .num_args(0..)
+        .allow_hyphen_values(true)
+        .help("a setting by its key, its flag or one of its variables")
+}
+
+fn command_to_explain() -> Arg {
+    Arg::new("COMMAND").help("the command that it is about")
 }
 
 fn page() -> Arg {

@@ -44,14 +44,19 @@ fn verbs<B: Backend>() -> String {
     command.build();
     let text = |text: Option<&StyledStr>| text.map(ToString::to_string).unwrap_or_default();
     let (mut verbs, mut own) = (String::new(), String::new());
+    let names: Vec<_> = command.get_subcommands().map(|verb| verb.get_name().to_owned()).collect();
+    let keys = || table(&B::STORE).map(|setting| setting.key.to_owned()).collect();
     for verb in command.get_subcommands() {
         let (name, is_setting) = (verb.get_name(), Arg::is_hide_set);
         let takes = if verb.get_arguments().any(is_setting) { "*" } else { "-" };
         line(&mut verbs, [".", name, takes, &text(verb.get_about())]);
         let is_own = |arg: &&Arg| !is_setting(arg) && !["profile", "help"].contains(&arg.get_id().as_str());
         for arg in verb.get_arguments().filter(is_own) {
-            let words: Vec<_> =
-                arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect();
+            let words: Vec<_> = match arg.get_id().as_str() {
+                "COMMAND" => names.clone(),
+                "NAME" => keys(),
+                _ => arg.get_possible_values().iter().map(|word| word.get_name().to_owned()).collect(),
+            };
             match arg.get_long() {
                 Some(long) => line(&mut own, [name, &format!("--{long}"), "-", &text(arg.get_help())]),
                 None if words.is_empty() => {}

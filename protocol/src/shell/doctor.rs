@@ -1,6 +1,6 @@
-//! `doctor [ID]`: a run like any other, shown step by step.
+//! `doctor [ID…]`: a run like any other, shown step by step.
 //!
-//! It has no path of its own: what it prints was noted by the run, which is that of a gateway's request for the id.
+//! It has no path of its own: what it prints was noted by the run, which is that of a gateway's request for the ids.
 
 use super::paint::Paint;
 use super::progress::Progress;
@@ -22,13 +22,13 @@ use crate::world::{World, recorded_home};
 /// What to show.
 #[derive(Debug, Clone)]
 pub(super) struct Wish {
-    pub(super) id: Option<String>,
+    pub(super) ids: Vec<String>,
     pub(super) json: bool,
     /// Whether names are shown that are nobody else's affair.
     pub(super) names: bool,
 }
 
-/// Resolves the id as for a gateway, without one signs in alone, and prints what each step came to.
+/// Resolves the ids as for a gateway, without one signs in alone, and prints what each step came to.
 pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     wish: Wish,
@@ -53,9 +53,9 @@ pub(super) fn doctor<B: Backend>(
             return *exit;
         }
     };
-    conceal(settings, reporter.wish.id.as_deref());
+    conceal(settings, &reporter.wish.ids);
     let facts = facts(settings, world);
-    let ids: Vec<_> = reporter.wish.id.iter().cloned().collect();
+    let ids = reporter.wish.ids.clone();
     answer::<B>(settings, &ids.into(), (deadline, watch), move |_, answer| {
         progress.end();
         for fact in &facts {
@@ -83,7 +83,7 @@ fn facts(settings: &Settings, world: &World) -> Vec<String> {
 }
 
 /// The names that are nobody else's affair.
-fn conceal(settings: &Settings, id: Option<&str>) {
+fn conceal(settings: &Settings, ids: &[String]) {
     let run = settings.run();
     if let Some(path) = settings.profile() {
         run.conceal("profile", path.display().to_string());
@@ -103,12 +103,12 @@ fn conceal(settings: &Settings, id: Option<&str>) {
             run.conceal("field", field.as_str());
         }
     }
-    if let Some(id) = id {
-        run.conceal("id", id);
+    for id in ids {
         let (name, rest) = id.split_once('#').unwrap_or(id.rsplit_once('/').unwrap_or((id, "")));
         run.conceal("name", name);
         run.conceal("name", name.rsplit(':').next().unwrap_or_default());
         run.conceal("field", rest.split('#').next().unwrap_or_default());
+        run.conceal("id", id);
     }
 }
 
@@ -137,19 +137,22 @@ struct Reporter {
 impl Reporter {
     fn report(&self, answer: Option<&Answer>) -> Exit {
         let steps = self.steps();
-        let outcome = answer.and_then(|answer| answer.outcomes.first());
+        let outcomes = answer.map_or(&[][..], |answer| &answer.outcomes);
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
         let mut findings: Vec<_> =
             stages.filter_map(|stage| Finding::of(*stage, &steps, self.is_local)).collect();
-        if self.wish.id.is_some() {
-            findings.push(Finding::of_read(outcome, &steps));
+        match &self.wish.ids[..] {
+            [] => {}
+            [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),
+            ids => findings.extend(Finding::of_reads(ids, outcomes, &steps)),
         }
         // A step that was done again, and well, has not failed.
         let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
         let failed = Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back();
-        let failure = outcome.and_then(|outcome| outcome.as_ref().err()).or(failed);
-        self.print(findings, failure.is_none())
-            .unwrap_or_else(|| failure.map_or(Exit::Done, Exit::of_failure))
+        let of_steps = failed.map_or(Exit::Done, Exit::of_failure);
+        let of_ids = answer.map_or(Exit::Done, Answer::shell_exit);
+        let exit = if of_ids == Exit::Done { of_steps } else { of_ids };
+        self.print(findings, exit == Exit::Done).unwrap_or(exit)
     }
 
     /// The steps; one that is not over has failed at the deadline.

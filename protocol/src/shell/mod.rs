@@ -65,7 +65,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Ok(line) => line,
         Err(stop) => {
             let (journal, deadline) = early();
-            return cli::stop::<B>(&stop, arguments, &journal, (deadline, &watch));
+            return cli::stop::<B>(stop, arguments, &journal, (deadline, &watch));
         }
     };
     let first = started;
@@ -108,11 +108,11 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, &journal, watched),
-        Verb::Settings => settings::settings(&B::STORE, deadline),
+        Verb::Settings { names } => settings::settings(&B::STORE, &names, deadline),
         Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
         Verb::Man { page } => man::man::<B>(&page, deadline),
-        Verb::Doctor { id, json, names } => {
-            let wish = Wish { id, json, names };
+        Verb::Doctor { ids, json, names } => {
+            let wish = Wish { ids, json, names };
             doctor::doctor::<B>(settings.as_ref(), wish, (&run, &world), watched)
         }
         verb => match settings {

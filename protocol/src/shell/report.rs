@@ -63,22 +63,29 @@ impl Finding {
             return (!is_optional).then(|| Self::skipped(stage));
         };
         let time: Duration = own.iter().map(|step| alone(step, steps)).sum();
-        let tries = own.iter().filter(|step| step.failure.is_some()).count();
+        let failed = own.iter().filter(|step| step.failure.is_some()).count();
+        let is_skipped = last.failure.as_ref().is_some_and(|failure| is_of_earlier(stage, failure, steps));
         let mut facts: Vec<String> = Vec::new();
         for fact in own.iter().flat_map(|step| &step.facts) {
             if !facts.contains(fact) {
                 facts.push(fact.clone());
             }
         }
-        if tries > 1 {
-            facts.push(format!("failed {tries} times"));
+        let tries = failed + usize::from(last.failure.is_none());
+        if failed > 0 && tries > 1 && !is_skipped {
+            facts.push(format!("tried {tries} times"));
         }
+        let status = match last.failure {
+            None => Status::Ok,
+            Some(_) if is_skipped => Status::Skipped,
+            Some(_) => Status::Failed,
+        };
         Some(Self {
             step: stage.to_string(),
-            status: if last.failure.is_some() { Status::Failed } else { Status::Ok },
-            micros: Some(micros(time)),
+            status,
+            micros: (!is_skipped).then(|| micros(time)),
             facts,
-            failure: last.failure.as_ref().map(Told::of),
+            failure: last.failure.as_ref().filter(|_| !is_skipped).map(Told::of),
         })
     }
 
@@ -92,27 +99,56 @@ impl Finding {
         }
     }
 
-    /// What the read of the id came to.
+    /// What the read of the only id came to.
     pub(super) fn of_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
-        let reads = steps.iter().filter(|step| step.stage == Stage::Read);
-        let time: Duration = reads.map(|step| alone(step, steps)).sum();
-        let facts = match outcome {
-            None => return Self::skipped(Stage::Read),
-            Some(Err(_)) => Vec::new(),
-            Some(Ok(value)) => {
+        let Some(outcome) = outcome else { return Self::skipped(Stage::Read) };
+        let finding = Self::of_outcome(Stage::Read.to_string(), outcome, steps);
+        let is_skipped = finding.status == Status::Skipped;
+        Self { micros: (!is_skipped).then(|| micros(reading(steps))), ..finding }
+    }
+
+    /// What the reads came to: together, and each id by its number, which tells ids apart where their names are left out.
+    pub(super) fn of_reads(ids: &[String], outcomes: &[Outcome], steps: &[Step]) -> Vec<Self> {
+        let each = ids.iter().zip(outcomes).enumerate().map(|(at, (id, outcome))| {
+            let mut finding = Self::of_outcome(format!("id {}", at + 1), outcome, steps);
+            finding.facts.insert(0, id.clone());
+            finding
+        });
+        let each: Vec<_> = each.collect();
+        let has = |status| each.iter().any(|finding| finding.status == status);
+        let status = [Status::Failed, Status::Ok].into_iter().find(|status| has(*status));
+        let Some(status) = status else { return vec![Self::skipped(Stage::Read)] };
+        let well = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
+        let all = Self {
+            step: Stage::Read.to_string(),
+            status,
+            micros: Some(micros(reading(steps))),
+            facts: vec![format!("{well} of {} with a value", ids.len())],
+            failure: None,
+        };
+        std::iter::once(all).chain(each).collect()
+    }
+
+    /// What became of one id.
+    fn of_outcome(step: String, outcome: &Outcome, steps: &[Step]) -> Self {
+        let failure = outcome.as_ref().err();
+        // No read was come to where a step before it failed so.
+        let is_skipped = failure.is_some_and(|failure| is_of_earlier(Stage::Read, failure, steps));
+        let facts = outcome.as_ref().map_or_else(
+            |_| Vec::new(),
+            |value| {
                 let version = value.about().version.as_ref().map(|version| format!("version {version}"));
                 let length = value.expose().chars().count();
                 std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
-            }
+            },
+        );
+        let status = match failure {
+            None => Status::Ok,
+            Some(_) if is_skipped => Status::Skipped,
+            Some(_) => Status::Failed,
         };
-        let failure = outcome.and_then(|outcome| outcome.as_ref().err());
-        Self {
-            step: Stage::Read.to_string(),
-            status: if failure.is_some() { Status::Failed } else { Status::Ok },
-            micros: Some(micros(time)),
-            facts,
-            failure: failure.map(Told::of),
-        }
+        let failure = failure.filter(|_| !is_skipped).map(Told::of);
+        Self { step, status, micros: None, facts, failure }
     }
 
     pub(super) fn redacted(self, redactor: &Redactor) -> Self {
@@ -127,6 +163,15 @@ impl Finding {
             ..self
         }
     }
+}
+
+/// Whether this is what a step before this stage failed with: then the stage itself was not come to.
+fn is_of_earlier(stage: Stage, failure: &Failure, steps: &[Step]) -> bool {
+    steps.iter().any(|step| step.stage < stage && step.failure.as_ref() == Some(failure))
+}
+
+fn reading(steps: &[Step]) -> Duration {
+    steps.iter().filter(|step| step.stage == Stage::Read).map(|step| alone(step, steps)).sum()
 }
 
 /// How long a step took without the steps within it.

@@ -1,17 +1,42 @@
-//! `settings`: what every setting is for, and where it can stand.
+//! `settings [NAME…]`: what every setting is for, and where it can stand.
 
 use std::fmt::Write as _;
 
 use super::cli::is_flag;
-use super::speak::print;
+use super::speak::{explain, print};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::store::{Kind, Setting, Store, table};
+use crate::failure::Failure;
+use crate::store::{Kind, Setting, Store, nearest, table};
 
-/// Prints every setting of the store.
-pub(super) fn settings(store: &Store, deadline: Deadline) -> Exit {
-    let text: String = table(store).map(entry).collect();
-    print(&text, deadline).unwrap_or(Exit::Done)
+/// Prints the settings of the store that are named, without names all of them.
+pub(super) fn settings(store: &Store, names: &[String], deadline: Deadline) -> Exit {
+    let found: Result<Vec<_>, Failure> = names.iter().map(|name| named(store, name)).collect();
+    match found {
+        Err(failure) => {
+            explain(None, &failure);
+            Exit::Usage
+        }
+        Ok(found) => {
+            let all = table(store).filter(|_| found.is_empty());
+            let text: String = found.iter().copied().chain(all).map(entry).collect();
+            print(&text, deadline).unwrap_or(Exit::Done)
+        }
+    }
+}
+
+/// The setting that has this name: a key, a flag or a variable.
+fn named(store: &Store, name: &str) -> Result<&'static Setting, Failure> {
+    let key = name.trim_start_matches("--").replace('-', "_");
+    let is_it = |setting: &&Setting| setting.key == key || setting.env.contains(&name);
+    table(store).find(is_it).ok_or_else(|| {
+        let meant = nearest(&key, table(store).map(|setting| setting.key));
+        let remedy = meant.map_or_else(
+            || "`settings` explains all there are; `man profile` has what else a profile can say".to_owned(),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        Failure::misconfigured(format!("there is no setting {name}"), remedy)
+    })
 }
 
 fn entry(setting: &'static Setting) -> String {
