@@ -19,22 +19,78 @@ impl Allow {
 
     /// Fails with `NOT_ALLOWED` unless a pattern matches the id as it was asked for.
     pub fn check(&self, id: &Id) -> Result<(), Failure> {
-        let allows = |pattern: &String| matches(pattern.as_bytes(), id.as_str().as_bytes());
-        if self.0.as_ref().is_none_or(|patterns| patterns.iter().any(allows)) {
+        let Some(patterns) = &self.0 else { return Ok(()) };
+        if patterns.iter().any(|pattern| matches(pattern, id.as_str())) {
             return Ok(());
         }
-        Err(Failure::new(
-            Kind::NotAllowed,
-            "no pattern of `allow` matches the id",
-            "add one, if this gateway may have the secret",
-        ))
+        let (what, remedy) = match nearest(patterns, id.as_str()) {
+            _ if patterns.is_empty() => {
+                ("`allow` is an empty list, which lets no id through", ADD.to_owned())
+            }
+            Some((pattern, why)) => (
+                "no pattern of `allow` matches the id",
+                format!("`{pattern}` comes nearest, but {why}, if this gateway may have the secret"),
+            ),
+            None => ("no pattern of `allow` matches the id", ADD.to_owned()),
+        };
+        Err(Failure::new(Kind::NotAllowed, what, remedy))
     }
 }
 
+const ADD: &str = "add one, if this gateway may have the secret";
+
+fn matches(pattern: &str, text: &str) -> bool {
+    let mut whole = false;
+    walk(pattern.as_bytes(), text.as_bytes(), |reachable| whole = reachable[text.len()]);
+    whole
+}
+
+/// The pattern that matches the most of the beginning of a text that none matches, why it stops there, and what to write.
+fn nearest<'p>(patterns: &'p [String], text: &str) -> Option<(&'p str, String)> {
+    let reach = |pattern: &String| {
+        let mut reach = 0;
+        walk(pattern.as_bytes(), text.as_bytes(), |reachable| {
+            reach = reach.max(reachable.iter().rposition(|is_reachable| *is_reachable).unwrap_or(0));
+        });
+        reach
+    };
+    // The first of those that reach equally far.
+    let pattern = patterns.iter().rev().max_by_key(|pattern| reach(pattern))?;
+    let (done, rest) = text.split_at_checked(reach(pattern))?;
+    let is_done = matches(pattern, done);
+    if let Some(wider) = wider(pattern).find(|wider| matches(wider, text)) {
+        return Some((pattern, format!("its * stops at a /: write `{wider}`")));
+    }
+    let why = match rest.chars().next()? {
+        ':' if pattern.contains('*') => {
+            "no star goes past a `:`: write all of the id up to its `:` into a pattern".to_owned()
+        }
+        '#' if is_done => format!("it lets no field through: write `{pattern}#**`"),
+        '/' if is_done => format!("it ends before a /: write `{pattern}/**`"),
+        _ => return None,
+    };
+    Some((pattern, why))
+}
+
+/// The pattern with one of its `*` made `**`, then with all of them.
+fn wider(pattern: &str) -> impl Iterator<Item = String> {
+    let is_single = |at: usize| !pattern[..at].ends_with('*') && !pattern[at + 1..].starts_with('*');
+    let single: Vec<_> = pattern.match_indices('*').map(|(at, _)| at).filter(|at| is_single(*at)).collect();
+    let widened = move |stars: &[usize]| {
+        let double =
+            |(at, c): (usize, char)| if stars.contains(&at) { "**".to_owned() } else { c.to_string() };
+        pattern.char_indices().map(double).collect::<String>()
+    };
+    let one: Vec<_> = single.iter().map(|at| widened(&[*at])).collect();
+    one.into_iter().chain([widened(&single)])
+}
+
 /// Keeps, for each prefix of the text, whether the pattern so far can match it: linear in the pattern, whatever its stars.
-fn matches(pattern: &[u8], text: &[u8]) -> bool {
+/// `see` gets this after each part of the pattern.
+fn walk(pattern: &[u8], text: &[u8], mut see: impl FnMut(&[bool])) {
     let mut reachable = vec![false; text.len() + 1];
     reachable[0] = true;
+    see(&reachable);
     let mut at = 0;
     while at < pattern.len() {
         let star = pattern[at] == b'*';
@@ -52,9 +108,9 @@ fn matches(pattern: &[u8], text: &[u8]) -> bool {
             };
         }
         reachable = next;
+        see(&reachable);
         at += if double { 2 } else { 1 };
     }
-    reachable[text.len()]
 }
 
 #[cfg(test)]
@@ -82,7 +138,40 @@ mod tests {
             ("exact#*", "exact#field", true),
             ("**", "", true),
         ] {
-            assert_eq!(matches(pattern.as_bytes(), text.as_bytes()), want, "{pattern} {text}");
+            assert_eq!(matches(pattern, text), want, "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_names_the_nearest_pattern_and_why_it_stops() {
+        let both = ["slack/**", "providers/*"];
+        for (patterns, id, words) in [
+            (
+                &both[..],
+                "providers/openai/apiKey",
+                "`providers/*` comes nearest, but its * stops at a /: write `providers/**`,",
+            ),
+            (&["a/*/b/*"], "a/x/b/c/d", "write `a/*/b/**`,"),
+            (&["a/*/b/*"], "a/x/y/b/c", "write `a/**/b/*`,"),
+            (&["a/*/b/*"], "a/x/y/b/c/d", "write `a/**/b/**`,"),
+            (&["providers/**"], "providers/kv:a/b", "no star goes past a `:`"),
+            (&["**"], "kv:a/b", "no star goes past a `:`"),
+            (&["exact"], "exact#field", "it lets no field through: write `exact#**`,"),
+            (&["exact"], "exact/field", "it ends before a /: write `exact/**`,"),
+            (&both, "exact", ": add one, if"),
+            (&both, "provider", ": add one, if"),
+            (&["a/*/key"], "a/b/c", ": add one, if"),
+            (&["é*"], "e/a", ": add one, if"),
+            (&[], "a", "`allow` is an empty list, which lets no id through: add one, if"),
+        ] {
+            let allow = |patterns: Vec<String>| Allow::new(patterns).check(&Id::parse(id).unwrap());
+            let patterns: Vec<_> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
+            let told = allow(patterns.clone()).unwrap_err().to_string();
+            assert!(told.contains(words), "{patterns:?} {id}: {told}");
+            // Who follows the hint to the letter gets through.
+            if let Some((_, written)) = told.split_once("write `") {
+                allow(vec![written.split('`').next().unwrap().to_owned()]).expect("what the hint says");
+            }
         }
     }
 
@@ -97,8 +186,8 @@ mod tests {
     proptest! {
         #[test]
         fn two_stars_around_find_a_substring(text in "[a-c/]{0,12}", part in "[a-c/]{0,3}") {
-            prop_assert_eq!(matches(format!("**{part}**").as_bytes(), text.as_bytes()), text.contains(&part));
-            prop_assert_eq!(matches(b"*", text.as_bytes()), !text.contains('/'));
+            prop_assert_eq!(matches(&format!("**{part}**"), &text), text.contains(&part));
+            prop_assert_eq!(matches("*", &text), !text.contains('/'));
         }
     }
 }

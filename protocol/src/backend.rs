@@ -39,6 +39,12 @@ pub trait Backend: Sized + 'static {
     /// Finds where a name leads and which part of the document it asks for.
     fn locate(&self, name: &Name) -> Result<(Self::Locator, Field), Failure>;
 
+    /// What an id repeats that its settings say already, as a person writes it who comes from the store's own tools; as a
+    /// remedy: `leave … out: …`.
+    fn surplus(&self, _locator: &Self::Locator) -> Option<String> {
+        None
+    }
+
     /// Which session serves what no locator says otherwise of: that of the settings.
     fn home(&self) -> Self::Scope;
 

@@ -3,6 +3,8 @@
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 
+use nix::unistd::{Uid, User};
+
 /// What others must not have been able to do with a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Guard {
@@ -23,8 +25,7 @@ pub fn objection(metadata: &Metadata, guard: Guard, uid: u32) -> Option<(String,
 
 fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, String)> {
     if owner != uid && owner != 0 {
-        let why = format!("belongs to uid {owner}, neither root nor you ({uid})");
-        return Some((why, format!("chown it, or run this as uid {owner}")));
+        return Some((format!("belongs to uid {owner}, neither root nor you ({uid})"), as_owner(owner, uid)));
     }
     let readers = if owner == 0 { 0o004 } else { 0o044 };
     if mode & 0o022 != 0 {
@@ -33,6 +34,14 @@ fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, Strin
     (guard == Guard::Secret && mode & readers != 0).then(|| {
         ("can be read by others".into(), "chmod go-rwx it, and think of who may have read it".into())
     })
+}
+
+/// What to do where a file belongs to another user. What root takes over from a service, the service then refuses.
+fn as_owner(owner: u32, uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(owner)).ok().flatten().map(|user| user.name);
+    let user = user.unwrap_or_else(|| format!("'#{owner}'"));
+    let as_owner = format!("run this as its owner: sudo -u {user}, then the same command");
+    if uid == 0 { as_owner } else { format!("{as_owner}; or chown it, if it is to be yours") }
 }
 
 #[cfg(test)]

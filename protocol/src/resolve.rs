@@ -93,10 +93,25 @@ pub(crate) fn locate<B: Backend>(
     id: &str,
 ) -> Result<(B::Locator, Field), Failure> {
     let parsed = Id::parse(id)?;
-    allow.check(&parsed)?;
-    match settings.name(id) {
+    let entry = settings.name(id);
+    allow.check(&parsed).map_err(|denied| match entry {
+        Some(_) => denied,
+        None => mistyped(backend, &parsed, denied),
+    })?;
+    match entry {
         Some(name) => backend.locate(name),
         None => backend.locate(&Name::of_id(&parsed)?),
+    }
+}
+
+/// A pattern for an id that the store has to refuse for how it is written would help nobody.
+fn mistyped<B: Backend>(backend: &B, id: &Id, denied: Failure) -> Failure {
+    let located = Name::of_id(id).and_then(|name| backend.locate(&name));
+    match located.ok().and_then(|(locator, _)| backend.surplus(&locator)) {
+        Some(surplus) => {
+            Failure::new(denied.kind(), denied.what(), surplus).hint(format!("else {}", denied.remedy()))
+        }
+        None => denied,
     }
 }
 

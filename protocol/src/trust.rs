@@ -22,10 +22,10 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
     if let Some((why, remedy)) = objection(&metadata, Guard::Written, uid) {
         return Err(refuse(why, &remedy));
     }
-    if let Some(folder) = open_folder(path, uid) {
+    if let Some((folder, why, remedy)) = open_folder(path, uid) {
         return Err(refuse(
-            format!("is in {}, where others can put another in its place", folder.display()),
-            "chmod go-w that folder, or keep the profile in a folder of your own",
+            format!("is in {}, where others can put another in its place: it {why}", folder.display()),
+            &format!("{remedy}, or keep the profile in a folder of your own"),
         ));
     }
     let mut text = String::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
@@ -41,9 +41,10 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
 /// The most links on the way to a profile, as the kernel has it.
 const LINKS: usize = 40;
 
-/// The first folder on the way to `path` in which others than root and this user can replace an entry. Every folder in
+/// The first folder on the way to `path` in which others than root and this user can replace an entry, why, and the
+/// remedy. Every folder in
 /// which a part of the way is looked up counts, those that links lead through included.
-fn open_folder(path: &Path, uid: u32) -> Option<PathBuf> {
+fn open_folder(path: &Path, uid: u32) -> Option<(PathBuf, String, String)> {
     let mut way: VecDeque<OsString> = parts(&std::path::absolute(path).ok()?);
     let mut folder = PathBuf::from("/");
     let mut links = 0;
@@ -52,8 +53,11 @@ fn open_folder(path: &Path, uid: u32) -> Option<PathBuf> {
             folder.pop();
             continue;
         }
-        if can_be_replaced(&folder, uid) || links > LINKS {
-            return Some(folder);
+        if let Some((why, remedy)) = can_be_replaced(&folder, uid) {
+            return Some((folder, why, remedy));
+        }
+        if links > LINKS {
+            return Some((folder, "has links that lead in a circle".into(), "mend them".into()));
         }
         let entry = folder.join(part);
         if let Ok(target) = std::fs::read_link(&entry) {
@@ -78,11 +82,11 @@ fn parts(path: &Path) -> VecDeque<OsString> {
     path.components().filter_map(named).collect()
 }
 
-/// Whether others can replace an entry of a folder. In a sticky one (`/tmp`) they cannot.
-fn can_be_replaced(folder: &Path, uid: u32) -> bool {
-    std::fs::metadata(folder).map_or(true, |metadata| {
-        let mode = metadata.mode();
-        let owned = metadata.uid() == uid || metadata.uid() == 0;
-        !owned || (mode & 0o022 != 0 && mode & 0o1000 == 0)
-    })
+/// Why others can replace an entry of a folder, and the remedy. In a sticky one (`/tmp`) they cannot.
+fn can_be_replaced(folder: &Path, uid: u32) -> Option<(String, String)> {
+    let Ok(metadata) = std::fs::metadata(folder) else {
+        return Some(("cannot be looked at".into(), "check its permissions".into()));
+    };
+    let is_sticky = metadata.mode() & 0o1000 != 0 && (metadata.uid() == uid || metadata.uid() == 0);
+    objection(&metadata, Guard::Written, uid).filter(|_| !is_sticky)
 }

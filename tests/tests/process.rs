@@ -387,13 +387,25 @@ fn a_profile_of_another_user_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let path = profile(folder.path(), "address = \"http://127.0.0.1:1\"\n", 0o755, 0o644);
+    let told = || vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end().stderr;
+    // Root who took the file over would take it from the service that it is for.
+    let leads_to = |told: &str, user: &str| {
+        let command = format!("run this as its owner: sudo -u {user}, then the same command");
+        assert!(told.contains(&command) && !told.contains("chown"), "{told}");
+    };
     std::os::unix::fs::chown(&path, Some(1234), None).unwrap();
-    let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
-    assert!(ended.stderr.contains("belongs to uid 1234, neither root nor you (0)"), "{ended:?}");
+    assert!(told().contains("belongs to uid 1234, neither root nor you (0)"), "{}", told());
+    leads_to(&told(), "'#1234'");
+    std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
+    leads_to(&told(), "nobody");
     std::os::unix::fs::chown(&path, Some(0), None).unwrap();
     std::os::unix::fs::chown(path.parent().unwrap(), Some(1234), None).unwrap();
-    let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
-    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+    assert!(
+        told().contains("where others can put another in its place: it belongs to uid 1234"),
+        "{}",
+        told()
+    );
+    leads_to(&told(), "'#1234'");
 }
 
 #[test]

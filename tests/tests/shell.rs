@@ -388,6 +388,18 @@ fn what_is_often_typed_wrong() {
             "kv_version",
         ),
         (&reader, &["get", "kv:teams/slack#token"], "names another), `kv_version` and the id", "leave"),
+        (
+            &format!("{root}\nallow = [\"providers/**\"]"),
+            &["get", "secret/data/providers/openai#org"],
+            "hint: leave secret/data/ out: a path begins within its mount; else add one",
+            "comes nearest",
+        ),
+        (
+            &format!("{root}\nallow = [\"providers/*\"]"),
+            &["set", "providers/openai/org"],
+            "its * stops at a /: write `providers/**`",
+            "leave",
+        ),
         (&reader, &["list"], "list providers/", "kv_version"),
         (&reader, &["list", "providers/"], "or check `mount`\n", "list providers/"),
         (&format!("{root}\nmount = \"secret/data\""), &["get", "a#k"], "leave /data out", "check"),

@@ -68,7 +68,7 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         | Verb::Check { .. }
         | Verb::List { .. }
         | Verb::Doctor { .. }
-        | Verb::Settings
+        | Verb::Settings { .. }
         | Verb::Completions { .. }
         | Verb::Man { .. } => return None,
     })

@@ -62,6 +62,10 @@ impl Backend for Vault {
         Locator::of(name, &self.defaults)
     }
 
+    fn surplus(&self, locator: &Locator) -> Option<String> {
+        locator.surplus()
+    }
+
     fn home(&self) {}
 
     fn scope(&self, _: &Locator) {}
