@@ -61,7 +61,10 @@ impl Profile {
             recorded_home(world.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
         };
         let text = read_trusted(&path, world.uid)?;
-        let profile = Self::parse(store, &text).map_err(|failure| failure.about(path.display()))?;
+        let profile = Self::parse(store, &text).map_err(|failure| match other_resolver(store, &text) {
+            Some(other) => is_of_other(&path, store.binary, other),
+            None => failure.about(path.display()),
+        })?;
         Ok(Self { path, ..profile })
     }
 
@@ -131,6 +134,20 @@ impl Profile {
             None => Ok(self),
         }
     }
+}
+
+/// The resolver that the first line of a profile names, where that is another: `secretref-…`.
+fn other_resolver<'t>(store: &Store, text: &'t str) -> Option<&'t str> {
+    let words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
+    let mut names = words.filter_map(|word| word.rsplit('/').next());
+    names.find(|name| name.starts_with("secretref-")).filter(|name| !name.starts_with(store.binary))
+}
+
+fn is_of_other(path: &Path, own: &str, other: &str) -> Failure {
+    Failure::misconfigured(
+        format!("{} is a profile of {other}, by its first line, and this is {own}", path.display()),
+        format!("use {other}, or name another profile"),
+    )
 }
 
 fn env_is_wrong() -> Failure {
@@ -283,6 +300,21 @@ mod tests {
         assert_eq!(settings.text("address"), Some("from-env"));
         assert_eq!(settings.timeout().as_millis(), 1500);
         assert_eq!(settings.max_output(), 1 << 20);
+    }
+
+    #[test]
+    fn a_profile_of_another_resolver_is_known_by_its_first_line() {
+        for (line, other) in [
+            ("#!/usr/bin/secretref-y --profile", Some("secretref-y")),
+            ("#!/usr/bin/env -S secretref-y --profile", Some("secretref-y")),
+            ("#!/usr/bin/secretref-x --profile", None),
+            ("#!/opt/secretref-x-1.2/secretref-x-1.2 --profile", None),
+            ("#!/opt/secretref-y/resolver --profile", None),
+            ("# secretref-y", None),
+            ("", None),
+        ] {
+            assert_eq!(other_resolver(&STORE, line), other, "{line}");
+        }
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What the Tab key makes of what was typed, in the real shells.
+//!
+//! Blocks of `docs/shell.md`: "Have words completed" fish 1
 
 use std::path::Path;
 use std::process::Command;
 
+use secretref_tests::page::Page;
 use secretref_tests::resolver;
 use tempfile::TempDir;
 
 /// What is typed after the command, and what stands there after the Tab key.
-const TYPED: [(&str, &str); 11] = [
+const TYPED: [(&str, &str); 15] = [
     ("do", "doctor"),
     ("delete --y", "delete --yes"),
     ("--auth appr", "--auth approle"),
@@ -19,6 +22,11 @@ const TYPED: [(&str, &str); 11] = [
     ("completions z", "completions zsh"),
     ("--ca-cert comp", "--ca-cert company.pem"),
     ("--profile rese", "--profile research"),
+    ("help comp", "help completions"),
+    ("settings max", "settings max_output"),
+    // What is refused with a profile is not offered: --tls-skip-verify and --token-file would be others with a t.
+    ("--profile research --t", "--profile research --timeout"),
+    ("--profile research get --t", "--profile research get --timeout"),
 ];
 
 /// A home with a profile, a certificate, and the script for `shell`.
@@ -62,6 +70,30 @@ fn bash() {
     for (typed, completed) in TYPED {
         let words = run(home.path(), "bash", &["--norc", "-uc", script, "bash", typed]);
         assert_eq!(words, last(completed), "{typed}");
+    }
+}
+
+/// An executable profile is a command that has its profile.
+#[test]
+fn bash_completes_a_profile() {
+    let home = home("bash");
+    for (typed, completed) in [("do", "doctor"), ("get --t", "--timeout"), ("get --p", ""), ("--add", "")] {
+        let script = r#"source ./script; COMP_WORDS=(~/bin/vault.toml $1); COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
+            _secretref_vault; echo "${COMPREPLY[*]}""#;
+        assert_eq!(run(home.path(), "bash", &["--norc", "-uc", script, "bash", typed]), completed, "{typed}");
+    }
+}
+
+#[test]
+#[ignore = "needs fish: tests/run installs it"]
+fn fish_completes_a_profile() {
+    let home = home("fish");
+    let line = Page::read("docs/shell.md").block("Have words completed", "fish");
+    let script = format!("source ./script; {line}\ncomplete -C $argv[1]");
+    for (typed, completed) in [("vault.toml do", "doctor"), ("~/bin/vault.toml get --t", "--timeout")] {
+        let words = run(home.path(), "fish", &["-N", "-c", &script, typed]);
+        let words: Vec<_> = words.lines().filter_map(|line| line.split('\t').next()).collect();
+        assert_eq!(words, [completed], "{typed}");
     }
 }
 

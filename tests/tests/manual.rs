@@ -342,6 +342,20 @@ fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
     }
 }
 
+/// Help does not offer what is refused.
+#[test]
+fn help_names_the_flags_that_are_taken_beside_a_profile() {
+    for subject in &SUBJECTS {
+        let taken = taken_beside_a_profile(subject);
+        let (last, others) = taken.split_last().expect("a flag");
+        let words = format!("With a profile only {} and {last} are flags", others.join(", "));
+        for line in [&["--help"][..], &["get", "--help"], &["help", "get"]] {
+            let told = subject.said(&[&["--profile", "./p.toml"], line].concat());
+            assert!(told.contains(&words) && !told.contains("is a flag here"), "{line:?}: {told}");
+        }
+    }
+}
+
 #[test]
 fn help_and_settings_can_be_asked_for_one_thing() {
     for subject in &SUBJECTS {

@@ -408,6 +408,30 @@ fn a_profile_of_another_user_is_refused() {
     leads_to(&told(), "'#1234'");
 }
 
+/// It would be called wrong key by key.
+#[test]
+fn a_profile_of_another_resolver_is_told_by_its_first_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "#!/usr/local/bin/secretref-keychain --profile\nstore = \"file\"\n";
+    let path = profile(folder.path(), text, 0o755, 0o700);
+    let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "a#k"]).end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("is a profile of secretref-keychain, by its first line"), "{ended:?}");
+    assert!(ended.stderr.contains("hint: use secretref-keychain, or name another profile"), "{ended:?}");
+}
+
+/// What a shell says of it stands on the page.
+#[test]
+fn a_profile_without_its_first_line_is_run_by_a_shell() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = profile(folder.path(), "address = \"http://127.0.0.1:1\"\n", 0o755, 0o700);
+    let page = std::fs::read_to_string(resolver::repository().join("docs/shell.md")).unwrap();
+    let said = "address: command not found";
+    let ended = std::process::Command::new("bash").args(["-c", "\"$0\""]).arg(&path).output().unwrap();
+    assert_eq!(ended.status.code(), Some(127), "{ended:?}");
+    assert!(String::from_utf8_lossy(&ended.stderr).contains(said) && page.contains(said), "{ended:?}");
+}
+
 #[test]
 fn a_profile_that_is_no_file_is_refused_at_once() {
     for path in ["/dev/zero", "/tmp/", "/nonexistent/x.toml"] {

@@ -79,13 +79,15 @@ pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error
         return Ok(line);
     }
     let store = &B::STORE;
-    let parser = parser::<B>(arguments.iter().any(|word| word == "--help"));
+    let has_profile = arguments.iter().any(|word| word == "--profile" || word.starts_with("--profile="));
+    let wants_all = arguments.iter().any(|word| word == "--help");
+    let parser = parser::<B>(wants_all.then_some(InFull { has_profile }));
     let matches = parser
         .try_get_matches_from(std::iter::once(store.binary).chain(arguments.iter().map(String::as_str)))?;
     let inner = matches.subcommand();
     if let Some(("help", help)) = inner {
         let verb = help.get_one::<String>("COMMAND").map(String::as_str);
-        return Err(help_of::<B>(verb));
+        return Err(help_of::<B>(verb, InFull { has_profile }));
     }
     let verb = inner.map_or(Verb::None, |(name, inner)| verb(name, inner));
     let levels = || std::iter::once(&matches).chain(inner.map(|(_, inner)| inner));
@@ -152,9 +154,9 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
 }
 
 /// `help get` says what `get --help` does; of a verb that there is not, what a wrong one always gets.
-fn help_of<B: Backend>(verb: Option<&str>) -> clap::Error {
+fn help_of<B: Backend>(verb: Option<&str>, how: InFull) -> clap::Error {
     let words = std::iter::once(B::STORE.binary).chain(verb).chain(["--help"]);
-    let asked = parser::<B>(true).try_get_matches_from(words);
+    let asked = parser::<B>(Some(how)).try_get_matches_from(words);
     asked.err().unwrap_or_else(|| command::<B>().error(ErrorKind::DisplayHelp, ""))
 }
 
@@ -243,6 +245,12 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
             format!("the first line of {profile} ends in CRLF, which the kernel takes for a part of it"),
             "save the profile with LF line ends",
         )),
+        [flag, profile, ..] if flag.starts_with("--profile ") => Some(Failure::misconfigured(
+            format!(
+                "the first line of {profile} says more than --profile, and the kernel hands it over as one word"
+            ),
+            format!("end it after --profile: #!/path/to/{binary} --profile"),
+        )),
         [word, ..] if word.contains('/') && Path::new(word).is_file() => Some(Failure::misconfigured(
             format!("{word} is a file where a verb or flag should be"),
             format!("if it is a profile, its first line is #!/path/to/{binary} --profile"),
@@ -266,16 +274,23 @@ pub(super) fn short_help<B: Backend>() -> String {
 
 /// The whole command line: what it is parsed with, and what help, man page and completions are made of.
 pub(super) fn command<B: Backend>() -> Command {
-    parser::<B>(false)
+    parser::<B>(None)
 }
 
 /// A verb: its name, what it does, and its arguments, which are put together when it is typed.
 type Row = (&'static str, &'static str, fn(Command) -> Command);
 
-/// The same, with what `--help` says and `-h` does not if somebody `wants_all`.
+/// What `--help` says and `-h` does not.
+#[derive(Clone, Copy)]
+struct InFull {
+    /// Whether there is a profile, with which few settings are flags.
+    has_profile: bool,
+}
+
+/// The same, with what `--help` says and `-h` does not if that is wanted.
 ///
 /// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
-fn parser<B: Backend>(wants_all: bool) -> Command {
+fn parser<B: Backend>(wanted: Option<InFull>) -> Command {
     let store = &B::STORE;
     let verbs: [Row; 14] = [
         ("get", "Print the value of each ID", |get| {
@@ -317,7 +332,8 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
             resolve.args(flags(&B::STORE))
         }),
     ];
-    let (about, after) = if wants_all { in_full(store) } else { (store.about.to_owned(), MORE.to_owned()) };
+    let short = || (store.about.to_owned(), MORE.to_owned());
+    let (about, after) = wanted.map_or_else(short, |how| in_full(store, how));
     let mut command = Command::new(store.binary)
         .version(store.version)
         .about(about)
@@ -330,7 +346,10 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
             continue;
         }
         let verb = Command::new(name).about(about).defer(fill);
-        command = command.subcommand(if wants_all { verb.after_help(after_verb(store, name)) } else { verb });
+        command = command.subcommand(match wanted {
+            Some(how) => verb.after_help(after_verb(store, name, how)),
+            None => verb,
+        });
     }
     command
 }
@@ -338,28 +357,47 @@ fn parser<B: Backend>(wants_all: bool) -> Command {
 const MORE: &str = "--help has the settings, examples and exit codes.";
 
 /// What `--help` says before and after all that can be typed.
-fn in_full(store: &Store) -> (String, String) {
-    let example = FLAG_EXAMPLE.replace('_', "-");
+fn in_full(store: &Store, how: InFull) -> (String, String) {
     let about = format!(
         "{}.\n\nWithout a command it answers one request on stdin, as a gateway sends it; `man protocol` says how.",
         store.about
     );
-    let after = format!(
-        "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and some are a\n\
-         variable too; `settings` explains them:\n{}\n\nExamples:\n{}\n\n{}",
-        keys(store),
-        store.examples,
-        exits(),
-    );
+    let settings = if how.has_profile {
+        format!(
+            "{}.\n\nSettings: each is a key of the profile ({FLAG_EXAMPLE}); `settings` explains them:",
+            only(store)
+        )
+    } else {
+        let example = FLAG_EXAMPLE.replace('_', "-");
+        format!(
+            "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and some are a\n\
+             variable too; `settings` explains them:"
+        )
+    };
+    let after = format!("{settings}\n{}\n\nExamples:\n{}\n\n{}", keys(store), store.examples, exits());
     (about, after)
 }
 
-fn after_verb(store: &Store, verb: &str) -> String {
+/// Which flags there are where there is a profile.
+fn only(store: &Store) -> String {
+    let free = free_flags(store);
+    let (last, others) = free.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
+    format!("With a profile only {} and {last} are flags", others.join(", "))
+}
+
+/// The flags that are taken beside a profile.
+pub(super) fn free_flags(store: &Store) -> Vec<String> {
+    table(store).filter(|setting| is_flag(setting) && !setting.steers).map(Setting::flag).collect()
+}
+
+fn after_verb(store: &Store, verb: &str, how: InFull) -> String {
     let takes_settings = !["settings", "completions", "man", "help"].contains(&verb);
-    let settings = if takes_settings {
-        "Every setting is a flag here, such as --timeout 10s; `settings` explains them."
-    } else {
-        ""
+    let settings = match (takes_settings, how.has_profile) {
+        (false, _) => String::new(),
+        (true, false) => {
+            "Every setting is a flag here, such as --timeout 10s; `settings` explains them.".to_owned()
+        }
+        (true, true) => format!("{}.", only(store)),
     };
     let examples = examples(store, verb).join("\n");
     let between = if takes_settings && !examples.is_empty() { "\n\n" } else { "" };

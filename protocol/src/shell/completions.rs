@@ -32,7 +32,8 @@ pub(super) fn completions<B: Backend>(shell: &str, deadline: Deadline) -> Exit {
     print(&script, deadline).unwrap_or(Exit::Done)
 }
 
-/// A line of the table: whose word it is (`.` the command's, `*` a setting, else a verb's), the word (`.` an argument),
+/// A line of the table: whose word it is (`.` the command's, `*` a setting, `+` one that is refused with a profile, else a
+/// verb's), the word (`.` an argument),
 /// what it takes (`-` nothing), and what it is for.
 fn line(table: &mut String, [whose, word, takes, help]: [&str; 4]) {
     let _ = writeln!(table, "{whose}\t{word}\t{takes}\t{help}");
@@ -81,7 +82,8 @@ fn settings<B: Backend>() -> String {
             }
             _ => "<text>",
         };
-        line(&mut settings, ["*", &setting.flag(), takes, setting.help]);
+        let whose = if setting.steers { "+" } else { "*" };
+        line(&mut settings, [whose, &setting.flag(), takes, setting.help]);
     }
     settings
 }

@@ -2,6 +2,8 @@
 //!
 //! It has no path of its own: what it prints was noted by the run, which is that of a gateway's request for the ids.
 
+use std::path::Path;
+
 use super::paint::Paint;
 use super::progress::Progress;
 use super::redact::Redactor;
@@ -15,7 +17,7 @@ use crate::failure::Failure;
 use crate::run::{Run, Stage, Step};
 use crate::selector::Field;
 use crate::settings::Settings;
-use crate::store::{Store, table};
+use crate::store::{Setting, Store, table};
 use crate::watch::Watch;
 use crate::world::{World, recorded_home};
 
@@ -112,6 +114,16 @@ fn conceal(settings: &Settings, ids: &[String]) {
     }
 }
 
+/// The words that a message says of the command itself: settings by key, flag and variable, and options.
+fn words(store: &Store) -> Vec<String> {
+    let options = ["env", "ids", "[ids]", "--profile", "--names", "--json"].map(str::to_owned);
+    let of_setting = |setting: &'static Setting| {
+        let variables = setting.env.iter().map(|name| (*name).to_owned());
+        variables.chain([setting.key.to_owned(), setting.flag()])
+    };
+    table(store).flat_map(of_setting).chain(options).collect()
+}
+
 /// What of a setting's value is a name. Of a URL it is host and path: scheme and port say nothing of a place.
 fn names_in(text: &str) -> Vec<&str> {
     match text.split_once("://") {
@@ -168,8 +180,7 @@ impl Reporter {
 
     fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
         let names = if self.wish.names { None } else { Some(self.run.names()) };
-        let words: Vec<_> = table(self.store).map(|setting| setting.key).collect();
-        let redactor = names.map(|names| Redactor::of(names, &words));
+        let redactor = names.map(|names| Redactor::of(names, words(self.store), Path::exists));
         let redacted = |finding: Finding| match &redactor {
             Some(redactor) => finding.redacted(redactor),
             None => finding,

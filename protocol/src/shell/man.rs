@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use clap::{Arg, Command};
 
-use super::cli::{command, examples, is_flag, keeps_sessions};
+use super::cli::{command, examples, free_flags, is_flag, keeps_sessions};
 use super::settings::places;
 use super::speak::print;
 use crate::backend::Backend;
@@ -59,8 +59,6 @@ The sessions that are kept between starts, see
 
 fn profile(store: &'static Store) -> String {
     let mut page = include_str!("pages/profile.5").to_owned();
-    let free = table(store).filter(|setting| is_flag(setting) && !setting.steers);
-    let free: Vec<_> = free.map(Setting::flag).collect();
     #[cfg(feature = "net")]
     let more = crate::net::SETTINGS;
     #[cfg(not(feature = "net"))]
@@ -69,7 +67,7 @@ fn profile(store: &'static Store) -> String {
     let is_of = |setting: &&Setting| table(store).any(|own| own.key == setting.key);
     put(&mut page, "@EXAMPLE@", &escaped(store.profile));
     put(&mut page, "@VARIABLE@", variable(store));
-    put(&mut page, "@FREE@", &bold(&free));
+    put(&mut page, "@FREE@", &bold(&free_flags(store)));
     put(
         &mut page,
         "@SETTINGS@",

@@ -1,29 +1,40 @@
 //! What is left out of a text that others are to read.
 
+use std::path::Path;
+
 /// Words that stand in anybody's report: as a name they tell nothing, and left out they would make the report unreadable.
 const ORDINARY: &str = "a address agent an and answer as at be by certificate check default error field file folder for from \
-                        gateway has host http https id in ip is it list look name no not of on or path policy profile \
-                        proxy read role root secret server set sign sign-in step store that the there this to token user \
+                        gateway has host http https id in ip is it key kv list look name no not of on or password path policy profile \
+                        proxy read role root secret server set sign sign-in step store that the there this to token user username \
                         v1 value vault version which with";
 
 /// The names that are left out, each with what stands in its place.
 pub(super) struct Redactor {
     names: Vec<(&'static str, String)>,
+    /// Words of this program, which stay.
+    words: Vec<String>,
+    /// Whether there is such a file: its name may have spaces in it, as the words after it have before them.
+    exists: fn(&Path) -> bool,
 }
 
 impl Redactor {
     /// Leaves out these names, `(what, name)`: each becomes `<what>`. A name that is an ordinary word of this program, one of
     /// its own `words`, or this machine's for itself tells nothing and stays.
-    pub(super) fn of(names: impl IntoIterator<Item = (&'static str, String)>, words: &[&str]) -> Self {
+    pub(super) fn of(
+        names: impl IntoIterator<Item = (&'static str, String)>,
+        words: Vec<String>,
+        exists: fn(&Path) -> bool,
+    ) -> Self {
         let tells = |name: &str| {
             let is_here =
                 name == "localhost" || name.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
             !name.is_empty()
                 && !is_here
-                && !words.contains(&name)
+                && words.iter().all(|word| word != name)
                 && ORDINARY.split(' ').all(|word| word != name)
         };
-        Self { names: names.into_iter().filter(|(_, name)| tells(name)).collect() }
+        let names = names.into_iter().filter(|(_, name)| tells(name)).collect();
+        Self { names, words, exists }
     }
 
     /// The text without the names, where they stand as words of their own, and without the paths of files.
@@ -34,12 +45,18 @@ impl Redactor {
             let is_start = !redacted.ends_with(|c: char| c.is_ascii_alphanumeric());
             // A name may be the beginning of another.
             let longest = self.names.iter().filter(|(_, name)| is_start && is_word(rest, name));
-            if let Some(path) = path(rest).filter(|_| is_start) {
+            let longest = longest.max_by_key(|(_, name)| name.len());
+            let own = self.words.iter().filter(|word| is_start && is_own(rest, word)).map(String::len).max();
+            if let Some(length) = own.filter(|length| longest.is_none_or(|(_, name)| name.len() <= *length)) {
+                redacted.push_str(&rest[..length]);
+                rest = &rest[length..];
+            } else if let Some(length) = self.path(rest).filter(|_| is_start) {
                 redacted.push_str("<path>");
-                rest = &rest[path.len()..];
-            } else if let Some((what, name)) = longest.max_by_key(|(_, name)| name.len()) {
+                rest = &rest[length..];
+            } else if let Some((what, name)) = longest {
                 redacted.extend(["<", what, ">"]);
-                rest = &rest[name.len()..];
+                let is_folder = name.contains('/') && rest[name.len()..].starts_with('/');
+                rest = &rest[if is_folder { self.end(rest, name.len()) } else { name.len() }..];
             } else {
                 let mut characters = rest.chars();
                 redacted.extend(characters.next());
@@ -48,20 +65,54 @@ impl Redactor {
         }
         redacted
     }
+
+    /// How long the path is that a text begins with, if it is one of a file: a folder, and something in it.
+    fn path(&self, text: &str) -> Option<usize> {
+        let rest =
+            text.strip_prefix('/').filter(|rest| !rest.starts_with("v1/") && !rest.starts_with('/'))?;
+        let is_path = rest[..end_of_word(rest, 0)].trim_end_matches('/').contains('/');
+        (is_path && !is_own(rest, "dev/null")).then(|| self.end(text, 0))
+    }
+
+    /// Where a path ends that is there up to `from`. The words after it are its own where such a file exists, or the
+    /// folder that it would be in.
+    fn end(&self, text: &str, from: usize) -> usize {
+        let first = end_of_word(text, from);
+        let (mut end, mut at) = (first, first);
+        for _ in 0..WORDS {
+            if !text[at..].starts_with(' ') {
+                break;
+            }
+            let word = at;
+            at = end_of_word(text, at + 1);
+            let path = Path::new(&text[..at]);
+            let folder = path.parent().filter(|_| text[word..at].contains('/'));
+            if (self.exists)(path) || folder.is_some_and(self.exists) {
+                end = at;
+            }
+        }
+        end
+    }
 }
 
-/// The path that a text begins with, if it is one of a file: a folder, and something in it.
-fn path(text: &str) -> Option<&str> {
-    let rest = text.strip_prefix('/').filter(|rest| !rest.starts_with("v1/"))?;
-    let end = rest.find(|c: char| c.is_whitespace() || ",;:()<>`'\"".contains(c)).unwrap_or(rest.len());
-    let is_path = rest[..end].trim_end_matches('/').contains('/') && !rest.starts_with('/');
-    is_path.then(|| &text[..=end])
+/// The most words of a path that are tried.
+const WORDS: usize = 8;
+
+fn end_of_word(text: &str, from: usize) -> usize {
+    let is_end = |c: char| c.is_whitespace() || ",;:()<>`'\"".contains(c);
+    text[from..].find(is_end).map_or(text.len(), |length| from + length)
 }
 
 /// Whether `text` begins with this very word.
 fn is_word(text: &str, word: &str) -> bool {
     let after = text.strip_prefix(word);
     after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
+}
+
+/// The same for a word of this program, which may have `_` and `-` in it.
+fn is_own(text: &str, word: &str) -> bool {
+    let after = text.strip_prefix(word);
+    after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c)))
 }
 
 #[cfg(test)]
@@ -71,7 +122,13 @@ mod tests {
     use super::*;
 
     fn of(names: &[(&'static str, &str)]) -> Redactor {
-        Redactor::of(names.iter().map(|(what, name)| (*what, (*name).to_owned())), &["token"])
+        let names = names.iter().map(|(what, name)| (*what, (*name).to_owned()));
+        let words = ["token", "--profile", "password_file"].map(str::to_owned).to_vec();
+        Redactor::of(names, words, |path| {
+            ["/srv/my certs", "/srv/my certs/a b.pem", "./my certs/a b.pem"]
+                .iter()
+                .any(|there| path == Path::new(there))
+        })
     }
 
     #[test]
@@ -90,6 +147,31 @@ mod tests {
         let left = "<path>, which `token_file` names, is in <path>: chmod it (/v1/sys/health, 3/4)";
         assert_eq!(redactor.redact(text), left);
         assert_eq!(redactor.redact("unix:///run/corp/agent.sock"), "unix://<path>");
+    }
+
+    #[test]
+    fn a_path_ends_where_its_file_does() {
+        let redactor = of(&[("ca_path", "./my certs")]);
+        for (text, left) in [
+            ("/srv/my certs/a b.pem, which", "<path>, which"),
+            ("/srv/my certs has no certificate", "<path> has no certificate"),
+            ("/srv/my certs/none of a/b", "<path> of a/b"),
+            ("/srv/my other thing", "<path> other thing"),
+            ("./my certs/a b.pem cannot be read", "<ca_path> cannot be read"),
+            ("bao -x < /dev/null", "bao -x < /dev/null"),
+            ("/dev/nullx/a", "<path>"),
+        ] {
+            assert_eq!(redactor.redact(text), left);
+        }
+    }
+
+    #[test]
+    fn words_of_the_program_stay_whatever_is_called_so() {
+        let redactor =
+            of(&[("name", "profile"), ("name", "--profile"), ("field", "password"), ("name", "file")]);
+        let text = "write it to password_file, or name it after --profile";
+        assert_eq!(redactor.redact(text), text);
+        assert_eq!(of(&[("name", "--profile x")]).redact("after --profile x"), "after <name>");
     }
 
     #[test]

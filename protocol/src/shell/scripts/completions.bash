@@ -1,8 +1,10 @@
 # Completes @BINARY@ in bash.
 @FUNCTION@() {
   local table='@TABLE@'
-  local word=${COMP_WORDS[COMP_CWORD]} flag='' verb='' valued=' ' settings='*' values='' words=''
+  local word=${COMP_WORDS[COMP_CWORD]} flag='' verb='' valued=' ' settings='*' values='' words='' profile=''
   local at this scope name value help
+  # An executable profile is a command, too.
+  [[ ${COMP_WORDS[0]##*/} != @BINARY@ ]] && profile=command
   # bash makes a word of its own of the = in --flag=value.
   [[ $word == = ]] && word=''
   while IFS=$'\t' read -r scope name value help; do
@@ -10,6 +12,7 @@
   done <<<"$table"
   for ((at = 1; at < COMP_CWORD; at++)); do
     this=${COMP_WORDS[at]}
+    [[ $this == --profile ]] && profile=${profile:-flag}
     if [[ $this == = ]]; then
       continue
     elif [[ -n $flag ]]; then
@@ -29,6 +32,8 @@
     elif [[ $name == . ]]; then
       [[ $scope == "$verb" ]] && words+=" $value"
     elif [[ $word == -* && ($scope == "$verb" || $scope == "$settings") ]]; then
+      [[ $name == --profile && -n $profile ]] || words+=" $name"
+    elif [[ $word == -* && $scope == + && $settings == '*' && -z $profile ]]; then
       words+=" $name"
     fi
   done <<<"$table"

@@ -14,6 +14,8 @@ for line in (string split \n -- $table)
     set -l when "__fish_seen_subcommand_from $part[1]"
     test $part[1] = . && set when "not __fish_seen_subcommand_from $verbs"
     test $part[1] = '*' && set when "not __fish_seen_subcommand_from $plain"
+    # With a profile these are refused.
+    test $part[1] = + && set when "not __fish_seen_subcommand_from $plain; and not string match -qr -- '^--profile(=|\$)' (commandline -opc)"
     set -l what -a $part[3]
     if test $part[1] = .
         set what -a $part[2]

@@ -2,9 +2,12 @@
 # Completes @BINARY@ in zsh: from a folder of $fpath, or sourced after compinit.
 @FUNCTION@() {
   local table='@TABLE@'
-  local curcontext=$curcontext state line each help takes
+  local curcontext=$curcontext state line each help takes profile
   local -a part verbs settings own
   local -A opt_args takers
+  # An executable profile is a command, too.
+  [[ ${words[1]:t} != @BINARY@ ]] && profile=command
+  [[ -n ${(M)words:#--profile(|=*)} ]] && profile=${profile:-flag}
   settings=('(-h --help)'{-h,--help}'[Print help]')
   for each in ${(f)table}; do
     part=("${(@ps:\t:)each}")
@@ -18,7 +21,8 @@
     esac
     case $part[1] in
       .) verbs+=("$part[2]:$part[4]"); takers[$part[2]]=$part[3] ;;
-      '*') settings+=("$part[2]${takes:+=}$help$takes") ;;
+      '*') [[ $part[2]$profile == --profilecommand ]] || settings+=("$part[2]${takes:+=}$help$takes") ;;
+      +) [[ -n $profile ]] || settings+=("$part[2]${takes:+=}$help$takes") ;;
       $words[(R)$part[1]]) [[ $part[2] == . ]] && own+=("1$takes") || own+=("$part[2]$help") ;;
     esac
   done
@@ -37,7 +41,7 @@
   compadd -a names
   _files
 }
-if [[ $funcstack[1] == @FUNCTION@ ]]; then
+if [[ $funcstack[1] == (@FUNCTION@|_@BINARY@) ]]; then
   @FUNCTION@ "$@"
 else
   compdef @FUNCTION@ @BINARY@
