@@ -1,5 +1,6 @@
 //! The test kit. It knows resolvers by their bytes and processes alone, never by their code.
 //!
+//! - [`store`]: what every suite must know of a store, [`stores`]: the stores, a folder each;
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
 //! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
 //! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: one of our
@@ -32,6 +33,8 @@ pub mod page;
 pub mod port;
 pub mod provider;
 pub mod resolver;
+pub mod store;
+pub mod stores;
 pub mod terminal;
 pub mod transcript;
 pub mod unit;

@@ -6,73 +6,37 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::sync::LazyLock;
 
 use secretref_tests::page::Page;
 use secretref_tests::port;
 use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::store::Store;
+use secretref_tests::stores;
 use serde_json::Value;
 
 const SHELL: &str = "docs/shell.md";
 
-/// A resolver with its page.
+/// A store, and what its pages are compared with.
 struct Subject {
-    binary: &'static str,
-    page: &'static str,
-    /// Codes of the manual that this store never gives; `None` where its page has some of them for an example.
-    never: Option<&'static [&'static str]>,
-    /// What is mistyped, and what was meant.
-    slips: &'static [(&'static [&'static str], &'static str)],
-    /// Words of other stores, which it has no use for.
-    foreign: &'static [&'static str],
+    store: &'static Store,
+    binary: String,
+    page: String,
 }
 
-const VAULT: Subject = Subject {
-    binary: "secretref-vault",
-    page: "resolvers/vault/README.md",
-    // Vault gives no secret two answers.
-    never: Some(&["AMBIGUOUS_DUPLICATE_KEY"]),
-    slips: &[
-        (&["chekc", "x"], "check"),
-        (&["doctro"], "doctor"),
-        (&["get", "x", "--adress", "y"], "--address"),
-        (&["get", "x", "--max_output", "1MiB"], "--max-output"),
-        (&["--auth", "aprole", "get", "x"], "did you mean `approle`?"),
-        (&["--kv-version", "atuo", "get", "x"], "did you mean `auto`?"),
-        (&["completions", "bsah"], "bash"),
-        (&["man", "protocl"], "protocol"),
-        (&["openai", "x"], "to read a secret: secretref-vault get ID"),
-        (&["read", "x"], "'get'"),
-        (&["rm", "x"], "'delete'"),
-        (&["put", "x"], "'set'"),
-        (&["ls"], "'list'"),
-        (&["help", "rm"], "'delete'"),
-        (&["settings", "adress"], "did you mean `address`?"),
-        (&["settings", "env"], "`man profile`"),
-    ],
-    foreign: &["keychain", "dbus", "service/account"],
-};
+fn subject(store: &'static Store) -> Subject {
+    Subject { store, binary: store.binary(), page: store.page() }
+}
 
-const KEYCHAIN: Subject = Subject {
-    binary: "secretref-keychain",
-    page: "resolvers/keychain/README.md",
-    never: None,
-    slips: &[
-        (&["unlokc"], "unlock"),
-        (&["get", "x", "--identity-fiel", "y"], "--identity-file"),
-        (&["--store", "fiel", "get", "x"], "did you mean `file`?"),
-        (&["--session", "encryptd", "get", "x"], "did you mean `encrypted`?"),
-        (&["openai", "x"], "to read a secret: secretref-keychain get ID"),
-        (&["show", "x"], "'get'"),
-        (&["remove", "x"], "'delete'"),
-    ],
-    foreign: &["vault", "token", "mount", "namespace", "http", "proxy", "tls", "logout", "#version]"],
-};
+static SUBJECTS: LazyLock<Vec<Subject>> =
+    LazyLock::new(|| stores::ALL.iter().copied().map(subject).collect());
 
-const SUBJECTS: [Subject; 2] = [VAULT, KEYCHAIN];
+/// What only the pages of Vault have.
+static VAULT: LazyLock<Subject> = LazyLock::new(|| subject(&stores::vault::STORE));
 
 impl Subject {
     fn run(&self, arguments: &[&str]) -> Ended {
-        Run::new(resolver::path(self.binary)).args(arguments).end()
+        Run::new(resolver::path(&self.binary)).args(arguments).end()
     }
 
     /// What the binary prints to stdout.
@@ -101,7 +65,7 @@ impl Subject {
 
     /// The settings for which its page leads to another's.
     fn settings_elsewhere(&self) -> Vec<String> {
-        let text = Page::read(self.page).text("Settings");
+        let text = Page::read(&self.page).text("Settings");
         let paragraph = text.split("\n\n").find_map(|part| part.split_once(" are those of [every resolver]"));
         paragraph.map(|(keys, _)| codes(keys)).unwrap_or_default()
     }
@@ -162,13 +126,13 @@ fn variables(cell: &str) -> Vec<String> {
 
 #[test]
 fn the_table_of_settings_is_that_of_the_binary() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let mut known = subject.settings();
         let mut secrets = Vec::new();
         for key in subject.settings_elsewhere() {
             assert!(known.remove(&key).is_some(), "{}: there is no setting {key}", subject.page);
         }
-        for (line, cells) in Page::read(subject.page).table("Settings") {
+        for (line, cells) in Page::read(&subject.page).table("Settings") {
             let at = format!("{}:{line}", subject.page);
             let [key, flag, variable, default, meaning] = &cells[..] else { panic!("{at}: not five cells") };
             if key == "none" {
@@ -212,7 +176,7 @@ fn take_secrets(known: &mut BTreeMap<String, Setting>, secrets: Vec<(String, Str
 /// What the manual says of flags beside a profile, and Vault's page.
 #[test]
 fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let taken = taken_beside_a_profile(subject);
         let manual = subject.said(&["man", "profile"]).replace("\\-", "-");
         assert!(
@@ -221,7 +185,7 @@ fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
             subject.binary
         );
     }
-    let page = Page::read(VAULT.page).text("Profiles").replace('\n', " ");
+    let page = Page::read(&VAULT.page).text("Profiles").replace('\n', " ");
     let (_, flags) = page.split_once("With a profile all flags but ").expect("the sentence");
     let (flags, _) = flags.split_once(" are refused").expect("the sentence");
     assert_eq!(codes(flags), taken_beside_a_profile(&VAULT), "{}", VAULT.page);
@@ -249,7 +213,7 @@ fn taken_beside_a_profile(subject: &Subject) -> Vec<String> {
 
 #[test]
 fn the_manual_has_every_setting_and_every_verb() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let terms = terms(&subject.said(&["man"]));
         for key in subject.settings().keys() {
             assert!(terms.contains(key), "{}(1) has no {key}", subject.binary);
@@ -279,8 +243,8 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
     };
     let codes = of_page(SHELL, "Use it in a script");
     assert_eq!(codes.len(), 10);
-    assert_eq!(of_page(VAULT.page, "When something fails"), codes, "{}", VAULT.page);
-    for subject in &SUBJECTS {
+    assert_eq!(of_page(&VAULT.page, "When something fails"), codes, "{}", VAULT.page);
+    for subject in SUBJECTS.iter() {
         for page in [&["man"][..], &["man", "protocol"]] {
             let entries = entries(&subject.said(page)).into_iter();
             let manual: Vec<_> = entries.filter(|(term, _)| term.parse::<u8>().is_ok()).collect();
@@ -295,13 +259,13 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
 
 #[test]
 fn the_error_codes_of_the_page_are_those_of_the_manual() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let manual = subject.error_codes();
-        let rows = Page::read(subject.page).table("When something fails").into_iter();
+        let rows = Page::read(&subject.page).table("When something fails").into_iter();
         let words = rows.flat_map(|(_, cells)| cells).flat_map(|cell| codes(&cell));
         let page: BTreeSet<_> = words.filter(|word| is_error_code(word)).collect();
         assert!(page.is_subset(&manual), "{}: {:?}", subject.page, page.difference(&manual));
-        if let Some(never) = subject.never {
+        if let Some(never) = subject.store.manual.never {
             let missing: Vec<_> = manual.difference(&page).collect();
             assert_eq!(missing, never, "{}", subject.page);
         }
@@ -322,7 +286,7 @@ fn help_fits_a_screen() {
         }
         lines
     };
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         assert!(fits(subject, &["-h"], 25) < fits(subject, &["--help"], 46));
         for verb in subject.verbs() {
             let (short, long) = (fits(subject, &[&verb, "-h"], 20), fits(subject, &[&verb, "--help"], 24));
@@ -333,8 +297,8 @@ fn help_fits_a_screen() {
 
 #[test]
 fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
-    for subject in &SUBJECTS {
-        for (arguments, meant) in subject.slips {
+    for subject in SUBJECTS.iter() {
+        for (arguments, meant) in subject.store.manual.slips {
             let ended = subject.run(arguments);
             assert_eq!(ended.code, Some(2), "{arguments:?}: {ended:?}");
             assert!(ended.stderr.contains(meant), "{arguments:?}: {}", ended.stderr);
@@ -345,7 +309,7 @@ fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
 /// Help does not offer what is refused.
 #[test]
 fn help_names_the_flags_that_are_taken_beside_a_profile() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let taken = taken_beside_a_profile(subject);
         let (last, others) = taken.split_last().expect("a flag");
         let words = format!("With a profile only {} and {last} are flags", others.join(", "));
@@ -358,7 +322,7 @@ fn help_names_the_flags_that_are_taken_beside_a_profile() {
 
 #[test]
 fn help_and_settings_can_be_asked_for_one_thing() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         assert_eq!(subject.said(&["help"]), subject.said(&["--help"]));
         for verb in subject.verbs() {
             assert_eq!(subject.said(&["help", &verb]), subject.said(&[&verb, "--help"]));
@@ -380,7 +344,7 @@ fn doctor_tells_what_it_tried_from_what_it_skipped() {
     let address = format!("http://127.0.0.1:{}", port::free());
     let ids = ["doctor", "--json", "--address", &address, "a#k", "b#k"];
     for (line, skipped) in [(&ids[..4], 1), (&ids[..5], 2), (&ids[..], 2)] {
-        let ended = Run::new(resolver::path(VAULT.binary)).args(line).env("VAULT_TOKEN", "x").end();
+        let ended = Run::new(resolver::path(&VAULT.binary)).args(line).env("VAULT_TOKEN", "x").end();
         let report: Value = serde_json::from_str(&ended.stdout).expect("JSON");
         let steps = report["steps"].as_array().expect("steps");
         let with = |status: &str| steps.iter().filter(|step| step["status"] == status).collect::<Vec<_>>();
@@ -396,14 +360,14 @@ fn doctor_tells_what_it_tried_from_what_it_skipped() {
 /// What a binary says of itself has no word of a store that it does not read.
 #[test]
 fn no_resolver_speaks_of_another_store() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let of_verbs = subject.verbs().into_iter().map(|verb| vec![verb, "--help".to_owned()]);
         let pages = ["--help", "settings", "man", "man profile", "man protocol", "completions bash"];
         let pages = pages.map(|page| page.split(' ').map(str::to_owned).collect::<Vec<_>>());
         for page in of_verbs.chain(pages) {
             let page: Vec<_> = page.iter().map(String::as_str).collect();
             let text = subject.said(&page).to_lowercase();
-            for word in subject.foreign {
+            for word in subject.store.manual.foreign {
                 let line = text.lines().find(|line| line.contains(word));
                 assert!(line.is_none(), "{} {page:?} speaks of {word}: {line:?}", subject.binary);
             }
@@ -414,7 +378,7 @@ fn no_resolver_speaks_of_another_store() {
 /// An id that it does not allow is refused by what could be read.
 #[test]
 fn the_example_of_the_manual_is_a_profile() {
-    for subject in &SUBJECTS {
+    for subject in SUBJECTS.iter() {
         let manual = plain(&subject.said(&["man", "profile"]));
         let (_, example) = manual.split_once(".EX\n").expect("an example");
         let (example, _) = example.split_once("\n.EE").expect("its end");
@@ -430,7 +394,7 @@ fn the_example_of_the_manual_is_a_profile() {
         fs::write(folder.path().join("token"), "x").expect("a token");
         let ended = subject.run(&["--profile", profile.to_str().expect("UTF-8"), "get", "else/where/x"]);
         assert!(ended.stderr.contains("(NOT_ALLOWED)"), "{ended:?}");
-        let name = subject.binary.trim_start_matches("secretref-");
+        let name = subject.store.name;
         assert!(manual.contains(&format!("~/.config/secretref/{name}.toml doctor")), "{manual}");
     }
 }
@@ -439,7 +403,7 @@ fn the_example_of_the_manual_is_a_profile() {
 fn the_front_page_leads_to_every_page() {
     let front = fs::read_to_string(resolver::repository().join("README.md")).expect("a page");
     let others = [SHELL, "resolvers/vault/sign-in.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-    for page in SUBJECTS.iter().map(|subject| subject.page).chain(others) {
+    for page in SUBJECTS.iter().map(|subject| subject.page.as_str()).chain(others) {
         assert!(front.contains(&format!("]({page})")), "README.md does not lead to {page}");
     }
 }

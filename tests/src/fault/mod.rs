@@ -9,6 +9,7 @@ mod act;
 mod door;
 mod h1;
 mod h2;
+mod subject;
 
 use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
@@ -21,6 +22,7 @@ use tokio::sync::oneshot;
 
 pub use act::{Act, Answer, Asked, Length, Then, Until};
 pub use door::{Greeting, Line, Setup, Streams, tls};
+pub use subject::{Subject, value};
 
 use crate::port;
 

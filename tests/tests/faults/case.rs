@@ -1,29 +1,8 @@
 //! What a case says.
 
 use std::fmt;
-use std::path::Path;
 
-use secretref_tests::fault::{Act, Asked, Handler, Server, Setup};
-use secretref_tests::resolver::Run;
-
-/// A resolver, and a store that it could read from.
-#[derive(Clone, Copy)]
-pub struct Subject {
-    /// Of the store.
-    pub name: &'static str,
-    /// Answers as the store does; every secret NAME has the value [`value`]`(NAME)`.
-    pub handler: fn() -> Handler,
-    /// The id of a secret.
-    pub id: fn(name: &str) -> String,
-    /// Runs the resolver with a credential that has [`secretref_tests::fault::CANARY`] in it, against a URL that has a
-    /// certificate of this authority.
-    pub run: fn(url: &str, ca: &Path) -> Run,
-}
-
-/// The value of a secret.
-pub fn value(name: &str) -> String {
-    format!("{}-value-of-{name}", secretref_tests::fault::CANARY)
-}
+use secretref_tests::fault::{Act, Asked, Server, Setup};
 
 /// What the requests go over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -5,11 +5,11 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use secretref_tests::certificate::{Authority, Flaw};
-use secretref_tests::fault::{self, Act, Answer, CANARY, Server, Setup};
+use secretref_tests::fault::{self, Act, Answer, CANARY, Server, Setup, Subject, value};
 use secretref_tests::resolver::{Ended, SLACK};
 use serde_json::{Value, json};
 
-use super::case::{Case, Hits, Subject, Wire, value};
+use super::case::{Case, Hits, Wire};
 
 /// The authority of all servers, and the file of its certificate.
 pub static AUTHORITY: LazyLock<(Authority, PathBuf, tempfile::TempDir)> = LazyLock::new(|| {

@@ -9,27 +9,29 @@ mod connections;
 mod judge;
 mod refusals;
 mod streams;
-mod vault;
 
 use libtest_mimic::{Arguments, Trial};
 
-use case::{Case, Subject};
+use case::Case;
+use secretref_tests::fault::Subject;
+use secretref_tests::stores;
 
 fn main() {
-    let trials = [vault::SUBJECT].into_iter().flat_map(|subject| {
+    let subjects = stores::ALL.iter().filter_map(|store| Some((store.name, store.faults.ok()?)));
+    let trials = subjects.flat_map(|(store, subject)| {
         let cases = [answers::cases(), refusals::cases(), connections::cases(), streams::cases()]
             .into_iter()
             .flatten();
-        cases.flat_map(move |case| trials(subject, &case))
+        cases.flat_map(move |case| trials(store, subject, &case))
     });
     libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
 }
 
 /// The case over each of its transports.
-fn trials(subject: Subject, case: &Case) -> Vec<Trial> {
+fn trials(store: &str, subject: Subject, case: &Case) -> Vec<Trial> {
     let trial = |wire| {
         let case = case.clone();
-        let name = format!("{}, {wire}: {}", subject.name, case.sentence);
+        let name = format!("{store}, {wire}: {}", case.sentence);
         Trial::test(name, move || judge::run(&subject, &case, wire).map_err(Into::into))
     };
     case.wires.iter().copied().map(trial).collect()

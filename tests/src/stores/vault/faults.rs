@@ -3,14 +3,12 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use secretref_tests::fault::{Answer, Asked, Handler};
-use secretref_tests::resolver::{self, Run};
-
-use super::case::{Subject, value};
+use crate::fault::{Answer, Asked, Handler, Subject, value};
+use crate::resolver::{self, Run};
 
 const TOKEN: &str = "hvs.canary-token";
 
-pub const SUBJECT: Subject = Subject { name: "vault", handler, id, run };
+pub const SUBJECT: Subject = Subject { handler, id, run };
 
 fn handler() -> Handler {
     Arc::new(|asked: &Asked| {

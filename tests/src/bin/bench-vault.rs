@@ -450,7 +450,6 @@ fn goals(rows: &[Value]) -> Vec<Value> {
         ("100 ids at 20 ms over HTTP/1.1: connections", ours(h1, 100, "connections") / 5.0, 32.0),
         ("512 ids at 20 ms: ms", ours(h2, 512, "wall_ms"), 45.0),
         ("512 ids at 20 ms: connections", ours(h2, 512, "connections") / 5.0, 3.0),
-        ("binary: MB", ours(real, 1, "size_mb"), 3.0),
         ("peak memory for 1 id: MiB", ours(real, 1, "peak_mib"), 5.0),
     ];
     println!("\n{:<52} {:>8} {:>8}", "must reach", "at most", "reached");

@@ -1,0 +1,73 @@
+//! Every resolver has all that a store of this family has. What one lacks is named.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use secretref_tests::page::Page;
+use secretref_tests::resolver::repository;
+use secretref_tests::stores;
+
+#[test]
+fn every_resolver_has_a_folder_in_the_kit() {
+    let names: BTreeSet<_> = stores::ALL.iter().map(|store| store.name.to_owned()).collect();
+    let folders = folders("resolvers");
+    assert_eq!(
+        names, folders,
+        "tests/src/stores/mod.rs lists the folders of resolvers/, no more and no less"
+    );
+}
+
+#[test]
+fn every_folder_of_transcripts_is_run() {
+    let mut names: BTreeSet<_> = stores::ALL.iter().map(|store| store.name.to_owned()).collect();
+    names.insert("every".to_owned());
+    assert_eq!(
+        names,
+        folders("tests/transcripts"),
+        "a folder of tests/transcripts for each store, and `every`"
+    );
+}
+
+#[test]
+fn no_store_lacks_what_the_others_have() {
+    let front_page = std::fs::read_to_string(repository().join("README.md")).expect("the front page");
+    let mut missing = Vec::new();
+    for store in stores::ALL {
+        let name = store.name;
+        let mut needs = |is_there: bool, what: String| {
+            if !is_there {
+                missing.push(format!("{name}: {what}"));
+            }
+        };
+        let bench = format!("tests/src/bin/bench-{name}.rs");
+        needs(is_file(&store.page()), format!("no page {}", store.page()));
+        needs(is_file(&bench), format!("no benchmark {bench}"));
+        needs(
+            front_page.contains(&format!("]({})", store.page()))
+                && front_page.contains(&format!("`{}`", store.binary())),
+            "no line in the table of the front page".to_owned(),
+        );
+        needs(!store.servers.is_empty(), "no server to run transcripts on".to_owned());
+        needs(store.budget.costs.iter().any(|cost| cost.way.is_ok()), "no budget of a resolve".to_owned());
+        needs(!store.manual.slips.is_empty(), "no mistyped commands in its manual".to_owned());
+        needs(
+            store.faults.as_ref().err().is_none_or(|why| why.contains("tests/")),
+            "no tests of faults".to_owned(),
+        );
+        for heading in ["Ids", "Settings", "When something fails"] {
+            let has = is_file(&store.page()) && !Page::read(&store.page()).text(heading).is_empty();
+            needs(has, format!("no heading {heading:?} on its page"));
+        }
+    }
+    assert!(missing.is_empty(), "{}", missing.join("\n"));
+}
+
+fn folders(parent: &str) -> BTreeSet<String> {
+    let entries = std::fs::read_dir(repository().join(parent)).expect("a folder");
+    let entries = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
+    entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect()
+}
+
+fn is_file(path: &str) -> bool {
+    repository().join(Path::new(path)).is_file()
+}
