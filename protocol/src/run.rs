@@ -15,7 +15,11 @@ const STEPS: usize = 8;
 
 /// One run of a resolver. A clone is the same run.
 #[derive(Debug, Clone)]
-pub struct Run(Arc<Inner>);
+pub struct Run {
+    inner: Arc<Inner>,
+    /// Where its steps are taken, if that is one place of several.
+    origin: Option<Arc<str>>,
+}
 
 #[derive(Debug)]
 struct Inner {
@@ -30,6 +34,8 @@ struct Inner {
 struct Notes {
     steps: Vec<Step>,
     names: Vec<(&'static str, String)>,
+    /// How many requests wait for an answer of each origin.
+    waiting: Vec<(Arc<str>, usize)>,
 }
 
 /// A step that is not over.
@@ -64,6 +70,8 @@ pub enum Stage {
 pub struct Step {
     /// What it is.
     pub stage: Stage,
+    /// The origin that it has to do with, if it is the step of one.
+    pub origin: Option<Arc<str>>,
     /// When it began, from the start of the run.
     pub began: Duration,
     /// How long it took; `None` while it is not over.
@@ -120,27 +128,33 @@ impl Run {
 
     fn make(started: Instant, watched: bool) -> Self {
         let steps = Vec::with_capacity(STEPS);
-        let notes = Mutex::new(Notes { steps, names: Vec::new() });
-        Self(Arc::new(Inner { started, id: OnceLock::new(), watched, notes }))
+        let notes = Mutex::new(Notes { steps, names: Vec::new(), waiting: Vec::new() });
+        Self { inner: Arc::new(Inner { started, id: OnceLock::new(), watched, notes }), origin: None }
+    }
+
+    /// The same run at one of several origins: its steps there are not mixed with those at others.
+    #[must_use]
+    pub fn at(&self, origin: impl Display) -> Self {
+        Self { origin: Some(origin.to_string().into()), ..self.clone() }
     }
 
     /// What this run is called in the system's log and, where a store has a place for it, in the store's: 16
     /// hexadecimal digits that are another run's only by chance.
     #[must_use]
     pub fn id(&self) -> &str {
-        self.0.id.get_or_init(|| format!("{:016x}", RandomState::new().hash_one(std::process::id())))
+        self.inner.id.get_or_init(|| format!("{:016x}", RandomState::new().hash_one(std::process::id())))
     }
 
     /// The time since the process was started.
     #[must_use]
     pub fn elapsed(&self) -> Duration {
-        self.0.started.elapsed()
+        self.inner.started.elapsed()
     }
 
     /// Whether [`Run::note`] is worth an effort.
     #[must_use]
     pub fn is_watched(&self) -> bool {
-        self.0.watched
+        self.inner.watched
     }
 
     /// Begins a step, which [`Run::end`] ends.
@@ -156,8 +170,28 @@ impl Run {
     pub fn begin(&self, stage: Stage) -> Begun {
         let mut notes = self.notes();
         let began = self.elapsed();
-        notes.steps.push(Step { stage, began, took: None, failure: None, facts: Vec::new() });
+        let origin = self.origin.clone();
+        notes.steps.push(Step { stage, origin, began, took: None, failure: None, facts: Vec::new() });
         Begun(notes.steps.len() - 1)
+    }
+
+    /// A request is on its way to this origin.
+    pub fn sent(&self) {
+        self.wait(|count| count.saturating_add(1));
+    }
+
+    /// One of the requests that were sent has its answer, or never gets one.
+    pub fn received(&self) {
+        self.wait(|count| count.saturating_sub(1));
+    }
+
+    fn wait(&self, change: impl Fn(usize) -> usize) {
+        let Some(origin) = &self.origin else { return };
+        let mut notes = self.notes();
+        match notes.waiting.iter_mut().find(|(known, _)| known == origin) {
+            Some((_, count)) => *count = change(*count),
+            None => notes.waiting.push((Arc::clone(origin), change(0))),
+        }
     }
 
     /// Ends a step with what was done in it, which is given back.
@@ -170,13 +204,16 @@ impl Run {
         done
     }
 
-    /// Says something of the last step of its kind, if somebody wants to know.
+    /// Says something of the last step of its kind, at this origin if there is one, if somebody wants to know.
     pub fn note(&self, stage: Stage, fact: impl Display) {
         if !self.is_watched() {
             return;
         }
         let fact = fact.to_string();
-        if let Some(step) = self.notes().steps.iter_mut().rev().find(|step| step.stage == stage)
+        let is_here =
+            |step: &Step| step.origin.is_none() || self.origin.is_none() || step.origin == self.origin;
+        let is_own = |step: &Step| step.stage == stage && is_here(step);
+        if let Some(step) = self.notes().steps.iter_mut().rev().find(|step| is_own(step))
             && !step.facts.contains(&fact)
         {
             step.facts.push(fact);
@@ -212,16 +249,17 @@ impl Run {
     #[must_use]
     pub fn pending(&self) -> Option<(Stage, Duration)> {
         let now = self.elapsed();
-        let open =
-            self.notes().steps.iter().rfind(|step| step.took.is_none()).map(|step| (step.stage, step.began));
-        open.map(|(stage, began)| (stage, now.saturating_sub(began)))
+        let notes = self.notes();
+        notes.open().map(|step| (step.stage, now.saturating_sub(step.began)))
     }
 
     /// The deadline came before an answer: which step it cut off, and what to do.
     #[must_use]
     pub fn timeout(&self, deadline: Duration) -> Failure {
-        let pending = self.pending().map(|(stage, _)| stage);
-        let during = pending.map(|stage| format!(", cut off at this step: {stage}")).unwrap_or_default();
+        let notes = self.notes();
+        let pending = notes.open().map(|step| step.stage);
+        let during = notes.open().map(|step| format!(", cut off at this step: {}", notes.cut_off(step)));
+        let during = during.unwrap_or_default();
         let look = match pending {
             Some(Stage::Configuration) => {
                 "see whether the files that the settings name are on a network mount that hangs"
@@ -244,7 +282,24 @@ impl Run {
     }
 
     fn notes(&self) -> MutexGuard<'_, Notes> {
-        self.0.notes.lock().unwrap_or_else(PoisonError::into_inner)
+        self.inner.notes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Notes {
+    /// The last step that was begun and is not over.
+    fn open(&self) -> Option<&Step> {
+        self.steps.iter().rfind(|step| step.took.is_none())
+    }
+
+    /// A step and the origin it has to do with; of one that has to do with several, those that have not answered.
+    fn cut_off(&self, step: &Step) -> String {
+        let waiting = self.waiting.iter().filter(|(_, count)| *count > 0).map(|(origin, _)| &**origin);
+        let origins = match &step.origin {
+            Some(origin) => origin.to_string(),
+            None => waiting.collect::<Vec<_>>().join(", "),
+        };
+        if origins.is_empty() { step.stage.to_string() } else { format!("{} ({origins})", step.stage) }
     }
 }
 
@@ -264,6 +319,28 @@ mod tests {
         assert!(run.timeout(limit).what().ends_with("step: sign-in"));
         let _ = run.end::<()>(sign_in, Err(Failure::internal("")));
         assert!(run.pending().is_none());
+    }
+
+    #[test]
+    fn a_deadline_names_the_origin_that_it_cut_off() {
+        let run = Run::watched(Instant::now());
+        let limit = Duration::from_millis(700);
+        let (store, login) = (run.at("https://store.test"), run.at("https://login.test"));
+        let _ = run.begin(Stage::Read);
+        assert!(run.timeout(limit).what().ends_with("step: read"));
+        for origin in [&store, &login, &login] {
+            origin.sent();
+        }
+        store.received();
+        login.received();
+        assert!(run.timeout(limit).what().ends_with("step: read (https://login.test)"));
+        let _ = store.begin(Stage::Connection);
+        let connection = login.begin(Stage::Connection);
+        store.note(Stage::Connection, "to the store");
+        let _ = login.end(connection, Ok(()));
+        assert!(run.timeout(limit).what().ends_with("step: connection (https://store.test)"));
+        let facts: Vec<_> = run.steps().into_iter().map(|step| step.facts.len()).collect();
+        assert_eq!(facts, [0, 1, 0]);
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub struct Address {
     port: u16,
     base: String,
     socket: Option<PathBuf>,
+    /// Whether it was derived from what the setting says.
+    derived: bool,
 }
 
 /// The longest path of a socket, by the system's own structure for it.
@@ -34,13 +36,29 @@ impl Address {
             return Self::of_socket(key, path);
         }
         let address = Self::of_url(key, text, "https://vault.example.com:8200")?;
-        if address.secure || allow_http || address.is_loopback() {
-            return Ok(address);
+        if address.secure || allow_http || address.is_loopback() { Ok(address) } else { Err(in_clear(key)) }
+    }
+
+    /// Parses a URL that was derived from the setting `key`, such as that of a region.
+    ///
+    /// Fails as [`Address::parse`] does.
+    pub fn derived(key: &'static str, url: &str, allow_http: bool) -> Result<Self, Failure> {
+        Ok(Self { derived: true, ..Self::parse(key, url, allow_http)? })
+    }
+
+    /// Parses the URL of a metadata service, which may be asked in clear text on the machine's own network.
+    ///
+    /// Fails as [`Address::parse`] does, and where there is a path or a socket.
+    pub fn of_metadata(key: &'static str, url: &str, allow_http: bool) -> Result<Self, Failure> {
+        let address = Self::parse(key, url, true)?;
+        if address.socket.is_some() || !address.base.is_empty() {
+            return Err(Failure::misconfigured(
+                format!("`{key}` is more than a host"),
+                "write it as http://169.254.169.254",
+            ));
         }
-        Err(Failure::misconfigured(
-            format!("`{key}` sends credentials in clear text to another machine"),
-            "use https://, or set allow_http = true if the way there is safe",
-        ))
+        let is_near = address.is_loopback() || address.is_link_local();
+        if address.secure || allow_http || is_near { Ok(address) } else { Err(in_clear(key)) }
     }
 
     /// Whoever speaks over a socket is asked by the name `localhost`, as Vault's own client does.
@@ -60,7 +78,15 @@ impl Address {
             )));
         }
         let socket = Some(PathBuf::from(path));
-        Ok(Self { key, secure: false, host: "localhost".into(), port: 80, base: String::new(), socket })
+        Ok(Self {
+            key,
+            secure: false,
+            host: "localhost".into(),
+            port: 80,
+            base: String::new(),
+            socket,
+            derived: false,
+        })
     }
 
     /// Parses a URL of http or https, such as `example`.
@@ -104,7 +130,7 @@ impl Address {
         let port = url.port_or_known_default().filter(|port| *port != 0);
         let port = port.ok_or_else(|| wrong(NO_PORT, &write))?;
         let (host, base) = (host(&url).to_owned(), url.path().trim_end_matches('/').to_owned());
-        Ok((Self { key, secure, host, port, base, socket: None }, login(&url)))
+        Ok((Self { key, secure, host, port, base, socket: None, derived: false }, login(&url)))
     }
 
     /// The setting that it came from.
@@ -130,6 +156,28 @@ impl Address {
     pub fn is_loopback(&self) -> bool {
         self.host == "localhost"
             || self.host.parse::<IpAddr>().is_ok_and(|ip| ip.to_canonical().is_loopback())
+    }
+
+    /// Whether it is on the network that no router leads to (RFC 3927, RFC 4291 §2.5.6), or where AWS has its metadata
+    /// service over IPv6.
+    fn is_link_local(&self) -> bool {
+        match self.host.parse() {
+            Ok(IpAddr::V4(ip)) => ip.is_link_local(),
+            Ok(IpAddr::V6(ip)) => ip.is_unicast_link_local() || ip.segments()[..2] == [0xfd00, 0xec2],
+            Err(_) => false,
+        }
+    }
+
+    /// Whether both are one origin, whatever path is below it.
+    #[must_use]
+    pub fn is_same_origin(&self, other: &Self) -> bool {
+        (self.secure, self.port, &self.socket) == (other.secure, other.port, &other.socket)
+            && self.host.eq_ignore_ascii_case(&other.host)
+    }
+
+    /// What to check of the setting that has the address in it; where it was derived, that is the setting it comes from.
+    pub(super) fn check(&self, own: String) -> String {
+        if self.derived { format!("check `{}`, which this host is derived from", self.key) } else { own }
     }
 
     /// The host: a name or an IP address, without brackets.
@@ -192,6 +240,13 @@ impl Address {
         let path: PathAndQuery = url[Position::BeforePath..Position::AfterQuery].parse().ok()?;
         is_same.then(|| path.to_string())
     }
+}
+
+fn in_clear(key: &str) -> Failure {
+    Failure::misconfigured(
+        format!("`{key}` sends credentials in clear text to another machine"),
+        "use https://, or set allow_http = true if the way there is safe",
+    )
 }
 
 /// The origin, for a message.

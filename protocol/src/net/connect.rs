@@ -25,7 +25,7 @@ const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
     let address = &route.address;
     let io = match (&route.proxy, address.socket()) {
-        (None, None) => tcp(&route.run, address, "store").await?,
+        (None, None) => tcp(&route.run, address, route.role.name()).await?,
         (None, Some(path)) => route.run.end(route.run.begin(Stage::Connection), unix(address, path).await)?,
         (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
     };
@@ -83,7 +83,7 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
     Ok(Box::new(socket))
 }
 
-/// `role` is what should be there, the store or a proxy.
+/// `role` is what should be there, such as the store or a proxy.
 async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
     run.conceal("host", address.host());
     let found = run.end(run.begin(Stage::LookUp), look_up(address).await)?;
@@ -125,7 +125,10 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     if found.is_empty() {
         return Err(Failure::unavailable(
             format!("the name {} cannot be looked up", address.host()),
-            format!("check the spelling of `{}` and this machine's name servers", address.key()),
+            format!(
+                "{} and this machine's name servers",
+                address.check(format!("check the spelling of `{}`", address.key()))
+            ),
         ));
     }
     Ok(found)
@@ -167,9 +170,13 @@ fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
     };
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            let remedy = format!("see whether the {role} runs, and whether `{key}` has its port");
+            let port = address.check(format!("whether `{key}` has its port"));
+            let remedy = format!("see whether the {role} runs, and {port}");
             Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE))
         }
-        _ => Failure::unavailable(what, format!("check `{key}`, the network and its firewalls")),
+        _ => {
+            let check = address.check(format!("check `{key}`"));
+            Failure::unavailable(what, format!("{check}, the network and its firewalls"))
+        }
     }
 }

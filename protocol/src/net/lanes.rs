@@ -200,7 +200,7 @@ impl Line {
             let route = &self.route;
             Failure::unavailable(
                 format!("{route} does not speak HTTP"),
-                format!("check the port of `{}`", route.address.key()),
+                route.address.check(format!("check the port of `{}`", route.address.key())),
             )
         })
     }

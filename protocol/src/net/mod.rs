@@ -1,11 +1,13 @@
-//! The way to a store that is reached over HTTP: address, proxy, roots, identity, TLS, connection, lanes.
+//! The way to a store that is reached over HTTP: client, address, proxy, roots, identity, TLS, connection, lanes.
 //!
-//! A [`Transport`] is one origin. It opens as few connections as will do, never one before it is needed, and knows of
+//! A [`Client`] has all origins of a run: the store, what one signs in at, the metadata service of an instance. A
+//! [`Transport`] is one of them. It opens as few connections as will do, never one before it is needed, and knows of
 //! each request whether to ask again. It is built on hyper's connection API rather than on a pooling client, because
 //! what decides the speed of a resolve is how many connections are opened and when.
 
 mod address;
 mod chain;
+mod client;
 mod connect;
 mod heard;
 mod identity;
@@ -14,6 +16,7 @@ mod message;
 mod proxy;
 mod refusal;
 mod roots;
+mod settings;
 mod stream;
 mod tls;
 mod transport;
@@ -21,118 +24,57 @@ mod tunnel;
 mod unverified;
 
 use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
 
 pub use address::Address;
+pub use client::{Client, Role, Target};
 pub use identity::Identity;
 pub use message::{Replay, Request, Response};
 pub use proxy::Proxy;
-pub use roots::{Roots, Trust};
+pub use roots::{Roots, TrustAnchors};
+pub use settings::{NO_VARIABLES, SETTINGS, Variables, tls_settings};
 pub use transport::Transport;
 
 use crate::run::Run;
-use crate::store::{Kind, Setting};
-
-/// The settings of every store that is reached over HTTP. What the environment says for all programs has the names here
-/// that it has there.
-pub const SETTINGS: &[Setting] = &[
-    Setting {
-        key: "allow_http",
-        kind: Kind::Switch,
-        env: &[],
-        default: Some("false"),
-        steers: true,
-        help: "let an http:// address lead beyond this machine, in clear text",
-    },
-    Setting {
-        key: "http",
-        kind: Kind::Choice(&["auto", "h1", "h2"]),
-        env: &[],
-        default: Some("auto"),
-        steers: false,
-        help: "the version of HTTP over TLS: what the server prefers, or this one",
-    },
-    Setting {
-        key: "http_proxy",
-        kind: Kind::Text,
-        env: &["HTTP_PROXY", "http_proxy"],
-        default: None,
-        steers: true,
-        help: "the proxy for an http:// address that is not this machine, if `proxy` is not set",
-    },
-    Setting {
-        key: "https_proxy",
-        kind: Kind::Text,
-        env: &["HTTPS_PROXY", "https_proxy"],
-        default: None,
-        steers: true,
-        help: "the proxy for an https:// address that is not this machine, if `proxy` is not set",
-    },
-    Setting {
-        key: "keep_session",
-        kind: Kind::Text,
-        env: &[],
-        default: Some("auto"),
-        steers: true,
-        help: "where sessions are kept between starts: auto (the user's runtime folder), off, or a folder",
-    },
-    Setting {
-        key: "no_proxy",
-        kind: Kind::Text,
-        env: &["NO_PROXY", "no_proxy"],
-        default: None,
-        steers: true,
-        help: "what is reached without a proxy: hosts, .domains, addresses, networks, with commas; or *",
-    },
-    Setting {
-        key: "proxy_auth_file",
-        kind: Kind::Path,
-        env: &[],
-        default: None,
-        steers: true,
-        help: "a file with user:password for the proxy",
-    },
-    Setting {
-        key: "ssl_cert_file",
-        kind: Kind::Path,
-        env: &["SSL_CERT_FILE"],
-        default: None,
-        steers: true,
-        help: "the file of the system's trusted certificates, if not the usual one",
-    },
-];
 
 /// How to reach an origin.
 #[derive(Debug)]
 pub struct Route {
     /// Where it is.
     pub address: Address,
+    /// What is there.
+    pub role: Role,
     /// Whom to trust to be there.
-    pub trust: Trust,
+    pub trust: Arc<TrustAnchors>,
     /// The name that the server's certificate must have, if not the address's host.
     pub server_name: Option<String>,
     /// Who the client is, for a server that asks for a certificate.
-    pub identity: Option<Identity>,
+    pub identity: Option<Arc<Identity>>,
     /// What stands before it.
     pub proxy: Option<Proxy>,
     /// Which versions of HTTP to offer over TLS.
     pub http: Versions,
-    /// The run that goes it.
+    /// How long a request may take, if not to the deadline.
+    pub patience: Option<Duration>,
+    /// The run that goes it, at this origin.
     pub run: Run,
 }
 
 impl Route {
-    /// The route to `address` with nothing else set.
-    #[must_use]
-    pub fn to(address: Address, run: &Run) -> Self {
-        let trust = Trust { key: "ca_cert", roots: Roots::System };
+    /// The route to the store at `address` with nothing else set.
+    #[cfg(test)]
+    fn to(address: Address, run: &Run) -> Self {
         Self {
+            run: run.at(&address),
             address,
-            trust,
+            role: Role::Store,
+            trust: Arc::new(TrustAnchors::system()),
             server_name: None,
             identity: None,
             proxy: None,
             http: Versions::Auto,
-            run: run.clone(),
+            patience: None,
         }
     }
 

@@ -1,6 +1,7 @@
 //! Which proxy stands before a store, if any.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -19,17 +20,42 @@ pub struct Proxy {
     pub(super) authorization: Option<HeaderValue>,
 }
 
-impl Proxy {
-    /// The proxy that the settings name for `address`.
+/// What the settings say of proxies, which depends on the address.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    /// Those that are set, with their values.
+    set: Vec<(&'static str, String, Source)>,
+    /// The file of `user:password`.
+    login: Option<PathBuf>,
+    allow_http: bool,
+}
+
+impl Proxies {
+    pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
+        let keys = ["proxy", "https_proxy", "http_proxy", "no_proxy"];
+        let set = keys
+            .into_iter()
+            .filter_map(|key| Some((key, settings.text(key)?.to_owned(), settings.source(key)?)));
+        Ok(Self {
+            set: set.collect(),
+            login: settings.path("proxy_auth_file")?,
+            allow_http: settings.is_on("allow_http"),
+        })
+    }
+
+    /// The proxy before `address`.
     ///
     /// Fails with `MISCONFIGURED` where it is none, and where it would carry what is said in clear text beyond this
     /// machine without `allow_http`. No message quotes it.
-    pub fn of(settings: &Settings, address: &Address) -> Result<Option<Self>, Failure> {
-        let Some(key) = chosen(address, |key| Some((settings.text(key)?, settings.source(key)?))) else {
-            return Ok(None);
+    pub(super) fn before(&self, address: &Address) -> Result<Option<Proxy>, Failure> {
+        let set = |key| {
+            let (_, text, source) = self.set.iter().find(|(set, ..)| *set == key)?;
+            Some((text.as_str(), *source))
         };
-        let (url, login) = parse(key, settings.text(key).unwrap_or_default())?;
-        if login.is_some() && settings.source(key) == Some(Source::Written) {
+        let Some(key) = chosen(address, set) else { return Ok(None) };
+        let (text, source) = set(key).unwrap_or(("", Source::Default));
+        let (url, login) = parse(key, text)?;
+        if login.is_some() && source == Source::Written {
             return Err(Failure::misconfigured(
                 format!(
                     "`{key}` has a user name or password in it, which everybody can read in a command line or profile"
@@ -37,20 +63,20 @@ impl Proxy {
                 "write user:password into a file, and name it with `proxy_auth_file`",
             ));
         }
-        let login = match (login, settings.path("proxy_auth_file")?) {
+        let login = match (login, &self.login) {
             (Some(login), _) => Some(login),
             (None, Some(path)) => {
-                Some(file::read_secret(&path, "proxy_auth_file")?.expose().as_bytes().to_vec())
+                Some(file::read_secret(path, "proxy_auth_file")?.expose().as_bytes().to_vec())
             }
             (None, None) => None,
         };
-        if !address.is_secure() && !url.is_loopback() && !settings.is_on("allow_http") {
+        if !address.is_secure() && !url.is_loopback() && !self.allow_http {
             return Err(Failure::misconfigured(
                 format!("`{key}` carries credentials in clear text to another machine"),
                 "use https:// in the store's address, or set allow_http = true if the way there is safe",
             ));
         }
-        Ok(Some(Self { address: url, authorization: login.as_deref().map(basic) }))
+        Ok(Some(Proxy { address: url, authorization: login.as_deref().map(basic) }))
     }
 }
 

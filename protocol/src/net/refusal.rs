@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 
-use super::{Proxy, Route, chain, identity};
+use super::{Proxy, Role, Route, chain, identity};
 use crate::failure::{Failure, Retry};
 
 /// Why there is no connection to the store.
@@ -94,12 +94,18 @@ fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
             format!("is not for the name {name}"),
             "set `tls_server_name` to a name that the certificate has".into(),
         ),
-        None => (
+        None if route.role == Role::Store => (
             "is for another name".into(),
-            format!(
+            route.address.check(format!(
                 "write `{}` with a name that the certificate has, or set `tls_server_name` to it",
                 route.address.key()
-            ),
+            )),
+        ),
+        None => (
+            "is for another name".into(),
+            route
+                .address
+                .check(format!("write `{}` with a name that the certificate has", route.address.key())),
         ),
     }
 }

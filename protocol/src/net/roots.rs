@@ -1,8 +1,10 @@
 //! Whom to trust: the certificates of a file, of a folder, of a text, or the system's.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
@@ -10,6 +12,7 @@ use rustls::pki_types::pem::PemObject as _;
 
 use crate::failure::Failure;
 use crate::file;
+use crate::settings::Settings;
 
 /// Where distributions keep all their trusted certificates in one file, which takes a third of the time that reading
 /// a folder of them does: Debian, Fedora and its kin, Alpine, older RHEL, SUSE, FreeBSD.
@@ -24,11 +27,13 @@ const BUNDLES: [&str; 6] = [
 
 /// Whom to trust to be the store.
 #[derive(Debug)]
-pub struct Trust {
+pub struct TrustAnchors {
     /// The setting that says so, or that would.
-    pub key: &'static str,
+    pub(super) key: &'static str,
     /// The certificates of the authorities.
-    pub roots: Roots,
+    pub(super) roots: Roots,
+    /// What was read of them.
+    loaded: OnceLock<Option<Arc<RootCertStore>>>,
 }
 
 /// The certificates of trusted authorities.
@@ -47,7 +52,7 @@ pub enum Roots {
 }
 
 /// The setting and what it says, as far as that is short.
-impl fmt::Display for Trust {
+impl fmt::Display for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.roots {
             Roots::File(path) | Roots::Folder(path) => write!(f, "{} {}", self.key, path.display()),
@@ -56,9 +61,45 @@ impl fmt::Display for Trust {
     }
 }
 
-impl Trust {
-    /// Reads the certificates; `None` where they are not to be checked.
-    pub(super) fn load(&self) -> Result<Option<RootCertStore>, Failure> {
+impl TrustAnchors {
+    /// What the system trusts.
+    pub(super) fn system() -> Self {
+        Self::new("ca_cert", Roots::System)
+    }
+
+    /// What is said most explicitly, and of equals the first, in the order of Vault's own client.
+    pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
+        if settings.is_on("tls_skip_verify") {
+            return Ok(Self::new("tls_skip_verify", Roots::Unchecked));
+        }
+        let keys = ["ca_cert", "ca_cert_bytes", "ca_path", "ssl_cert_file"];
+        let set = keys.into_iter().filter(|key| settings.source(key).is_some());
+        let Some(key) = set.min_by_key(|key| Reverse(settings.source(key))) else {
+            return Ok(Self::system());
+        };
+        let path = || settings.path(key).map(Option::unwrap_or_default);
+        let roots = match key {
+            "ca_cert_bytes" => Roots::Text(settings.text(key).unwrap_or_default().to_owned()),
+            "ca_path" => Roots::Folder(path()?),
+            _ => Roots::File(path()?),
+        };
+        Ok(Self::new(key, roots))
+    }
+
+    fn new(key: &'static str, roots: Roots) -> Self {
+        Self { key, roots, loaded: OnceLock::new() }
+    }
+
+    /// The certificates, read once; `None` where they are not to be checked.
+    pub(super) fn load(&self) -> Result<Option<Arc<RootCertStore>>, Failure> {
+        if let Some(loaded) = self.loaded.get() {
+            return Ok(loaded.clone());
+        }
+        let read = self.read()?.map(Arc::new);
+        Ok(self.loaded.get_or_init(|| read).clone())
+    }
+
+    fn read(&self) -> Result<Option<RootCertStore>, Failure> {
         let key = self.key;
         match &self.roots {
             Roots::System => of_system(key),

@@ -11,7 +11,7 @@ use tokio_rustls::TlsConnector;
 use super::heard::Heard;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
-use super::{Proxy, Roots, Route, Trust, Versions, chain, identity, refusal};
+use super::{Proxy, Roots, Route, TrustAnchors, Versions, chain, identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
 
@@ -97,13 +97,16 @@ fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
 }
 
 /// What holds for everybody whom TLS is spoken with, and whom certificates are checked by.
-fn config(trust: &Trust, route: &Route) -> Result<(ClientConfig, Option<Arc<RootCertStore>>), Failure> {
+fn config(
+    trust: &TrustAnchors,
+    route: &Route,
+) -> Result<(ClientConfig, Option<Arc<RootCertStore>>), Failure> {
     let provider = ring::default_provider();
     let algorithms = provider.signature_verification_algorithms;
     let builder = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let roots = trust.load()?.map(Arc::new);
+    let roots = trust.load()?;
     let builder = if let Some(roots) = &roots {
         builder.with_root_certificates(Arc::clone(roots))
     } else {
@@ -126,7 +129,7 @@ fn config(trust: &Trust, route: &Route) -> Result<(ClientConfig, Option<Arc<Root
 /// A proxy is trusted as the store is, but never unchecked: that is said of the store alone.
 fn for_proxy(store: &ClientConfig, route: &Route) -> Result<ClientConfig, Failure> {
     let mut config = match route.trust.roots {
-        Roots::Unchecked => config(&Trust { key: "ca_cert", roots: Roots::System }, route)?.0,
+        Roots::Unchecked => config(&TrustAnchors::system(), route)?.0,
         _ => store.clone(),
     };
     config.alpn_protocols = alpn(Versions::H1);

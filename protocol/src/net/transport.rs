@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
+use tokio::time::timeout;
 
 use super::lanes::{Body, Lane, Lanes};
 use super::{Replay, Request, Response, Route, tunnel};
@@ -55,7 +56,26 @@ impl Transport {
     /// Sends a request and reads the whole response.
     ///
     /// Fails with `UNAVAILABLE` where there is no answer; an answer of any status is a success here.
-    pub async fn send(&self, mut request: Request) -> Result<Response, Failure> {
+    pub async fn send(&self, request: Request) -> Result<Response, Failure> {
+        let route = self.route();
+        route.run.sent();
+        let sent = match route.patience {
+            None => self.follow(request).await,
+            Some(limit) => timeout(limit, self.follow(request)).await.unwrap_or_else(|_| {
+                let what = format!(
+                    "no answer from the {} {route} within {} ms",
+                    route.role.name(),
+                    limit.as_millis()
+                );
+                Err(Failure::unavailable(what, "see whether this machine has such a service")
+                    .retry(Retry::No))
+            }),
+        };
+        route.run.received();
+        sent
+    }
+
+    async fn follow(&self, mut request: Request) -> Result<Response, Failure> {
         for _ in 0..=REDIRECTS {
             let response = self.exchange(&request).await?;
             if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED

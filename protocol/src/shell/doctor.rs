@@ -152,7 +152,7 @@ impl Reporter {
         let outcomes = answer.map_or(&[][..], |answer| &answer.outcomes);
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
         let mut findings: Vec<_> =
-            stages.filter_map(|stage| Finding::of(*stage, &steps, self.is_local)).collect();
+            stages.flat_map(|stage| Finding::all(*stage, &steps, self.is_local)).collect();
         match &self.wish.ids[..] {
             [] => {}
             [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),

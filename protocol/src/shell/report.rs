@@ -1,5 +1,6 @@
 //! What `doctor` prints: a line for each step, with what is known of it and what to do.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -15,6 +16,9 @@ use crate::wire::Outcome;
 #[derive(Serialize)]
 pub(super) struct Finding {
     step: String,
+    /// Where, in a run that has to do with several origins.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
     /// How long it took, in millionths of a second.
@@ -50,18 +54,37 @@ pub(super) struct Report {
 }
 
 impl Finding {
-    /// What the steps of one kind came to; `None` where a way has none of them.
-    pub(super) fn of(stage: Stage, steps: &[Step], is_local: bool) -> Option<Self> {
-        let own: Vec<_> = steps.iter().filter(|step| step.stage == stage).collect();
-        let Some(last) = own.last() else {
-            // What is on this machine has no name to look up, and perhaps nothing to connect to.
-            let is_optional = match stage {
-                Stage::Proxy | Stage::Tls => true,
-                Stage::LookUp | Stage::Connection => is_local,
-                _ => false,
-            };
-            return (!is_optional).then(|| Self::skipped(stage));
+    /// What the steps of one kind came to, at each origin; none where a way has none of them.
+    pub(super) fn all(stage: Stage, steps: &[Step], is_local: bool) -> Vec<Self> {
+        let mut origins: Vec<&Option<Arc<str>>> = Vec::new();
+        for step in steps.iter().filter(|step| step.stage == stage) {
+            if !origins.contains(&&step.origin) {
+                origins.push(&step.origin);
+            }
+        }
+        // What is on this machine has no name to look up, and perhaps nothing to connect to.
+        let is_optional = match stage {
+            Stage::Proxy | Stage::Tls => true,
+            Stage::LookUp | Stage::Connection => is_local,
+            _ => false,
         };
+        if origins.is_empty() && !is_optional {
+            return vec![Self::skipped(stage)];
+        }
+        let one = steps.iter().find_map(|step| step.origin.as_ref());
+        let are_several =
+            steps.iter().filter_map(|step| step.origin.as_ref()).any(|other| Some(other) != one);
+        let finding = |origin: &Option<Arc<str>>| {
+            let found = Self::of(stage, origin.as_ref(), steps)?;
+            Some(Self { origin: origin.as_deref().filter(|_| are_several).map(str::to_owned), ..found })
+        };
+        origins.into_iter().filter_map(finding).collect()
+    }
+
+    fn of(stage: Stage, origin: Option<&Arc<str>>, steps: &[Step]) -> Option<Self> {
+        let is_own = |step: &&Step| step.stage == stage && step.origin.as_ref() == origin;
+        let own: Vec<_> = steps.iter().filter(is_own).collect();
+        let last = own.last()?;
         let time: Duration = own.iter().map(|step| alone(step, steps)).sum();
         let failed = own.iter().filter(|step| step.failure.is_some()).count();
         let is_skipped = last.failure.as_ref().is_some_and(|failure| is_of_earlier(stage, failure, steps));
@@ -82,6 +105,7 @@ impl Finding {
         };
         Some(Self {
             step: stage.to_string(),
+            origin: None,
             status,
             micros: (!is_skipped).then(|| micros(time)),
             facts,
@@ -92,6 +116,7 @@ impl Finding {
     fn skipped(stage: Stage) -> Self {
         Self {
             step: stage.to_string(),
+            origin: None,
             status: Status::Skipped,
             micros: None,
             facts: Vec::new(),
@@ -121,6 +146,7 @@ impl Finding {
         let well = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
         let all = Self {
             step: Stage::Read.to_string(),
+            origin: None,
             status,
             micros: Some(micros(reading(steps))),
             facts: vec![format!("{well} of {} with a value", ids.len())],
@@ -148,12 +174,13 @@ impl Finding {
             Some(_) => Status::Failed,
         };
         let failure = failure.filter(|_| !is_skipped).map(Told::of);
-        Self { step, status, micros: None, facts, failure }
+        Self { step, origin: None, status, micros: None, facts, failure }
     }
 
     pub(super) fn redacted(self, redactor: &Redactor) -> Self {
         let redact = |text: String| redactor.redact(&text);
         Self {
+            origin: self.origin.map(redact),
             facts: self.facts.into_iter().map(redact).collect(),
             failure: self.failure.map(|told| Told {
                 what: redact(told.what),
@@ -178,8 +205,10 @@ fn reading(steps: &[Step]) -> Duration {
 fn alone(step: &Step, steps: &[Step]) -> Duration {
     let Some(took) = step.took else { return Duration::ZERO };
     let end = step.began + took;
-    let is_within =
-        |other: &&Step| other.stage < step.stage && other.began >= step.began && other.began <= end;
+    let is_part = |other: &Step| step.origin.is_none() || step.origin == other.origin;
+    let is_within = |other: &&Step| {
+        other.stage < step.stage && other.began >= step.began && other.began <= end && is_part(other)
+    };
     let within: Duration = steps.iter().filter(is_within).filter_map(|other| other.took).sum();
     took.saturating_sub(within)
 }
@@ -224,8 +253,12 @@ impl Finding {
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
         let time = self.micros.map(millis).unwrap_or_default();
-        let facts = printable(self.facts.join("; "));
-        let (beside, below) = if facts.len() > WIDE { ("", &self.facts[..]) } else { (&*facts, &[][..]) };
+        // A connection says where it leads by itself.
+        let at =
+            self.origin.iter().filter(|origin| !self.facts.contains(origin)).map(|at| format!("at {at}"));
+        let all: Vec<_> = at.chain(self.facts.iter().cloned()).collect();
+        let facts = printable(all.join("; "));
+        let (beside, below) = if facts.len() > WIDE { ("", &all[..]) } else { (&*facts, &[][..]) };
         let line = format!("{}  {:widest$}  {time:>9}  {beside}", paint.tone(tone, word), self.step);
         let below: Vec<_> =
             below.iter().map(|fact| format!("         {}\n", printable(fact.clone()))).collect();

@@ -1,6 +1,7 @@
 //! The server: how it is asked, and the states in which it has no answer.
 
 use std::fmt::Display;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
@@ -12,7 +13,7 @@ use tokio::sync::OnceCell;
 
 /// A Vault or OpenBao server.
 pub(crate) struct Server {
-    transport: Transport,
+    transport: Arc<Transport>,
     /// What stands in the head of every request.
     head: [(HeaderName, HeaderValue); 2],
     /// The namespace of sign-in, and of every secret that does not name another.
@@ -55,7 +56,7 @@ pub(crate) struct Seal {
 }
 
 impl Server {
-    pub(crate) fn new(transport: Transport, namespace: Option<&str>) -> Result<Self, Failure> {
+    pub(crate) fn new(transport: Arc<Transport>, namespace: Option<&str>) -> Result<Self, Failure> {
         let namespace = namespace.map(header).transpose()?;
         let run = HeaderValue::try_from(transport.route().run.id());
         let head = [

@@ -9,7 +9,7 @@ pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, AUTH, route::SETTINGS, net::SETTINGS],
+    settings: &[VAULT, AUTH, route::ADDRESS, route::TLS, net::SETTINGS],
     name_keys: &["mount", "namespace"],
     form: "name[#field[#version]]",
     examples: "  secretref-vault get providers/openai/apiKey

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use secretref_protocol::net::Transport;
+use secretref_protocol::net::{Client, Role};
 use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
 
 use crate::auth::Auth;
 use crate::locator::{Defaults, Kv, Locator};
-use crate::route::route;
+use crate::route::address;
 use crate::server::Server;
 use crate::session::Session;
 use crate::settings::STORE;
@@ -28,7 +28,8 @@ impl Backend for Vault {
     type Session = Session;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
-        let route = route(settings)?;
+        let address = address(settings)?;
+        let client = Client::from_settings(settings)?;
         let mount = settings.required("mount")?;
         if mount.trim_matches('/').is_empty() {
             return Err(Failure::misconfigured(
@@ -43,7 +44,7 @@ impl Backend for Vault {
                 "leave /data out, or set `kv_version` if the mount is called so",
             ));
         }
-        let auth = Auth::of(settings)?;
+        let auth = Auth::of(settings, &client)?;
         if settings.run().is_watched() {
             auth.conceal(settings.run());
         }
@@ -54,7 +55,7 @@ impl Backend for Vault {
                 namespace: settings.text("namespace").map(str::to_owned),
             },
             auth,
-            server: Arc::new(Server::new(Transport::new(route)?, settings.text("namespace"))?),
+            server: Arc::new(Server::new(client.origin(Role::Store, address)?, settings.text("namespace"))?),
         })
     }
 

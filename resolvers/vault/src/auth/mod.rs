@@ -13,6 +13,7 @@ mod token;
 mod verdict;
 
 use secretref_protocol::kept::Kept;
+use secretref_protocol::net::Client;
 use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 
 use crate::server::Server;
@@ -42,7 +43,7 @@ pub(crate) enum Auth {
 impl Auth {
     /// What the setting `auth` names, or, without it, the first token that there is. Reads the files of a credential
     /// anew.
-    pub(crate) fn of(settings: &Settings) -> Result<Self, Failure> {
+    pub(crate) fn of(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         used(settings)?;
         let login = match settings.text("auth") {
             None => return token::first(settings),
@@ -50,7 +51,7 @@ impl Auth {
             Some("token_file") => return token::of_file(settings),
             Some("agent") => return Ok(Self::Agent),
             Some("approle") => approle::login(settings),
-            Some("aws") => aws::login(settings),
+            Some("aws") => aws::login(settings, client),
             Some("cert") => certificate::login(settings),
             Some("jwt") => jwt::login(settings, "jwt"),
             Some("kubernetes") => jwt::login(settings, "kubernetes"),

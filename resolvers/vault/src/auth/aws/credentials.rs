@@ -1,18 +1,15 @@
 //! Where the AWS credentials are: the environment, the shared file, or the machine's own.
 
 use std::path::Path;
-use std::time::Duration;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Address, Replay, Request, Response, Route, Transport};
-use secretref_protocol::{Failure, Run, Secret, Settings, Source, file};
+use secretref_protocol::net::{Address, Client, Replay, Request, Response, Role, Transport};
+use secretref_protocol::{Failure, Secret, Settings, Source, file};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
 use crate::settings::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
-
-/// How long the machine's own service may take: elsewhere nobody answers at its address.
-const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Credentials of AWS.
 pub(super) struct Credentials {
@@ -29,16 +26,15 @@ pub(super) enum Origin {
     },
     /// The metadata service of an EC2 instance.
     Instance {
-        address: Address,
+        service: Arc<Transport>,
         fetched: OnceCell<Credentials>,
-        run: Run,
     },
 }
 
 impl Origin {
     /// The shared file that a flag or the profile names, else the environment, else the file at its usual place, else the
     /// instance.
-    pub(super) fn of(settings: &Settings) -> Result<Self, Failure> {
+    pub(super) fn of(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         let named = settings.path("aws_credentials_file")?;
         let is_nearer = settings.source("aws_credentials_file") == Some(Source::Written);
         if let (Some(path), true) = (&named, is_nearer) {
@@ -63,14 +59,9 @@ impl Origin {
             return of_file(settings, &path);
         }
         let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
-        let address = Address::parse("aws_metadata", address, true)?;
-        if address.socket().is_some() || !address.base().is_empty() {
-            return Err(Failure::misconfigured(
-                "`aws_metadata` is more than a host",
-                "write it as http://169.254.169.254",
-            ));
-        }
-        Ok(Self::Instance { address, fetched: OnceCell::new(), run: settings.run().clone() })
+        let address = Address::of_metadata("aws_metadata", address, settings.is_on("allow_http"))?;
+        let service = client.origin(Role::Metadata, address)?;
+        Ok(Self::Instance { service, fetched: OnceCell::new() })
     }
 
     /// What tells one sign-in from another before anything is fetched: the credentials, and what is signed with them.
@@ -100,10 +91,7 @@ impl Origin {
     pub(super) async fn credentials(&self) -> Result<&Credentials, Failure> {
         match self {
             Self::Found { credentials, .. } => Ok(credentials),
-            Self::Instance { address, fetched, run } => {
-                let fetch = fetched.get_or_try_init(|| of_instance(address, run));
-                tokio::time::timeout(PATIENCE, fetch).await.unwrap_or_else(|_| Err(none()))
-            }
+            Self::Instance { service, fetched } => fetched.get_or_try_init(|| of_instance(service)).await,
         }
     }
 }
@@ -143,7 +131,7 @@ fn parse(text: &str, section: &str) -> Option<Credentials> {
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
-async fn of_instance(address: &Address, run: &Run) -> Result<Credentials, Failure> {
+async fn of_instance(service: &Transport) -> Result<Credentials, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Found {
@@ -151,16 +139,15 @@ async fn of_instance(address: &Address, run: &Run) -> Result<Credentials, Failur
         secret_access_key: String,
         token: Option<String>,
     }
-    let service = Transport::new(Route::to(address.clone(), run))?;
     let lasting =
         (HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"), HeaderValue::from_static("60"));
-    let token = ask(&service, Method::PUT, "/latest/api/token", lasting).await?;
+    let token = ask(service, Method::PUT, "/latest/api/token", lasting).await?;
     let token = HeaderValue::try_from(token).map_err(|_| none())?;
     let shown = || (HeaderName::from_static("x-aws-ec2-metadata-token"), token.clone());
     let folder = "/latest/meta-data/iam/security-credentials/";
-    let roles = ask(&service, Method::GET, folder, shown()).await?;
+    let roles = ask(service, Method::GET, folder, shown()).await?;
     let role = roles.lines().next().unwrap_or_default().trim();
-    let found = Secret::new(ask(&service, Method::GET, &format!("{folder}{role}"), shown()).await?);
+    let found = Secret::new(ask(service, Method::GET, &format!("{folder}{role}"), shown()).await?);
     let found: Found = serde_json::from_str(found.expose()).map_err(|_| none())?;
     Ok(Credentials {
         key_id: found.access_key_id,

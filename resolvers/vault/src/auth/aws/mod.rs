@@ -4,6 +4,7 @@ mod credentials;
 mod sign;
 pub(super) mod signer;
 
+use secretref_protocol::net::Client;
 use secretref_protocol::{Failure, Settings};
 
 use super::login::{Login, Proof};
@@ -11,9 +12,9 @@ use credentials::Origin;
 use signer::Signer;
 
 /// Reads where the credentials are.
-pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
+pub(super) fn login(settings: &Settings, client: &Client) -> Result<Login, Failure> {
     let role = settings.required("role")?.to_owned();
-    let source = Origin::of(settings)?;
+    let source = Origin::of(settings, client)?;
     Ok(Login {
         method: "aws",
         mount: Login::mount(settings, "aws")?,

@@ -1,0 +1,248 @@
+//! The client of a run: the origins that it has to do with, each with its route and its connections.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::uri::{PathAndQuery, Uri};
+
+use super::proxy::Proxies;
+use super::{Address, Identity, Request, Response, Route, Transport, TrustAnchors, Versions};
+use crate::failure::Failure;
+use crate::run::Run;
+use crate::settings::Settings;
+
+/// How long the metadata service of an instance may take. It is on the machine's own network, and elsewhere nothing
+/// answers at its address.
+const METADATA_PATIENCE: Duration = Duration::from_secs(1);
+
+/// All origins of a run. The settings are read once; certificates of authorities once, for the first origin over TLS.
+///
+/// Its future is `Send` and it has a `Debug`, so that an SDK can hold it: see [`Client::send`].
+pub struct Client {
+    trust: Arc<TrustAnchors>,
+    identity: Option<Arc<Identity>>,
+    server_name: Option<String>,
+    proxies: Proxies,
+    http: Versions,
+    allow_http: bool,
+    run: Run,
+    origins: Mutex<Vec<Arc<Transport>>>,
+}
+
+/// What an origin is for. It decides how it is reached, and what a failure says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// The store: by all settings of this module.
+    Store,
+    /// A service beside it that hands out credentials: without a client certificate and `tls_server_name`, which are
+    /// meant for the store.
+    SignIn,
+    /// The metadata service of an instance: without a proxy, by http on the machine's own network, and within a second.
+    Metadata,
+}
+
+/// Where a request of an SDK goes: what that is, and the setting that the SDK derives the host from, such as `region`.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// What is there.
+    pub role: Role,
+    /// The setting to name where it cannot be reached.
+    pub key: &'static str,
+}
+
+impl Client {
+    /// A client that has not connected yet, and has read no file.
+    ///
+    /// Fails with `MISCONFIGURED` where settings that belong together do not fit.
+    pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self {
+            trust: Arc::new(TrustAnchors::from_settings(settings)?),
+            identity: Identity::of(settings)?.map(Arc::new),
+            server_name: settings.text("tls_server_name").map(str::to_owned),
+            proxies: Proxies::from_settings(settings)?,
+            http: Versions::of(settings.text("http")),
+            allow_http: settings.is_on("allow_http"),
+            run: settings.run().clone(),
+            origins: Mutex::default(),
+        })
+    }
+
+    /// The origin at an address, the same for the same address. Reads the files of certificates and keys if it is the
+    /// first over TLS.
+    pub fn origin(&self, role: Role, address: Address) -> Result<Arc<Transport>, Failure> {
+        let mut origins = self.origins();
+        let is_it = |known: &&Arc<Transport>| {
+            known.route().role == role && known.route().address.is_same_origin(&address)
+        };
+        if let Some(known) = origins.iter().find(is_it) {
+            return Ok(Arc::clone(known));
+        }
+        let transport = Arc::new(Transport::new(self.route(role, address)?)?);
+        origins.push(Arc::clone(&transport));
+        Ok(transport)
+    }
+
+    /// Sends a request of an SDK. The path of `request` is the whole URL, and redirects are given back.
+    ///
+    /// What fails is a [`Failure`] that the SDK takes as an error; [`Failure::within`] finds it in the SDK's own.
+    pub async fn send(&self, target: Target, request: Request) -> Result<Response, Failure> {
+        let (address, path) = self.split(target, &request.path)?;
+        let origin = self.origin(target.role, address)?;
+        origin.send(Request { path, ..request.without_redirects() }).await
+    }
+
+    /// Announces requests to the origin of a URL, so that the right number of connections is opened from the start.
+    pub fn expect(&self, target: Target, url: &str, requests: usize) -> Result<(), Failure> {
+        let (address, _) = self.split(target, url)?;
+        self.origin(target.role, address)?.expect(requests);
+        Ok(())
+    }
+
+    /// The origin of a URL, and the path and query in it, byte by byte as they are: they may be signed.
+    fn split(&self, target: Target, url: &str) -> Result<(Address, String), Failure> {
+        let uri: Uri = url.parse().map_err(|_| Failure::internal("a URL of an SDK that is none"))?;
+        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
+            return Err(Failure::internal("a URL of an SDK without a host"));
+        };
+        let origin = format!("{scheme}://{authority}");
+        let address = match target.role {
+            Role::Metadata => Address::of_metadata(target.key, &origin, self.allow_http)?,
+            Role::Store | Role::SignIn => Address::derived(target.key, &origin, self.allow_http)?,
+        };
+        Ok((address, uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned()))
+    }
+
+    fn route(&self, role: Role, address: Address) -> Result<Route, Failure> {
+        let is_store = role == Role::Store;
+        let is_near = role == Role::Metadata;
+        Ok(Route {
+            role,
+            trust: Arc::clone(&self.trust),
+            server_name: self.server_name.clone().filter(|_| is_store),
+            identity: self.identity.clone().filter(|_| is_store),
+            proxy: if is_near { None } else { self.proxies.before(&address)? },
+            http: self.http,
+            patience: is_near.then_some(METADATA_PATIENCE),
+            run: self.run.at(&address),
+            address,
+        })
+    }
+
+    fn origins(&self) -> MutexGuard<'_, Vec<Arc<Transport>>> {
+        self.origins.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The origins, and nothing that was sent or received.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.origins().iter()).finish()
+    }
+}
+
+impl Role {
+    /// What a failure calls it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Store => "store",
+            Self::SignIn => "sign-in service",
+            Self::Metadata => "metadata service",
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::profile::Profile;
+    use crate::store::Store;
+    use crate::world::World;
+
+    fn client(flags: &[(&'static str, &str)]) -> Client {
+        const TLS: &[crate::Setting] = &crate::net::tls_settings(crate::net::NO_VARIABLES);
+        let store = &Store {
+            binary: "secretref-x",
+            version: "0",
+            about: "",
+            settings: &[TLS, crate::net::SETTINGS],
+            name_keys: &[],
+            form: "name",
+            examples: "",
+            profile: "",
+        };
+        let flags = flags.iter().map(|(key, text)| (*key, vec![(*text).to_owned()])).collect();
+        let world = World::new(0, |_| None);
+        let run = Run::new(Instant::now());
+        let settings = Settings::load(store, &flags, Some(Profile::none(store)), &world, &run);
+        Client::from_settings(&settings.unwrap()).unwrap()
+    }
+
+    const STS: Target = Target { role: Role::SignIn, key: "region" };
+    const METADATA: Target = Target { role: Role::Metadata, key: "metadata" };
+
+    fn failed(client: &Client, target: Target, url: &str) -> String {
+        let sent = client.send(target, Request::get(url));
+        crate::runtime::run(sent).unwrap().err().map(|failure| failure.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn an_origin_is_made_once_and_its_route_is_by_its_role() {
+        let client = client(&[("proxy", "http://localhost:3128"), ("tls_server_name", "store.test")]);
+        let origin =
+            |role, url: &str| client.origin(role, Address::parse("address", url, true).unwrap()).unwrap();
+        let store = origin(Role::Store, "http://store.test/base");
+        assert!(Arc::ptr_eq(&store, &origin(Role::Store, "http://store.test:80")));
+        assert!(store.route().proxy.is_some() && store.route().server_name.is_some());
+        let sign_in = origin(Role::SignIn, "http://sts.test");
+        assert!(sign_in.route().proxy.is_some() && sign_in.route().server_name.is_none());
+        assert!(origin(Role::Metadata, "http://169.254.169.254").route().proxy.is_none());
+        assert_eq!(
+            format!("{client:?}"),
+            "[Transport(http://store.test (through the proxy http://localhost:3128)), \
+             Transport(http://sts.test (through the proxy http://localhost:3128)), Transport(http://169.254.169.254)]"
+        );
+    }
+
+    #[test]
+    fn certificates_are_read_once_and_only_for_tls() {
+        let folder = std::env::temp_dir().join(format!("secretref-client-{}", std::process::id()));
+        let path = folder.to_str().unwrap().to_owned();
+        let client = client(&[("ca_cert", &path)]);
+        let origin = |url: &str| client.origin(Role::Store, Address::parse("address", url, true).unwrap());
+        assert!(origin("http://a.test").is_ok() && origin("https://a.test").is_err());
+        std::fs::copy("/etc/ssl/certs/ca-certificates.crt", &folder).unwrap();
+        let (one, _) = (origin("https://a.test").unwrap(), std::fs::remove_file(&folder));
+        assert!(Arc::ptr_eq(&one.route().trust, &origin("https://b.test").unwrap().route().trust));
+    }
+
+    #[test]
+    fn a_host_that_is_derived_blames_the_setting_it_comes_from() {
+        let client = client(&[("allow_http", "true")]);
+        let said = failed(&client, STS, "http://127.0.0.1:1/x?y=1");
+        assert!(said.contains("to the sign-in service http://127.0.0.1:1"), "{said}");
+        assert!(said.contains("check `region`, which this host is derived from"), "{said}");
+    }
+
+    #[test]
+    fn metadata_is_asked_for_in_clear_text_on_the_machines_own_network_alone() {
+        let client = client(&[]);
+        for near in ["http://127.0.0.1:1/x", "http://[::1]:1/"] {
+            let said = failed(&client, METADATA, near);
+            assert!(said.contains("no connection to the metadata service"), "{said}");
+        }
+        assert!(failed(&client, METADATA, "http://10.0.0.1/x").contains("clear text"));
+        assert!(failed(&client, STS, "http://169.254.169.254/x").contains("clear text"));
+    }
+
+    #[test]
+    fn an_sdk_can_hold_it() {
+        fn is_shared<T: Send + Sync + fmt::Debug + 'static>(_: &T) {}
+        fn is_sent<T: Send>(_: &T) {}
+        let client = client(&[]);
+        is_shared(&client);
+        is_sent(&client.send(STS, Request::get("https://sts.test/")));
+    }
+}
