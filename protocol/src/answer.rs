@@ -76,8 +76,14 @@ pub fn answer<B: Backend>(
     });
     let (rest, exit) = match catch_unwind(AssertUnwindSafe(|| work::<B>(settings, ids, &board, deadline))) {
         Ok(Ok(())) => (Failure::internal("a secret that was never settled"), None),
-        Ok(Err(failure)) if failure.kind() == Kind::Internal => (failure, Some(Exit::Internal)),
-        Ok(Err(failure)) => (failure, Some(Exit::Configuration)),
+        Ok(Err(failure)) => {
+            let exit = match failure.kind() {
+                Kind::Timeout => None,
+                Kind::Internal => Some(Exit::Internal),
+                _ => Some(Exit::Configuration),
+            };
+            (failure, exit)
+        }
         Err(_) => (Failure::internal("a panic outside of any id"), Some(Exit::Internal)),
     };
     match board.take(&rest) {
@@ -91,7 +97,7 @@ pub fn answer<B: Backend>(
     }
 }
 
-/// Fails where the resolver itself is not configured.
+/// Fails where the resolver itself is not configured, and at the deadline: there may be no thread that watches.
 fn work<B: Backend>(
     settings: &Settings,
     ids: &[String],
@@ -99,7 +105,11 @@ fn work<B: Backend>(
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let backend = configure::<B>(settings)?;
-    runtime::run(resolve(&backend, settings, ids, board, deadline))
+    runtime::run(async {
+        let resolved =
+            tokio::time::timeout(deadline.left(), resolve(&backend, settings, ids, board, deadline)).await;
+        resolved.map_err(|_| settings.run().timeout(deadline.limit()))
+    })?
 }
 
 /// Reads the settings, as a step of the run.

@@ -161,6 +161,13 @@ impl Failure {
         })
     }
 
+    /// That no thread could be started for `task`: the limit is on all processes of a user or container, so it may pass.
+    pub fn no_thread(task: impl fmt::Display) -> Self {
+        let remedy = "raise the limit of processes (`ulimit -u`, TasksMax= of a service, pids.max of a container) or of \
+                      memory";
+        Self::unavailable(format!("no thread can be started {task}"), remedy)
+    }
+
     /// A bug: `place` says where, and nothing of what was being worked on.
     pub fn internal(place: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")

@@ -1,5 +1,7 @@
 //! The process itself: what it refuses to leave behind, and how it ends.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -19,8 +21,10 @@ pub(crate) fn harden() {
     #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    std::panic::set_hook(Box::new(|panic| {
-        if let Some(place) = panic.location() {
+    // The first says it all; a bug that comes again and again would fill a pipe.
+    let is_said = AtomicBool::new(false);
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(place) = panic.location().filter(|_| !is_said.swap(true, Ordering::Relaxed)) {
             say(format!("a bug at {}:{}: please report it", place.file(), place.line()));
         }
     }));

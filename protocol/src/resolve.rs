@@ -1,10 +1,8 @@
 //! From ids to outcomes: plan, sessions, reads, and asking again. Only here is anything retried.
 
 use std::hash::{BuildHasher as _, RandomState};
-use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
-use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
 use crate::allow::Allow;
@@ -16,7 +14,7 @@ use crate::id::Id;
 use crate::run::{Run, Stage};
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::sink::{Sink, Wanted, guarded};
+use crate::sink::{Sink, Wanted, caught, guarded};
 use crate::wire::Outcome;
 
 /// The most times that one thing is asked for, where the store does not say when to come back.
@@ -236,8 +234,7 @@ impl<B: Backend> Engine<'_, B> {
         let sink = self.sink();
         for tries in 1.. {
             let step = self.run.begin(Stage::SignIn);
-            let session = AssertUnwindSafe(self.backend.session(scope, reads, refused)).catch_unwind().await;
-            let session = session.unwrap_or_else(|_| Err(Failure::internal("a panic at sign-in")));
+            let session = caught(self.backend.session(scope, reads, refused), "a panic at sign-in").await;
             match self.run.end(step, session) {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
@@ -264,8 +261,11 @@ impl<B: Backend> Engine<'_, B> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
-            if AssertUnwindSafe(self.backend.fetch(session, &batch, &sink)).catch_unwind().await.is_err() {
-                let failure = Failure::internal("a panic while it read the secret");
+            let read = async {
+                self.backend.fetch(session, &batch, &sink).await;
+                Ok(())
+            };
+            if let Err(failure) = caught(read, "a panic while it read the secret").await {
                 for locator in &batch {
                     sink.fail(locator, &failure);
                 }

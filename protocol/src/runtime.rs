@@ -11,7 +11,7 @@ pub fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
         Failure::too_many_files(&error).unwrap_or_else(|| Failure::internal("no runtime could be started"))
     })?;
     let done = runtime.block_on(work);
-    // The process ends now. Shutting the runtime down would wait for every name look-up that still hangs.
+    // The process ends now: taking the runtime apart would serve nothing.
     std::mem::forget(runtime);
     Ok(done)
 }

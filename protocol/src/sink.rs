@@ -7,6 +7,8 @@ use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use futures_util::FutureExt as _;
+
 use crate::board::Board;
 use crate::document::{Document, Value};
 use crate::failure::{Failure, Retry};
@@ -66,6 +68,14 @@ impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
             self.board.note(*at, failure.clone());
         }
     }
+}
+
+/// Runs what may fail: a panic in it is a failure that says at which `place`.
+pub(crate) async fn caught<T>(
+    work: impl Future<Output = Result<T, Failure>>,
+    place: &str,
+) -> Result<T, Failure> {
+    AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Failure::internal(place)))
 }
 
 /// Runs one id's own code: a panic in it is that id's failure.

@@ -1,8 +1,14 @@
 //! The end of the process at its deadline, whatever else it is doing.
+//!
+//! Where no thread can be had, the runtime still answers at the deadline, and an alarm of the kernel ends a process that
+//! cannot get that far.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use nix::unistd::alarm;
 
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -22,6 +28,8 @@ pub struct Watch(Arc<Shared>);
 struct Shared {
     plan: Mutex<Plan>,
     changed: Condvar,
+    /// Whether an alarm stands in for the thread.
+    by_alarm: AtomicBool,
 }
 
 struct Plan {
@@ -37,13 +45,17 @@ struct Plan {
 }
 
 impl Watch {
-    /// Starts to watch. Where no thread can be had, nothing is watched: the resolve matters more.
+    /// Starts to watch: with a thread, or with an alarm where there is none to be had.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
         let plan = Mutex::new(Plan { deadline, answer: None, exit: Exit::Deadline, last: None, tick: None });
-        let watch = Self(Arc::new(Shared { plan, changed: Condvar::new() }));
+        let shared = Shared { plan, changed: Condvar::new(), by_alarm: AtomicBool::new(false) };
+        let watch = Self(Arc::new(shared));
         let shared = Arc::clone(&watch.0);
-        let _ = thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait());
+        if thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait()).is_err() {
+            watch.0.by_alarm.store(true, Ordering::Relaxed);
+            set_alarm(deadline);
+        }
         watch
     }
 
@@ -51,6 +63,9 @@ impl Watch {
     pub fn move_to(&self, deadline: Deadline) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).deadline = deadline;
         self.0.changed.notify_one();
+        if self.0.by_alarm.load(Ordering::Relaxed) {
+            set_alarm(deadline);
+        }
     }
 
     /// Says what to do meanwhile, some times a second.
@@ -91,21 +106,34 @@ impl Shared {
                 plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
             }
         }
-        let (answer, last, end) = (plan.answer.take(), plan.last.take(), plan.deadline.later(GRACE));
+        let (answer, end) = (plan.answer.take(), plan.deadline.later(GRACE));
         drop(plan);
-        // Whoever is writing, here or there, has until then.
         let shared = Arc::clone(&self);
-        let _ = thread::Builder::new().stack_size(64 * 1024).spawn(move || {
-            thread::sleep(end.left());
-            let exit = shared.plan.lock().unwrap_or_else(PoisonError::into_inner).exit;
-            if let Some(last) = last.filter(|_| matches!(exit, Exit::Deadline | Exit::Output)) {
-                last();
-            }
-            process::exit(exit);
-        });
+        let ends = thread::Builder::new().stack_size(64 * 1024).spawn(move || shared.end(end));
         if let Some(answer) = answer {
             answer();
         }
-        process::wait_for_exit();
+        match ends {
+            Ok(_) => process::wait_for_exit(),
+            Err(_) => self.end(end),
+        }
     }
+
+    /// Ends the process at `end`: whichever thread is writing the answer has until then.
+    fn end(&self, end: Deadline) -> ! {
+        thread::sleep(end.left());
+        let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        let (last, exit) = (plan.last.take(), plan.exit);
+        drop(plan);
+        if let Some(last) = last.filter(|_| matches!(exit, Exit::Deadline | Exit::Output)) {
+            last();
+        }
+        process::exit(exit)
+    }
+}
+
+/// Has the kernel end the process by a signal, in the second after the answer should have been written.
+fn set_alarm(deadline: Deadline) {
+    let seconds = deadline.later(GRACE).left().as_secs() + 1;
+    alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
 }

@@ -1,13 +1,15 @@
 //! One connection: name, TCP or socket, proxy, TLS. Each step that fails says which it was.
 
-use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::fs::File;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::time::Duration;
+use std::{io, thread};
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use tokio::net::{TcpStream, UnixStream, lookup_host};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::sync::oneshot;
 
 use super::stream::{Io, Stream};
 use super::tls::Tls;
@@ -20,6 +22,10 @@ const STAGGER: Duration = Duration::from_millis(250);
 
 /// How long to wait before the one more try after a refused connection: a store that is just starting.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
+
+/// The stack of a thread that looks a name up, in which the system's own modules run. What `RUST_MIN_STACK` says is not
+/// asked.
+const LOOK_UP_STACK: usize = 2 << 20;
 
 /// Connects to the route's address, offering these versions of HTTP; `tls` is there when https is on the way.
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
@@ -118,11 +124,11 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
         let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         return Ok(here.map(|ip| SocketAddr::new(ip, address.port())).to_vec());
     }
-    let found: Vec<_> = match lookup_host((address.host(), address.port())).await {
-        Ok(found) => found.collect(),
-        Err(_) => Vec::new(),
-    };
+    let found = ask_system(address).await?;
     if found.is_empty() {
+        if let Some(failure) = File::open("/").err().and_then(|error| Failure::too_many_files(&error)) {
+            return Err(failure);
+        }
         return Err(Failure::unavailable(
             format!("the name {} cannot be looked up", address.host()),
             format!(
@@ -132,6 +138,21 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
         ));
     }
     Ok(found)
+}
+
+/// What the C library finds; nothing where it finds none, and it does not say why. It waits for name servers, so it has a
+/// thread of its own.
+async fn ask_system(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
+    let wanted = (address.host().to_owned(), address.port());
+    let (found, heard) = oneshot::channel();
+    let thread = thread::Builder::new().stack_size(LOOK_UP_STACK).spawn(move || {
+        let _ = found.send(wanted.to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect));
+    });
+    if thread.is_err() {
+        let remedy = format!("or write the IP address into `{}`", address.key());
+        return Err(Failure::no_thread(format!("to look up the name {}", address.host())).hint(remedy));
+    }
+    Ok(heard.await.unwrap_or_default())
 }
 
 /// The first of the addresses that answers; each starts a moment after the one before it, or as soon as that failed.

@@ -16,6 +16,7 @@ use super::stream::Io;
 use super::tls::Tls;
 use super::{Route, Versions};
 use crate::failure::Failure;
+use crate::sink::caught;
 
 /// How many requests share a connection before another is worth its handshake: servers allow 200 to 250 streams.
 const SHARE: usize = 200;
@@ -132,7 +133,8 @@ impl Lanes {
                 if state.may_open() {
                     state.opening += 1;
                     // On its own, so that the request takes whatever lane is free first.
-                    tokio::spawn(open(Arc::clone(&self.0)));
+                    let line = Arc::clone(&self.0);
+                    tokio::spawn(async move { open(&line, line.connect()).await });
                 }
             }
             change.await;
@@ -218,10 +220,11 @@ async fn speak_h1(io: Box<dyn Io>) -> hyper::Result<Place> {
     Ok(Place::Own(sender))
 }
 
-/// Opens one connection, which somebody has counted, and puts it where all can take it.
-async fn open(line: Arc<Line>) {
-    let opening = Opening(&line);
-    let opened = line.connect().await;
+/// Opens one connection, which has been counted, and puts it where all can take it. A bug on the way is a failure: without
+/// one, the next would be opened at once.
+async fn open(line: &Line, connect: impl Future<Output = Result<Place, Failure>>) {
+    let opening = Opening(line);
+    let opened = caught(connect, "a panic while it connected").await;
     line.state().put(opened);
     drop(opening);
 }
@@ -302,5 +305,26 @@ impl<'l> Waiting<'l> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.0.state().waiting -= 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::failure::Kind;
+    use crate::net::Address;
+    use crate::run::Run;
+
+    #[tokio::test]
+    async fn a_bug_while_it_connects_is_a_failure_and_no_reason_to_connect_again() {
+        let address = Address::parse("address", "http://127.0.0.1:1", false).unwrap();
+        let lanes = Lanes::new(Route::to(address, &Run::new(Instant::now()))).unwrap();
+        lanes.0.state().opening += 1;
+        open(&lanes.0, async { panic!("a bug") }).await;
+        let state = lanes.0.state();
+        assert!(state.is_dark());
+        assert_eq!((state.failures, state.failure.as_ref().map(Failure::kind)), (1, Some(Kind::Internal)));
     }
 }
