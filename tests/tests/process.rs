@@ -261,6 +261,18 @@ fn what_is_not_allowed_makes_no_connection() {
 }
 
 #[test]
+fn doctor_warns_of_a_timeout_that_a_gateway_does_not_wait_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = fake(&folder);
+    for (timeout, is_warned) in [("4s", false), ("5s", true), ("10s", true)] {
+        let ended = at(&fake.http).args(["--timeout", timeout, "doctor", "a#k"]).end();
+        let words = "and a gateway ends a run after 5000 ms, without an answer";
+        assert_eq!(ended.stdout.contains(words), is_warned, "{timeout}: {ended:?}");
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+    }
+}
+
+#[test]
 fn without_an_address_or_a_token_nothing_is_configured() {
     for (run, words) in [
         (vault().env("VAULT_TOKEN", "t"), "`address` is not set"),
@@ -430,6 +442,33 @@ fn a_profile_without_its_first_line_is_run_by_a_shell() {
     let ended = std::process::Command::new("bash").args(["-c", "\"$0\""]).arg(&path).output().unwrap();
     assert_eq!(ended.status.code(), Some(127), "{ended:?}");
     assert!(String::from_utf8_lossy(&ended.stderr).contains(said) && page.contains(said), "{ended:?}");
+}
+
+/// Whether the kernel follows such a link is a setting of the machine, `fs.protected_symlinks`.
+#[test]
+#[ignore = "needs root, for a link of another user: tests/run"]
+fn a_link_of_another_user_in_a_sticky_folder_is_no_way_to_a_profile() {
+    let (own, shared) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let path = profile(
+        own.path(),
+        "address = \"http://127.0.0.1:1\"\ntoken_file = \"/nonexistent\"\n",
+        0o700,
+        0o600,
+    );
+    let sticky = profile(shared.path(), "", 0o1777, 0o600);
+    let (link, folder) = (sticky.with_file_name("link.toml"), sticky.with_file_name("folder"));
+    std::os::unix::fs::symlink(&path, &link).unwrap();
+    std::os::unix::fs::symlink(path.parent().unwrap(), &folder).unwrap();
+    let inside = folder.join(path.file_name().unwrap());
+    let said = |profile: &Path| {
+        vault().args(["--profile".as_ref(), profile.as_os_str()]).request(&["a#k"]).end().stderr
+    };
+    for (way, made) in [(&link, &link), (&inside, &folder)] {
+        assert!(said(way).contains("/nonexistent"), "{}", said(way));
+        std::os::unix::fs::lchown(made, Some(1234), None).unwrap();
+        let words = format!("is reached through the link {}, which belongs to another user", made.display());
+        assert!(said(way).contains(&words), "{}", said(way));
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The user's runtime folder, and the files in it. Nothing in here fails a resolve: what cannot be read is not there,
 //! and what cannot be written is signed in for again.
 
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
 
 use super::record::Record;
 use crate::failure::Failure;
@@ -38,17 +40,15 @@ pub(super) struct Lock {
 }
 
 impl Folder {
-    /// The folder that `keep_session` names: a path, or with `auto` the first of the user's runtime folders that serves.
-    pub(super) fn of(settings: &Settings) -> Result<Option<Self>, Failure> {
+    /// The folder that `keep_session` names: a path, or with `auto` the first of the user's runtime folders that serves;
+    /// or else why there is none.
+    pub(super) fn of(settings: &Settings) -> Result<Result<Self, String>, Failure> {
         match settings.text("keep_session") {
-            Some("off") => Ok(None),
-            None | Some("auto") => {
-                let plain = |path: &&PathBuf| is_plain(path);
-                Ok(settings.runtime_folders().iter().filter(plain).find_map(|path| Self::open(path).ok()))
-            }
+            Some("off") => Ok(Err("`keep_session` is off".into())),
+            None | Some("auto") => Ok(Self::first(&settings.runtime_folders())),
             Some(_) => {
                 let path = settings.path("keep_session")?.unwrap_or_default();
-                Self::open(&path).map(Some).map_err(|why| {
+                Self::open(&path).map(Ok).map_err(|why| {
                     Failure::misconfigured(
                         format!("{}, which `keep_session` names, {why}", path.display()),
                         "name a folder that this user can make, or owns with mode 0700, or write \"auto\" or \"off\"",
@@ -56,6 +56,17 @@ impl Folder {
                 })
             }
         }
+    }
+
+    fn first(paths: &[PathBuf]) -> Result<Self, String> {
+        let mut obstacle = "this user has no runtime folder".to_owned();
+        for path in paths.iter().filter(|path| is_plain(path)) {
+            match Self::open(path) {
+                Ok(folder) => return Ok(folder),
+                Err(why) => obstacle = format!("{} {why}", path.display()),
+            }
+        }
+        Err(format!("{obstacle}; name a folder of this user's own in `keep_session`"))
     }
 
     /// Opens the folder, and makes it where only it is missing.
@@ -76,7 +87,7 @@ impl Folder {
         let folder = folder.map_err(|errno| format!("cannot be opened ({})", std::io::Error::from(errno)))?;
         match rustix::fs::fstat(&folder) {
             Ok(stat) if stat.st_uid != rustix::process::geteuid().as_raw() => {
-                Err("belongs to another user".into())
+                Err(format!("belongs to another user (uid {})", stat.st_uid))
             }
             Ok(stat) if stat.st_mode & 0o077 != 0 => Err("can be entered by others".into()),
             Ok(_) => Ok(Self { folder, path: path.to_owned() }),
@@ -87,6 +98,38 @@ impl Folder {
     pub(super) fn file(&self, name: &str) -> File<'_> {
         File { folder: self, name: name.to_owned() }
     }
+
+    /// Removes the drafts of processes that were killed: a token may be in them.
+    fn sweep(&self) {
+        for name in self.names().filter(|name| is_draft(name) && self.is_left(name)) {
+            self.unlink(&name);
+        }
+    }
+
+    /// Whether a draft was left. Its writer has a lock on it before there is a text in it.
+    fn is_left(&self, draft: &str) -> bool {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        rustix::fs::openat(&self.folder, draft, flags, Mode::empty()).is_ok_and(|file| {
+            rustix::fs::fstat(&file).is_ok_and(|stat| stat.st_size > 0)
+                && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+        })
+    }
+
+    fn names(&self) -> impl Iterator<Item = String> {
+        let entries = rustix::fs::Dir::read_from(&self.folder).into_iter().flatten().flatten();
+        entries.map(|entry| entry.file_name().to_string_lossy().into_owned())
+    }
+
+    fn unlink(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.folder, name, AtFlags::empty());
+    }
+}
+
+/// Whether a name is that of a draft: the folder may be one that has other files, too.
+fn is_draft(name: &str) -> bool {
+    name.split_once('.').is_some_and(|(name, number)| {
+        name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit()) && number.parse::<u64>().is_ok()
+    })
 }
 
 /// Whether no link is on the way to a folder: one could lead to where others read.
@@ -118,31 +161,35 @@ impl File<'_> {
     /// Puts a record in the place of what was kept; a reader sees the one or the other, whole. Says whether it could.
     pub(super) fn write(&self, record: &Record) -> bool {
         let text = record.text();
-        let beside = format!("{}.{}", self.name, std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let written = rustix::fs::openat(&self.folder.folder, &beside, flags, Mode::RUSR | Mode::WUSR)
-            .map_err(std::io::Error::from)
-            .and_then(|file| std::fs::File::from(file).write_all(text.expose().as_bytes()))
-            .and_then(|()| {
-                rustix::fs::renameat(&self.folder.folder, &beside, &self.folder.folder, &self.name)
-                    .map_err(std::io::Error::from)
-            });
-        if written.is_err() {
-            self.unlink(&beside);
+        let text = text.expose().as_bytes();
+        // Beyond this limit the kernel would end the process (SIGXFSZ), and the answer would be lost.
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| text.len() as u64 > limit) {
+            return false;
         }
-        written.is_ok()
+        self.folder.sweep();
+        let folder = &self.folder.folder;
+        let draft = format!("{}.{}", self.name, RandomState::new().hash_one(0));
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let Ok(file) = rustix::fs::openat(folder, &draft, flags, Mode::RUSR | Mode::WUSR) else {
+            return false;
+        };
+        let _ = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+        let mut file = std::fs::File::from(file);
+        let is_written =
+            file.write_all(text).is_ok() && rustix::fs::renameat(folder, &draft, folder, &self.name).is_ok();
+        if !is_written {
+            self.folder.unlink(&draft);
+        }
+        is_written
     }
 
-    /// Removes what is kept, and what a process left that ended while it wrote.
+    /// Removes what is kept, and all drafts of it.
     pub(super) fn remove(&self) {
-        self.unlink(&self.name);
-        let left = format!("{}.", self.name);
-        let entries = rustix::fs::Dir::read_from(&self.folder.folder).into_iter().flatten().flatten();
-        for entry in entries {
-            let name = entry.file_name().to_string_lossy();
-            if name.strip_prefix(&left).is_some_and(|rest| rest != "lock") {
-                self.unlink(&name);
-            }
+        self.folder.unlink(&self.name);
+        let of_it = format!("{}.", self.name);
+        let is_of_it = |name: &String| name.strip_prefix(&of_it).is_some_and(|rest| rest != "lock");
+        for name in self.folder.names().filter(is_of_it) {
+            self.folder.unlink(&name);
         }
     }
 
@@ -165,9 +212,5 @@ impl File<'_> {
             }
             pause = (pause * 2).min(PAUSE * 8);
         }
-    }
-
-    fn unlink(&self, name: &str) {
-        let _ = rustix::fs::unlinkat(&self.folder.folder, name, AtFlags::empty());
     }
 }

@@ -25,7 +25,8 @@ use record::Choice;
 
 /// The place where sessions are kept, if there is one.
 pub struct Kept {
-    folder: Option<Folder>,
+    /// Or why there is none.
+    folder: Result<Folder, String>,
     /// How long to wait for another process that signs in for the same identity.
     patience: Duration,
 }
@@ -90,10 +91,9 @@ impl Kept {
         Ok(Self { folder: Folder::of(settings)?, patience: settings.timeout() / 2 })
     }
 
-    /// Where sessions are kept; `None` where they are not.
-    #[must_use]
-    pub fn place(&self) -> Option<&Path> {
-        self.folder.as_ref().map(|folder| folder.path.as_path())
+    /// Where sessions are kept, or why they are not.
+    pub fn place(&self) -> Result<&Path, &str> {
+        self.folder.as_ref().map(|folder| folder.path.as_path()).map_err(String::as_str)
     }
 
     /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.
@@ -115,8 +115,9 @@ impl Kept {
         refused: Option<&Secret>,
         sign_in: impl AsyncFnOnce() -> Result<Grant, Miss>,
     ) -> Result<Held, Failure> {
-        let Some(file) = self.file(identity) else {
-            return sign_in().await.map(Held::fresh).map_err(Miss::unkept);
+        let file = match &self.folder {
+            Ok(folder) => folder.file(&identity.name),
+            Err(why) => return sign_in().await.map(Held::fresh).map_err(|miss| miss.unkept(why)),
         };
         let choose = || file.read().choose(credential, refused, now());
         let _lock = match choose() {
@@ -169,7 +170,7 @@ impl Kept {
     }
 
     fn file(&self, identity: &Identity) -> Option<File<'_>> {
-        Some(self.folder.as_ref()?.file(&identity.name))
+        Some(self.folder.as_ref().ok()?.file(&identity.name))
     }
 }
 
@@ -186,13 +187,14 @@ impl Miss {
         }
     }
 
-    /// The failure, where nobody will remember a refusal.
-    fn unkept(self) -> Failure {
+    /// The failure, where a refusal cannot be remembered.
+    fn unkept(self, why: &str) -> Failure {
         match self {
             Self::Failed(failure) => failure,
-            refusal => refusal.failure().hint(
-                "it is shown again at each start, since there is no place to remember that in (`keep_session`)",
-            ),
+            refusal => {
+                let again = "the credential is tried again at each start, since no refusal can be remembered";
+                refusal.failure().hint(format!("{again}: {why}"))
+            }
         }
     }
 }

@@ -24,8 +24,8 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
     }
     if let Auth::Login { kept, .. } = auth {
         match kept.place() {
-            Some(place) => note(&format!("sessions are kept in {}", place.display())),
-            None => note("sessions are not kept: every start signs in"),
+            Ok(place) => note(&format!("sessions are kept in {}", place.display())),
+            Err(why) => note(&format!("sessions are not kept, and every start signs in: {why}")),
         }
     }
     match session.standing().await? {

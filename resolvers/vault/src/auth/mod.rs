@@ -81,7 +81,7 @@ impl Auth {
                 if login.mount != login.method {
                     run.conceal("auth_mount", login.mount.as_str());
                 }
-                if let Some(place) = kept.place() {
+                if let Ok(place) = kept.place() {
                     run.conceal("keep_session", place.display().to_string());
                 }
             }

@@ -21,7 +21,12 @@ pub(super) async fn token(
     let identity = login.identity(server, "token");
     let credential = login.credential.expose().as_bytes();
     let sign_in = async || sign_in(login, server, kept).await;
-    Token::granted(kept.obtain(&identity, credential, refused, sign_in).await?, login.to_string())
+    let mut held = kept.obtain(&identity, credential, refused, &sign_in).await?;
+    // What was damaged in its file is given up, like a session that the server refuses.
+    if held.age.is_some() && token::header(&held.secret, "").is_err() {
+        held = kept.obtain(&identity, credential, Some(&held.secret), &sign_in).await?;
+    }
+    Token::granted(held, login.to_string())
 }
 
 async fn sign_in(login: &Login, server: &Server, kept: &Kept) -> Result<Grant, Miss> {
@@ -76,7 +81,7 @@ pub(super) async fn sign_out(
 }
 
 async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'static str, Failure> {
-    let header = token::header(token, &login.to_string())?;
+    let Ok(header) = token::header(token, &login.to_string()) else { return Ok(REMOVED_DAMAGED) };
     let reply = server.post("/v1/auth/token/revoke-self", Some(&header), &Secret::new("{}".into())).await?;
     match reply.status {
         status if status.is_success() => Ok("the session that was kept is revoked and removed"),
@@ -94,6 +99,9 @@ async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'stat
 /// The one thing that cannot be had again.
 const REMOVED_SECRET_ID: &str =
     "what was kept is removed, the unwrapped secret id too: the next start needs a new wrapped one";
+
+const REMOVED_DAMAGED: &str =
+    "what was kept is removed: its file was damaged, and there was no token to revoke in it";
 
 const REMOVED_REFUSAL: &str =
     "no session is kept; the refusal that was is cleared, and the next start signs in";
