@@ -136,7 +136,7 @@ pub const FAMILY: &[Setting] = &[
         env: &[],
         default: Some("4s"),
         steers: false,
-        help: "when to answer with what has arrived; below the gateway's timeoutMs",
+        help: "when to answer with what has arrived; below the gateway's timeoutMs, which is 5000 if not set",
     },
 ];
 

@@ -4,6 +4,8 @@
 
 use std::path::Path;
 
+use std::time::Duration;
+
 use super::paint::Paint;
 use super::progress::Progress;
 use super::redact::Redactor;
@@ -20,6 +22,9 @@ use crate::settings::Settings;
 use crate::store::{Setting, Store, table};
 use crate::watch::Watch;
 use crate::world::{World, recorded_home};
+
+/// When a gateway ends a run whose provider sets no `timeoutMs`.
+const GATEWAY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to show.
 #[derive(Debug, Clone)]
@@ -79,8 +84,16 @@ fn facts(settings: &Settings, world: &World) -> Vec<String> {
         ("ignored beside the profile", settings.ignored(world)),
     ];
     let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
+    let late = (settings.timeout() >= GATEWAY_TIMEOUT).then(|| {
+        let timeout = settings.timeout().as_millis();
+        format!(
+            "warning: `timeout` is {timeout} ms, and a gateway ends a run after 5000 ms, without an answer, where its \
+             provider sets no higher timeoutMs: set one above {timeout}, or a lower `timeout`"
+        )
+    });
     std::iter::once(profile)
         .chain(lists.map(|(what, names)| format!("{what}: {}", names.join(", "))))
+        .chain(late)
         .collect()
 }
 

@@ -20,7 +20,7 @@ pub(crate) const STORE: Store = Store {
   echo '{\"protocolVersion\":1,\"ids\":[\"openai\"]}' | secretref-keychain resolve",
     profile: "store = \"file\"
 allow = [\"openai\", \"github.com/*\"]
-timeout = \"10s\"
+timeout = \"3s\"
 
 [ids]
 mail = { name = \"me@example.org\", service = \"smtp.example.org\" }",

@@ -22,7 +22,7 @@ pub(crate) const STORE: Store = Store {
     profile: "address = \"https://vault.example.com:8200\"
 token_file = \"token\"
 allow = [\"providers/**\"]
-timeout = \"10s\"
+timeout = \"3s\"
 
 [ids]
 slack = { name = \"team chat (old)\", field = \"token\" }",
