@@ -115,6 +115,15 @@ pub trait Manage: Backend {
         not_offered("written")
     }
 
+    /// What a person should know of the place that a secret was written to, if there is anything.
+    fn caution(
+        &self,
+        _session: &Self::Session,
+        _locator: &Self::Locator,
+    ) -> impl Future<Output = Option<String>> {
+        std::future::ready(None)
+    }
+
     /// Deletes a secret, or its newest version where the store keeps versions. Says what that leaves, and how it is undone.
     ///
     /// `over` is what was known of it when it was read. Where the store can tell that it has changed since, that is the failure.

@@ -151,6 +151,20 @@ impl Failure {
         Self::new(Kind::Misconfigured, what, remedy)
     }
 
+    /// The failure where the bytes of a value are no text.
+    #[must_use]
+    pub fn not_text(what: impl fmt::Display, bytes: &[u8]) -> Self {
+        if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
+            return Self::invalid_value(
+                format!(
+                    "{what} is not UTF-8 text but UTF-16, as some editors and shells of Windows write it"
+                ),
+                "store it again as UTF-8: iconv -f UTF-16 -t UTF-8 makes that of it",
+            );
+        }
+        Self::invalid_value(format!("{what} is not UTF-8 text"), "store it again, binary data as base64")
+    }
+
     /// What it means that this process may open no more files: neither a bug nor the network. `None` where `error` is
     /// another.
     #[must_use]

@@ -110,7 +110,7 @@ pub use hex::hex;
 pub use run::{Run, Stage};
 pub use secret::Secret;
 pub use selector::{Field, Name};
-pub use settings::{Settings, Source};
+pub use settings::{Home, Settings, Source};
 pub use shell::main;
 pub use sink::Sink;
 pub use store::{ANY_KEY, Kind as SettingKind, Setting, Store, steering};

@@ -173,6 +173,9 @@ pub(crate) fn strings(items: Vec<toml::Value>) -> Option<Vec<String>> {
         .collect()
 }
 
+/// What an entry of `[ids]` can say for every store.
+const OWN_KEYS: [&str; 4] = ["name", "field", "line", "version"];
+
 /// One entry of `[ids]`.
 fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
     let wrong = |why: String, remedy: &str| {
@@ -188,10 +191,23 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
         let remedy = "write { name = \"…\", field = \"…\" }, or move a setting above [ids]";
         return Err(wrong("is not a table".into(), remedy));
     };
+    if entry.contains_key("field") && entry.contains_key("line") {
+        return Err(wrong("has both `field` and `line`".into(), "leave one of them out"));
+    }
     let mut name = Name { is_entry: true, ..Name::default() };
     for (key, value) in entry {
+        if key == "line" {
+            let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
+            let Some(number) = number.filter(|number| *number > 0) else {
+                return Err(wrong("has a `line` that is no number from 1 on".into(), "write line = 1"));
+            };
+            name.field = Some(Field::Line(number));
+            continue;
+        }
+        let takes_any = store.name_keys.contains(&ANY_KEY);
+        let is_other = takes_any && !OWN_KEYS.contains(&key.as_str());
         let text = match value {
-            toml::Value::String(text) if !text.is_empty() => text,
+            toml::Value::String(text) if !text.is_empty() || is_other => text,
             toml::Value::Integer(number) if key == "version" => number.to_string(),
             _ => {
                 return Err(wrong(
@@ -206,9 +222,9 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
             "version" => name.version = Some(text),
             _ => match store.name_keys.iter().find(|known| **known == key) {
                 Some(own) => name.keys.push((own, text)),
-                None if store.name_keys.contains(&ANY_KEY) => name.others.push((key, text)),
+                None if takes_any => name.others.push((key, text)),
                 None => {
-                    let known = store.name_keys.iter().copied().chain(["name", "field", "version"]);
+                    let known = store.name_keys.iter().copied().chain(OWN_KEYS);
                     let meant = nearest(&key, known).unwrap_or("name");
                     return Err(wrong(
                         format!("has an unknown key `{key}`"),

@@ -45,6 +45,8 @@ pub enum Field {
     Key(String),
     /// An RFC 6901 JSON pointer; it starts with `/`.
     Pointer(String),
+    /// A line of a text, counted from 1, without its line end.
+    Line(usize),
 }
 
 impl Name {
@@ -92,6 +94,14 @@ impl Field {
         match (self, &document.content) {
             (Self::Whole, Content::Text(text)) => Ok(Secret::new(text.expose().to_owned())),
             (Self::Whole, Content::Fields(object)) => leaf(self, parse(object)?, json),
+            (Self::Line(number), Content::Text(text)) => {
+                let line = number.checked_sub(1).and_then(|before| text.expose().lines().nth(before));
+                line.map(|line| Secret::new(line.to_owned())).ok_or_else(|| self.missing())
+            }
+            (Self::Line(_), Content::Fields(_)) => Err(Failure::invalid_value(
+                "the secret has fields, and a line is taken of a text",
+                "name a field of it in the place of `line`",
+            )),
             (Self::Key(key), Content::Fields(text) | Content::Text(text)) => {
                 leaf(self, child(parse(text)?, key)?.ok_or_else(|| self.missing())?, json)
             }
@@ -121,6 +131,7 @@ impl fmt::Display for Field {
             Self::Whole => f.write_str("whole secret"),
             Self::Key(key) => write!(f, "field {key}"),
             Self::Pointer(pointer) => write!(f, "value at {pointer}"),
+            Self::Line(number) => write!(f, "line {number}"),
         }
     }
 }
@@ -285,6 +296,11 @@ mod tests {
         let text = Document::text(Secret::new("-----BEGIN\n".into()));
         assert_eq!(Field::Whole.take(&text, false).unwrap().expose(), "-----BEGIN\n");
         assert!(Field::Key("a".into()).take(&text, false).is_err());
+        let lines = Document::text(Secret::new("token\r\nexpiry=1\n".into()));
+        let line = |number| Field::Line(number).take(&lines, false).map(|line| line.expose().to_owned());
+        assert_eq!((line(1).unwrap(), line(2).unwrap()), ("token".into(), "expiry=1".into()));
+        assert!([0, 3].map(line).iter().all(Result::is_err));
+        assert!(Field::Line(1).take(&Document::fields(Secret::new("{}".into())), false).is_err());
         let json = Document::text(Secret::new(r#"{"a":"b"}"#.into()));
         assert_eq!(Field::Key("a".into()).take(&json, false).unwrap().expose(), "b");
     }
@@ -316,7 +332,7 @@ mod tests {
             if let Some(field) = field {
                 written.push('#');
                 match field {
-                    Field::Whole => {}
+                    Field::Whole | Field::Line(_) => {}
                     Field::Key(text) | Field::Pointer(text) => written.push_str(&text),
                 }
             }

@@ -20,7 +20,7 @@ impl Session {
         Self::keepassxc_with(settings, "")
     }
 
-    /// The same with these entries, as KeePass writes them in XML.
+    /// The same with these entries, in the XML of `KeePass`.
     #[must_use]
     pub fn keepassxc_with(settings: &str, entries: &str) -> Self {
         let mut session = Self::without_provider(Activation::Nothing);

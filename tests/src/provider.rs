@@ -15,6 +15,9 @@ use crate::keyring::Session;
 /// Attributes of an entry or of a search.
 type Attributes = BTreeMap<String, String>;
 
+/// A value as it goes over the bus.
+type Wired = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
+
 /// A provider to be.
 #[derive(Debug, Default)]
 pub struct Provider {
@@ -120,18 +123,14 @@ impl Provider {
                 reply(connection, call, &value).await;
             }
             "SetSecret" => {
-                let ((_, _, value, _),): ((OwnedObjectPath, Vec<u8>, Vec<u8>, String),) =
-                    call.body().deserialize().expect("a secret");
+                let ((_, _, value, _),): (Wired,) = call.body().deserialize().expect("a secret");
                 let entry = self.entries.iter_mut().find(|entry| entry.path == at).expect("an entry");
                 entry.value = value;
                 reply(connection, call, &()).await;
             }
             "CreateItem" => {
-                let (properties, (_, _, value, _), _): (
-                    HashMap<String, OwnedVariant>,
-                    (OwnedObjectPath, Vec<u8>, Vec<u8>, String),
-                    bool,
-                ) = call.body().deserialize().expect("an entry");
+                let (properties, (_, _, value, _), _): (HashMap<String, OwnedVariant>, Wired, bool) =
+                    call.body().deserialize().expect("an entry");
                 let attributes = properties["org.freedesktop.Secret.Item.Attributes"].try_clone();
                 let attributes: HashMap<String, String> =
                     attributes.expect("attributes").try_into().expect("attributes");
@@ -151,8 +150,7 @@ impl Provider {
                 reply(connection, call, &"org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface").await;
             }
             "UnlockWithMasterPassword" => {
-                let (opened, _): (OwnedObjectPath, (OwnedObjectPath, Vec<u8>, Vec<u8>, String)) =
-                    call.body().deserialize().expect("a collection");
+                let (opened, _): (OwnedObjectPath, Wired) = call.body().deserialize().expect("a collection");
                 self.locked.retain(|locked| path(locked) != opened);
                 reply(connection, call, &()).await;
             }

@@ -115,7 +115,8 @@ fn an_entry_with_a_protected_account_is_found_by_that_account_alone() {
         string("service", "openclaw", "") + &string("username", "hidden", hidden) + "</Entry>",
     ];
     let session = Session::keepassxc_with(ASKS_NOBODY, &entry.concat());
-    session.store("openclaw", "openai", "value-openai");
+    let made = command(&session, &["set", "openai"]).stdin("value-openai").end();
+    assert_eq!(made.code, Some(0), "{made:?}");
     let get = |id| command(&session, &["get", id]).end();
     assert_eq!(get("hidden").stdout, "value-hidden");
     assert_eq!(get("openai").stdout, "value-openai");

@@ -1,6 +1,6 @@
 //! The keychain of a desktop: gnome-keyring in a session of its own, KeePassXC where it is to do the same, and what there is instead of one.
 //!
-//! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 1, "Server without a desktop" sh 1, "Ids" sh 1, "Ids" toml 1
+//! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 1, "Desktop" ini 1, "Server without a desktop" sh 1, "Ids" sh 1, "Ids" toml 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -582,8 +582,14 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
     assert_eq!(type_in(&session, &ids, &[]), "value-stored");
     session.store_as(&["Title", "Router", "UserName", "admin"], "value-router");
     session.store("smtp.example.org", "me@example.org", "value-mail");
-    let response = answer(&session, &page.blocks("Ids", "toml")[0], &["mail", "router", "work"]);
-    let values = json!({"mail": "value-mail", "router": "value-router", "work": "value-stored"});
+    let git = ["user", "me", "server", "git.example", "protocol", "https"];
+    session.store_as(&git, "value-token\npassword_expiry_utc=1");
+    let ids = ["mail", "router", "work", "mine", "git"];
+    let response = answer(&session, &page.blocks("Ids", "toml")[0], &ids);
+    let values = json!({
+        "mail": "value-mail", "router": "value-router", "work": "value-stored", "mine": "value-stored",
+        "git": "value-token",
+    });
     assert_eq!(response["values"], values, "{response}");
 }
 
@@ -732,4 +738,141 @@ fn a_locked_entry_that_does_not_match_does_not_stand_for_the_one_asked_for() {
     let response = answer(&session, "", &["me", "other"]);
     assert_eq!(response["values"], json!({"me": "value-me"}), "{response}");
     assert_eq!(response["errors"]["other"]["code"], "UNAVAILABLE", "{response}");
+}
+
+/// The remedies for two entries, to the letter: one of them deleted and no other, or a keychain chosen.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn of_two_entries_one_can_be_chosen_or_deleted() {
+    let session = Session::unlocked();
+    let pair = ["service", "s", "username", "a"];
+    session.store_as(&pair, "value-login");
+    let mut arguments = vec!["store", "--label=kit", "--collection=session"];
+    arguments.extend(pair);
+    assert!(session.secret_tool(&arguments, "value-session").status.success());
+    session.store("s", "b", "value-b");
+
+    let listed = command(&session, &["list"]).end();
+    let lines: Vec<_> = listed.stderr.lines().filter(|line| line.contains(" = { ")).collect();
+    assert!(listed.stdout == "s/b\n" && lines.len() == 2, "{listed:?}");
+    let ids: Vec<_> = lines.iter().map(|line| line.split('"').nth(1).unwrap()).collect();
+    let response = answer(&session, &format!("[ids]\n{}", lines.join("\n")), &ids);
+    let mut values: Vec<_> = ids.iter().map(|id| response["values"][id].as_str().unwrap()).collect();
+    values.sort_unstable();
+    assert_eq!(values, ["value-login", "value-session"], "{response}");
+
+    let chosen = |collection: &str| {
+        format!("[ids]\nx = {{ name = \"a\", service = \"s\", collection = \"{collection}\" }}")
+    };
+    assert_eq!(answer(&session, &chosen("login"), &["x"])["values"]["x"], "value-login");
+    assert_eq!(answer(&session, &chosen("session"), &["x"])["values"]["x"], "value-session");
+    assert_eq!(answer(&session, &chosen("other"), &["x"])["errors"]["x"]["code"], "NOT_FOUND");
+    let path = profile(&session, "[ids]\nx = { name = \"new\", service = \"s\", collection = \"session\" }");
+    let in_session = |arguments: &[&str]| {
+        keychain().args(["--profile".as_ref(), path.as_os_str()]).args(arguments).stdin("value-new").end()
+    };
+    assert_eq!(in_session(&["set", "x"]).code, Some(0));
+    assert_eq!(in_session(&["delete", "x", "--yes"]).code, Some(0));
+    assert_eq!(command(&session, &["get", "s/new"]).end().code, Some(1));
+
+    let two = command(&session, &["get", "s/a"]).end();
+    for words in ["login/", "session/", "collection = \"", "secret-tool search --all service s`"] {
+        assert!(two.stderr.contains(words), "{words}: {two:?}");
+    }
+    let (_, rest) = two.stderr.split_once("`dbus-send").expect("a command");
+    let delete = format!("dbus-send{}", rest.split('`').next().unwrap());
+    type_in(&session, &delete, &[]);
+    assert!(command(&session, &["get", "s/a"]).end().stdout.starts_with("value-"), "{delete}");
+    assert_eq!(command(&session, &["get", "s/b"]).end().stdout, "value-b");
+}
+
+/// What `list` prints, pasted into a profile.
+#[test]
+#[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
+fn every_line_of_list_works() {
+    for session in every_provider() {
+        session.store_as(&["service", "empty", "username", ""], "value-empty");
+        session.store_as(&["name", "other", "kind", "named"], "value-named");
+        session.store_as(&["service", "smtp", "username", "me@example.org"], "value-mail");
+        session.store("openclaw", "openai", "value-openai");
+        let listed = command(&session, &["list"]).end();
+        let lines: Vec<_> = listed.stderr.lines().filter(|line| line.contains(" = { ")).collect();
+        let ids = lines.iter().map(|line| line.trim_start_matches('"').split(['"', ' ']).next().unwrap());
+        let ids: Vec<_> = ids.chain(listed.stdout.lines()).collect();
+        let response = answer(&session, &format!("[ids]\n{}", lines.join("\n")), &ids);
+        let mut values: Vec<_> = response["values"].as_object().unwrap().values().cloned().collect();
+        values.sort_unstable_by_key(ToString::to_string);
+        let want = ["value-empty", "value-mail", "value-named", "value-openai"];
+        assert_eq!(values, want, "{listed:?} {response}");
+    }
+}
+
+/// git keeps more than the token in its entry: a line of it can be asked for.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn a_line_of_an_entry_is_asked_for_by_its_number() {
+    let session = Session::unlocked();
+    let git = ["user", "me", "server", "git.example", "protocol", "https"];
+    session.store_as(&git, "value-token\npassword_expiry_utc=1\noauth_refresh_token=value-refresh");
+    let entry = "user = \"me\", server = \"git.example\", protocol = \"https\"";
+    let lines = format!("[ids]\ntoken = {{ {entry}, line = 1 }}\nnone = {{ {entry}, line = 9 }}");
+    let response = answer(&session, &lines, &["token", "none"]);
+    assert_eq!(response["values"], json!({"token": "value-token"}), "{response}");
+    assert_eq!(response["errors"]["none"]["code"], "NOT_FOUND", "{response}");
+    let path = profile(&session, &lines);
+    let set =
+        keychain().args(["--profile".as_ref(), path.as_os_str()]).args(["set", "token"]).stdin("x").end();
+    assert!(set.code != Some(0) && set.stderr.contains("a line of a secret cannot be written"), "{set:?}");
+    for wrong in ["line = 0", "line = \"1\"", "line = 1, field = \"a\""] {
+        let path = profile(&session, &format!("[ids]\ntoken = {{ {entry}, {wrong} }}"));
+        let run = keychain().args(["--profile".as_ref(), path.as_os_str()]);
+        assert_eq!(run.args(["get", "token"]).end().code, Some(3), "{wrong}");
+    }
+}
+
+/// Whoever wrote it, and whatever a gateway makes of it.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn what_nobody_sees_of_a_value_is_said() {
+    let session = Session::unlocked();
+    for (account, value, words) in [
+        ("bom", &b"\xef\xbb\xbfvalue-1"[..], "byte order mark"),
+        ("end", b"value-2\n", "line end"),
+        ("wide", b"v\0a\0l\0", "UTF-16"),
+    ] {
+        session.store("openclaw", account, value);
+        let check = command(&session, &["check", account]).end();
+        assert!(check.code == Some(0) && check.stderr.contains(words), "{account}: {check:?}");
+        let json = command(&session, &["check", "--json", account]).end();
+        let report: Value = serde_json::from_str(&json.stdout).unwrap();
+        assert!(report["ids"][0]["odd"].as_str().unwrap().contains(words), "{report}");
+    }
+    let set = command(&session, &["set", "openai"]).stdin("\u{feff}value-3").end();
+    assert!(set.code == Some(0) && set.stderr.contains("byte order mark"), "{set:?}");
+    let plain = command(&session, &["set", "openai"]).stdin("value-3\n").end();
+    assert!(plain.code == Some(0) && !plain.stderr.contains("line end"), "{plain:?}");
+    let wide: Vec<u8> = "\u{feff}value".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let set = command(&session, &["set", "openai"]).stdin(wide.clone()).end();
+    assert!(set.code == Some(1) && set.stderr.contains("UTF-16"), "{set:?}");
+    session.store("openclaw", "other", &wide);
+    let get = command(&session, &["get", "other"]).end();
+    assert!(get.code == Some(1) && get.stderr.contains("UTF-16"), "{get:?}");
+}
+
+#[test]
+fn a_variable_without_a_bus_is_named() {
+    let run = keychain().env("DBUS_SESSION_BUS_ADDRESS", "disabled:").args(["get", "openai"]).end();
+    assert!(run.code == Some(3) && run.stderr.contains("$DBUS_SESSION_BUS_ADDRESS"), "{run:?}");
+}
+
+/// The file of the page, where the bus would otherwise start another provider before KeePassXC.
+#[test]
+#[ignore = "needs dbus-daemon: tests/run installs it"]
+fn a_bus_that_is_to_start_nothing_says_so_at_once() {
+    let file = Page::read("resolvers/keychain/README.md").block("Desktop", "ini");
+    let starts = file.lines().find_map(|line| line.strip_prefix("Exec=")).expect("a command");
+    assert!(file.contains("[D-BUS Service]") && file.contains("Name=org.freedesktop.secrets\n"), "{file}");
+    let session = Session::without_provider(Activation::Command(starts));
+    let ended = command(&session, &[]).request(&["openai"]).end();
+    assert!(ended.took < AT_ONCE && failure(&ended, "openai").1.contains("could not start"), "{ended:?}");
 }

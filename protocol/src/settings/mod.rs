@@ -33,15 +33,17 @@ pub struct Settings {
     folder: PathBuf,
 }
 
-/// What `~` is in a path. Looked up only when it is needed: that asks the system's name service.
-struct Home {
+/// The home of the user. Looked up only when it is needed: that asks the system's name service.
+#[derive(Debug, Clone)]
+pub struct Home {
     /// What `HOME` says, without a profile.
     variable: Option<PathBuf>,
     uid: u32,
 }
 
 impl Home {
-    fn find(&self) -> Result<PathBuf, Failure> {
+    /// Looks it up.
+    pub fn find(&self) -> Result<PathBuf, Failure> {
         self.variable.clone().map_or_else(|| world::recorded_home(self.uid), Ok)
     }
 }
@@ -234,6 +236,12 @@ impl Settings {
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.home.uid
+    }
+
+    /// The home of the user.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
     }
 
     /// A file in the user's home, where there is a home.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::value::RawValue;
 
 use super::edit::edited;
+use super::oddity::oddity;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::{About, Value};
@@ -47,6 +48,10 @@ pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure>
         (Some(_), _) => {
             let remedy = "leave the version out: what is written becomes the newest";
             Err(Failure::invalid_id("a version that is there cannot be changed", remedy))
+        }
+        (_, Some(Field::Line(_))) => {
+            let remedy = "write the whole secret by another id, or by the store's own tools";
+            Err(Failure::invalid_id("a line of a secret cannot be written by itself", remedy))
         }
         (_, Some(Field::Pointer(_))) => {
             let remedy = "name the field: name#field";
@@ -122,10 +127,14 @@ async fn put<B: Manage>(
             "see who else writes there, and write it again",
         ));
     }
+    let caution = backend.caution(session, locator).await;
+    let cautions = [caution, oddity(value.expose()).map(|odd| format!("the value {odd}"))];
+    let cautions = cautions.into_iter().flatten().map(|caution| format!("; {caution}"));
+    let cautions = cautions.collect::<Vec<_>>().concat();
     let length = value.expose().chars().count();
     let version =
         after.about().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
-    Ok(Left::Some(format!(" ({length} character{}{version}){kept}", plural(length))))
+    Ok(Left::Some(format!(" ({length} character{}{version}){kept}{cautions}", plural(length))))
 }
 
 /// A whole secret may come back in another order, and its numbers in another form.

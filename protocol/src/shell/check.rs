@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::oddity::oddity;
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
 use super::speak::{explain_all, micros, millis, note, print};
@@ -27,6 +28,8 @@ struct Found<'a> {
     micros: u64,
     /// How many characters its value has.
     length: Option<usize>,
+    /// What is odd about its value: a byte order mark, a NUL, a line end at its end.
+    odd: Option<&'static str>,
     version: Option<&'a str>,
     created: Option<&'a str>,
     expires: Option<&'a str>,
@@ -66,6 +69,9 @@ pub(super) fn check<B: Backend>(
             let lines: String = found.iter().map(|found| found.line(widest, Paint::of_stdout())).collect();
             let cut = print(&lines, deadline);
             explain_all(ids, &answer);
+            for (id, odd) in found.iter().filter_map(|found| Some((found.id, found.odd?))) {
+                note(format!("{id}: the value {odd}"));
+            }
             differences(&ignored, &own);
             cut
         };
@@ -93,6 +99,7 @@ impl<'a> Found<'a> {
             ok: outcome.is_ok(),
             micros: micros(*time),
             length: value.map(|value| value.expose().chars().count()),
+            odd: value.and_then(|value| oddity(value.expose())),
             version: about.and_then(|about| about.version.as_deref()),
             created: about.and_then(|about| about.created.as_deref()),
             expires: about.and_then(|about| about.expires.as_deref()),

@@ -29,7 +29,7 @@ pub(super) fn edited(
             return Ok(Edited { content, kept: Vec::new() });
         }
         Field::Key(key) => key,
-        Field::Pointer(_) => {
+        Field::Pointer(_) | Field::Line(_) => {
             return Err(Failure::invalid_id(
                 "a place within a field cannot be written",
                 "name the field: name#field",

@@ -13,6 +13,7 @@ mod import;
 mod list;
 mod logout;
 mod man;
+mod oddity;
 mod only_reads;
 mod paint;
 mod places;

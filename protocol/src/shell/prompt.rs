@@ -89,7 +89,7 @@ fn whole(bytes: Vec<u8>, noun: &str) -> Result<Secret, Failure> {
     match String::from_utf8(bytes) {
         Ok(text) if text.is_empty() => refuse(format!("no {noun} was given"), "type one, or pipe one in"),
         Ok(text) => Ok(Secret::new(text)),
-        Err(_) => refuse(format!("the {noun} is no UTF-8 text"), "encode it, as base64 for one"),
+        Err(error) => Err(Failure::not_text(format!("the {noun}"), error.as_bytes())),
     }
 }
 

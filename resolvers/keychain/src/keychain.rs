@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use secretref_protocol::{
     About, Backend, Document, Failure, Field, Name, Run, Secret, Settings, Sink, Stage, Store, file,
 };
+#[cfg(target_os = "linux")]
+use secretref_protocol::{Home, Source};
 
 use crate::file::{Contents, Files};
 use crate::locator::Locator;
@@ -25,7 +27,7 @@ pub(crate) struct Keychain {
 /// Where the secrets are.
 enum Kind {
     #[cfg(target_os = "linux")]
-    SecretService(Bus, Wire),
+    SecretService(Bus, Wire, Home),
     #[cfg(any(target_os = "macos", target_os = "windows"))]
     Native,
     File {
@@ -81,8 +83,8 @@ impl Backend for Keychain {
     async fn session(&self, (): &(), _reads: usize, _refused: Option<&Open>) -> Result<Open, Failure> {
         match &self.kind {
             #[cfg(target_os = "linux")]
-            Kind::SecretService(bus, wire) => {
-                let service = Service::connect(bus, *wire);
+            Kind::SecretService(bus, wire, home) => {
+                let service = Service::connect(bus, *wire, home.clone());
                 let step = self.run.begin(Stage::Connection);
                 self.run.end(step, service.await).map(|service| Open::SecretService(Box::new(service)))
             }
@@ -164,8 +166,10 @@ impl Kind {
             #[cfg(target_os = "linux")]
             None | Some("secret-service") => {
                 refuse_of_file(settings)?;
-                let bus = Bus::of(settings.text("bus"), settings.uid())?;
-                Ok(Self::SecretService(bus, Wire::of(settings.text("session"))))
+                let is_variable = settings.source("bus") == Some(Source::Environment);
+                let bus = Bus::of(settings.text("bus"), is_variable, settings.uid())?;
+                let wire = Wire::of(settings.text("session"));
+                Ok(Self::SecretService(bus, wire, settings.home().clone()))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             None | Some(Native::NAME) => refuse_of_file(settings).map(|()| Self::Native),

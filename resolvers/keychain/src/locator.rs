@@ -15,6 +15,9 @@ pub(crate) enum Locator {
     File(String),
 }
 
+/// What says in an entry of `[ids]` which keychain has it; no attribute.
+pub(crate) const COLLECTION_KEY: &str = "collection";
+
 /// Names and values, in the order of the names.
 pub(crate) type Attributes = Vec<(String, String)>;
 
@@ -32,6 +35,12 @@ impl Locator {
         let field = field(name)?;
         let mut more = name.others.clone();
         if name.is_entry && name.name.is_empty() {
+            if more.iter().all(|(key, _)| key == COLLECTION_KEY) {
+                return Err(Failure::invalid_id(
+                    "the entry in [ids] has a `collection` and nothing that tells an entry in it from others",
+                    "add `name`, or attributes of the entry",
+                ));
+            }
             return Ok((Self::Attributes(more), field));
         }
         if let Some((key, _)) = more.iter().find(|(key, _)| ACCOUNT.contains(&key.as_str())) {
@@ -115,16 +124,39 @@ impl Locator {
 
 #[cfg(target_os = "linux")]
 impl Locator {
-    /// Whether an entry that says this of itself is one to be found.
-    pub(crate) fn is_met_by(&self, said: &std::collections::BTreeMap<String, String>) -> bool {
+    /// Whether the entry at a path that says this of itself is one to be found.
+    pub(crate) fn is_met_by(&self, path: &str, said: &std::collections::BTreeMap<String, String>) -> bool {
         let has = |(key, value): &(&str, &str)| said.get(*key).is_some_and(|own| own == value);
-        self.searches().iter().any(|search| search.iter().all(has))
+        self.is_in(path) && self.searches().iter().any(|search| search.iter().all(has))
     }
+
+    /// Whether the entry at a path is in the collection that is asked for, if one is.
+    pub(crate) fn is_in(&self, path: &str) -> bool {
+        let own = path.rsplit_once('/').map(|(collection, _)| keychain_of(collection));
+        self.collection().is_none_or(|name| own == Some(name))
+    }
+
+    /// The collection that the entry must be in.
+    pub(crate) fn collection(&self) -> Option<&str> {
+        match self {
+            Self::Entry { more, .. } | Self::Attributes(more) => {
+                more.iter().find(|(key, _)| key == COLLECTION_KEY).map(|(_, name)| name.as_str())
+            }
+            Self::File(_) => None,
+        }
+    }
+}
+
+/// The name of the collection at a path.
+#[cfg(target_os = "linux")]
+pub(crate) fn keychain_of(collection: &str) -> &str {
+    collection.rsplit('/').next().unwrap_or_default()
 }
 
 #[cfg(any(target_os = "linux", test))]
 fn borrowed(attributes: &Attributes) -> impl Iterator<Item = (&str, &str)> {
-    attributes.iter().map(|(key, value)| (key.as_str(), value.as_str()))
+    let attributes = attributes.iter().filter(|(key, _)| key != COLLECTION_KEY);
+    attributes.map(|(key, value)| (key.as_str(), value.as_str()))
 }
 
 fn field(name: &Name) -> Result<Field, Failure> {
@@ -198,6 +230,7 @@ mod tests {
                 "service=smtp username=me domain=d | service=smtp account=me domain=d",
             ),
             (entry("", &[("Title", "Mail")]), "Title=Mail"),
+            (entry("", &[("Title", "Mail"), ("collection", "login")]), "Title=Mail"),
             (entry("", &[("service", "smtp")]), "service=smtp"),
         ] {
             let searches = of(&name).unwrap();
@@ -219,6 +252,7 @@ mod tests {
             assert_eq!(of(&id(name)), Err("INVALID_ID"), "{name}");
         }
         assert_eq!(of(&Name { version: Some("3".into()), ..id("a") }), Err("INVALID_ID"));
+        assert_eq!(of(&entry("", &[("collection", "login")])), Err("INVALID_ID"));
     }
 
     #[test]

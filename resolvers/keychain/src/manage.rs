@@ -52,6 +52,14 @@ impl Manage for Keychain {
         }
     }
 
+    async fn caution(&self, open: &Open, locator: &Locator) -> Option<String> {
+        match open {
+            #[cfg(target_os = "linux")]
+            Open::SecretService(service) => service.caution(locator).await,
+            _ => None,
+        }
+    }
+
     async fn delete(&self, open: &Open, locator: &Locator, over: &About) -> Result<String, Failure> {
         let kept = match open {
             #[cfg(target_os = "linux")]

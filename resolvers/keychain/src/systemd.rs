@@ -4,6 +4,7 @@
 
 use std::fs::Metadata;
 use std::path::Path;
+use std::string::FromUtf8Error;
 
 use secretref_protocol::guard::{self, Guard};
 use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
@@ -29,12 +30,10 @@ pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
             format!("add LoadCredentialEncrypted={name}:… or LoadCredential={name}:… to the unit"),
         ));
     }
-    text(file::read(&path, "credentials")?).map(Document::text).ok_or_else(|| {
-        Failure::invalid_value(
-            format!("the credential {name} is not UTF-8 text"),
-            "store it anew, binary data as base64",
-        )
-    })
+    let bytes = file::read(&path, "credentials")?;
+    text(bytes)
+        .map(Document::text)
+        .map_err(|bytes| Failure::not_text(format!("the credential {name}"), &bytes))
 }
 
 /// Fails where there is no such folder, or others can put a file there.
@@ -68,11 +67,12 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
     Ok(names.map(listed).collect())
 }
 
-fn text(bytes: Vec<u8>) -> Option<Secret> {
-    let text = Secret::new(String::from_utf8(bytes).ok()?);
+/// The text of a file, else its bytes.
+fn text(bytes: Vec<u8>) -> Result<Secret, Vec<u8>> {
+    let text = Secret::new(String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)?);
     let line = text.expose().strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
     let line = line.map(|line| Secret::new(line.to_owned()));
-    Some(line.unwrap_or(text))
+    Ok(line.unwrap_or(text))
 }
 
 #[cfg(test)]
@@ -88,7 +88,7 @@ mod tests {
             (b" a\nb\n\n", Some(" a\nb\n")),
             (b"\xff", None),
         ] {
-            assert_eq!(text(bytes.to_vec()).as_ref().map(Secret::expose), want, "{bytes:?}");
+            assert_eq!(text(bytes.to_vec()).as_ref().ok().map(Secret::expose), want, "{bytes:?}");
         }
     }
 }

@@ -75,6 +75,7 @@ fn write(name: &Name) -> String {
         None => return name.name.clone(),
         Some(Field::Whole) => "",
         Some(Field::Key(text) | Field::Pointer(text)) => text,
+        Some(Field::Line(_)) => unreachable!("no id names a line"),
     };
     let version = name.version.as_ref().map(|version| format!("#{version}")).unwrap_or_default();
     format!("{}#{field}{version}", name.name)
@@ -103,6 +104,7 @@ fn find<'v>(document: &'v Value, field: &Field) -> Option<&'v Value> {
         Field::Whole => Some(document),
         Field::Key(key) => document.pointer(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
         Field::Pointer(pointer) => document.pointer(pointer),
+        Field::Line(_) => unreachable!("no id names a line"),
     }
 }
 

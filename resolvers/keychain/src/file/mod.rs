@@ -16,7 +16,8 @@
 //! each step there is a whole `store.age`, and what follows a failure is the store of before.
 //!
 //! age tells an altered file from a whole one, but not a wrong identity from an altered header. For that the header has a
-//! mark of the identity (`seal.rs`). What cannot be told is an older `store.age` in the place of a newer one.
+//! mark of the identity, and for a file that another writer has encrypted to it a proof (`seal.rs`). What cannot be told is
+//! an older `store.age` in the place of a newer one.
 
 mod contents;
 #[cfg(test)]
@@ -162,6 +163,17 @@ impl Files {
                     self.identity().display()
                 ),
                 "name the identity that was made with this store, or bring it back",
+            )),
+            Broken::OtherWriter => Err(Failure::new(
+                Kind::Unauthenticated,
+                format!(
+                    "{} was not written by secretref-keychain with this identity, and nothing is taken from it",
+                    self.path(STORE)
+                ),
+                format!(
+                    "see who put it there; bring back {} or a backup, or move the file away and set its entries again",
+                    self.path(LAST)
+                ),
             )),
             Broken::Altered => Err(self.altered(folder, key)),
         }

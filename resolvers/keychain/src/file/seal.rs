@@ -1,8 +1,9 @@
 //! What encrypts a store: an age X25519 identity.
 //!
-//! Whoever lacks the identity can neither read a file nor make one: a file is encrypted to the identity's public half, and
-//! that is nowhere written down. In the header beside age's own stanza is a mark of the identity, a hash from which
-//! nothing can be had; other tools pass over it. By the mark a file for another identity is told from an altered one.
+//! Who lacks the identity can neither read a file nor make one. In the header beside age's own stanza is one more, which
+//! other tools pass over: a mark of the identity, by which a file for another one is told from an altered one; and a proof
+//! that the writer has the identity, a hash of it and of the file's key. Without the proof anyone could encrypt a file to
+//! the identity's public half.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -12,6 +13,7 @@ use std::iter::once;
 use age::secrecy::ExposeSecret as _;
 use age::{DecryptError, Decryptor, EncryptError, Encryptor, x25519};
 use age_core::format::{FileKey, Stanza};
+use age_core::primitives::hkdf;
 use secretref_protocol::{Failure, Secret};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -25,10 +27,12 @@ const TAG: &str = "secretref-identity";
 pub(super) struct Key(x25519::Identity);
 
 /// Why a file does not open.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
     /// It is not encrypted to this identity.
     OtherIdentity,
+    /// It is encrypted to this identity, by a writer who may not have it.
+    OtherWriter,
     /// It is not what was written: cut short, altered, or no age file.
     Altered,
 }
@@ -64,7 +68,7 @@ impl Key {
 
     /// Encrypts.
     pub(super) fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Failure> {
-        let (recipient, mark) = (self.0.to_public(), Mark(self.mark()));
+        let (recipient, mark) = (self.0.to_public(), Mark(self));
         let recipients: [&dyn age::Recipient; 2] = [&recipient, &mark];
         let bug = || Failure::internal("a store that cannot be encrypted");
         let encryptor = Encryptor::with_recipients(recipients.into_iter()).map_err(|_| bug())?;
@@ -76,11 +80,21 @@ impl Key {
     pub(super) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let mut rest = sealed;
         let decryptor = Decryptor::new_buffered(&mut rest).map_err(|_| Broken::Altered)?;
-        let opener = Opener { key: self, is_for_another: Cell::new(false), opened: Cell::default() };
+        let opener = Opener { key: self, broken: Cell::new(None), opened: Cell::default() };
         let header = decryptor.decrypt(once(&opener as _)).map(drop);
-        let why = if opener.is_for_another.get() { Broken::OtherIdentity } else { Broken::Altered };
-        let key = header.ok().and_then(|()| opener.opened.take()).ok_or(why)?;
+        let broken = opener.broken.take();
+        let Some(key) = header.ok().and_then(|()| opener.opened.take()) else {
+            return Err(broken.filter(|broken| *broken == Broken::OtherIdentity).unwrap_or(Broken::Altered));
+        };
+        if let Some(broken) = broken {
+            return Err(broken);
+        }
         payload::open(&key, &sealed[..sealed.len() - rest.len()], rest).ok_or(Broken::Altered)
+    }
+
+    /// What only who has the identity can say of a file's key.
+    fn proof(&self, file: &FileKey) -> [u8; 32] {
+        hkdf(file.expose_secret(), TAG.as_bytes(), self.0.to_string().expose_secret().as_bytes())
     }
 
     fn mark(&self) -> String {
@@ -89,20 +103,21 @@ impl Key {
     }
 }
 
-/// Puts the mark into a header.
-struct Mark(String);
+/// Puts mark and proof into a header.
+struct Mark<'k>(&'k Key);
 
-impl age::Recipient for Mark {
-    fn wrap_file_key(&self, _: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
-        let stanza = Stanza { tag: TAG.to_owned(), args: vec![self.0.clone()], body: Vec::new() };
+impl age::Recipient for Mark<'_> {
+    fn wrap_file_key(&self, file: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
+        let body = self.0.proof(file).to_vec();
+        let stanza = Stanza { tag: TAG.to_owned(), args: vec![self.0.mark()], body };
         Ok((vec![stanza], HashSet::new()))
     }
 }
 
-/// An identity that looks at the mark where it does not fit.
+/// An identity that looks at the proof, and at the mark where it does not fit.
 struct Opener<'k> {
     key: &'k Key,
-    is_for_another: Cell<bool>,
+    broken: Cell<Option<Broken>>,
     /// The key of the file, once it is known.
     opened: Cell<Option<FileKey>>,
 }
@@ -117,9 +132,15 @@ impl age::Identity for Opener<'_> {
         if opened.is_none() {
             let mark = self.key.mark();
             let is_own = |stanza: &Stanza| stanza.tag == TAG && stanza.args == [mark.as_str()];
-            self.is_for_another.set(!stanzas.iter().any(is_own));
+            if !stanzas.iter().any(is_own) {
+                self.broken.set(Some(Broken::OtherIdentity));
+            }
         }
         if let Some(Ok(key)) = &opened {
+            let proof = self.key.proof(key);
+            if !stanzas.iter().any(|stanza| stanza.tag == TAG && stanza.body == proof) {
+                self.broken.set(Some(Broken::OtherWriter));
+            }
             self.opened.set(Some(FileKey::new(Box::new(*key.expose_secret()))));
         }
         opened
@@ -131,6 +152,16 @@ mod tests {
     use super::*;
 
     const OTHER: &str = "AGE-SECRET-KEY-1GQ9778VQXMMJVE8SK7J6VT8UJ4HDQAJUVSFCWCM02D8GEWQ72PVQ2Y5J33";
+
+    /// Mark and proof as another writer could copy them.
+    struct Copied(String, Vec<u8>);
+
+    impl age::Recipient for Copied {
+        fn wrap_file_key(&self, _: &FileKey) -> Result<(Vec<Stanza>, HashSet<String>), EncryptError> {
+            let stanza = Stanza { tag: TAG.to_owned(), args: vec![self.0.clone()], body: self.1.clone() };
+            Ok((vec![stanza], HashSet::new()))
+        }
+    }
 
     fn parse(text: &str) -> Result<Key, &'static str> {
         Key::parse(text.into())
@@ -170,9 +201,23 @@ mod tests {
         for plain in [b"plain".to_vec(), vec![7; 131_072]] {
             let sealed = key.seal(&plain).unwrap();
             assert_eq!(age::decrypt(&key.0, &sealed).unwrap(), plain);
-            let foreign = age::encrypt(&key.0.to_public(), &plain).unwrap();
-            assert_eq!(*key.open(&foreign).unwrap(), plain);
         }
+    }
+
+    /// The public half of an identity is no secret: `age-keygen` writes it into the file of the identity, and prints it.
+    #[test]
+    fn a_file_of_another_writer_is_told_from_an_altered_one() {
+        let (key, own) = (Key::generate(), Key::generate());
+        let foreign = age::encrypt(&key.0.to_public(), b"plain").unwrap();
+        assert_eq!(key.open(&foreign).unwrap_err(), Broken::OtherWriter);
+        // With the mark, which is in every store, and a proof of another identity.
+        let proof = own.proof(&FileKey::new(Box::new([7; 16]))).to_vec();
+        let copied = Copied(key.mark(), proof);
+        let recipients: [&dyn age::Recipient; 2] = [&key.0.to_public(), &copied];
+        let encryptor = Encryptor::with_recipients(recipients.into_iter()).unwrap();
+        let mut writer = encryptor.wrap_output(Vec::new()).unwrap();
+        writer.write_all(b"plain").unwrap();
+        assert_eq!(key.open(&writer.finish().unwrap()).unwrap_err(), Broken::OtherWriter);
     }
 
     #[test]

@@ -13,6 +13,9 @@ use zbus::connection::Builder;
 
 use super::verdict::{FILE, PATIENCE, verdict};
 
+/// The variable that has the addresses of the bus.
+pub(crate) const VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
+
 /// The addresses of a bus, the first that answers counts.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Bus(Vec<Address>);
@@ -29,7 +32,7 @@ impl Bus {
     /// puts the bus of a user, which needs no environment to be found.
     ///
     /// <https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>
-    pub(crate) fn of(setting: Option<&str>, uid: u32) -> Result<Self, Failure> {
+    pub(crate) fn of(setting: Option<&str>, is_variable: bool, uid: u32) -> Result<Self, Failure> {
         let own = || Address::Path(format!("/run/user/{uid}/bus").into());
         let Some(text) = setting else { return Ok(Self(vec![own()])) };
         if text.starts_with('/') {
@@ -39,19 +42,27 @@ impl Bus {
             let keys = address.strip_prefix("unix:")?;
             keys.split(',').find_map(|pair| match pair.split_once('=')? {
                 ("path", path) if path.starts_with('/') || path.starts_with('%') => {
-                    Some(Address::Path(OsString::from_vec(unescaped(path)?).into()))
+                    Some(Address::Path(OsString::from_vec(unescaped(path, b'%')?).into()))
                 }
-                ("abstract", name) => unescaped(name).map(Address::Abstract),
+                ("abstract", name) => unescaped(name, b'%').map(Address::Abstract),
                 ("runtime", "yes") => Some(own()),
                 _ => None,
             })
         });
         let addresses: Vec<_> = addresses.collect();
         if addresses.is_empty() {
-            return Err(Failure::misconfigured(
-                "`bus` is not the address of a bus on this machine",
-                format!("write a socket, /run/user/{uid}/bus, or unix:path=…"),
-            ));
+            let own = format!("/run/user/{uid}/bus, or unix:path=…");
+            return Err(if is_variable {
+                Failure::misconfigured(
+                    format!("${VARIABLE} has no address of a bus on this machine in it"),
+                    format!("unset it, or name the bus with `bus`: {own}"),
+                )
+            } else {
+                Failure::misconfigured(
+                    "`bus` is not the address of a bus on this machine",
+                    format!("write a socket, {own}"),
+                )
+            });
         }
         Ok(Self(addresses))
     }
@@ -126,13 +137,13 @@ impl std::fmt::Display for Bus {
     }
 }
 
-/// The bytes that `%2F` and the like stand for; `None` where a `%` stands for nothing.
-fn unescaped(text: &str) -> Option<Vec<u8>> {
+/// The bytes that `%2F` and the like stand for, `sign` being the `%`; `None` where one stands for nothing.
+pub(super) fn unescaped(text: &str, sign: u8) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
     while let Some(byte) = rest.next() {
         bytes.push(match byte {
-            b'%' => {
+            byte if byte == sign => {
                 let mut digit = || char::from(rest.next()?).to_digit(16);
                 u8::try_from(digit()? * 16 + digit()?).ok()?
             }
@@ -160,8 +171,20 @@ mod tests {
             (Some("unixexec:path=/bin/sh"), None),
             (Some("unix:path=/a%2"), None),
             (Some("run/user"), None),
+            (Some("disabled:"), None),
         ] {
-            assert_eq!(Bus::of(setting, 7).ok().map(|bus| bus.to_string()).as_deref(), want, "{setting:?}");
+            assert_eq!(
+                Bus::of(setting, false, 7).ok().map(|bus| bus.to_string()).as_deref(),
+                want,
+                "{setting:?}"
+            );
         }
+    }
+
+    #[test]
+    fn what_set_a_wrong_address_is_named() {
+        let what = |is_variable| Bus::of(Some("disabled:"), is_variable, 7).unwrap_err().to_string();
+        assert!(what(true).contains("$DBUS_SESSION_BUS_ADDRESS has no address"), "{}", what(true));
+        assert!(what(false).contains("`bus` is not"), "{}", what(false));
     }
 }

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
-use super::verdict::{default_locked, no_default, wants_a_window};
+use super::keyrings::collection_of;
+use super::lookup::Entries;
+use super::verdict::{default_locked, wants_a_window};
 use super::{Attributes, COLLECTION, ITEM, PATH, SERVICE, Service, take, value_of};
 use crate::entry::{NOTHING_KEPT, changed, listed};
-use crate::locator::{ACCOUNT, Locator};
+use crate::locator::{ACCOUNT, COLLECTION_KEY, Locator, keychain_of};
 
 /// What `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
@@ -16,6 +18,12 @@ const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
 /// What KeePassXC adds to every entry; and what of all that it says is a name: its notes and more may be secret.
 const OF_KEEPASSXC: [&str; 2] = ["Uuid", "Path"];
 const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
+
+/// What no two entries of KeePassXC have in common.
+const UUID: &str = OF_KEEPASSXC[0];
+
+/// What is no attribute in an entry of `[ids]`.
+const WORDS: [&str; 5] = ["name", "field", "line", "version", COLLECTION_KEY];
 
 impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
@@ -31,10 +39,19 @@ impl Service {
             return Ok(listing);
         }
         let unlocked = self.all().await?;
-        for (entry, attributes) in unlocked.iter().zip(self.attributes(&unlocked).await) {
-            match attributes {
-                Ok(attributes) => listing.found.extend(line(service, attributes)),
+        let said = self.attributes(&unlocked).await;
+        let mut entries = Entries::default();
+        for (entry, said) in unlocked.into_iter().zip(said) {
+            match said {
+                Ok(said) => entries.add(entry, said),
                 Err(failure) => listing.unread.push((entry.to_string(), failure)),
+            }
+        }
+        for (entry, said) in &entries.all {
+            match lone_line(service, &entries, entry, said) {
+                Some(Ok(line)) => listing.found.push(line),
+                Some(Err(unread)) => listing.unread.push(unread),
+                None => {}
             }
         }
         Ok(listing)
@@ -62,11 +79,17 @@ impl Service {
         if found.is_nothing() == was_there {
             return Err(changed(locator));
         }
-        let secret = self.seal(content).await?;
         if was_there {
             let entry = self.only(found, locator).await?;
+            if let Some(collection) = collection_of(&entry) {
+                self.can_hold(&collection, content).await?;
+            }
+            let secret = self.seal(content).await?;
             return self.ask(&entry, ITEM, "SetSecret", &(secret,)).await.map(drop);
         }
+        let collection = self.writable(locator).await?;
+        self.can_hold(&collection, content).await?;
+        let secret = self.seal(content).await?;
         let searches = locator.searches();
         let own = searches.first().into_iter().flatten().copied().chain([SCHEMA]);
         let attributes: BTreeMap<&str, &str> = own.collect();
@@ -74,7 +97,6 @@ impl Service {
             ("org.freedesktop.Secret.Item.Label", Variant::from(locator.to_string())),
             ("org.freedesktop.Secret.Item.Attributes", Variant::from(attributes)),
         ]);
-        let collection = self.writable().await?;
         let body = (properties, secret, false);
         let answer = self.ask(&collection, COLLECTION, "CreateItem", &body).await?;
         let (_, prompt): (OwnedObjectPath, OwnedObjectPath) = take(&answer)?;
@@ -100,15 +122,34 @@ impl Service {
         }
     }
 
-    /// The collection that new entries go into.
-    async fn writable(&self) -> Result<OwnedObjectPath, Failure> {
+    /// The collection that a new entry goes into.
+    async fn writable(&self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+        if let Some(name) = locator.collection() {
+            return self.named(name).await;
+        }
         let Some(collection) = self.default_collection().await? else {
-            return Err(no_default());
+            return Err(self.no_default().await);
         };
         if self.is_locked(&collection).await? {
             return Err(default_locked("the default keychain"));
         }
         Ok(collection)
+    }
+
+    /// The collection of a name, unlocked.
+    async fn named(&self, name: &str) -> Result<OwnedObjectPath, Failure> {
+        let collections = self.collections().await?;
+        let names: Vec<_> = collections.iter().map(|collection| keychain_of(&collection.path)).collect();
+        match collections.iter().find(|collection| keychain_of(&collection.path) == name) {
+            Some(collection) if collection.is_locked => {
+                Err(self.closed(collection, &format!("the keychain {name}")).await)
+            }
+            Some(collection) => Ok(collection.path.clone()),
+            None => Err(Failure::not_found(
+                format!("there is no keychain {name}"),
+                format!("write one of these as `collection`: {}", names.join(", ")),
+            )),
+        }
     }
 
     /// Whether a collection is locked.
@@ -122,20 +163,60 @@ impl Service {
     }
 }
 
+/// What to list of an entry: what leads to it and to no other, where there is such a line.
+fn lone_line(
+    default: &str,
+    entries: &Entries,
+    entry: &OwnedObjectPath,
+    said: &Attributes,
+) -> Option<Result<Listed, (String, Failure)>> {
+    let mut line = line(default, said.clone())?;
+    let find = |line: &Listed| {
+        let (locator, _) = Locator::of(&line.name, default)?;
+        entries.find(&locator).only(&locator)
+    };
+    if find(&line).is_ok() {
+        return Some(Ok(line));
+    }
+    let keychain = keychain_of(&collection_of(entry)?).to_owned();
+    line.id = format!("{} in {keychain}", line.id);
+    if is_of_keepassxc(said) {
+        let others = said.get_key_value(UUID).map(|(key, value)| (key.clone(), value.clone()));
+        line.name = Name { others: others.into_iter().collect(), is_entry: true, ..Name::default() };
+    } else {
+        let is_said =
+            |key: &str| key == "service" || key == SCHEMA.0 || ACCOUNT.contains(&key) || WORDS.contains(&key);
+        let more = said.iter().filter(|(key, _)| !line.name.name.is_empty() && !is_said(key));
+        let more: Vec<_> = more.map(|(key, value)| (key.clone(), value.clone())).collect();
+        line.name.others.extend(more);
+        line.name.others.push((COLLECTION_KEY.to_owned(), keychain));
+    }
+    Some(match find(&line) {
+        Ok(_) => Ok(line),
+        Err(failure) => Err((line.id, failure)),
+    })
+}
+
 /// What to list of an entry; nothing where no attribute tells it from others.
 fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     attributes.remove(SCHEMA.0);
+    // In an entry of [ids] these say something else.
+    attributes.retain(|key, _| !WORDS.contains(&key.as_str()));
     let given = |key: &&str| attributes.get(*key).filter(|value| !value.is_empty());
     if let (Some(service), Some(account)) = (given(&"service"), ACCOUNT.iter().find_map(given)) {
         return Some(listed(default, service, account));
     }
-    if OF_KEEPASSXC.iter().all(|key| attributes.contains_key(*key)) {
+    if is_of_keepassxc(&attributes) {
         attributes.retain(|key, value| NAMES.contains(&key.as_str()) && !value.is_empty());
     }
     let others: Vec<_> = attributes.into_iter().collect();
     let words: Vec<_> = others.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let name = Name { others, is_entry: true, ..Name::default() };
     (!words.is_empty()).then(|| Listed { id: words.join(" "), name })
+}
+
+fn is_of_keepassxc(attributes: &Attributes) -> bool {
+    OF_KEEPASSXC.iter().all(|key| attributes.contains_key(*key))
 }
 
 #[cfg(test)]
@@ -149,6 +230,8 @@ mod tests {
             (&[("service", "github.com"), ("account", "me"), ("application", "x")], Some("github.com/me")),
             (&[("Title", "Mail"), ("UserName", "me")], Some("Title=Mail UserName=me")),
             (&[("service", "smtp")], Some("service=smtp")),
+            (&[("service", "smtp"), ("username", "")], Some("service=smtp username=")),
+            (&[("name", "x"), ("collection", "y"), ("Title", "Mail")], Some("Title=Mail")),
             (
                 &[
                     ("Title", "Mail"),
@@ -165,5 +248,43 @@ mod tests {
             let line = line("openclaw", attributes.collect());
             assert_eq!(line.map(|line| line.id).as_deref(), want);
         }
+    }
+
+    #[test]
+    fn what_is_listed_leads_to_one_entry() {
+        let mut entries = Entries::default();
+        for (path, attributes) in [
+            ("login/1", &[("service", "openclaw"), ("username", "openai")][..]),
+            ("session/1", &[("service", "openclaw"), ("username", "openai")]),
+            ("login/2", &[("service", "openclaw"), ("username", "mail")]),
+            ("login/3", &[("service", "smtp"), ("username", "")]),
+            ("login/4", &[("service", "twice"), ("username", "a"), ("host", "x")]),
+            ("login/5", &[("service", "twice"), ("username", "a"), ("host", "y")]),
+            ("login/6", &[("service", "equal"), ("username", "a")]),
+            ("login/7", &[("service", "equal"), ("username", "a")]),
+        ] {
+            let attributes = attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+            let path = format!("/org/freedesktop/secrets/collection/{path}");
+            entries.add(OwnedObjectPath::try_from(path).unwrap(), attributes.collect());
+        }
+        let lines: Vec<_> = entries
+            .all
+            .iter()
+            .filter_map(|(entry, said)| lone_line("openclaw", &entries, entry, said))
+            .map(|line| {
+                line.map_or_else(|(id, failure)| format!("{id}: {}", failure.kind().code()), |line| line.id)
+            })
+            .collect();
+        let want = [
+            "openai in login",
+            "openai in session",
+            "mail",
+            "service=smtp username=",
+            "twice/a in login",
+            "twice/a in login",
+            "equal/a in login: AMBIGUOUS_DUPLICATE_KEY",
+            "equal/a in login: AMBIGUOUS_DUPLICATE_KEY",
+        ];
+        assert_eq!(lines, want);
     }
 }

@@ -6,9 +6,11 @@ use zbus::OwnedObjectPath;
 use super::keepassxc::database_locked;
 use super::verdict::{default_locked, locked};
 use super::{PATH, SERVICE, Service, value_of};
+use crate::locator::keychain_of;
 
 /// A collection, as it is now.
 pub(super) struct Collection {
+    pub(super) path: OwnedObjectPath,
     pub(super) label: String,
     pub(super) is_locked: bool,
     /// Whether it is the one that new entries go into.
@@ -21,12 +23,12 @@ impl Service {
         let paths: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
         let default = self.default_collection().await?;
         let mut collections = Vec::with_capacity(paths.len());
-        for path in &paths {
-            let (label, is_locked) = (self.label(path).await?, self.is_locked(path).await?);
+        for path in paths {
+            let (label, is_locked) = (self.label(&path).await?, self.is_locked(&path).await?);
             // KeePassXC may have none for it.
-            let label =
-                if label.is_empty() { path.rsplit('/').next().unwrap_or_default().to_owned() } else { label };
-            collections.push(Collection { label, is_locked, is_default: default.as_ref() == Some(path) });
+            let label = if label.is_empty() { keychain_of(&path).to_owned() } else { label };
+            let is_default = default.as_ref() == Some(&path);
+            collections.push(Collection { path, label, is_locked, is_default });
         }
         Ok(collections)
     }

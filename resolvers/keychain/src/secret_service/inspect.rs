@@ -7,6 +7,7 @@ use secretref_protocol::{Failure, Run, Stage};
 use super::calls::{NAME, call_bus};
 use super::collections::Collection;
 use super::{Service, take};
+use crate::locator::keychain_of;
 
 impl Service {
     /// Notes what the provider says of itself.
@@ -16,15 +17,19 @@ impl Service {
         self.session().await?;
         run.note(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
         let collections = self.collections().await?;
+        let mut state = Ok(());
         if !collections.iter().any(|collection| collection.is_default) {
-            run.note(Stage::SignIn, "there is no default keychain: `unlock` makes one");
+            state = Err(self.no_default().await);
         }
-        let mut locked = Ok(());
         for collection in collections {
             if collection.is_default && collection.is_locked {
-                locked = Err(self.closed(&collection, "the default keychain").await);
+                state = Err(self.closed(&collection, "the default keychain").await);
             }
-            let Collection { label, is_locked, is_default } = collection;
+            if let Some(caution) = self.clear_text(&collection.path).await {
+                run.note(Stage::SignIn, caution);
+                run.conceal("keychain", keychain_of(&collection.path));
+            }
+            let Collection { label, is_locked, is_default, .. } = collection;
             let (which, state) = match (is_default, is_locked) {
                 (true, true) => ("the default", "locked"),
                 (true, false) => ("the default", "unlocked"),
@@ -35,15 +40,24 @@ impl Service {
             run.note(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
             run.conceal("keychain", label);
         }
-        locked
+        state
     }
 
     /// The program that provides the keychain.
     pub(super) async fn provider(&self) -> Result<String, Failure> {
-        let id: u32 = take(&self.answer(call_bus("GetConnectionUnixProcessID", NAME)).await?)?;
-        let line = std::fs::read(format!("/proc/{id}/cmdline")).unwrap_or_default();
-        let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy).unwrap_or_default();
-        let name = Path::new(program.as_ref()).file_name().map(|name| name.to_string_lossy().into_owned());
-        Ok(name.map_or_else(|| format!("process {id}"), |name| format!("{name}, process {id}")))
+        let id = self.process().await?;
+        Ok(program(id).map_or_else(|| format!("process {id}"), |name| format!("{name}, process {id}")))
     }
+
+    /// The process of that program.
+    pub(super) async fn process(&self) -> Result<u32, Failure> {
+        take(&self.answer(call_bus("GetConnectionUnixProcessID", NAME)).await?)
+    }
+}
+
+/// The name of a process's program.
+pub(super) fn program(process: u32) -> Option<String> {
+    let line = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
+    let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy)?;
+    Path::new(program.as_ref()).file_name().map(|name| name.to_string_lossy().into_owned())
 }

@@ -61,8 +61,15 @@ impl Service {
                 "KeePassXC would ask a person in a window before it gives this entry",
                 "let it not ask: Settings, Secret Service Integration, Confirm when passwords are retrieved by clients",
             ),
-            (Kind::NotFound, Ok(None)) if self.has_no_default().await => failure
-                .hint("the provider has no default keychain yet: `secretref-keychain unlock` makes one"),
+            (Kind::NotFound, Ok(None)) if self.has_no_default().await => {
+                let why = self.no_default().await;
+                failure.hint(format!("{}: {}", why.what(), why.remedy()))
+            }
+            (Kind::Ambiguous, Ok(Some(_))) => Failure::new(
+                Kind::Ambiguous,
+                failure.what(),
+                "change or delete all but one of them in KeePassXC, or say more of the attributes in [ids]",
+            ),
             _ => failure,
         }
     }

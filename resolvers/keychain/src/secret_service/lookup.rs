@@ -16,10 +16,10 @@ use crate::locator::{ACCOUNT, Locator};
 /// As many locators of a service are worth the trip that it takes to learn of its entries.
 const MANY: usize = 8;
 
-/// The entries of one service, with what they say of themselves.
+/// Entries, with what they say of themselves.
 #[derive(Default)]
-struct Entries {
-    all: Vec<(OwnedObjectPath, Attributes)>,
+pub(super) struct Entries {
+    pub(super) all: Vec<(OwnedObjectPath, Attributes)>,
     /// The places of those that have an account.
     by_account: HashMap<String, Vec<usize>>,
 }
@@ -95,7 +95,7 @@ impl Service {
 }
 
 impl Entries {
-    fn add(&mut self, path: OwnedObjectPath, attributes: Attributes) {
+    pub(super) fn add(&mut self, path: OwnedObjectPath, attributes: Attributes) {
         let mut accounts: Vec<_> = ACCOUNT.iter().filter_map(|key| attributes.get(*key)).collect();
         accounts.dedup();
         for account in accounts {
@@ -104,11 +104,17 @@ impl Entries {
         self.all.push((path, attributes));
     }
 
-    /// What answers to a locator of the service, as a search for it would. Pure.
-    fn find(&self, locator: &Locator) -> Found {
-        let places = locator.account().and_then(|account| self.by_account.get(account)).into_iter().flatten();
-        let fitting = places.map(|place| &self.all[*place]).filter(|(_, said)| locator.is_met_by(said));
-        Found { unlocked: fitting.map(|(path, _)| path.clone()).collect(), locked: Vec::new() }
+    /// What answers to a locator among them, as a search for it would. Pure.
+    pub(super) fn find(&self, locator: &Locator) -> Found {
+        let fits = |(path, said): &&(OwnedObjectPath, Attributes)| locator.is_met_by(path, said);
+        let fitting: Vec<_> = match locator.account() {
+            Some(account) => {
+                let places = self.by_account.get(account).into_iter().flatten();
+                places.map(|place| &self.all[*place]).filter(fits).collect()
+            }
+            None => self.all.iter().filter(fits).collect(),
+        };
+        Found { unlocked: fitting.into_iter().map(|(path, _)| path.clone()).collect(), locked: Vec::new() }
     }
 }
 

@@ -42,7 +42,7 @@ impl Known {
         let mut matching = Found::default();
         for entry in found.unlocked {
             match self.0.get(&entry) {
-                Some(Ok(said)) if locator.is_met_by(said) => matching.unlocked.push(entry),
+                Some(Ok(said)) if locator.is_met_by(&entry, said) => matching.unlocked.push(entry),
                 Some(Err(failure)) => return Err(failure.clone()),
                 _ => {}
             }
@@ -51,7 +51,8 @@ impl Known {
         let says = |said: &Attributes| !said.is_empty() && !said.keys().any(|key| key.starts_with(HASHED));
         for entry in found.locked {
             match self.0.get(&entry) {
-                Some(Ok(said)) if says(said) && !locator.is_met_by(said) => {}
+                _ if !locator.is_in(&entry) => {}
+                Some(Ok(said)) if says(said) && !locator.is_met_by(&entry, said) => {}
                 _ => matching.locked.push(entry),
             }
         }

@@ -14,6 +14,7 @@ mod change;
 mod collections;
 mod inspect;
 mod keepassxc;
+mod keyrings;
 mod lookup;
 mod matching;
 mod search;
@@ -23,7 +24,7 @@ mod wire;
 
 use std::collections::{BTreeMap, HashMap};
 
-use secretref_protocol::{Failure, Secret};
+use secretref_protocol::{Failure, Home, Secret};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
@@ -52,6 +53,7 @@ pub(crate) struct Service {
     /// Where the bus is, for a person.
     place: String,
     wire: Wire,
+    home: Home,
     session: OnceCell<Session>,
     /// Whether there is no default keychain, once that was asked.
     has_no_default: OnceCell<bool>,
@@ -67,12 +69,13 @@ struct Values<'s> {
 
 impl Service {
     /// Connects to the bus. What provides the keychain is not asked yet.
-    pub(crate) async fn connect(bus: &Bus, wire: Wire) -> Result<Self, Failure> {
+    pub(crate) async fn connect(bus: &Bus, wire: Wire, home: Home) -> Result<Self, Failure> {
         let place = bus.to_string();
         Ok(Self {
             bus: bus.connect().await?,
             place,
             wire,
+            home,
             session: OnceCell::new(),
             has_no_default: OnceCell::new(),
             keepassxc: OnceCell::new(),

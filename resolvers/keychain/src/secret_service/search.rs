@@ -6,11 +6,14 @@ use futures_util::future::join;
 use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
 use zbus::OwnedObjectPath;
 
-use super::calls::call;
+use super::calls::{NAME, call};
 use super::matching::Known;
 use super::verdict::locked;
-use super::{PATH, SERVICE, Service, Values, take};
+use super::{ITEM, PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
+
+/// How many entries of several that answer are shown.
+const SHOWN: usize = 4;
 
 /// Attributes to search by.
 pub(super) type Search<'a> = Vec<(&'a str, &'a str)>;
@@ -87,12 +90,8 @@ impl Values<'_> {
     fn document(&self, locator: &Locator, entry: &OwnedObjectPath) -> Option<Result<Document, Failure>> {
         let bytes = self.session.open(self.given.get(entry)?.clone());
         let text = bytes.and_then(|bytes| {
-            String::from_utf8(bytes).map_err(|_| {
-                Failure::invalid_value(
-                    format!("the value of {locator} is not UTF-8 text"),
-                    "store it anew, binary data as base64",
-                )
-            })
+            String::from_utf8(bytes)
+                .map_err(|error| Failure::not_text(format!("the value of {locator}"), error.as_bytes()))
         });
         Some(text.map(|text| Document::text(Secret::new(text))))
     }
@@ -172,24 +171,50 @@ impl Found {
     }
 
     /// The one entry there is. Pure.
-    fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+    pub(super) fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let count = self.unlocked.len() + self.locked.len();
+        if count > 1 {
+            return Err(self.ambiguous(locator));
+        }
         match (self.unlocked.into_iter().next(), count) {
             (_, 0) => Err(Failure::not_found(
                 format!("there is no entry {locator} in the keychain"),
                 "check service and account, or see what there is with `list`; without a / an id is an account of `service`",
             )),
-            (Some(entry), 1) => Ok(entry),
-            (None, 1) => Err(locked(format!("the keychain that has {locator}"))),
-            _ => Err(Failure::new(
-                Kind::Ambiguous,
-                format!("{count} entries of the keychain answer to {locator}"),
-                format!(
-                    "see them with `secret-tool search --all{}`, and delete all but one there (secret-tool clear), or say more of its attributes in [ids]",
-                    searched(locator)
-                ),
-            )),
+            (Some(entry), _) => Ok(entry),
+            (None, _) => Err(locked(format!("the keychain that has {locator}"))),
         }
+    }
+
+    /// The failure where several answer: where they are, and what deletes one of them and no other.
+    fn ambiguous(&self, locator: &Locator) -> Failure {
+        let paths: Vec<&str> = self.entries().map(|entry| entry.as_str()).collect();
+        let places: Vec<_> = paths.iter().map(|path| path.rsplit('/').nth(1).unwrap_or_default()).collect();
+        let names = paths.iter().zip(&places).take(SHOWN);
+        let names: Vec<_> = names
+            .map(|(path, place)| format!("{place}/{}", path.rsplit('/').next().unwrap_or_default()))
+            .collect();
+        let more = if paths.len() > SHOWN { ", …" } else { "" };
+        let choice = if places.iter().any(|place| *place != places[0]) {
+            format!("name the keychain in [ids] (collection = \"{}\")", places[0])
+        } else {
+            "say more of its attributes in [ids]".to_owned()
+        };
+        Failure::new(
+            Kind::Ambiguous,
+            format!(
+                "{} entries of the keychain answer to {locator}: {}{more}",
+                paths.len(),
+                names.join(", ")
+            ),
+            format!(
+                "{choice}; or see them with `secret-tool search --all{}`, and delete one, such as {}: `dbus-send \
+                 --session --print-reply --dest={NAME} {} {ITEM}.Delete`",
+                searched(locator),
+                names.last().map_or("", String::as_str),
+                paths[..names.len()].last().unwrap_or(&""),
+            ),
+        )
     }
 }
 
@@ -197,7 +222,16 @@ impl Found {
 fn searched(locator: &Locator) -> String {
     let all = locator.searches().into_iter().next().unwrap_or_default();
     let own = all.into_iter().filter(|(key, _)| locator.service().is_none() || *key == "service");
-    own.map(|(key, value)| format!(" {key} {value}")).collect::<Vec<_>>().concat()
+    own.map(|(key, value)| format!(" {} {}", word(key), word(value))).collect::<Vec<_>>().concat()
+}
+
+/// A text as a word of a shell.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@%+=-".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]
@@ -213,7 +247,7 @@ mod tests {
     }
 
     fn only(found: Found) -> Result<String, &'static str> {
-        let only = found.only(&Locator::File("x".into()));
+        let only = found.only(&Locator::Attributes(vec![("a".into(), "it's".into())]));
         only.map(|path| path.to_string()).map_err(|failure| failure.kind().code())
     }
 

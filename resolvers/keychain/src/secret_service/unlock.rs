@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use secretref_protocol::{Failure, Kind, Lock, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
+use super::keyrings::collection_of;
 use super::verdict::not_from_here;
 use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::locator::Locator;
@@ -31,6 +32,9 @@ impl Service {
         };
         let Some(collection) = collection else {
             self.takes_passwords().await?;
+            if self.unread_file().await.is_some() {
+                return Err(self.no_default().await);
+            }
             let absent = "there is no keychain yet: one is made, with a new password";
             return match password {
                 None => Ok(Lock::Absent(absent)),
@@ -49,7 +53,9 @@ impl Service {
                 .map(|more| format!("{name} is unlocked{more}"))
                 .map(Lock::Open),
             None => match self.try_password(&collection, &Secret::new(String::new())).await {
-                Ok(()) => Ok(Lock::Open(format!("{name} is unlocked: it has no password"))),
+                Ok(()) => Ok(Lock::Open(format!(
+                    "{name} is unlocked: it has no password, and its file keeps values in clear text"
+                ))),
                 Err(failure) if failure.kind() == Kind::Unauthenticated => Ok(Lock::Closed(name)),
                 Err(failure) => Err(failure),
             },
@@ -103,10 +109,9 @@ impl Service {
     /// The collection that has an entry; of several, one that is locked.
     async fn collection_of(&self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let found = self.find(locator).await?;
-        let collection = found.entries().last().and_then(|entry| entry.as_str().rsplit_once('/'));
-        match collection.map(|(path, _)| OwnedObjectPath::try_from(path)) {
-            Some(Ok(path)) => Ok(path),
-            _ => self.only(found, locator).await,
+        match found.entries().last().and_then(collection_of) {
+            Some(path) => Ok(path),
+            None => self.only(found, locator).await,
         }
     }
 }

@@ -161,7 +161,11 @@ fn is_locked(what: impl std::fmt::Display, command: &str) -> Failure {
 pub(super) fn no_default() -> Failure {
     Failure::misconfigured(
         "the provider has no default keychain",
-        format!("make one: with `secretref-keychain unlock`, or by logging in to the desktop; {FILE}"),
+        format!(
+            "make one: with `secretref-keychain unlock`, or by logging in to the desktop; if KeePassXC is to provide \
+             the keychain, the bus has started another program first: end that, and start KeePassXC before a resolve; \
+             {FILE}"
+        ),
     )
 }
 

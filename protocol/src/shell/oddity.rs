@@ -1,0 +1,49 @@
+//! What a value has that is seldom meant: nobody sees it, and a service that is given it refuses it. Pure.
+
+/// What is odd about a value, if anything is.
+pub(super) fn oddity(value: &str) -> Option<&'static str> {
+    let line = value.trim_end_matches(['\r', '\n']);
+    if value.starts_with('\u{feff}') {
+        Some("begins with a byte order mark, which is part of it")
+    } else if is_utf16(value) {
+        Some("is UTF-16 by its look, with a NUL beside each character: store it as UTF-8")
+    } else if value.contains('\0') {
+        Some("has a NUL in it")
+    } else if line.len() < value.len() && !line.contains('\n') {
+        Some("ends with a line end, which is part of it")
+    } else {
+        None
+    }
+}
+
+/// Whether every second byte is a NUL, as of letters and digits in UTF-16.
+fn is_utf16(value: &str) -> bool {
+    let is_nul = |start: usize| value.len() > 2 && value.bytes().skip(start).step_by(2).all(|byte| byte == 0);
+    is_nul(0) || is_nul(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_seldom_meant_is_named() {
+        for (value, want) in [
+            ("sk-1", None),
+            ("-----BEGIN-----\nx\n-----END-----\n", None),
+            (" sk-1 ", None),
+            ("\u{feff}sk-1", Some("byte order mark")),
+            ("s\0k\0", Some("UTF-16")),
+            ("\0s\0k", Some("UTF-16")),
+            ("sk-1\0", Some("NUL")),
+            ("sk-1\n", Some("line end")),
+            ("sk-1\r\n", Some("line end")),
+            ("sk-1\n\n", Some("line end")),
+            ("", None),
+        ] {
+            let odd = oddity(value);
+            assert_eq!(odd.is_some(), want.is_some(), "{value:?}: {odd:?}");
+            assert!(odd.unwrap_or_default().contains(want.unwrap_or_default()), "{value:?}: {odd:?}");
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! The files of GNOME Keyring. That of a keychain without a password is clear text, which cannot hold every value: one of
+//! several lines there costs all entries at the next start. A file that cannot be read is a keychain that is not there.
+
+use std::ffi::{OsStr, OsString};
+use std::io::Read as _;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+
+use secretref_protocol::{Failure, Secret};
+use zbus::OwnedObjectPath;
+
+use super::bus::unescaped;
+use super::{PATH, SERVICE, Service, value_of};
+use crate::locator::{Locator, keychain_of};
+
+/// How the file of a keychain begins that is clear text.
+const CLEAR: &[u8] = b"[keyring]";
+
+impl Service {
+    /// Fails where the file of a keychain cannot hold a value.
+    pub(super) async fn can_hold(&self, collection: &OwnedObjectPath, value: &Secret) -> Result<(), Failure> {
+        if holds(value.expose()) || self.clear_text(collection).await.is_none() {
+            return Ok(());
+        }
+        let keychain = keychain_of(collection);
+        Err(Failure::invalid_value(
+            format!(
+                "the keychain {keychain} has no password, and its file of clear text cannot hold this value: it has \
+                 several lines or a backslash, or begins with a space"
+            ),
+            "give the keychain a password (in Passwords and Keys, or seahorse), or use store = \"file\"",
+        )
+        .changed_nothing())
+    }
+
+    /// What a person should know of the keychain that has an entry.
+    pub(crate) async fn caution(&self, locator: &Locator) -> Option<String> {
+        let found = self.find(locator).await.ok()?;
+        self.clear_text(&collection_of(found.entries().next()?)?).await
+    }
+
+    /// That a keychain is kept in clear text, where it is.
+    pub(super) async fn clear_text(&self, collection: &OwnedObjectPath) -> Option<String> {
+        let file = self.keyrings().await?.join(file_of(collection)?);
+        let mut start = [0; CLEAR.len()];
+        std::fs::File::open(file).and_then(|mut file| file.read_exact(&mut start)).ok()?;
+        let keychain = keychain_of(collection);
+        (start == CLEAR)
+            .then(|| format!("the keychain {keychain} has no password: its file keeps values in clear text"))
+    }
+
+    /// The failure for want of a default keychain.
+    pub(super) async fn no_default(&self) -> Failure {
+        match self.unread_file().await {
+            Some(file) => unread(&file),
+            None => super::verdict::no_default(),
+        }
+    }
+
+    /// A file of a keychain that gnome-keyring has not read: it is damaged.
+    pub(super) async fn unread_file(&self) -> Option<PathBuf> {
+        let folder = self.keyrings().await?;
+        let collections = self.property(&PATH, SERVICE, "Collections").await;
+        let collections: Vec<OwnedObjectPath> = value_of(&collections.ok()?).ok()?;
+        let read: Vec<_> = collections.iter().filter_map(file_of).collect();
+        let files = std::fs::read_dir(folder).ok()?.flatten().map(|file| file.path());
+        let is_unread = |file: &PathBuf| {
+            file.extension() == Some(OsStr::new("keyring"))
+                && file.file_name().is_some_and(|name| !read.iter().any(|read| read == name))
+        };
+        files.filter(is_unread).min()
+    }
+
+    /// Where gnome-keyring keeps its files, if that is what provides the keychain.
+    async fn keyrings(&self) -> Option<PathBuf> {
+        let process = self.process().await.ok()?;
+        if !super::inspect::program(process)?.starts_with("gnome-keyring") {
+            return None;
+        }
+        // Where the daemon has capabilities, its environment is not shown, and its home is this one.
+        let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
+        let variable = |name: &str| {
+            let mut pairs = environment.split(|byte| *byte == 0);
+            pairs
+                .find_map(|pair| pair.strip_prefix(name.as_bytes()))
+                .map(|value| Path::new(OsStr::from_bytes(value)))
+        };
+        let data = || {
+            let home = variable("HOME=").map(Path::to_owned).or_else(|| self.home.find().ok())?;
+            Some(home.join(".local/share"))
+        };
+        Some(variable("XDG_DATA_HOME=").map(Path::to_owned).or_else(data)?.join("keyrings"))
+    }
+}
+
+/// The failure where a file of a keychain is damaged.
+fn unread(file: &Path) -> Failure {
+    let file = file.display();
+    Failure::misconfigured(
+        format!("the provider has no default keychain, and has not read {file}: that file is damaged"),
+        format!(
+            "copy {file} to another place first; then bring a backup of it back, or repair it in an editor if it \
+             begins with [keyring] (each value on one line), and restart gnome-keyring-daemon"
+        ),
+    )
+}
+
+/// The collection that has an entry.
+pub(super) fn collection_of(entry: &OwnedObjectPath) -> Option<OwnedObjectPath> {
+    entry.rsplit_once('/').and_then(|(collection, _)| OwnedObjectPath::try_from(collection).ok())
+}
+
+/// The name of the file that a collection is in.
+fn file_of(collection: &OwnedObjectPath) -> Option<OsString> {
+    let name = unescaped(keychain_of(collection), b'_')?;
+    Some(OsString::from_vec([&name, &b".keyring"[..]].concat()))
+}
+
+/// Whether a file of clear text gives a value back as it was: it is one line of `GKeyFile`, written to the letter, and read
+/// with escapes.
+fn holds(value: &str) -> bool {
+    !value.contains(['\n', '\\'])
+        && !value.ends_with('\r')
+        && !value.starts_with(|c: char| c.is_ascii_whitespace())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_a_collection() {
+        for (path, want) in [
+            ("/org/freedesktop/secrets/collection/login", "login.keyring"),
+            ("/org/freedesktop/secrets/collection/Default_5fkeyring", "Default_keyring.keyring"),
+        ] {
+            let path = OwnedObjectPath::try_from(path).unwrap();
+            assert_eq!(file_of(&path).unwrap(), want);
+        }
+    }
+}
