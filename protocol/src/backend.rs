@@ -104,14 +104,15 @@ pub trait Manage: Backend {
     /// Writes the whole content of a secret: the JSON object of its fields, or its text.
     ///
     /// `over` is what was known of the secret when it was read, `None` where there was none. Where the store can tell that
-    /// it has changed since, nothing is written, and that is the failure.
+    /// it has changed since, nothing is written, and that is the failure. Gives the command that brings back what was there,
+    /// where the store keeps it.
     fn put(
         &self,
         _session: &Self::Session,
         _locator: &Self::Locator,
         _content: &Secret,
         _over: Option<&About>,
-    ) -> impl Future<Output = Result<(), Failure>> {
+    ) -> impl Future<Output = Result<Option<String>, Failure>> {
         not_offered("written")
     }
 

@@ -1,4 +1,4 @@
-//! A Vault of the kit's own: KV version 2 in memory. It passes the same cases as the real server, needs nothing
+//! A Vault of the kit's own: KV versions 1 and 2 in memory. It passes the same cases as the real server, needs nothing
 //! installed, and can be slow, which the real one cannot: by a delay for each request, and for ever where a path has
 //! `hang` in it. It also answers below the base path `/base`. `/kit/counts` tells another process what
 //! [`FakeVault::counts`] tells its own, less the connection that asks.
@@ -52,7 +52,8 @@ pub struct FakeVault {
 struct State {
     /// `mount/path` → the versions, the first being 1.
     secrets: Mutex<HashMap<String, Vec<Version>>>,
-    mounts: Mutex<Vec<String>>,
+    /// What is mounted, and whether it is KV version 1.
+    mounts: Mutex<Vec<(String, bool)>>,
     tokens: Mutex<HashMap<String, Token>>,
     logins: Mutex<HashMap<String, Login>>,
     connections: AtomicUsize,
@@ -112,10 +113,15 @@ impl FakeVault {
 
     /// Mounts KV version 2.
     pub fn mount(&self, mount: &str) {
-        self.state.mounts.lock().expect("mounts").push(mount.to_owned());
+        self.state.mounts.lock().expect("mounts").push((mount.to_owned(), false));
     }
 
-    /// Adds a version of a secret, as the JSON text that it is.
+    /// Mounts KV version 1.
+    pub fn mount_v1(&self, mount: &str) {
+        self.state.mounts.lock().expect("mounts").push((mount.to_owned(), true));
+    }
+
+    /// Adds a version of a secret, as the JSON text that it is; with KV version 1 the last one counts.
     pub fn put(&self, mount: &str, path: &str, json: &str) {
         let version = Version { json: json.to_owned(), deleted: false, destroyed: false };
         self.state
@@ -261,19 +267,20 @@ impl State {
     }
 
     fn describe(&self, mount: &str) -> (StatusCode, String) {
-        if !self.mounts.lock().expect("mounts").iter().any(|known| known == mount) {
+        let mounts = self.mounts.lock().expect("mounts");
+        let Some((_, is_v1)) = mounts.iter().find(|(known, _)| known == mount) else {
             return (StatusCode::FORBIDDEN, denied());
-        }
-        let data = json!({"path": format!("{mount}/"), "type": "kv", "options": {"version": "2"}});
-        (StatusCode::OK, json!({"data": data}).to_string())
+        };
+        let version = if *is_v1 { "1" } else { "2" };
+        let data = json!({"path": format!("{mount}/"), "type": "kv", "options": {"version": version}});
+        (StatusCode::OK, answer(0, &data.to_string(), "null"))
     }
 
     fn read(&self, path: &str, query: Option<&str>, token: &Token) -> (StatusCode, String) {
         let mounts = self.mounts.lock().expect("mounts");
-        let found = mounts
-            .iter()
-            .find_map(|mount| Some((mount, path.strip_prefix(mount.as_str())?.strip_prefix("/data/")?)));
-        let Some((mount, name)) = found else {
+        let below = |mount: &str| path.strip_prefix(mount)?.strip_prefix('/');
+        let found = mounts.iter().find_map(|(mount, is_v1)| Some((mount, *is_v1, below(mount)?)));
+        let Some((mount, is_v1, name)) = found else {
             let text = format!("no handler for route \"{path}\". route entry not found.");
             return (StatusCode::NOT_FOUND, json!({"errors": [text]}).to_string());
         };
@@ -281,7 +288,18 @@ impl State {
             return (StatusCode::FORBIDDEN, denied());
         }
         let secrets = self.secrets.lock().expect("secrets");
-        let versions = secrets.get(&format!("{mount}/{name}")).map_or(&[][..], Vec::as_slice);
+        let versions = |name: &str| secrets.get(&format!("{mount}/{name}")).map_or(&[][..], Vec::as_slice);
+        if is_v1 {
+            return match versions(name).last() {
+                None => (StatusCode::NOT_FOUND, json!({"errors": []}).to_string()),
+                Some(secret) => (StatusCode::OK, answer(lease(&secret.json), &secret.json, "null")),
+            };
+        }
+        let Some(name) = name.strip_prefix("data/") else {
+            let warning = r#"["Invalid path for a versioned K/V secrets engine."]"#;
+            return (StatusCode::NOT_FOUND, answer(0, "null", warning));
+        };
+        let versions = versions(name);
         let asked = query.and_then(|query| query.strip_prefix("version=")).and_then(|text| text.parse().ok());
         let number = asked.unwrap_or(versions.len());
         match number.checked_sub(1).and_then(|at| versions.get(at)) {
@@ -294,11 +312,31 @@ impl State {
 impl Version {
     fn document(&self, number: usize) -> (StatusCode, String) {
         let deleted = if self.deleted && !self.destroyed { "2026-01-01T00:00:00Z" } else { "" };
-        let metadata =
-            json!({"version": number, "deletion_time": deleted, "destroyed": self.destroyed}).to_string();
+        let metadata = json!({
+            "created_time": "2025-12-31T00:00:00Z", "custom_metadata": null, "deletion_time": deleted,
+            "destroyed": self.destroyed, "version": number,
+        });
         let (status, data) =
             if self.deleted { (StatusCode::NOT_FOUND, "null") } else { (StatusCode::OK, self.json.as_str()) };
-        (status, format!("{{\"request_id\":\"fake\",\"data\":{{\"data\":{data},\"metadata\":{metadata}}}}}"))
+        (status, answer(0, &format!("{{\"data\":{data},\"metadata\":{metadata}}}"), "null"))
+    }
+}
+
+/// What every answer is wrapped in.
+fn answer(lease: i64, data: &str, warnings: &str) -> String {
+    format!(
+        "{{\"request_id\":\"fake\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":{lease},\"data\":{data},\
+         \"wrap_info\":null,\"warnings\":{warnings},\"auth\":null}}"
+    )
+}
+
+/// How many seconds a secret of KV version 1 may be used: as many as its field `ttl` or `lease` says, else 32 days.
+fn lease(json: &str) -> i64 {
+    let fields: Value = serde_json::from_str(json).expect("JSON");
+    match fields.get("ttl").or_else(|| fields.get("lease")) {
+        Some(Value::Number(seconds)) => seconds.as_i64().unwrap_or(2_764_800),
+        Some(Value::Null) => 0,
+        _ => 2_764_800,
     }
 }
 
@@ -310,7 +348,5 @@ fn look_up() -> String {
         "path": "auth/token/create", "policies": ["default", "limited"], "renewable": false, "ttl": 3600,
         "type": "service",
     });
-    let head = json!({"request_id": "fake", "lease_id": "", "renewable": false, "lease_duration": 0, "data": data,
-        "wrap_info": null, "warnings": null, "auth": null});
-    head.to_string()
+    answer(0, &data.to_string(), "null")
 }

@@ -221,6 +221,11 @@ impl OpenBao {
         serde_json::from_str(&text).unwrap_or(Value::Null)
     }
 
+    /// Mounts KV version 1.
+    pub fn mount_v1(&self, mount: &str) {
+        self.api(&format!("sys/mounts/{mount}"), Some(&json!({"type": "kv", "options": {"version": "1"}})));
+    }
+
     /// Mounts KV version 2.
     pub fn mount(&self, mount: &str) {
         self.api(&format!("sys/mounts/{mount}"), Some(&json!({"type": "kv", "options": {"version": "2"}})));

@@ -30,6 +30,9 @@ pub struct Case {
     /// What the store holds: JSON text by path, one for each version.
     #[serde(default)]
     pub store: BTreeMap<String, Versions>,
+    /// The version of the key-value engine that the store is in, where there are two.
+    #[serde(default = "newest_kv")]
+    pub kv: u8,
     /// Versions to delete: `path#2`.
     #[serde(default)]
     pub deleted: Vec<String>,
@@ -95,6 +98,10 @@ impl Versions {
             Self::Many(texts) => texts,
         }
     }
+}
+
+fn newest_kv() -> u8 {
+    2
 }
 
 fn root() -> String {

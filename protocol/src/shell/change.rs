@@ -111,12 +111,15 @@ async fn put<B: Manage>(
     };
     let over = before.as_ref().map(Value::about);
     let run = settings.run();
-    run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
+    let undo = run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
     let kept = match edited.kept.as_slice() {
         [] => String::new(),
         kept => printable(format!("; kept beside it: {}", kept.join(", "))),
     };
-    let Some(value) = value else { return Ok(Left::Some(kept)) };
+    let Some(value) = value else {
+        let undo = undo.map(|undo| printable(format!("; to bring it back: {undo}"))).unwrap_or_default();
+        return Ok(Left::Some(format!("{kept}{undo}")));
+    };
     let after = read(field)
         .await
         .map_err(|failure| failure.about("it was written, and cannot be read back").retry(Retry::No))?;

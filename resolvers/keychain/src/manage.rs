@@ -34,7 +34,7 @@ impl Manage for Keychain {
         locator: &Locator,
         content: &Secret,
         over: Option<&About>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         match open {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.put(locator, content, over.is_some()).await,
@@ -50,6 +50,7 @@ impl Manage for Keychain {
             }),
             Open::Systemd(_) => Err(read_only()),
         }
+        .map(|()| None)
     }
 
     async fn caution(&self, open: &Open, locator: &Locator) -> Option<String> {

@@ -12,15 +12,16 @@ use crate::locator::{Kv, Locator};
 use crate::read::{self, absent};
 use crate::server::{speaks_vault, stranger};
 use crate::session::Session;
+use crate::undo::{rollback, undelete};
 
 /// Writes the JSON object of a secret's fields: with version 2 of the engine, as the next version after the one that it
-/// is written `over`.
+/// is written `over`. Says how that one is brought back.
 pub(crate) async fn put(
     session: &Session,
     locator: &Locator,
     content: &Secret,
     over: Option<&About>,
-) -> Result<(), Failure> {
+) -> Result<Option<String>, Failure> {
     if serde_json::from_str::<BTreeMap<String, &RawValue>>(content.expose()).is_err() {
         return Err(Failure::invalid_value(
             "what is to be written is no JSON object, and a secret of Vault is a set of fields",
@@ -28,10 +29,10 @@ pub(crate) async fn put(
         ));
     }
     let kv = session.engine_to_write(&locator.mount).await?;
-    let before = match (kv, over.map(version_of)) {
+    let read = over.map(|over| read_as(kv, over, locator)).transpose()?.flatten();
+    let before = match (kv, read) {
         (Kv::V1, _) => None,
-        (Kv::V2, Some(Some(version))) => Some(version),
-        (Kv::V2, Some(None)) => Some(newest(session, locator).await?.version),
+        (Kv::V2, Some(version)) => Some(version),
         (Kv::V2, None) => match newest(session, locator).await? {
             Newest { is_there: true, .. } => return Err(written_meanwhile(locator)),
             newest => Some(newest.version),
@@ -48,7 +49,8 @@ pub(crate) async fn put(
     }
     // A path on which nothing was ever written is `create`d; nobody wants to grant that alone.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
-    done(session, locator, &reply, &session.denied("write", capabilities, locator, kv)).await
+    done(session, locator, &reply, kv, &session.denied("write", capabilities, locator, kv)).await?;
+    Ok(read.map(|version| rollback(locator, version)))
 }
 
 /// Deletes a secret; with version 2 of the engine, its newest version.
@@ -58,16 +60,13 @@ pub(crate) async fn put(
 /// is told, and can be brought back.
 pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -> Result<String, Failure> {
     let kv = session.engine_to_write(&locator.mount).await?;
-    let read = version_of(over);
-    if kv == Kv::V2
-        && read.is_some_and(|read| read > 0)
-        && Some(newest(session, locator).await?.version) != read
-    {
+    let read = read_as(kv, over, locator)?;
+    if read.is_some() && Some(newest(session, locator).await?.version) != read {
         return Err(written_meanwhile(locator));
     }
-    let request = Request::new(Method::DELETE, locator.request_path(kv));
-    let reply = session.ask(request, &locator.mount).await?;
-    done(session, locator, &reply, &session.denied("delete", "`delete`", locator, kv)).await?;
+    let ask = Request::new(Method::DELETE, locator.request_path(kv));
+    let reply = session.ask(ask, &locator.mount).await?;
+    done(session, locator, &reply, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
     }
@@ -93,6 +92,7 @@ async fn done(
     session: &Session,
     locator: &Locator,
     reply: &Response,
+    kv: Kv,
     denied: &Denied,
 ) -> Result<(), Failure> {
     match reply.status {
@@ -100,7 +100,7 @@ async fn done(
         StatusCode::PAYLOAD_TOO_LARGE => Err(refused(session)),
         status if status.is_client_error() && !speaks_vault(reply) => Err(stranger(session.server().route())),
         StatusCode::FORBIDDEN => Err(session.refused(denied).await),
-        StatusCode::NOT_FOUND => Err(absent(reply, locator)),
+        StatusCode::NOT_FOUND => Err(absent(reply, locator, kv)),
         StatusCode::BAD_REQUEST => Err(refused(session)),
         _ => Err(session.server().state(reply).await),
     }
@@ -122,14 +122,23 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
         }),
         _ => {
             let denied = session.denied("read", "`read`", locator, Kv::V2);
-            done(session, locator, &reply, &denied).await?;
+            done(session, locator, &reply, Kv::V2, &denied).await?;
             Err(stranger(session.server().route()))
         }
     }
 }
 
-fn version_of(about: &About) -> Option<u64> {
-    about.version.as_ref()?.parse().ok()
+/// The version that a change is made over: none with version 1 of the engine. Fails where what was read is no secret of the
+/// engine that the server names: what a change writes may hold nothing that was found elsewhere.
+fn read_as(kv: Kv, over: &About, locator: &Locator) -> Result<Option<u64>, Failure> {
+    let version = over.version.as_ref().and_then(|version| version.parse().ok());
+    if version.is_some() == (kv == Kv::V2) {
+        return Ok(version);
+    }
+    let what = format!(
+        "{locator} was read as a secret of another KV version than the engine mounted there has, and nothing was changed"
+    );
+    Err(Failure::misconfigured(what, "set `kv_version`"))
 }
 
 /// What is sent: the fields themselves, or with version 2 of the engine, the version that must be the newest (check-and-set)
@@ -152,21 +161,6 @@ fn refused(session: &Session) -> Failure {
     )
 }
 
-/// The command that takes back the deletion of a version, for a shell.
-fn undelete(locator: &Locator, version: u64) -> String {
-    let namespace = locator.mount.namespace.as_ref();
-    let namespace =
-        namespace.map(|namespace| format!(" -namespace={}", quoted(namespace))).unwrap_or_default();
-    let (mount, path) = (quoted(&locator.mount.path), quoted(&locator.path));
-    format!("bao kv undelete{namespace} -mount={mount} -versions={version} {path}")
-}
-
-/// A word as a shell reads it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
-    if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -176,11 +170,5 @@ mod tests {
         let content = Secret::new(r#"{"n":1.10,"k":"q\""}"#.into());
         assert_eq!(body(&content, None).expose(), content.expose());
         assert_eq!(body(&content, Some(7)).expose(), r#"{"options":{"cas":7},"data":{"n":1.10,"k":"q\""}}"#);
-    }
-
-    #[test]
-    fn words_are_quoted_for_a_shell() {
-        assert_eq!(quoted("team/a-1.b"), "team/a-1.b");
-        assert_eq!(quoted("it's $HOME"), "'it'\\''s $HOME'");
     }
 }

@@ -2,7 +2,7 @@
 
 use secretref_protocol::{Failure, Kind};
 
-use crate::locator::{Kv, Locator};
+use crate::locator::{COLON, Kv, Locator};
 use crate::standing::Standing;
 
 /// What is easily overlooked in an id.
@@ -19,27 +19,30 @@ pub(crate) struct Denied {
 }
 
 impl Denied {
-    /// Refused to `act` on a secret, for which a policy must grant these `capabilities`; `is_guess` where nobody said that
-    /// the engine is of this version.
+    /// Refused to `act` on a secret, for which a policy must grant these `capabilities`. A server hides a mount in which a
+    /// token has no rights at all, as it does one that is not there.
     pub(crate) fn secret(
         act: &'static str,
         capabilities: &str,
         locator: &Locator,
-        (kv, is_guess): (Kv, bool),
+        (kv, is_mount_hidden): (Kv, bool),
     ) -> Self {
-        let grant = format!("{capabilities} on {}", locator.policy_path(kv));
+        let is_guess = is_mount_hidden && locator.mount.kv.is_none();
+        let grant = format!("grant {capabilities} on {} in one of its policies", locator.policy_path(kv));
+        let grant = if is_guess {
+            format!("{grant} (with KV version 1: on {})", locator.policy_path(Kv::V1))
+        } else {
+            grant
+        };
         let kv_version = if is_guess { ", `kv_version`" } else { "" };
-        Self {
-            act,
-            thing: locator.to_string(),
-            remedy: match locator.surplus() {
-                Some(surplus) => format!("{surplus}; else grant {grant} in one of its policies"),
-                None => format!(
-                    "grant {grant} in one of its policies, or check {}{kv_version} and the id: {LAST_SEGMENT}",
-                    locator.check_mount()
-                ),
-            },
-        }
+        let check = format!("check {}{kv_version} and the id: {LAST_SEGMENT}", locator.check_mount());
+        let remedy = match locator.surplus(kv) {
+            Some(surplus) => format!("{surplus}; else {grant}"),
+            None if !is_mount_hidden => format!("{grant}, or {check}"),
+            None if locator.mount.is_default => format!("{check}; else {grant}"),
+            None => format!("{check}; {COLON}; else {grant}"),
+        };
+        Self { act, thing: locator.to_string(), remedy }
     }
 
     /// Refused to list a folder: that which was asked for, or with all of the mount a part of it.

@@ -77,7 +77,7 @@ impl<'s> Folder<'s> {
 
     /// A secret or folder as its id begins. One with a colon needs the mount, lest what is before the colon be taken for it.
     pub(crate) fn shown(&self, path: &str) -> String {
-        if self.is_mount_named || !self.is_default() || path.contains(':') {
+        if self.is_mount_named || !self.mount.is_default || path.contains(':') {
             format!("{}:{path}", self.mount.path)
         } else {
             path.to_owned()
@@ -85,8 +85,10 @@ impl<'s> Folder<'s> {
     }
 
     /// Where the secret at a path is, and why an id cannot lead there where none can.
-    pub(crate) fn locator(&self, path: &str) -> Result<Locator, Failure> {
-        Ok(Locator::of(&self.named(path, Field::Whole), self.defaults)?.0)
+    pub(crate) fn locator(&self, path: &str, kv: Kv) -> Result<Locator, Failure> {
+        let (mut locator, _) = Locator::of(&self.named(path, Field::Whole), self.defaults)?;
+        locator.mount.kv = Some(kv);
+        Ok(locator)
     }
 
     /// What a field of a secret is called, if it is looked for.
@@ -96,13 +98,8 @@ impl<'s> Folder<'s> {
         self.has_field(&text).then(|| Listed { id, name: self.named(path, field) })
     }
 
-    /// Whether the mount is the one that ids need not name.
-    fn is_default(&self) -> bool {
-        self.mount.path == self.defaults.mount.trim_matches('/')
-    }
-
     fn named(&self, path: &str, field: Field) -> Name {
-        let keys = if self.is_default() { Vec::new() } else { vec![("mount", self.mount.path.clone())] };
+        let keys = if self.mount.is_default { Vec::new() } else { vec![("mount", self.mount.path.clone())] };
         Name { name: path.to_owned(), field: Some(field), keys, is_entry: true, ..Name::default() }
     }
 }

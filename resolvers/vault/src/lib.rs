@@ -18,6 +18,7 @@ mod server;
 mod session;
 mod settings;
 mod standing;
+mod undo;
 mod vault;
 
 /// The `main` of the command.

@@ -30,7 +30,7 @@ const AT_ONCE: usize = 64;
 pub(crate) async fn list(session: &Session, folder: &Folder<'_>) -> Result<Listing, Failure> {
     // From the first: how many there will be decides what kind of connection is worth its while.
     session.server().expect(AT_ONCE);
-    let kv = session.engine(&folder.mount).await;
+    let kv = session.engine_to_list(&folder.mount).await?;
     let mut listing = Listing::default();
     let secrets = walk(session, folder, kv, &mut listing).await?;
     let fields = at_once(&secrets, async |path| fields(session, folder, kv, path).await).await;
@@ -51,9 +51,6 @@ async fn walk(
     listing: &mut Listing,
 ) -> Result<Vec<String>, Failure> {
     let top = names(session, folder, kv, &folder.path).await?;
-    if top.is_empty() {
-        fits(session, folder, kv).await?;
-    }
     let paths = top.iter().filter(|name| folder.has(name)).map(|name| format!("{}{name}", folder.path));
     let (mut folders, mut secrets): (Vec<_>, Vec<_>) = paths.partition(is_folder);
     for depth in 0.. {
@@ -123,20 +120,9 @@ fn keys(reply: &Response) -> Option<Vec<String>> {
     serde_json::from_str(envelope(reply)?.data?.get()).ok().map(|listed: Keys| listed.keys)
 }
 
-/// Fails where a mount looks empty because the settings have its version wrong.
-async fn fits(session: &Session, folder: &Folder<'_>, kv: Kv) -> Result<(), Failure> {
-    match session.kv(&folder.mount).await {
-        Some(other) if other != kv => Err(Failure::misconfigured(
-            format!("the engine at {} is not of the version that `kv_version` has", folder.mount),
-            "write kv_version = \"auto\", or the right one",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// The names of a secret's fields; none where its newest version is deleted.
 async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Result<Vec<String>, Failure> {
-    let locator = folder.locator(path)?;
+    let locator = folder.locator(path, kv)?;
     if kv == Kv::V2 {
         let reply = session.ask(folder.subkeys_request(path), &folder.mount).await?;
         match reply.status {
@@ -164,10 +150,10 @@ fn subkeys(reply: &Response) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Subkeys<'a> {
         #[serde(borrow)]
-        subkeys: Members<'a>,
+        subkeys: Option<Members<'a>>,
     }
     let found = serde_json::from_str(envelope(reply)?.data?.get()).ok();
-    found.map(|found: Subkeys<'_>| found.subkeys.into_keys().collect())
+    found.map(|found: Subkeys<'_>| found.subkeys.unwrap_or_default().into_keys().collect())
 }
 
 /// Takes note of what cannot be looked into. Fails where it is not about that alone: a list with holes would look whole.

@@ -20,7 +20,13 @@ pub(crate) struct Mount {
     /// The version of the engine; `None` where the server is to say.
     pub(crate) kv: Option<Kv>,
     pub(crate) path: String,
+    /// Whether it is the one of the settings, which no id need name.
+    pub(crate) is_default: bool,
 }
+
+/// What to do about an id whose `:` was taken for the end of a mount's name, as the gateway's bundled plugin does not.
+pub(crate) const COLON: &str =
+    "if the : in the id is part of the path, add an entry to [ids] with the path as its `name`";
 
 /// The version of a key-value secrets engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -103,10 +109,10 @@ impl Locator {
     }
 
     /// What is wrong with a path that begins again with what leads there, as paths of policies and requests do.
-    pub(crate) fn surplus(&self) -> Option<String> {
+    pub(crate) fn surplus(&self, kv: Kv) -> Option<String> {
         let path = format!("{}/", self.path);
         let below = path.strip_prefix(&format!("{}/", self.mount.path)).unwrap_or(&path);
-        let data = if self.mount.kv == Some(Kv::V1) { "" } else { "data/" };
+        let data = if kv == Kv::V1 { "" } else { "data/" };
         let rest = below.strip_prefix(data).unwrap_or(below);
         let surplus = &path[..path.len() - rest.len()];
         (!surplus.is_empty()).then(|| format!("leave {surplus} out: a path begins within its mount"))
@@ -147,7 +153,19 @@ impl Mount {
             namespace: namespace.filter(|namespace| !namespace.is_empty()).map(str::to_owned),
             kv: defaults.kv,
             path: segments(path, "mount")?,
+            is_default: path == defaults.mount.trim_matches('/'),
         })
+    }
+
+    /// That the server names another version than the settings.
+    pub(crate) fn other_version(&self, found: Kv) -> Failure {
+        let number = if found == Kv::V1 { 1 } else { 2 };
+        Failure::misconfigured(
+            format!(
+                "the engine mounted at {self} is of KV version {number}, another version than `kv_version` says"
+            ),
+            "leave `kv_version` out: the server is asked",
+        )
     }
 
     /// A path within the mount, which an engine of version 2 has below `branch`.
@@ -189,7 +207,7 @@ pub(crate) fn mount_of_id<'n>(
         // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
         Some(_) if defaults.kv == Some(Kv::V1) => Err(Failure::invalid_id(
             "with KV version 1 an id cannot name a mount",
-            "name it in an entry of [ids], or with `mount`",
+            format!("name it in an entry of [ids], or with `mount`; {COLON}"),
         )),
         Some((mount, path)) => Ok((Some(mount), path)),
         None => Ok((None, name)),
@@ -218,7 +236,8 @@ pub(crate) fn segments(path: &str, what: &str) -> Result<String, Failure> {
 }
 
 fn version(text: &str) -> Result<u64, Failure> {
-    text.parse().ok().filter(|version| *version > 0).ok_or_else(|| {
+    // Servers count in 63 bits, and refuse the request for more.
+    text.parse().ok().filter(|version| (1..=i64::MAX as u64).contains(version)).ok_or_else(|| {
         Failure::invalid_id(
             "the version is not a positive number",
             "write name#field#3, or leave it out for the newest",
@@ -300,7 +319,7 @@ mod tests {
         let of = |kv, name: &str| {
             let name = Name { name: name.into(), field: Some(Field::Whole), ..Name::default() };
             let (locator, _) = Locator::of(&name, &defaults(kv)).unwrap();
-            locator.surplus().and_then(|surplus| Some(surplus.split_once(" out")?.0.to_owned()))
+            locator.surplus(kv).and_then(|surplus| Some(surplus.split_once(" out")?.0.to_owned()))
         };
         for (name, v2, v1) in [
             ("a/b", None, None),
@@ -328,6 +347,7 @@ mod tests {
             ("a\nb", Some("k"), None),
             ("a", Some("k"), Some("x")),
             ("a", Some("k"), Some("0")),
+            ("a", Some("k"), Some("9223372036854775808")),
             ("kv:", Some("k"), None),
         ] {
             assert_eq!(named(name, field, version), Err("INVALID_ID"), "{name}");

@@ -19,7 +19,7 @@ impl Manage for Vault {
         locator: &Locator,
         content: &Secret,
         over: Option<&About>,
-    ) -> Result<(), Failure> {
+    ) -> Result<Option<String>, Failure> {
         change::put(session, locator, content, over).await
     }
 

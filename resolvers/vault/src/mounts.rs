@@ -1,4 +1,4 @@
-//! Which version of the key-value engine is mounted where; asked only after a read at version 2 failed.
+//! Which version of the key-value engine is mounted where; asked only where the answer to a read leaves it open.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -29,13 +29,18 @@ pub(crate) enum Engine {
 }
 
 impl Mounts {
-    /// What is mounted there; hidden, too, where nobody could say.
-    pub(crate) async fn engine(&self, server: &Server, token: Option<&HeaderValue>, mount: &Mount) -> Engine {
+    /// What is mounted there. Asked again where the server did not answer.
+    pub(crate) async fn engine(
+        &self,
+        server: &Server,
+        token: Option<&HeaderValue>,
+        mount: &Mount,
+    ) -> Result<Engine, Failure> {
         let known = Rc::clone(self.0.borrow_mut().entry(mount.to_string()).or_default());
-        *known.get_or_init(async || ask(server, token, mount).await.unwrap_or(Engine::Hidden)).await
+        known.get_or_try_init(|| ask(server, token, mount)).await.copied()
     }
 
-    /// Whether that was asked in vain.
+    /// Whether the server was asked, and named no key-value engine.
     pub(crate) fn is_unknown(&self, mount: &Mount) -> bool {
         let is_kv = |engine: &Engine| matches!(engine, Engine::Kv(_));
         self.0.borrow().get(&mount.to_string()).and_then(|known| known.get().map(is_kv)) == Some(false)
@@ -78,8 +83,9 @@ pub(crate) async fn ask(
     let data = envelope(&reply).and_then(|envelope| envelope.data);
     let mounted: Option<Mounted> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let mounted = mounted.ok_or_else(|| stranger(server.route()))?;
-    // What is asked about may be a path within the mount of something else.
-    let is_it = mounted.path == format!("{}/", mount.path) && mounted.engine == "kv";
+    // What is asked about may be a path within the mount of something else. What was mounted before there were versions is
+    // `generic`.
+    let is_it = mounted.path == format!("{}/", mount.path) && matches!(&*mounted.engine, "kv" | "generic");
     Ok(match mounted.options.and_then(|options| options.version).as_deref() {
         _ if !is_it => Engine::Other,
         Some("2") => Engine::Kv(Kv::V2),

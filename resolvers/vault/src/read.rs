@@ -7,62 +7,90 @@ use std::fmt::Display;
 
 use http::StatusCode;
 use secretref_protocol::net::{Request, Response};
-use secretref_protocol::{About, Document, Failure, Secret};
-use serde::Deserialize;
+use secretref_protocol::{About, Document, Failure, Kind, Secret};
+use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::denied::LAST_SEGMENT;
-use crate::locator::{Kv, Locator, Mount};
+use crate::locator::{COLON, Kv, Locator, Mount};
+use crate::mounts::Engine;
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
 use crate::standing::Standing;
+use crate::undo::undelete;
 
 /// Reads one version of one secret. `so_far` hears what is known while more is being asked.
 ///
-/// Where the settings do not say the engine's version, 2 is tried first: then only a read that fails, and those of
-/// version 1, take another trip.
+/// Where the settings do not say the engine's version, 2 is tried first. An answer that an engine of version 2 alone can
+/// give is taken at its word; with any other the server is asked what is mounted there, since a secret of version 1 may be
+/// stored where a read of version 2 looks.
 pub(crate) async fn read(
     session: &Session,
     locator: &Locator,
     so_far: impl Fn(Failure),
 ) -> Result<Document, Failure> {
-    let kv = locator.mount.kv.unwrap_or(Kv::V2);
+    let said = locator.mount.kv;
+    let kv = said.unwrap_or(Kv::V2);
     let reply = get(session, locator, kv).await?;
-    let may_be_version_1 = locator.mount.kv.is_none()
-        && matches!(reply.status, StatusCode::NOT_FOUND | StatusCode::FORBIDDEN)
-        && speaks_vault(&reply);
-    if may_be_version_1 && session.kv(&locator.mount).await == Some(Kv::V1) {
-        locator.fits(Kv::V1)?;
-        let reply = get(session, locator, Kv::V1).await?;
-        return settle(session, locator, Kv::V1, &reply, so_far).await;
+    if reply.status == StatusCode::OK
+        && let Some(Found { document, is_certain: true }) = found(&reply, kv)
+    {
+        return Ok(document);
     }
-    settle(session, locator, kv, &reply, so_far).await
+    if !may_be_of_another_version(&reply) {
+        return settle(session, locator, kv, &reply).await;
+    }
+    if reply.status == StatusCode::FORBIDDEN {
+        so_far(session.denied("read", "`read`", locator, kv).failure(&Standing::Unclear));
+    }
+    match session.engine(&locator.mount).await? {
+        Engine::Kv(found) if found == kv => settle(session, locator, kv, &reply).await,
+        Engine::Kv(found) if said.is_some() => Err(locator.mount.other_version(found)),
+        Engine::Kv(found) => {
+            locator.fits(found)?;
+            let reply = get(session, locator, found).await?;
+            settle(session, locator, found, &reply).await
+        }
+        Engine::Hidden | Engine::Other if reply.status == StatusCode::OK => Err(unconfirmed(locator)),
+        Engine::Hidden
+            if said.is_none() && reply.status == StatusCode::NOT_FOUND && session.is_used_up().await =>
+        {
+            Err(used_up(&locator.mount))
+        }
+        Engine::Hidden | Engine::Other => settle(session, locator, kv, &reply).await,
+    }
 }
 
 async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Response, Failure> {
     session.ask(Request::get(locator.request_path(kv)), &locator.mount).await
 }
 
-/// Makes an outcome of an answer, and asks what it takes to name the failure.
-async fn settle(
-    session: &Session,
-    locator: &Locator,
-    kv: Kv,
-    reply: &Response,
-    so_far: impl Fn(Failure),
-) -> Result<Document, Failure> {
+/// Whether an engine of the other version can have given the answer. Pure.
+fn may_be_of_another_version(reply: &Response) -> bool {
+    match reply.status {
+        StatusCode::OK => envelope(reply).is_some_and(|envelope| envelope.data.is_some()),
+        StatusCode::NOT_FOUND => speaks_vault(reply) && !has_errors(reply) && version(reply).is_none(),
+        StatusCode::FORBIDDEN => speaks_vault(reply),
+        _ => false,
+    }
+}
+
+/// Makes an outcome of an answer of an engine of this version, and asks what it takes to name the failure.
+async fn settle(session: &Session, locator: &Locator, kv: Kv, reply: &Response) -> Result<Document, Failure> {
     if let Some(understood) = understand(reply, locator, kv, session.server().route()) {
         return understood;
     }
-    if reply.status != StatusCode::FORBIDDEN {
-        return Err(session.server().state(reply).await);
-    }
-    let denied = session.denied("read", "`read`", locator, kv);
-    so_far(denied.failure(&Standing::Unclear));
-    Err(session.refused(&denied).await)
+    Err(match reply.status {
+        StatusCode::FORBIDDEN => session.refused(&session.denied("read", "`read`", locator, kv)).await,
+        // Some servers say so where there is no token at all.
+        StatusCode::BAD_REQUEST if session.token().header().is_none() => session.unknown(),
+        StatusCode::BAD_REQUEST => not_now(session.server().route()),
+        _ => session.server().state(reply).await,
+    })
 }
 
-/// What an answer means on its own; `None` where there is more to ask. Pure.
+/// What an answer of an engine of this version means on its own; `None` where there is more to ask. Pure.
 pub(crate) fn understand(
     reply: &Response,
     locator: &Locator,
@@ -70,23 +98,66 @@ pub(crate) fn understand(
     place: &dyn Display,
 ) -> Option<Result<Document, Failure>> {
     match reply.status {
-        StatusCode::OK => Some(document(reply, kv).ok_or_else(|| stranger(place))),
+        StatusCode::OK => Some(found(reply, kv).map(|found| found.document).ok_or_else(|| stranger(place))),
+        // Go's servers refuse such a path before Vault sees it.
+        StatusCode::BAD_REQUEST if reply.body.is_empty() && !locator.policy_path(kv).is_ascii() => {
+            Some(Err(Failure::invalid_id(
+                format!("{place} takes no path with a character that is not visible"),
+                "write the path as the store lists it",
+            )))
+        }
         status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place))),
-        StatusCode::NOT_FOUND => Some(Err(absent(reply, locator))),
-        StatusCode::BAD_REQUEST => Some(Err(Failure::invalid_id(
-            format!("{place} does not take the path for one of a secret (400)"),
-            "check path and version",
-        ))),
+        StatusCode::NOT_FOUND => Some(Err(absent(reply, locator, kv))),
         _ => None,
     }
 }
 
+/// What a 400 means: there is nothing wrong with the path of a read, else it would not have been sent.
+fn not_now(place: &dyn Display) -> Failure {
+    Failure::unavailable(
+        format!("{place} refuses the request (400)"),
+        "try again: a mount does this for a moment after the server's start, and while it is upgraded to KV version 2; if \
+         it goes on, look into the server's log",
+    )
+}
+
+/// An answer that may be that of another engine, and a server that does not say which.
+fn unconfirmed(locator: &Locator) -> Failure {
+    let mount = &locator.mount;
+    Failure::misconfigured(
+        format!(
+            "what is stored at {} may be no secret of KV version 2, and the server does not say what is mounted at {mount}",
+            locator.policy_path(Kv::V2)
+        ),
+        "set `kv_version`, and check `mount`",
+    )
+}
+
+/// The token was good for one request, and it went to where version 2 has its secrets.
+fn used_up(mount: &Mount) -> Failure {
+    Failure::new(
+        Kind::Unauthenticated,
+        format!("the token is used up: its last use went into finding out the KV version of {mount}"),
+        "set `kv_version`, which saves a request, and use a new token; or use one that is good for two requests",
+    )
+}
+
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#sample-response-1>
 #[derive(Deserialize)]
-struct Data<'a> {
+struct Versioned<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     metadata: Option<Metadata>,
+    /// A secret of version 1 can have any fields, and these two decide its `lease_duration`.
+    #[serde(default, rename = "ttl", deserialize_with = "is_there")]
+    has_ttl: bool,
+    #[serde(default, rename = "lease", deserialize_with = "is_there")]
+    has_lease: bool,
+}
+
+/// Whether a member is there, be it null.
+fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(member).map(|_| true)
 }
 
 #[derive(Deserialize)]
@@ -100,19 +171,33 @@ struct Metadata {
     destroyed: bool,
 }
 
-/// The secret's fields, if it is an answer of an engine of this version.
-fn document(reply: &Response, kv: Kv) -> Option<Document> {
+/// A secret in an answer.
+struct Found {
+    document: Document,
+    /// Whether no engine of another version can have given the answer.
+    ///
+    /// An engine of version 2 leases nothing. Version 1 says how long a secret may be used: as long as a field `ttl` or
+    /// `lease` of the secret says, else by the default of the mount, which shows as 0 only where it is less than a second.
+    is_certain: bool,
+}
+
+/// The secret in an answer, read as one of an engine of this version.
+fn found(reply: &Response, kv: Kv) -> Option<Found> {
     let envelope = envelope(reply)?;
     let data = envelope.data?;
-    let (fields, about) = match kv {
-        Kv::V1 => (data, About::default()),
+    let (fields, about, is_certain) = match kv {
+        Kv::V1 => (data.get(), About::default(), true),
         Kv::V2 => {
-            let version = versioned(data)?;
-            (version.data?, version.metadata.map_or_else(About::default, Metadata::about))
+            let Versioned { data, metadata, has_ttl, has_lease } = versioned(data)?;
+            let is_unleased = envelope.lease_duration.is_some_and(|seconds| seconds.get() == "0");
+            let metadata = metadata?;
+            // A version can be written without any field.
+            (data.map_or("{}", RawValue::get), metadata.about(), is_unleased && !has_ttl && !has_lease)
         }
     };
-    let fields = fields.get().starts_with('{').then(|| Secret::new(fields.get().to_owned()))?;
-    Some(Document::fields(fields).about(About { request: envelope.request(), ..about }))
+    let fields = fields.starts_with('{').then(|| Secret::new(fields.to_owned()))?;
+    let document = Document::fields(fields).about(About { request: envelope.request(), ..about });
+    Some(Found { document, is_certain })
 }
 
 impl Metadata {
@@ -127,7 +212,7 @@ impl Metadata {
     }
 }
 
-fn versioned(data: &RawValue) -> Option<Data<'_>> {
+fn versioned(data: &RawValue) -> Option<Versioned<'_>> {
     serde_json::from_str(data.get()).ok()
 }
 
@@ -137,7 +222,7 @@ pub(crate) fn version(reply: &Response) -> Option<u64> {
 }
 
 /// A 404 with metadata in its body is a version that once was; one with errors, a mount that is not there.
-pub(crate) fn absent(reply: &Response, locator: &Locator) -> Failure {
+pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
     match envelope(reply)
         .and_then(|envelope| envelope.data)
         .and_then(versioned)
@@ -145,14 +230,11 @@ pub(crate) fn absent(reply: &Response, locator: &Locator) -> Failure {
     {
         Some(Metadata { destroyed: true, version, .. }) => Failure::not_found(
             format!("version {version} of {locator} is destroyed"),
-            "nobody can bring it back: write a new version, or name another",
+            format!("it cannot be brought back: write a new version{}", another(locator, version)),
         ),
         Some(Metadata { deletion_time, version, .. }) if is_time(&deletion_time) => Failure::not_found(
             format!("version {version} of {locator} was deleted at {deletion_time}"),
-            format!(
-                "bring it back with `bao kv undelete`, or name another version (path#field#{})",
-                version.max(2) - 1
-            ),
+            format!("bring it back with `{}`{}", undelete(locator, version), another(locator, version)),
         ),
         _ if has_errors(reply) => no_mount(&locator.mount),
         _ => match locator.version() {
@@ -162,7 +244,7 @@ pub(crate) fn absent(reply: &Response, locator: &Locator) -> Failure {
             ),
             None => Failure::not_found(
                 format!("there is no secret at {locator}"),
-                locator.surplus().unwrap_or_else(|| {
+                locator.surplus(kv).unwrap_or_else(|| {
                     format!("check the path, {} and `kv_version`; {LAST_SEGMENT}", locator.check_mount())
                 }),
             ),
@@ -170,16 +252,24 @@ pub(crate) fn absent(reply: &Response, locator: &Locator) -> Failure {
     }
 }
 
-/// Whether a 404 says that there is nobody who could answer.
+/// The other versions that an id could name in place of one that is gone.
+fn another(locator: &Locator, gone: u64) -> String {
+    match (locator.version(), gone) {
+        (Some(_), _) => ", or name another version, or none for the newest".to_owned(),
+        (None, ..=1) => String::new(),
+        (None, _) => format!(", or name an older version (path#field#{})", gone - 1),
+    }
+}
+
+/// Whether a 404 says that nothing is mounted there.
 pub(crate) fn has_errors(reply: &Response) -> bool {
     envelope(reply).and_then(|envelope| envelope.errors).is_some_and(|errors| !errors.is_empty())
 }
 
 pub(crate) fn no_mount(mount: &Mount) -> Failure {
-    Failure::not_found(
-        format!("nothing is mounted at {mount}"),
-        "check `mount` and `namespace`, or write the id with the right mount: mount:path#field",
-    )
+    let check = "check `mount` and `namespace`, or write the id with the right mount: mount:path#field";
+    let remedy = if mount.is_default { check.to_owned() } else { format!("{check}; {COLON}") };
+    Failure::not_found(format!("nothing is mounted at {mount}"), remedy)
 }
 
 /// Whether it has the characters of an RFC 3339 time, and so can stand in a message.

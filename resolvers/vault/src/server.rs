@@ -33,6 +33,9 @@ pub(crate) struct Envelope<'a> {
     pub(crate) auth: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) errors: Option<Vec<&'a RawValue>>,
+    /// How many seconds what was read may be used.
+    #[serde(borrow)]
+    pub(crate) lease_duration: Option<&'a RawValue>,
     /// Beside a 404: a path of version 1 in an engine of version 2.
     #[serde(borrow)]
     warnings: Option<&'a RawValue>,
@@ -140,7 +143,7 @@ impl Server {
     fn may_want_tls(&self, reply: &Response) -> bool {
         let address = &self.route().address;
         let is_clear = !address.is_secure() && address.socket().is_none();
-        is_clear && reply.status == StatusCode::BAD_REQUEST && !speaks_vault(reply)
+        is_clear && reply.status == StatusCode::BAD_REQUEST && !reply.body.is_empty() && !speaks_vault(reply)
     }
 
     /// What it means that a path is not there that every namespace has.

@@ -55,19 +55,18 @@ impl Session {
         self.server.ask_in(mount.namespace.as_deref(), request, self.token.header()).await
     }
 
-    /// The version of the secrets engine that is mounted there, if it can be known.
-    pub(crate) async fn kv(&self, mount: &Mount) -> Option<Kv> {
-        match self.mounts.engine(&self.server, self.token.header(), mount).await {
-            Engine::Kv(kv) => Some(kv),
-            Engine::Other | Engine::Hidden => None,
-        }
+    /// What is mounted there, by the server's own word.
+    pub(crate) async fn engine(&self, mount: &Mount) -> Result<Engine, Failure> {
+        self.mounts.engine(&self.server, self.token.header(), mount).await
     }
 
-    /// The same, as the settings have it or the server says; 2 where neither does.
-    pub(crate) async fn engine(&self, mount: &Mount) -> Kv {
-        match mount.kv {
-            Some(kv) => kv,
-            None => self.kv(mount).await.unwrap_or(Kv::V2),
+    /// The version of the engine that is to be listed. Where neither the server nor the settings say it, that of version 2
+    /// is asked, for its answer says why.
+    pub(crate) async fn engine_to_list(&self, mount: &Mount) -> Result<Kv, Failure> {
+        match (self.engine(mount).await?, mount.kv) {
+            (Engine::Kv(found), Some(said)) if found != said => Err(mount.other_version(found)),
+            (Engine::Kv(kv), _) | (_, Some(kv)) => Ok(kv),
+            (_, None) => Ok(Kv::V2),
         }
     }
 
@@ -76,10 +75,7 @@ impl Session {
     pub(crate) async fn engine_to_write(&self, mount: &Mount) -> Result<Kv, Failure> {
         let wrong = |what: String, remedy: &str| Err(Failure::misconfigured(what, remedy));
         match (mounts::ask(&self.server, self.token.header(), mount).await?, mount.kv) {
-            (Engine::Kv(found), Some(said)) if found != said => wrong(
-                format!("the engine mounted at {mount} has another version than `kv_version` says"),
-                "leave `kv_version` out: the server is asked",
-            ),
+            (Engine::Kv(found), Some(said)) if found != said => Err(mount.other_version(found)),
             (Engine::Kv(kv), _) | (Engine::Hidden, Some(kv)) => Ok(kv),
             (Engine::Other, _) => wrong(
                 format!("what is mounted at {mount} is no key-value engine, and nothing was changed"),
@@ -92,23 +88,26 @@ impl Session {
         }
     }
 
-    /// Whether the version of the engine there was asked for, and nobody could say.
-    fn guesses(&self, mount: &Mount) -> bool {
-        mount.kv.is_none() && self.mounts.is_unknown(mount)
-    }
-
     /// That the token may not `act` on a secret, for which a policy must grant these `capabilities`.
     pub(crate) fn denied(&self, act: &'static str, capabilities: &str, locator: &Locator, kv: Kv) -> Denied {
-        Denied::secret(act, capabilities, locator, (kv, self.guesses(&locator.mount)))
+        Denied::secret(act, capabilities, locator, (kv, self.mounts.is_unknown(&locator.mount)))
     }
 
     /// Why the server refused something with 403.
     pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
-        let standing = self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear));
-        match standing.await {
+        match self.standing_if_told().await {
             Standing::Unknown => self.unknown(),
             standing => self.unless_outdated(denied.failure(standing)),
         }
+    }
+
+    /// Whether the server no longer knows the token, which it answered a moment ago.
+    pub(crate) async fn is_used_up(&self) -> bool {
+        self.token.header().is_some() && matches!(self.standing_if_told().await, Standing::Unknown)
+    }
+
+    async fn standing_if_told(&self) -> &Standing {
+        self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear)).await
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something or for somebody
@@ -151,9 +150,15 @@ impl Session {
         self.unless_kept(Duration::ZERO, Failure::new(Kind::Unauthenticated, what, remedy))
     }
 
-    /// The same `refusal`, which a new session need not meet where this one was kept for long: its role may have got
-    /// other policies since.
+    /// The same `refusal`, which a new session need not meet where this one was kept: its role may have got other policies
+    /// since. One that is kept for less than a minute is not given up for that.
     fn unless_outdated(&self, refusal: Failure) -> Failure {
+        if self.token.is_kept_for(Duration::ZERO) && !self.token.is_kept_for(OLD) {
+            return refusal.hint(
+                "if the role got this policy less than a minute ago, try again in a minute, or run `logout` first: the \
+                 session is kept from before",
+            );
+        }
         self.unless_kept(OLD, refusal)
     }
 

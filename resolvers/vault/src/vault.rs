@@ -64,7 +64,7 @@ impl Backend for Vault {
     }
 
     fn surplus(&self, locator: &Locator) -> Option<String> {
-        locator.surplus()
+        locator.surplus(locator.mount.kv.unwrap_or(Kv::V2))
     }
 
     fn home(&self) {}

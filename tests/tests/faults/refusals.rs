@@ -57,6 +57,10 @@ fn refused() -> Vec<Case> {
         passes("a 500 that passes", |act, asked| once(500, act, asked)),
         passes("a 502 that passes", |act, asked| once(502, act, asked)),
         passes("a 503 that passes", |act, asked| once(503, act, asked)),
+        passes("a 400 of a mount that is not ready yet", |act, asked| match asked.time {
+            1 => act.answer(Answer::new(400, format!(r#"{{"errors":["{CANARY}"]}}"#))),
+            _ => act,
+        }),
         stays("a 500 that stays", |act, _| act.answer(page(500))),
         stays("a 502 that stays", |act, _| act.answer(page(502))),
         stays("a 503 that stays", |act, _| act.answer(page(503))),

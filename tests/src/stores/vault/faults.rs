@@ -21,7 +21,10 @@ fn handler() -> Handler {
         match asked.path.strip_prefix("/v1/secret/data/") {
             Some(name) => Answer::new(
                 200,
-                format!(r#"{{"data":{{"data":{{"k":"{}"}},"metadata":{{"version":1}}}}}}"#, value(name)),
+                format!(
+                    r#"{{"lease_duration":0,"data":{{"data":{{"k":"{}"}},"metadata":{{"created_time":"2026-01-01T00:00:00Z","version":1}}}}}}"#,
+                    value(name)
+                ),
             ),
             None => Answer::new(404, r#"{"errors":[]}"#),
         }

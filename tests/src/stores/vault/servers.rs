@@ -41,7 +41,10 @@ impl Fake {
 
 impl Holds for Fake {
     fn put(&mut self, case: &Case, mount: &str) -> Prepared {
-        self.server.mount(mount);
+        match case.kv {
+            1 => self.server.mount_v1(mount),
+            _ => self.server.mount(mount),
+        }
         for (path, versions) in &case.store {
             versions.texts().iter().for_each(|json| self.server.put(mount, path, json));
         }
@@ -70,11 +73,17 @@ impl Real {
 
 impl Holds for Real {
     fn put(&mut self, case: &Case, mount: &str) -> Prepared {
-        self.server.mount(mount);
+        match case.kv {
+            1 => self.server.mount_v1(mount),
+            _ => self.server.mount(mount),
+        }
         for (path, versions) in &case.store {
             for text in versions.texts() {
                 let data: serde_json::Value = serde_json::from_str(text).expect("JSON in the store");
-                self.server.api(&format!("{mount}/data/{path}"), Some(&json!({"data": data})));
+                match case.kv {
+                    1 => self.server.api(&format!("{mount}/{path}"), Some(&data)),
+                    _ => self.server.api(&format!("{mount}/data/{path}"), Some(&json!({"data": data}))),
+                };
             }
         }
         for (removed, destroy) in removals(case) {
