@@ -5,6 +5,7 @@ use std::time::Duration;
 use std::{fmt, io};
 
 use rustix::io::Errno;
+use serde::Serialize;
 
 /// Why an id has no value.
 ///
@@ -252,6 +253,22 @@ impl Failure {
     #[must_use]
     pub fn asks_again(&self) -> Retry {
         self.retry
+    }
+}
+
+/// A failure in the JSON of a command: one shape for `get`, `check`, `list` and `doctor`.
+#[derive(Serialize, Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Told {
+    pub(crate) code: &'static str,
+    /// What failed.
+    pub(crate) message: String,
+    /// What to do next.
+    pub(crate) remedy: String,
+}
+
+impl Told {
+    pub(crate) fn of(failure: &Failure) -> Self {
+        Self { code: failure.kind.code(), message: failure.what.clone(), remedy: failure.remedy.clone() }
     }
 }
 

@@ -41,6 +41,10 @@ pub fn is_there(path: &Path) -> bool {
 /// Links are followed and the owner may be anyone (Kubernetes mounts root's files through links, a Vault Agent writes
 /// with a user of its own), but a file that everybody can write is refused.
 pub fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Failure> {
+    read_with_metadata(path, setting).map(|(bytes, _)| bytes)
+}
+
+fn read_with_metadata(path: &Path, setting: &str) -> Result<(Vec<u8>, Metadata), Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{setting}` names, {why}", path.display()), remedy)
     };
@@ -52,26 +56,31 @@ pub fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Failure> {
     let read = file.take(LIMIT + 1).read_to_end(&mut bytes);
     match read {
         Ok(count) if count as u64 > LIMIT => Err(failed("is longer than 1 MiB", "name the right file")),
-        Ok(_) => Ok(bytes),
+        Ok(_) => Ok((bytes, metadata)),
         Err(_) => Err(failed("cannot be read", "check the file system")),
     }
 }
 
 /// Reads a credential, without the white space around it.
 pub fn read_secret(path: &Path, setting: &str) -> Result<Secret, Failure> {
+    read_secret_with_metadata(path, setting).map(|(secret, _)| secret)
+}
+
+/// The same, with what there is to say of the file.
+pub(crate) fn read_secret_with_metadata(path: &Path, setting: &str) -> Result<(Secret, Metadata), Failure> {
     let wrong = |why: &str| {
         Failure::misconfigured(
             format!("{}, which `{setting}` names, {why}", path.display()),
             "write the credential into it, as UTF-8 text",
         )
     };
-    let bytes = read(path, setting)?;
+    let (bytes, metadata) = read_with_metadata(path, setting)?;
     if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
         return Err(wrong("is UTF-16, and not UTF-8"));
     }
     let text = Secret::new(String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?);
     match text.expose().trim() {
         "" => Err(wrong("is empty")),
-        trimmed => Ok(Secret::new(trimmed.to_owned())),
+        trimmed => Ok((Secret::new(trimmed.to_owned()), metadata)),
     }
 }

@@ -27,11 +27,10 @@ fn judge(owner: u32, mode: u32, guard: Guard, uid: u32) -> Option<(String, Strin
     if owner != uid && owner != 0 {
         return Some((format!("belongs to uid {owner}, neither root nor you ({uid})"), as_owner(owner, uid)));
     }
-    let readers = if owner == 0 { 0o004 } else { 0o044 };
     if mode & 0o022 != 0 {
         return Some(("can be written by others".into(), "chmod go-w it".into()));
     }
-    (guard == Guard::Secret && mode & readers != 0).then(|| {
+    (guard == Guard::Secret && lets_read(owner, mode, uid)).then(|| {
         ("can be read by others".into(), "chmod go-rwx it, and think of who may have read it".into())
     })
 }
@@ -42,6 +41,17 @@ fn as_owner(owner: u32, uid: u32) -> String {
     let user = user.unwrap_or_else(|| format!("'#{owner}'"));
     let as_owner = format!("run this as its owner: sudo -u {user}, then the same command");
     if uid == 0 { as_owner } else { format!("{as_owner}; or chown it, if it is to be yours") }
+}
+
+/// Whether others may read a credential. Its owner may be anyone, since agents write with a user of their own, and the
+/// group of such a file is how this user reads it.
+pub(crate) fn is_exposed(metadata: &Metadata, uid: u32) -> bool {
+    lets_read(metadata.uid(), metadata.mode(), uid)
+}
+
+fn lets_read(owner: u32, mode: u32, uid: u32) -> bool {
+    let readers = if owner == uid && owner != 0 { 0o044 } else { 0o004 };
+    mode & readers != 0
 }
 
 #[cfg(test)]
@@ -71,5 +81,22 @@ mod tests {
             let why = refuses(owner, mode, guard);
             assert_eq!(why.is_none(), fits, "{owner} {mode:o}: {why:?}");
         }
+    }
+
+    #[test]
+    fn a_credential_is_exposed_to_whom_its_mode_lets_read_it() {
+        for (owner, mode, want) in [
+            (1000, 0o600, false),
+            (1000, 0o640, true),
+            (1000, 0o604, true),
+            // Written by an agent or systemd for this user's group.
+            (1001, 0o640, false),
+            (1001, 0o644, true),
+            (0, 0o440, false),
+            (0, 0o444, true),
+        ] {
+            assert_eq!(lets_read(owner, mode, 1000), want, "{owner} {mode:o}");
+        }
+        assert!(!lets_read(0, 0o640, 0));
     }
 }

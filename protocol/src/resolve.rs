@@ -194,34 +194,36 @@ impl<B: Backend> Engine<'_, B> {
         let may_be_old = refused.is_none();
         let batches = self.backend.batches(locators.clone());
         let mut session = self.sign_in(scope, batches.len(), &locators, refused).await?;
-        if self.run.is_watched() {
-            session = self.inspected(scope, session, locators.is_empty()).await?;
+        if self.run.is_watched() && locators.is_empty() {
+            session = self.inspected(scope, session).await?;
         }
         let step = self.run.begin(Stage::Read);
         let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
         let left = join_all(reads).await.into_iter().flatten().collect();
         let _ = self.run.end(step, Ok(()));
+        // Afterwards, as a gateway's run reads first: a token may be good for one request.
+        if self.run.is_watched() && !locators.is_empty() {
+            let _ = self.inspect(&session).await;
+        }
         Ok((session, left))
     }
 
-    /// Asks the store about a session. What that fails with stands among the steps, and the reads say it of the ids; where
-    /// there are none, this is where a session that was kept gives way to another.
-    async fn inspected(
-        &self,
-        scope: &B::Scope,
-        session: B::Session,
-        is_alone: bool,
-    ) -> Result<B::Session, Failure> {
-        let inspect =
-            async |session| self.run.end(self.run.begin(Stage::SignIn), self.backend.inspect(session).await);
-        match inspect(&session).await {
-            Err(failure) if is_alone && failure.asks_again() == Retry::SignInAnew => {
+    /// Asks the store about a session where nothing is read. One that was kept may give way to another here.
+    async fn inspected(&self, scope: &B::Scope, session: B::Session) -> Result<B::Session, Failure> {
+        match self.inspect(&session).await {
+            Err(failure) if failure.asks_again() == Retry::SignInAnew => {
                 let session = self.sign_in(scope, 0, &[], Some(&session)).await?;
-                let _ = inspect(&session).await;
+                let _ = self.inspect(&session).await;
                 Ok(session)
             }
             _ => Ok(session),
         }
+    }
+
+    /// Asks the store about a session; what that fails with is one of the steps.
+    async fn inspect(&self, session: &B::Session) -> Result<(), Failure> {
+        let step = self.run.begin(Stage::SignIn);
+        self.run.end(step, self.backend.inspect(session).await)
     }
 
     async fn sign_in(

@@ -36,6 +36,8 @@ struct Notes {
     names: Vec<(&'static str, String)>,
     /// How many requests wait for an answer of each origin.
     waiting: Vec<(Arc<str>, usize)>,
+    warnings: Vec<(Stage, String)>,
+    ends: Vec<(&'static str, Duration)>,
 }
 
 /// A step that is not over.
@@ -128,7 +130,13 @@ impl Run {
 
     fn make(started: Instant, watched: bool) -> Self {
         let steps = Vec::with_capacity(STEPS);
-        let notes = Mutex::new(Notes { steps, names: Vec::new(), waiting: Vec::new() });
+        let notes = Mutex::new(Notes {
+            steps,
+            names: Vec::new(),
+            waiting: Vec::new(),
+            warnings: Vec::new(),
+            ends: Vec::new(),
+        });
         Self { inner: Arc::new(Inner { started, id: OnceLock::new(), watched, notes }), origin: None }
     }
 
@@ -218,6 +226,34 @@ impl Run {
         {
             step.facts.push(fact);
         }
+    }
+
+    /// Says what is going to go wrong, or could: `check` and `doctor` show it.
+    pub fn warn(&self, stage: Stage, warning: impl Display) {
+        let warning = (stage, warning.to_string());
+        let mut notes = self.notes();
+        if !notes.warnings.contains(&warning) {
+            notes.warnings.push(warning);
+        }
+    }
+
+    /// The warnings so far.
+    #[must_use]
+    pub fn warnings(&self) -> Vec<(Stage, String)> {
+        self.notes().warnings.clone()
+    }
+
+    /// Says how long `what` still lasts, such as the token.
+    pub fn ends(&self, what: &'static str, left: Duration) {
+        let mut notes = self.notes();
+        notes.ends.retain(|(known, _)| *known != what);
+        notes.ends.push((what, left));
+    }
+
+    /// What is known to end, and how long it still lasts.
+    #[must_use]
+    pub fn known_ends(&self) -> Vec<(&'static str, Duration)> {
+        self.notes().ends.clone()
     }
 
     /// Says that `name` is nobody else's affair: what is shown to others has `<what>` in its place.

@@ -21,7 +21,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::document::{About, Value};
-use crate::failure::{Failure, Kind};
+use crate::failure::{Failure, Kind, Told};
 use crate::secret::Secret;
 
 /// The most bytes a request may have.
@@ -195,13 +195,33 @@ pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Sec
 
 /// The response as [`respond`] writes it, and the places of the values that gave way in it.
 pub(crate) fn fit(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<(Secret, Vec<usize>)> {
+    fit_with(ids, outcomes, limit, in_response)
+}
+
+/// How a failure is written.
+type Tell = fn(&Failure) -> String;
+
+/// For a gateway, of which some show the message: it says what to do, too.
+fn in_response(failure: &Failure) -> String {
+    bare(failure.kind(), &failure.to_string())
+}
+
+fn in_report(failure: &Failure) -> String {
+    serde_json::to_string(&Told::of(failure)).unwrap_or_else(|_| in_response(failure))
+}
+
+fn bare(kind: Kind, message: &str) -> String {
+    format!(r#"{{"code":"{}","message":{}}}"#, kind.code(), quote(message))
+}
+
+fn fit_with(ids: &[String], outcomes: &[Outcome], limit: usize, tell: Tell) -> Option<(Secret, Vec<usize>)> {
     let pairs = || ids.iter().zip(outcomes);
-    let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit)).collect();
+    let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit, tell)).collect();
     let length = EMPTY.len() + best.iter().map(|entry| entry.text.len() + 1).sum::<usize>();
     if best.len() == outcomes.len() && length <= limit {
         return Some((write(best, length), Vec::new()));
     }
-    let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
+    let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit, tell)).collect();
     let shortest = |choices: &Vec<Entry>| choices.iter().map(|entry| entry.text.len()).min().unwrap_or(0);
     let mut length = EMPTY.len() + choices.iter().map(|choices| shortest(choices) + 1).sum::<usize>();
     if length > limit {
@@ -233,10 +253,10 @@ fn write(entries: Vec<Entry>, length: usize) -> Secret {
     Secret::new(response)
 }
 
-/// The response, with what is known of each value's document under `about`: for a person or a script, not a gateway.
+/// The response, with the remedies by themselves and with what is known of each value's document under `about`: for a person or a script, not a gateway.
 #[must_use]
 pub fn report(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
-    let response = respond(ids, outcomes, limit)?;
+    let (response, _) = fit_with(ids, outcomes, limit, in_report)?;
     let known = ids.iter().zip(outcomes).filter_map(|(id, outcome)| {
         Some(format!("{}:{{{}}}", quote(id), facts(outcome.as_ref().ok()?.about())))
     });
@@ -268,30 +288,28 @@ struct Entry {
 
 impl Entry {
     /// The best way to write an outcome; `None` where a value alone would pass the limit.
-    fn best(id: &str, outcome: &Outcome, limit: usize) -> Option<Self> {
+    fn best(id: &str, outcome: &Outcome, limit: usize, tell: Tell) -> Option<Self> {
         match outcome {
             Ok(value) if value.expose().len() < limit => {
                 let text = format!("{}:{}", quote(id), quote(value.expose()));
                 Some(Self { text, is_value: true })
             }
             Ok(_) => None,
-            Err(failure) => Some(Self::error(id, failure.kind(), &failure.to_string())),
+            Err(failure) => Some(Self::error(id, &tell(failure))),
         }
     }
 
     /// How an outcome can be written, the best first.
-    fn choices(id: &str, outcome: &Outcome, limit: usize) -> Vec<Self> {
+    fn choices(id: &str, outcome: &Outcome, limit: usize, tell: Tell) -> Vec<Self> {
         let no_room = does_not_fit();
         let failure = outcome.as_ref().err().unwrap_or(&no_room);
-        let best = Self::best(id, outcome, limit).filter(|best| best.is_value);
-        let errors =
-            [failure.to_string(), String::new()].map(|message| Self::error(id, failure.kind(), &message));
+        let best = Self::best(id, outcome, limit, tell).filter(|best| best.is_value);
+        let errors = [tell(failure), bare(failure.kind(), "")].map(|told| Self::error(id, &told));
         best.into_iter().chain(errors).collect()
     }
 
-    fn error(id: &str, kind: Kind, message: &str) -> Self {
-        let text = format!(r#"{}:{{"code":"{}","message":{}}}"#, quote(id), kind.code(), quote(message));
-        Self { text, is_value: false }
+    fn error(id: &str, told: &str) -> Self {
+        Self { text: format!("{}:{told}", quote(id)), is_value: false }
     }
 }
 

@@ -197,7 +197,8 @@ impl Refusal {
             format!("not tried again, refused {} s ago: {what}", age.as_secs())
         };
         Failure::new(Kind::Unauthenticated, what, remedy).hint(format!(
-            "another credential is tried at once, this one again in {seconds} s or after `logout`"
+            "another credential is tried at once, this one again in {seconds} s or after `logout`: to try it now, run \
+             `logout` with the same profile, then the same command again"
         ))
     }
 }

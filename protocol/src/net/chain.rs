@@ -29,7 +29,9 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     run.note(Stage::Tls, format!("{protocol}, {http}"));
     let chain = tls.peer_certificates().unwrap_or_default();
     let Some(roots) = roots else {
-        return run.note(Stage::Tls, format!("the certificate is not checked (`{trust}`)"));
+        let warning =
+            format!("the certificate is not checked (`{trust}`): a machine in between can read the token");
+        return run.warn(Stage::Tls, warning);
     };
     let length = chain.len();
     run.note(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
@@ -37,7 +39,9 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
         note_names(run, &names);
     }
     if let Some(end) = end(roots, chain) {
-        run.note(Stage::Tls, ends(end, SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()));
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        run.ends("certificate", end.saturating_sub(now));
+        run.note(Stage::Tls, ends(end, now));
     }
 }
 

@@ -110,7 +110,7 @@ fn config(
     let builder = if let Some(roots) = &roots {
         builder.with_root_certificates(Arc::clone(roots))
     } else {
-        // Somebody who watches is told among the steps.
+        // `check` and `doctor` show it as a warning of the handshake.
         if !route.run.is_watched() {
             say(format!(
                 "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",

@@ -1,8 +1,13 @@
 //! Settings that must be there, and credentials: from a variable, a file that a setting names, or systemd's credentials.
 
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
 use super::Settings;
 use crate::failure::Failure;
 use crate::file;
+use crate::guard::is_exposed;
+use crate::run::Stage;
 use crate::secret::Secret;
 use crate::store::{Kind, Setting};
 
@@ -16,6 +21,23 @@ impl Settings {
         })
     }
 
+    /// Reads the file of a credential, and warns where its mode lets others read it.
+    pub fn read_secret(&self, path: &Path, setting: &str) -> Result<Secret, Failure> {
+        let (secret, metadata) = file::read_secret_with_metadata(path, setting)?;
+        if is_exposed(&metadata, self.home.uid) {
+            let mode = metadata.mode() & 0o777;
+            self.run.warn(
+                Stage::Configuration,
+                format!(
+                    "the mode of {} lets others read it ({mode:04o}): chmod go-rwx it, and make a new credential if another user may \
+                     have read this one",
+                    path.display()
+                ),
+            );
+        }
+        Ok(secret)
+    }
+
     /// The value of a secret and where it came from: a variable of the environment, else a file of systemd's
     /// credentials.
     pub fn secret(&self, setting: &Setting) -> Result<Option<(Secret, String)>, Failure> {
@@ -27,7 +49,7 @@ impl Settings {
         let Kind::Secret(name) = setting.kind else { return Ok(None) };
         match self.credentials.as_ref().map(|folder| folder.join(name)).filter(|path| file::is_there(path)) {
             Some(path) => {
-                let secret = file::read_secret(&path, "$CREDENTIALS_DIRECTORY")?;
+                let secret = self.read_secret(&path, "$CREDENTIALS_DIRECTORY")?;
                 Ok(Some((secret, path.display().to_string())))
             }
             None => Ok(None),
@@ -44,7 +66,7 @@ impl Settings {
         file_key: &'static str,
     ) -> Result<Option<(Secret, String)>, Failure> {
         let of_file = || match self.path(file_key)? {
-            Some(path) => Ok(Some((file::read_secret(&path, file_key)?, path.display().to_string()))),
+            Some(path) => Ok(Some((self.read_secret(&path, file_key)?, path.display().to_string()))),
             None => Ok(None),
         };
         if self.source(file_key) > self.source(setting.key) {

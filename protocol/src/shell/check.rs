@@ -1,19 +1,20 @@
 //! `check ID…`: whether each id has a value, and never which.
 
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
 use super::oddity::oddity;
 use super::paint::{Paint, Tone};
 use super::progress::Progress;
-use super::speak::{explain_all, micros, millis, note, print};
+use super::speak::{explain_all, micros, millis, note, print, warn};
 use crate::answer::answer;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::exit::Exit;
-use crate::failure::{Failure, plural, printable};
+use crate::failure::{Told, plural, printable};
 use crate::settings::Settings;
 use crate::watch::Watch;
 use crate::wire::Outcome;
@@ -33,9 +34,10 @@ struct Found<'a> {
     version: Option<&'a str>,
     created: Option<&'a str>,
     expires: Option<&'a str>,
-    code: Option<&'static str>,
-    what: Option<&'a str>,
-    remedy: Option<&'a str>,
+    /// The same in seconds from now.
+    expires_in: Option<i64>,
+    #[serde(flatten)]
+    failure: Option<Told>,
 }
 
 #[derive(Serialize)]
@@ -45,6 +47,11 @@ struct Report<'a> {
     ignored: &'a [&'static str],
     /// Those that it took, which a gateway hands over only if its passEnv lists them.
     taken: &'a [&'static str],
+    /// Those that the profile lists and that are not set here.
+    absent: &'a [&'static str],
+    warnings: Vec<String>,
+    /// How many seconds the token and the server's certificate still last, where they end and it is known.
+    expires_in: BTreeMap<&'static str, u64>,
 }
 
 /// Resolves `ids` as for a gateway, and prints a line for each; says what a gateway's run would see otherwise.
@@ -56,13 +63,19 @@ pub(super) fn check<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let ignored = settings.ignored(world);
+    let absent = settings.absent();
+    let run = settings.run().clone();
     let own = if settings.profile().is_some() { Vec::new() } else { settings.variables() };
     let progress = Progress::start(settings.run(), watch);
     answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
         progress.end();
         let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::of).collect();
+        let warnings: Vec<_> = run.warnings().into_iter().map(|(_, warning)| warning).collect();
         let cut = if json {
-            let report = Report { ids: found, ignored: &ignored, taken: &own };
+            let expires_in =
+                run.known_ends().into_iter().map(|(what, left)| (what, left.as_secs())).collect();
+            let report =
+                Report { ids: found, ignored: &ignored, taken: &own, absent: &absent, warnings, expires_in };
             print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()), deadline)
         } else {
             let widest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
@@ -72,7 +85,10 @@ pub(super) fn check<B: Backend>(
             for (id, odd) in found.iter().filter_map(|found| Some((found.id, found.odd?))) {
                 note(format!("{id}: the value {odd}"));
             }
-            differences(&ignored, &own);
+            differences(&ignored, &own, &absent);
+            for warning in warnings {
+                warn(warning);
+            }
             cut
         };
         cut.unwrap_or_else(|| answer.shell_exit())
@@ -80,7 +96,11 @@ pub(super) fn check<B: Backend>(
 }
 
 /// What a gateway's run has not, or this one has not.
-fn differences(ignored: &[&str], own: &[&str]) {
+fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
+    if !absent.is_empty() {
+        let absent = absent.join(", ");
+        note(format!("listed in the profile's `env`, and not set in this environment: {absent}"));
+    }
     if !ignored.is_empty() {
         note(format!("set in this shell, and ignored beside the profile: {}", ignored.join(", ")));
     }
@@ -103,9 +123,8 @@ impl<'a> Found<'a> {
             version: about.and_then(|about| about.version.as_deref()),
             created: about.and_then(|about| about.created.as_deref()),
             expires: about.and_then(|about| about.expires.as_deref()),
-            code: failure.map(|failure| failure.kind().code()),
-            what: failure.map(Failure::what),
-            remedy: failure.map(Failure::remedy),
+            expires_in: about.and_then(|about| Some(seconds(about.expires.as_deref()?)? - now())),
+            failure: failure.map(Told::of),
         }
     }
 
@@ -114,8 +133,46 @@ impl<'a> Found<'a> {
         let length = self.length.map(|length| format!("{length} character{}", plural(length)));
         let version = self.version.map(|version| format!(", version {version}"));
         let known = [length, version].into_iter().flatten().collect::<String>();
-        let known = self.code.unwrap_or(&known);
+        let known = self.failure.as_ref().map_or(&*known, |failure| failure.code);
         let time = millis(self.micros);
         format!("{}  {:widest$}  {known}, {time}\n", paint.tone(tone, word), printable(self.id.to_owned()))
+    }
+}
+
+fn now() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The seconds since the epoch of a time as stores write it, `2026-11-30T08:10:15.65Z` (RFC 3339); `None` of any other.
+fn seconds(time: &str) -> Option<i64> {
+    let (date, time) = time.strip_suffix('Z')?.split_once('T')?;
+    let time = time.split('.').next()?;
+    let numbers = |text: &str, between| -> Option<[i64; 3]> {
+        text.split(between).map(|part| part.parse().ok()).collect::<Option<Vec<_>>>()?.try_into().ok()
+    };
+    let ([year, month, day], [hours, minutes, seconds]) = (numbers(date, '-')?, numbers(time, ':')?);
+    // Years begin in March here, so that a leap day is the last of one.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    Some(days * 86_400 + hours * 3600 + minutes * 60 + seconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_told_in_seconds() {
+        for (time, want) in [
+            ("1970-01-01T00:00:00Z", Some(0)),
+            ("2000-02-29T12:00:00.5Z", Some(951_825_600)),
+            ("2026-11-30T09:10:15.656890893Z", Some(1_796_029_815)),
+            ("2026-11-30", None),
+            ("2026-11-30T09:10:15+01:00", None),
+            ("", None),
+        ] {
+            assert_eq!(seconds(time), want, "{time}");
+        }
     }
 }

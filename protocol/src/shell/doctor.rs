@@ -82,6 +82,7 @@ fn facts(settings: &Settings, world: &World) -> Vec<String> {
         ("set", settings.written()),
         ("from the environment", settings.variables()),
         ("ignored beside the profile", settings.ignored(world)),
+        ("listed in `env`, and not set in this environment", settings.absent()),
     ];
     let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
     let late = (settings.timeout() >= GATEWAY_TIMEOUT).then(|| {
@@ -161,11 +162,11 @@ struct Reporter {
 
 impl Reporter {
     fn report(&self, answer: Option<&Answer>) -> Exit {
-        let steps = self.steps();
+        let (steps, warnings) = (self.steps(), self.run.warnings());
         let outcomes = answer.map_or(&[][..], |answer| &answer.outcomes);
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
         let mut findings: Vec<_> =
-            stages.flat_map(|stage| Finding::all(*stage, &steps, self.is_local)).collect();
+            stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, self.is_local)).collect();
         match &self.wish.ids[..] {
             [] => {}
             [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),

@@ -8,7 +8,7 @@ use super::speak::{fail, note, print};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::printable;
+use crate::failure::{Told, printable};
 use crate::settings::Settings;
 use crate::watch::Watch;
 
@@ -47,7 +47,8 @@ fn say(sorted: &Sorted, prefix: &str) {
         note(format!("there is nothing{begins}"));
     }
     for unread in &sorted.unread {
-        note(format!("{}: {} ({}): {}", unread.name, unread.what, unread.code, unread.remedy));
+        let Told { code, message, remedy } = &unread.failure;
+        note(format!("{}: {message} ({code}): {remedy}", unread.name));
     }
     if sorted.not_allowed > 0 {
         note(format!("`allow` leaves out {}", sorted.not_allowed));

@@ -77,8 +77,8 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watch));
         }
     };
-    let is_doctor = matches!(line.verb, Verb::Doctor { .. });
-    let run = if is_doctor { Run::watched(started) } else { Run::new(started) };
+    let is_watched = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
+    let run = if is_watched { Run::watched(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
     // A flag counts while the profile is read, and where it cannot be.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::paint::{Paint, Tone};
 use super::redact::Redactor;
 use super::speak::{micros, millis};
-use crate::failure::{Failure, plural, printable};
+use crate::failure::{Failure, Told, plural, printable};
 use crate::run::{Stage, Step};
 use crate::wire::Outcome;
 
@@ -33,16 +33,11 @@ pub(super) struct Finding {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
+    /// It went well, and there is something to mend.
+    Warning,
     Failed,
     /// It was not come to.
     Skipped,
-}
-
-#[derive(Serialize, PartialEq, Eq)]
-struct Told {
-    code: &'static str,
-    what: String,
-    remedy: String,
 }
 
 #[derive(Serialize)]
@@ -55,7 +50,12 @@ pub(super) struct Report {
 
 impl Finding {
     /// What the steps of one kind came to, at each origin; none where a way has none of them.
-    pub(super) fn all(stage: Stage, steps: &[Step], is_local: bool) -> Vec<Self> {
+    pub(super) fn all(
+        stage: Stage,
+        steps: &[Step],
+        warnings: &[(Stage, String)],
+        is_local: bool,
+    ) -> Vec<Self> {
         let mut origins: Vec<&Option<Arc<str>>> = Vec::new();
         for step in steps.iter().filter(|step| step.stage == stage) {
             if !origins.contains(&&step.origin) {
@@ -75,13 +75,18 @@ impl Finding {
         let are_several =
             steps.iter().filter_map(|step| step.origin.as_ref()).any(|other| Some(other) != one);
         let finding = |origin: &Option<Arc<str>>| {
-            let found = Self::of(stage, origin.as_ref(), steps)?;
+            let found = Self::of(stage, origin.as_ref(), steps, warnings)?;
             Some(Self { origin: origin.as_deref().filter(|_| are_several).map(str::to_owned), ..found })
         };
         origins.into_iter().filter_map(finding).collect()
     }
 
-    fn of(stage: Stage, origin: Option<&Arc<str>>, steps: &[Step]) -> Option<Self> {
+    fn of(
+        stage: Stage,
+        origin: Option<&Arc<str>>,
+        steps: &[Step],
+        warnings: &[(Stage, String)],
+    ) -> Option<Self> {
         let is_own = |step: &&Step| step.stage == stage && step.origin.as_ref() == origin;
         let own: Vec<_> = steps.iter().filter(is_own).collect();
         let last = own.last()?;
@@ -98,11 +103,15 @@ impl Finding {
         if failed > 0 && tries > 1 && !is_skipped {
             facts.push(format!("tried {tries} times"));
         }
+        let warnings = warnings.iter().filter(|(of, _)| *of == stage);
+        let warnings: Vec<_> = warnings.map(|(_, warning)| format!("warning: {warning}")).collect();
         let status = match last.failure {
-            None => Status::Ok,
+            None if warnings.is_empty() => Status::Ok,
+            None => Status::Warning,
             Some(_) if is_skipped => Status::Skipped,
             Some(_) => Status::Failed,
         };
+        facts.extend(warnings);
         Some(Self {
             step: stage.to_string(),
             origin: None,
@@ -183,7 +192,7 @@ impl Finding {
             origin: self.origin.map(redact),
             facts: self.facts.into_iter().map(redact).collect(),
             failure: self.failure.map(|told| Told {
-                what: redact(told.what),
+                message: redact(told.message),
                 remedy: redact(told.remedy),
                 ..told
             }),
@@ -213,16 +222,6 @@ fn alone(step: &Step, steps: &[Step]) -> Duration {
     took.saturating_sub(within)
 }
 
-impl Told {
-    fn of(failure: &Failure) -> Self {
-        Self {
-            code: failure.kind().code(),
-            what: failure.what().to_owned(),
-            remedy: failure.remedy().to_owned(),
-        }
-    }
-}
-
 /// How much there is to say of a step beside it; what is more stands below, a line each.
 const WIDE: usize = 80;
 
@@ -237,7 +236,7 @@ impl Report {
             if let Some(failure) = &finding.failure
                 && !told.contains(&failure)
             {
-                text.push_str(&failure.text(paint));
+                text.push_str(&explained(failure, paint));
                 told.push(failure);
             }
         }
@@ -249,6 +248,7 @@ impl Finding {
     fn line(&self, widest: usize, paint: Paint) -> String {
         let (tone, word) = match self.status {
             Status::Ok => (Tone::Good, "ok     "),
+            Status::Warning => (Tone::Bad, "warning"),
             Status::Failed => (Tone::Bad, "failed "),
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
@@ -266,9 +266,8 @@ impl Finding {
     }
 }
 
-impl Told {
-    fn text(&self, paint: Paint) -> String {
-        let hint = paint.tone(Tone::Quiet, "hint:");
-        format!("         {} ({})\n         {hint} {}\n", self.what, self.code, self.remedy)
-    }
+fn explained(failure: &Told, paint: Paint) -> String {
+    let Told { code, message, remedy } = failure;
+    let hint = paint.tone(Tone::Quiet, "hint:");
+    format!("         {message} ({code})\n         {hint} {remedy}\n")
 }

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::places::{Places, entry};
 use crate::backend::{Backend, Listed, Listing};
-use crate::failure::{Failure, printable};
+use crate::failure::{Failure, Told, printable};
 use crate::id::Id;
 use crate::selector::Name;
 use crate::settings::Settings;
@@ -31,9 +31,8 @@ pub(super) struct Unnamed {
 #[derive(Serialize)]
 pub(super) struct Unread {
     pub(super) name: String,
-    pub(super) code: &'static str,
-    pub(super) what: String,
-    pub(super) remedy: String,
+    #[serde(flatten)]
+    pub(super) failure: Told,
 }
 
 /// Sorts what there is by what can be done with it.
@@ -89,11 +88,6 @@ pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str,
 
 impl Unread {
     fn of((name, failure): (String, Failure)) -> Self {
-        Self {
-            name: printable(name),
-            code: failure.kind().code(),
-            what: failure.what().to_owned(),
-            remedy: failure.remedy().to_owned(),
-        }
+        Self { name: printable(name), failure: Told::of(&failure) }
     }
 }

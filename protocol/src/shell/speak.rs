@@ -53,6 +53,12 @@ pub(super) fn note(text: impl AsRef<str>) {
     say(format!("{} {text}", Paint::of_stderr().tone(Tone::Quiet, "note:")));
 }
 
+/// Says what is going to go wrong, or could.
+pub(super) fn warn(text: impl AsRef<str>) {
+    let text = printable_lines(text.as_ref());
+    say(format!("{} {text}", Paint::of_stderr().tone(Tone::Bad, "warning:")));
+}
+
 /// `12.3 ms`.
 pub(super) fn millis(micros: u64) -> String {
     format!("{}.{} ms", micros / 1000, micros % 1000 / 100)

@@ -29,7 +29,7 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
         }
     }
     match session.standing().await? {
-        Standing::Valid(Some(looked)) => tell(run, looked),
+        Standing::Valid(Some(looked)) => tell(run, looked, session.token().held().is_none()),
         Standing::Valid(None) => {
             note("valid; without the policy default it may not look itself up, so nothing else is known");
         }
@@ -39,17 +39,34 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
     Ok(())
 }
 
-fn tell(run: &Run, looked: &Looked) {
+/// A token that nobody renews is warned of for so long before it ends.
+const SOON: u64 = 7 * 24 * 60 * 60;
+
+/// Tells what the server knows of a token; one that `is_given` is not replaced when it ends.
+fn tell(run: &Run, looked: &Looked, is_given: bool) {
     let note = |fact: &str| run.note(Stage::SignIn, fact);
     match looked.ttl {
         0 => note("never expires"),
         seconds => {
             let renewable = if looked.renewable { "" } else { ", and cannot be renewed" };
-            note(&format!("expires in {}{renewable}", span(Duration::from_secs(seconds))));
+            let left = span(Duration::from_secs(seconds));
+            note(&format!("expires in {left}{renewable}"));
+            run.ends("token", Duration::from_secs(seconds));
+            if is_given && seconds <= SOON {
+                run.warn(
+                    Stage::SignIn,
+                    format!(
+                        "the token ends in {left}, and no id has a value then: see that something renews it, or let `auth` sign in by \
+                         itself, which lasts"
+                    ),
+                );
+            } else if is_given {
+                note("the token is not renewed from here: when it ends, no id has a value");
+            }
         }
     }
     if looked.num_uses > 0 {
-        note(&format!("warning: it is good for {} more requests and no longer", looked.num_uses));
+        run.warn(Stage::SignIn, format!("it is good for {} more requests and no longer", looked.num_uses));
     }
     let policies = looked.all_policies();
     note(&format!("policies: {}", if policies.is_empty() { "none".into() } else { policies.join(", ") }));

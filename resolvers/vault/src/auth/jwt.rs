@@ -25,6 +25,7 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
     let found = match settings.credential(&JWT, "jwt_file")? {
         Some(found) => found,
         None if is_of_pod && file::is_there(&pod) => {
+            // Readable for all of the pod, as Kubernetes mounts it.
             (file::read_secret(&pod, "jwt_file")?, pod.display().to_string())
         }
         None if is_of_pod => return Err(none().about(format!("this is no pod (no {SERVICE_ACCOUNT})"))),

@@ -109,7 +109,7 @@ pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
 /// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
 pub(super) fn of_file(settings: &Settings) -> Result<Auth, Failure> {
     match settings.path("token_file")? {
-        Some(path) => of((file::read_secret(&path, "token_file")?, path.display().to_string())),
+        Some(path) => of((settings.read_secret(&path, "token_file")?, path.display().to_string())),
         None => of_login(settings),
     }
 }
@@ -119,7 +119,7 @@ fn of_login(settings: &Settings) -> Result<Auth, Failure> {
     let relies_on_variable = !settings.relies_on(&["token", "token_file"]).is_empty();
     let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
     let path = path.ok_or_else(|| none(settings))?;
-    of((file::read_secret(&path, "token_file")?, path.display().to_string()))
+    of((settings.read_secret(&path, "token_file")?, path.display().to_string()))
 }
 
 fn of(found: Found) -> Result<Auth, Failure> {
