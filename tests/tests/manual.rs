@@ -242,7 +242,7 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
             .collect()
     };
     let codes = of_page(SHELL, "Use it in a script");
-    assert_eq!(codes.len(), 10);
+    assert_eq!(codes.len(), 11);
     assert_eq!(of_page(&VAULT.page, "When something fails"), codes, "{}", VAULT.page);
     for subject in SUBJECTS.iter() {
         for page in [&["man"][..], &["man", "protocol"]] {
@@ -354,6 +354,24 @@ fn doctor_tells_what_it_tried_from_what_it_skipped() {
         let skips = with("skipped");
         assert_eq!(skips.len(), skipped, "{report:#}");
         assert!(skips.iter().all(|step| step["micros"].is_null() && step["failure"].is_null()), "{report:#}");
+    }
+}
+
+/// What `doctor` leaves out is the reader's, and nothing of what it says itself.
+#[test]
+fn doctor_leaves_its_own_words_in() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let inner = folder.path().join("my corp folder");
+    fs::create_dir(&inner).expect("a folder");
+    let absent = inner.join("absent.toml");
+    let absent = absent.to_str().expect("UTF-8");
+    for (profile, words) in [
+        (absent, "which `--profile` names, cannot be opened"),
+        ("corp.toml", "--profile <profile> is neither a path nor a name"),
+        ("corp.toml", "for one in ~/.config/secretref"),
+    ] {
+        let told = VAULT.run(&["--profile", profile, "doctor"]).stdout;
+        assert!(told.contains(words) && !told.contains("corp"), "{told}");
     }
 }
 

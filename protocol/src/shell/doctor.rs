@@ -130,7 +130,8 @@ fn conceal(settings: &Settings, ids: &[String]) {
 
 /// The words that a message says of the command itself: settings by key, flag and variable, and options.
 fn words(store: &Store) -> Vec<String> {
-    let options = ["env", "ids", "[ids]", "--profile", "--names", "--json"].map(str::to_owned);
+    let options =
+        ["env", "ids", "[ids]", "--profile", "--names", "--json", "~/.config/secretref"].map(str::to_owned);
     let of_setting = |setting: &'static Setting| {
         let variables = setting.env.iter().map(|name| (*name).to_owned());
         variables.chain([setting.key.to_owned(), setting.flag()])
