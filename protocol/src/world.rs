@@ -1,5 +1,6 @@
 //! The process's surroundings: environment, user and home. The one room that reads them.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use nix::unistd::{Uid, User};
@@ -14,31 +15,34 @@ pub struct World {
 }
 
 /// Looks an environment variable up.
-type Variables = dyn Fn(&str) -> Option<String>;
+type Variables = dyn Fn(&str) -> Option<OsString>;
 
 impl World {
     /// The surroundings of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the room that may")]
     pub fn of_process() -> Self {
-        Self {
-            variables: Box::new(|name| std::env::var(name).ok()),
-            uid: rustix::process::geteuid().as_raw(),
-        }
+        Self { variables: Box::new(|name| std::env::var_os(name)), uid: rustix::process::geteuid().as_raw() }
     }
 
     /// Surroundings made by hand, for a test.
     #[must_use]
     pub fn new(uid: u32, variables: impl Fn(&str) -> Option<String> + 'static) -> Self {
-        Self { variables: Box::new(variables), uid }
+        Self { variables: Box::new(move |name| variables(name).map(OsString::from)), uid }
     }
 
     /// A variable of the environment, trimmed; one that is blank counts as not set.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
-        let value = (self.variables)(name)?;
+        let value = (self.variables)(name)?.into_string().ok()?;
         let trimmed = value.trim();
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
+    }
+
+    /// Whether a variable is there, be it blank or not UTF-8: a library in C takes it as it is.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        (self.variables)(name).is_some()
     }
 
     /// What `HOME` says, if it is a path.

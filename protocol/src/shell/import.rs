@@ -1,14 +1,14 @@
 //! `import FILE`: every secret of a `.env` or JSON file stored under its name.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::Instant;
 
 use serde_json::value::RawValue;
 
 use super::act::{Done, Task, act};
-use super::dotenv;
+use super::dotenv::{self, Entry, InBash};
 use super::prompt;
 use super::speak::{explain, fail, note};
 use crate::backend::Manage;
@@ -25,7 +25,7 @@ use crate::wire::accept;
 pub(super) const PIPE: &str = "-";
 
 /// Names and values, in the order of the file.
-type Entries = Vec<(String, Secret)>;
+type Entries = Vec<Entry>;
 
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
 pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) -> Exit {
@@ -42,16 +42,21 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) 
         Err(failure) => return fail(None, &failure),
     };
     let last: BTreeMap<&str, usize> =
-        entries.iter().enumerate().map(|(at, (id, _))| (id.as_str(), at)).collect();
+        entries.iter().enumerate().map(|(at, entry)| (entry.name.as_str(), at)).collect();
     let (mut stored, mut repeated, mut exit) = (0, 0, Exit::Done);
-    for (at, (id, value)) in entries.iter().enumerate() {
+    for (at, Entry { name: id, value, in_bash }) in entries.iter().enumerate() {
         if last.get(id.as_str()) != Some(&at) {
             repeated += 1;
             note(printable(format!("{id} is there more than once: the last one counts")));
             continue;
         }
         match store::<B>(settings, id, value, watch) {
-            Ok(()) => stored += 1,
+            Ok(()) => {
+                stored += 1;
+                if let Some(how) = differs(*in_bash) {
+                    note(printable(format!("{id} {how}")));
+                }
+            }
             Err(failure) => {
                 explain(Some(id), &failure);
                 exit = Exit::of_failure(&failure);
@@ -85,7 +90,27 @@ fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watch
     Ok(())
 }
 
+/// What there is to say of a value that another reader of the same file has otherwise.
+fn differs(in_bash: InBash) -> Option<&'static str> {
+    match in_bash {
+        InBash::Same => None,
+        InBash::Longer => Some(
+            "ends before the # in its line, as for the gateway (npm dotenv); for bash it goes on: put it between ' to keep all of it",
+        ),
+        InBash::Other => {
+            Some("is stored as the gateway (npm dotenv) reads it; bash reads this line differently")
+        }
+    }
+}
+
 fn read(path: &Path) -> Result<Secret, Failure> {
+    // What a shell makes of <(COMMAND).
+    if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
+        return Err(Failure::misconfigured(
+            format!("{} is a pipe, and not a file", path.display()),
+            "give it on stdin, with - in the place of the file: COMMAND | … import -",
+        ));
+    }
     let text = String::from_utf8(file::read(path, "import")?).map(Secret::new);
     text.map_err(|_| no_import("it is not UTF-8 text"))
 }
@@ -97,19 +122,41 @@ fn entries(text: &Secret) -> Result<Entries, Failure> {
     if text.trim_start().starts_with('{') {
         let object: BTreeMap<String, &RawValue> =
             serde_json::from_str(text).map_err(|_| no_import("it begins as JSON and is none"))?;
-        return Ok(object.into_iter().map(|(id, value)| (id, plain(value))).collect());
+        let is_sealed =
+            |(id, value): (&String, &&RawValue)| id == "sops" || value.get().starts_with("\"ENC[");
+        if object.iter().any(is_sealed) {
+            return Err(encrypted());
+        }
+        let entry = |(name, value): (String, &RawValue)| {
+            let value = plain(value).ok_or_else(|| {
+                no_import(format!("the value of {name} has half of a surrogate pair, which is no character"))
+            })?;
+            Ok(Entry { name, value, in_bash: InBash::Same })
+        };
+        return object.into_iter().map(entry).collect();
     }
     let lines = dotenv::entries(text);
-    lines.map_err(|number| no_import(format!("at line {number} it is not NAME=value")))
+    let lines = lines.map_err(|number| no_import(format!("at line {number} it is not NAME=value")))?;
+    let is_sealed =
+        |entry: &Entry| entry.name.starts_with("sops_") || entry.value.expose().starts_with("ENC[");
+    if lines.iter().any(is_sealed) { Err(encrypted()) } else { Ok(lines) }
 }
 
-/// A string as its text, nothing as none, anything else as it stands.
-fn plain(value: &RawValue) -> Secret {
+/// A string as its text, nothing as none, anything else as it stands. `None` where a string is none in UTF-8.
+fn plain(value: &RawValue) -> Option<Secret> {
     let text = match value.get() {
         "null" => String::new(),
-        other => serde_json::from_str(other).unwrap_or_else(|_| other.to_owned()),
+        string if string.starts_with('"') => serde_json::from_str(string).ok()?,
+        other => other.to_owned(),
     };
-    Secret::new(text)
+    Some(Secret::new(text))
+}
+
+fn encrypted() -> Failure {
+    Failure::misconfigured(
+        "the file is encrypted by sops, and nothing was stored",
+        "decrypt it as JSON: sops -d --output-type json FILE | … import -",
+    )
 }
 
 fn no_import(why: impl std::fmt::Display) -> Failure {
@@ -125,7 +172,8 @@ mod tests {
 
     fn of(text: &str) -> Result<String, String> {
         let entries = entries(&Secret::new(text.to_owned())).map_err(|failure| failure.to_string())?;
-        let pairs: Vec<_> = entries.iter().map(|(id, value)| format!("{id}={}", value.expose())).collect();
+        let pairs: Vec<_> =
+            entries.iter().map(|entry| format!("{}={}", entry.name, entry.value.expose())).collect();
         Ok(pairs.join("|"))
     }
 
@@ -151,6 +199,11 @@ mod tests {
             ("[\"hunter2\"]", "line 1"),
             ("{\"a\": hunter2}", "begins as JSON"),
             ("{\"a\": \"hunter2\"} b", "begins as JSON"),
+            (r#"{"a": "hunter2\ud800"}"#, "the value of a has half"),
+            (r#"{"a": "ENC[AES256_GCM,data:hunter2]"}"#, "encrypted by sops"),
+            (r#"{"a": "hunter2", "sops": {}}"#, "encrypted by sops"),
+            ("A=ENC[AES256_GCM,data:hunter2]", "encrypted by sops"),
+            ("A=hunter2\nsops_version=3.9.0", "encrypted by sops"),
         ] {
             let failure = of(text).unwrap_err();
             assert!(failure.contains(words) && !failure.contains("hunter2"), "{text}: {failure}");

@@ -147,8 +147,24 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
     }
 }
 
-/// What the C library reads by itself when a name is looked up. Beside a profile they could lead a name elsewhere.
-const LOOK_UP_VARIABLES: [&str; 4] = ["HOSTALIASES", "LOCALDOMAIN", "RES_OPTIONS", "RESOLV_HOST_CONF"];
+/// What the C library reads by itself when a name is looked up: its resolver, `/etc/host.conf`, NIS, and the converters of
+/// international names. With a profile they could lead a name elsewhere.
+const LOOK_UP_VARIABLES: [&str; 14] = [
+    "HOSTALIASES",
+    "LOCALDOMAIN",
+    "RES_OPTIONS",
+    "RESOLV_HOST_CONF",
+    "RESOLV_MULTI",
+    "RESOLV_REORDER",
+    "RESOLV_ADD_TRIM_DOMAINS",
+    "RESOLV_OVERRIDE_TRIM_DOMAINS",
+    "RESOLV_SERV_ORDER",
+    "RESOLV_SPOOF_CHECK",
+    "NIS_PATH",
+    "NIS_DEFAULTS",
+    "NIS_GROUP",
+    "GCONV_PATH",
+];
 
 fn load<B: Manage>(line: &Line, world: &World, run: &Run) -> Result<Settings, (Failure, Exit)> {
     let store = &B::STORE;
@@ -171,11 +187,11 @@ fn bound<B: Manage>(line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
         );
         return Err((failure, Exit::Usage));
     }
-    let bends = |name: &&&str| !B::IS_LOCAL && world.variable(name).is_some();
+    let bends = |name: &&&str| !B::IS_LOCAL && world.is_set(name);
     if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
         let failure = Failure::misconfigured(
-            format!("{name} is set, which bends the look-up of the store's name"),
-            "take it out of the environment (of the gateway: passEnv, env)",
+            format!("{name} is set, and the C library would follow it when it looks up the store's name"),
+            "remove it from the environment (of the gateway: `passEnv` and `env`)",
         );
         return Err((failure, Exit::Configuration));
     }

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::act::{Done, MAYBE, Task, act};
 use super::change::written_name;
 use super::prompt;
-use super::speak::{fail, note};
+use super::speak::{explain, fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -17,6 +17,11 @@ use crate::wire::accept;
 
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
+    // NAME=value, as a file has it. No id has a = in it.
+    if id.contains('=') {
+        explain(None, &value_in_argument());
+        return Exit::Usage;
+    }
     // Before anybody types for nothing.
     if let Err(failure) = written_name(settings, id) {
         return end(settings, id, Err(failure));
@@ -34,6 +39,14 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Ex
     )
 }
 
+/// The failure of a value where others can read it. It repeats nothing that was typed.
+pub(super) fn value_in_argument() -> Failure {
+    Failure::invalid_value(
+        "a value is never an argument, since other users can read arguments; nothing was stored",
+        "leave it out and type it when you are asked, or give it from a file with <FILE; what was typed is in the shell's history",
+    )
+}
+
 /// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
 pub(super) fn delete<B: Manage>(
     settings: &Settings,
@@ -42,7 +55,7 @@ pub(super) fn delete<B: Manage>(
     watched: (Deadline, &Watch),
 ) -> Exit {
     if !yes {
-        say(printable(format!("error: {id} is still there: nothing is deleted without --yes")));
+        say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));
         return Exit::Usage;
     }
     end(settings, id, act::<B>(settings, watched, &Task::Delete(id)))
