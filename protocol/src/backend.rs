@@ -4,6 +4,8 @@
 use std::fmt;
 use std::hash::Hash;
 
+use futures_util::future::LocalBoxFuture;
+
 use crate::document::About;
 use crate::failure::Failure;
 use crate::secret::Secret;
@@ -20,9 +22,11 @@ pub trait Backend: Sized + 'static {
     /// The store, and the settings it takes.
     const STORE: Store;
 
-    /// Whether the store is on this machine, and a person's own: then there are `import` and `unlock`, and no name of a
-    /// host is looked up.
-    const IS_LOCAL: bool = false;
+    /// Whether a host's name is looked up. Then variables that change the look-up are refused where there is a profile.
+    const LOOKS_UP_HOSTS: bool = true;
+
+    /// Whether every read connects to something, which `doctor` then shows as a step even where it was not reached.
+    const CONNECTS: bool = true;
 
     /// Where one document is; two ids that read the same document have equal locators.
     type Locator: Clone + Eq + Hash + fmt::Display;
@@ -45,8 +49,8 @@ pub trait Backend: Sized + 'static {
         None
     }
 
-    /// Which session serves what no locator says otherwise of: that of the settings.
-    fn home(&self) -> Self::Scope;
+    /// The scope that the settings name, for what has no locator. Fails with `MISCONFIGURED` where they name none.
+    fn default_scope(&self) -> Result<Self::Scope, Failure>;
 
     /// Which session a locator is read in.
     fn scope(&self, locator: &Self::Locator) -> Self::Scope;
@@ -56,14 +60,14 @@ pub trait Backend: Sized + 'static {
         locators.into_iter().map(|locator| vec![locator]).collect()
     }
 
-    /// Signs in; called once for each scope. `reads` is how many batches will follow.
+    /// Signs in; called once for each scope. `planned` are the batches that will be read with it.
     ///
     /// Called once more where reads failed with [`Retry::SignInAnew`](crate::Retry::SignInAnew): `refused` is then the
     /// session that is not to be given again.
     fn session(
         &self,
         scope: &Self::Scope,
-        reads: usize,
+        planned: &[Vec<Self::Locator>],
         refused: Option<&Self::Session>,
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
 
@@ -73,8 +77,8 @@ pub trait Backend: Sized + 'static {
         std::future::ready(Ok(()))
     }
 
-    /// Ends the session that is kept, in the store too. Says what there was to end; a store without sessions has none.
-    fn sign_out(&self) -> impl Future<Output = Result<Option<&'static str>, Failure>> {
+    /// Ends the cached session of a scope, in the store too. Says what there was to end; a store without sessions has none.
+    fn sign_out(&self, _scope: &Self::Scope) -> impl Future<Output = Result<Option<&'static str>, Failure>> {
         std::future::ready(Ok(None))
     }
 
@@ -92,6 +96,17 @@ pub trait Backend: Sized + 'static {
 /// None of these is called again after it failed, but for once more with a new session where the failure says
 /// [`Retry::SignInAnew`](crate::Retry::SignInAnew).
 pub trait Manage: Backend {
+    /// Whether there is `import`, which writes the lines of a `.env` file.
+    const HAS_IMPORT: bool = false;
+
+    /// How a person unlocks the store. There is `unlock` where this is set.
+    const UNLOCK: Option<Unlock<Self>> = None;
+
+    /// The scope to look in for ids that begin with `prefix`.
+    fn scope_of_prefix(&self, _prefix: &str) -> Result<Self::Scope, Failure> {
+        self.default_scope()
+    }
+
     /// Lists what can be asked for by ids that begin with `prefix`; all pages and folders.
     fn list(
         &self,
@@ -136,17 +151,6 @@ pub trait Manage: Backend {
     ) -> impl Future<Output = Result<String, Failure>> {
         not_offered("deleted")
     }
-
-    /// Unlocks the store with its password, or what `locator` is in; makes the store with it where there is none yet.
-    /// Without a password it unlocks what has none, and changes nothing else.
-    fn unlock(
-        &self,
-        _session: &Self::Session,
-        _locator: Option<&Self::Locator>,
-        _password: Option<&Secret>,
-    ) -> impl Future<Output = Result<Lock, Failure>> {
-        not_offered("unlocked")
-    }
 }
 
 fn not_offered<T>(what: &str) -> impl Future<Output = Result<T, Failure>> + use<T> {
@@ -154,7 +158,16 @@ fn not_offered<T>(what: &str) -> impl Future<Output = Result<T, Failure>> + use<
     std::future::ready(Err(Failure::misconfigured(what, "use the store's own tools")))
 }
 
-/// How a store is found that somebody wants to unlock.
+/// Unlocks the store with its password, or what the locator is in; makes the store with it where there is none yet.
+/// Without a password it unlocks what has none, and changes nothing else.
+pub type Unlock<B> = for<'a> fn(
+    &'a B,
+    &'a <B as Backend>::Session,
+    Option<&'a <B as Backend>::Locator>,
+    Option<&'a Secret>,
+) -> LocalBoxFuture<'a, Result<Lock, Failure>>;
+
+/// The state of a store that is to be unlocked.
 #[derive(Debug)]
 pub enum Lock {
     /// It is unlocked; what there is to say of it.

@@ -11,7 +11,7 @@
 //! A resolver is a [`Backend`] and a `main` of one call. This is a whole one, for a store that knows one secret:
 //!
 //! ```no_run
-//! use secretref_protocol::{Backend, Document, Failure, Field, Manage, Name, Secret, Settings, Sink, Store};
+//! use secretref_protocol::{Backend, Document, Failure, Field, Manage, Name, NameKeys, Secret, Settings, Sink, Store};
 //!
 //! struct Motto;
 //!
@@ -21,7 +21,7 @@
 //!         version: "0.1.0",
 //!         about: "Reads the one secret there is",
 //!         settings: &[],
-//!         name_keys: &[],
+//!         name_keys: NameKeys::Only(&[]),
 //!         form: "name[#field]",
 //!         examples: "",
 //!         profile: "",
@@ -38,11 +38,13 @@
 //!         Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
 //!     }
 //!
-//!     fn home(&self) {}
+//!     fn default_scope(&self) -> Result<(), Failure> {
+//!         Ok(())
+//!     }
 //!
 //!     fn scope(&self, _: &String) {}
 //!
-//!     async fn session(&self, _: &(), _: usize, _: Option<&()>) -> Result<(), Failure> {
+//!     async fn session(&self, _: &(), _: &[Vec<String>], _: Option<&()>) -> Result<(), Failure> {
 //!         Ok(())
 //!     }
 //!
@@ -102,7 +104,7 @@ mod watch;
 pub mod wire;
 mod world;
 
-pub use backend::{Backend, Listed, Listing, Lock, Manage};
+pub use backend::{Backend, Listed, Listing, Lock, Manage, Unlock};
 pub use document::{About, Document, Value};
 pub use failure::{Failure, Kind, Retry, request_id};
 #[cfg(feature = "net")]
@@ -113,4 +115,4 @@ pub use selector::{Field, Name};
 pub use settings::{Home, Settings, Source};
 pub use shell::main;
 pub use sink::Sink;
-pub use store::{ANY_KEY, Kind as SettingKind, Setting, Store, steering};
+pub use store::{Kind as SettingKind, NameKeys, Setting, Store, steering};

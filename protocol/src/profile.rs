@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use crate::failure::Failure;
 use crate::id::Id;
 use crate::selector::{Field, Name};
-use crate::store::{ANY_KEY, Kind, Store, nearest, table};
+use crate::store::{Kind, NameKeys, Store, nearest, table};
 use crate::trust::read_trusted;
 use crate::world::{World, recorded_home};
 
@@ -204,7 +204,7 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
             name.field = Some(Field::Line(number));
             continue;
         }
-        let takes_any = store.name_keys.contains(&ANY_KEY);
+        let takes_any = matches!(store.name_keys, NameKeys::Any);
         let is_other = takes_any && !OWN_KEYS.contains(&key.as_str());
         let text = match value {
             toml::Value::String(text) if !text.is_empty() || is_other => text,
@@ -220,11 +220,11 @@ fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
             "name" => name.name = text,
             "field" => name.field = Some(Field::parse(&text)),
             "version" => name.version = Some(text),
-            _ => match store.name_keys.iter().find(|known| **known == key) {
+            _ => match store.name_keys.known().iter().find(|known| **known == key) {
                 Some(own) => name.keys.push((own, text)),
                 None if takes_any => name.others.push((key, text)),
                 None => {
-                    let known = store.name_keys.iter().copied().chain(OWN_KEYS);
+                    let known = store.name_keys.known().iter().copied().chain(OWN_KEYS);
                     let meant = nearest(&key, known).unwrap_or("name");
                     return Err(wrong(
                         format!("has an unknown key `{key}`"),
@@ -277,7 +277,7 @@ mod tests {
         version: "0",
         about: "",
         settings: &[TABLE],
-        name_keys: &["mount"],
+        name_keys: NameKeys::Only(&["mount"]),
         form: "name[#field]",
         examples: "",
         profile: "",
@@ -375,12 +375,12 @@ mod tests {
 
     #[test]
     fn a_store_may_take_any_key_in_an_entry() {
-        let store = Store { name_keys: &["mount", ANY_KEY], ..STORE };
+        let store = Store { name_keys: NameKeys::Any, ..STORE };
         let entry = |text: &str| Profile::parse(&store, text).map(|profile| profile.ids["a"].clone());
-        let name = entry("[ids]\na = { \"xdg:schema\" = \"s\", mount = \"kv\", Title = \"t\" }").unwrap();
-        assert_eq!((name.name.as_str(), name.key("mount")), ("", Some("kv")));
+        let name = entry("[ids]\na = { \"xdg:schema\" = \"s\", Title = \"t\" }").unwrap();
+        assert_eq!((name.name.as_str(), name.field.as_ref()), ("", Some(&Field::Whole)));
         assert_eq!(name.others, [("Title".into(), "t".into()), ("xdg:schema".into(), "s".into())]);
-        assert!(entry("[ids]\na = { mount = \"kv\" }").unwrap_err().what().contains("no `name`"));
+        assert!(entry("[ids]\na = { field = \"f\" }").unwrap_err().what().contains("no `name`"));
         assert!(
             entry("[ids]\na = { Title = 3 }").unwrap_err().what().contains("`Title` that is not a string")
         );

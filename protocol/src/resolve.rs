@@ -34,11 +34,17 @@ pub(crate) async fn resolve<B: Backend>(
     deadline: Deadline,
 ) {
     let mut plan = Plan::make(backend, settings, ids, board);
-    if ids.is_empty() && settings.run().is_watched() {
-        plan.scopes.push((backend.home(), Vec::new()));
+    let run = settings.run();
+    if ids.is_empty() && run.is_watched() {
+        match backend.default_scope() {
+            Ok(scope) => plan.scopes.push((scope, Vec::new())),
+            Err(failure) => {
+                let _ = run.end::<()>(run.begin(Stage::SignIn), Err(failure));
+            }
+        }
     }
     let json = settings.is_on("json_fields");
-    let engine = Engine { backend, run: settings.run(), wanted: &plan.wanted, json, board, deadline };
+    let engine = Engine { backend, run, wanted: &plan.wanted, json, board, deadline };
     join_all(plan.scopes.into_iter().map(|(scope, locators)| engine.read_scope(scope, locators))).await;
 }
 
@@ -53,10 +59,10 @@ pub(crate) async fn with_session<B: Backend, T>(
     let (run, wanted) = (settings.run(), Wanted::new());
     let board = Board::new(run, 0, 0);
     let engine = Engine { backend, run, wanted: &wanted, json: false, board: &board, deadline };
-    let session = engine.sign_in(scope, 1, &[], None).await?;
+    let session = engine.sign_in(scope, &[], None).await?;
     match act(&session).await {
         Err(failure) if failure.asks_again() == Retry::SignInAnew => {
-            act(&engine.sign_in(scope, 1, &[], Some(&session)).await?).await
+            act(&engine.sign_in(scope, &[], Some(&session)).await?).await
         }
         done => done,
     }
@@ -193,7 +199,7 @@ impl<B: Backend> Engine<'_, B> {
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
         let may_be_old = refused.is_none();
         let batches = self.backend.batches(locators.clone());
-        let mut session = self.sign_in(scope, batches.len(), &locators, refused).await?;
+        let mut session = self.sign_in(scope, &batches, refused).await?;
         if self.run.is_watched() && locators.is_empty() {
             session = self.inspected(scope, session).await?;
         }
@@ -212,7 +218,7 @@ impl<B: Backend> Engine<'_, B> {
     async fn inspected(&self, scope: &B::Scope, session: B::Session) -> Result<B::Session, Failure> {
         match self.inspect(&session).await {
             Err(failure) if failure.asks_again() == Retry::SignInAnew => {
-                let session = self.sign_in(scope, 0, &[], Some(&session)).await?;
+                let session = self.sign_in(scope, &[], Some(&session)).await?;
                 let _ = self.inspect(&session).await;
                 Ok(session)
             }
@@ -229,20 +235,19 @@ impl<B: Backend> Engine<'_, B> {
     async fn sign_in(
         &self,
         scope: &B::Scope,
-        reads: usize,
-        locators: &[B::Locator],
+        planned: &[Vec<B::Locator>],
         refused: Option<&B::Session>,
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
         for tries in 1.. {
             let step = self.run.begin(Stage::SignIn);
-            let session = caught(self.backend.session(scope, reads, refused), "a panic at sign-in").await;
+            let session = caught(self.backend.session(scope, planned, refused), "a panic at sign-in").await;
             match self.run.end(step, session) {
                 Ok(session) => return Ok(session),
                 Err(failure) => match self.pause(&failure, tries) {
                     None => return Err(failure),
                     Some(pause) => {
-                        for locator in locators {
+                        for locator in planned.iter().flatten() {
                             sink.note(locator, &failure);
                         }
                         tokio::time::sleep(pause).await;
@@ -327,7 +332,7 @@ mod tests {
     use crate::profile::Profile;
     use crate::secret::Secret;
     use crate::selector::Field;
-    use crate::store::Store;
+    use crate::store::{NameKeys, Store};
     use crate::wire;
     use crate::world::World;
 
@@ -344,7 +349,7 @@ mod tests {
             version: "0",
             about: "",
             settings: &[],
-            name_keys: &[],
+            name_keys: NameKeys::Only(&[]),
             form: "name[#field]",
             examples: "",
             profile: "",
@@ -362,11 +367,13 @@ mod tests {
             Ok((name.name.clone(), name.field.clone().unwrap_or(Field::Whole)))
         }
 
-        fn home(&self) {}
+        fn default_scope(&self) -> Result<(), Failure> {
+            Ok(())
+        }
 
         fn scope(&self, _: &String) {}
 
-        async fn session(&self, (): &(), _: usize, refused: Option<&()>) -> Result<(), Failure> {
+        async fn session(&self, (): &(), _: &[Vec<String>], refused: Option<&()>) -> Result<(), Failure> {
             assert_eq!(refused.is_some(), self.sessions.get() > 0);
             self.sessions.set(self.sessions.get() + 1);
             Ok(())

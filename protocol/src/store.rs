@@ -10,8 +10,8 @@ pub struct Store {
     pub about: &'static str,
     /// The store's own settings, as tables that are read one after the other.
     pub settings: &'static [&'static [Setting]],
-    /// What an `[ids]` entry may set beside `name`, `field` and `version`; with [`ANY_KEY`] among them, anything.
-    pub name_keys: &'static [&'static str],
+    /// What an `[ids]` entry may set besides `name`, `field` and `version`.
+    pub name_keys: NameKeys,
     /// How an id is written, for the help: `name[#field[#version]]`.
     pub form: &'static str,
     /// Examples for the end of the help, one command a line.
@@ -20,8 +20,25 @@ pub struct Store {
     pub profile: &'static str,
 }
 
-/// Among a store's `name_keys`: an `[ids]` entry may have every other key, too, and need not have a `name` then.
-pub const ANY_KEY: &str = "*";
+/// What an `[ids]` entry may set besides `name`, `field` and `version`.
+#[derive(Debug, Clone, Copy)]
+pub enum NameKeys {
+    /// These keys.
+    Only(&'static [&'static str]),
+    /// Any key; an entry that has one needs no `name`.
+    Any,
+}
+
+impl NameKeys {
+    /// Those that are known by name.
+    #[must_use]
+    pub fn known(self) -> &'static [&'static str] {
+        match self {
+            Self::Only(keys) => keys,
+            Self::Any => &[],
+        }
+    }
+}
 
 /// One setting: what it is called, what it may be, and where it may come from.
 #[derive(Debug)]

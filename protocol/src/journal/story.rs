@@ -261,13 +261,14 @@ mod tests {
     use crate::document::{About, Value};
     use crate::failure::Kind;
     use crate::secret::Secret;
+    use crate::store::NameKeys;
 
     const STORE: Store = Store {
         binary: "secretref-test",
         version: "1.2.3",
         about: "",
         settings: &[],
-        name_keys: &[],
+        name_keys: NameKeys::Only(&[]),
         form: "name[#field]",
         examples: "",
         profile: "",

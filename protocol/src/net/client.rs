@@ -158,7 +158,7 @@ mod tests {
 
     use super::*;
     use crate::profile::Profile;
-    use crate::store::Store;
+    use crate::store::{NameKeys, Store};
     use crate::world::World;
 
     fn client(flags: &[(&'static str, &str)]) -> Client {
@@ -168,7 +168,7 @@ mod tests {
             version: "0",
             about: "",
             settings: &[TLS, crate::net::SETTINGS],
-            name_keys: &[],
+            name_keys: NameKeys::Only(&[]),
             form: "name",
             examples: "",
             profile: "",

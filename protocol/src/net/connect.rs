@@ -189,15 +189,11 @@ fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
         "store" => format!("no connection to {address} ({error})"),
         _ => format!("no connection to the {role} {address} ({error})"),
     };
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            let port = address.check(format!("whether `{key}` has its port"));
-            let remedy = format!("see whether the {role} runs, and {port}");
-            Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE))
-        }
-        _ => {
-            let check = address.check(format!("check `{key}`"));
-            Failure::unavailable(what, format!("{check}, the network and its firewalls"))
-        }
+    if error.kind() == io::ErrorKind::ConnectionRefused {
+        let port = address.check(format!("whether `{key}` has its port"));
+        let remedy = format!("see whether the {role} runs, and {port}");
+        return Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE));
     }
+    let check = address.check(format!("check `{key}`"));
+    Failure::unavailable(what, format!("{check}, the network and its firewalls"))
 }

@@ -64,7 +64,11 @@ pub(super) fn act<B: Manage>(
         Task::Unlock(Some(id), _) => Some(Place::read(&backend, settings, id)?),
         Task::Set(id, _) | Task::Delete(id) => Some(Place::of(&backend, settings, id)?),
     };
-    let scope = place.as_ref().map_or_else(|| backend.home(), |place| backend.scope(&place.locator));
+    let scope = match (task, &place) {
+        (_, Some(place)) => backend.scope(&place.locator),
+        (Task::List(prefix), None) => backend.scope_of_prefix(prefix)?,
+        (_, None) => backend.default_scope()?,
+    };
     runtime::run(async {
         let act = async |session: &B::Session| match (task, &place) {
             (Task::List(prefix), _) => {
@@ -74,7 +78,8 @@ pub(super) fn act<B: Manage>(
             (Task::Unlock(_, password), place) => {
                 let locator = place.as_ref().map(|place| &place.locator);
                 let step = run.begin(Stage::SignIn);
-                run.end(step, backend.unlock(session, locator, *password).await).map(Done::Unlocked)
+                let unlock = B::UNLOCK.ok_or_else(|| Failure::internal("a store that is never locked"))?;
+                run.end(step, unlock(&backend, session, locator, *password).await).map(Done::Unlocked)
             }
             (_, None) => Err(Failure::internal("a change without a place")),
             (Task::Set(id, value), Some(place)) => {

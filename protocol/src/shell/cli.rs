@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::set::value_in_argument;
 use super::speak::{explain, print};
-use crate::backend::Backend;
+use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable, printable_lines};
@@ -74,7 +74,7 @@ pub(super) enum Verb {
 }
 
 /// Reads a command line. Flags may stand before or after the verb.
-pub(super) fn read<B: Backend>(arguments: &[String]) -> Result<Line, clap::Error> {
+pub(super) fn read<B: Manage>(arguments: &[String]) -> Result<Line, clap::Error> {
     // What a gateway starts, and the plain form of `get`, without building a parser for all the others.
     if let Some(line) = plain(arguments) {
         return Ok(line);
@@ -155,7 +155,7 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
 }
 
 /// `help get` says what `get --help` does; of a verb that there is not, what a wrong one always gets.
-fn help_of<B: Backend>(verb: Option<&str>, how: InFull) -> clap::Error {
+fn help_of<B: Manage>(verb: Option<&str>, how: InFull) -> clap::Error {
     let words = std::iter::once(B::STORE.binary).chain(verb).chain(["--help"]);
     let asked = parser::<B>(Some(how)).try_get_matches_from(words);
     asked.err().unwrap_or_else(|| command::<B>().error(ErrorKind::DisplayHelp, ""))
@@ -169,7 +169,7 @@ fn typed(setting: &Setting, level: &ArgMatches) -> Option<Vec<String>> {
 }
 
 /// Ends a run whose command line asks for help or cannot be read. A gateway that started it gets a response all the same.
-pub(super) fn stop<B: Backend>(
+pub(super) fn stop<B: Manage>(
     mut stop: clap::Error,
     arguments: &[String],
     journal: &Journal,
@@ -274,7 +274,7 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     }
 }
 
-fn refuse<B: Backend>(failure: Failure, journal: &Journal, watched: (Deadline, &Watch)) -> Exit {
+fn refuse<B: Manage>(failure: Failure, journal: &Journal, watched: (Deadline, &Watch)) -> Exit {
     if stdin_is_terminal() {
         say(format!("{}: {failure}", B::STORE.binary));
         return Exit::Usage;
@@ -283,12 +283,12 @@ fn refuse<B: Backend>(failure: Failure, journal: &Journal, watched: (Deadline, &
 }
 
 /// The help of `-h`.
-pub(super) fn short_help<B: Backend>() -> String {
+pub(super) fn short_help<B: Manage>() -> String {
     command::<B>().render_help().to_string()
 }
 
 /// The whole command line: what it is parsed with, and what help, man page and completions are made of.
-pub(super) fn command<B: Backend>() -> Command {
+pub(super) fn command<B: Manage>() -> Command {
     parser::<B>(None)
 }
 
@@ -305,7 +305,7 @@ struct InFull {
 /// The same, with what `--help` says and `-h` does not if that is wanted.
 ///
 /// To clap both are short help: its long one puts each option on lines of its own, which no screen holds.
-fn parser<B: Backend>(wanted: Option<InFull>) -> Command {
+fn parser<B: Manage>(wanted: Option<InFull>) -> Command {
     let store = &B::STORE;
     let verbs: [Row; 14] = [
         ("get", "Print the value of each ID", |get| {
@@ -356,8 +356,13 @@ fn parser<B: Backend>(wanted: Option<InFull>) -> Command {
         .args(flags(store))
         .disable_help_subcommand(true);
     for (name, about, fill) in verbs {
-        if name == "logout" && !keeps_sessions(store) || ["import", "unlock"].contains(&name) && !B::IS_LOCAL
-        {
+        let is_there = match name {
+            "logout" => keeps_sessions(store),
+            "import" => B::HAS_IMPORT,
+            "unlock" => B::UNLOCK.is_some(),
+            _ => true,
+        };
+        if !is_there {
             continue;
         }
         let verb = Command::new(name).about(about).defer(fill);

@@ -10,13 +10,13 @@ use clap::builder::StyledStr;
 
 use super::cli::{command, is_flag};
 use super::speak::print;
-use crate::backend::Backend;
+use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::store::{Kind, table};
 
 /// Prints the completions for `shell`.
-pub(super) fn completions<B: Backend>(shell: &str, deadline: Deadline) -> Exit {
+pub(super) fn completions<B: Manage>(shell: &str, deadline: Deadline) -> Exit {
     let script = match shell {
         "bash" => include_str!("scripts/completions.bash"),
         "fish" => include_str!("scripts/completions.fish"),
@@ -40,7 +40,7 @@ fn line(table: &mut String, [whose, word, takes, help]: [&str; 4]) {
 }
 
 /// The verbs, which take settings (`*`) or not, and what each has of its own.
-fn verbs<B: Backend>() -> String {
+fn verbs<B: Manage>() -> String {
     let mut command = command::<B>();
     command.build();
     let text = |text: Option<&StyledStr>| text.map(ToString::to_string).unwrap_or_default();
@@ -68,7 +68,7 @@ fn verbs<B: Backend>() -> String {
     verbs + &own
 }
 
-fn settings<B: Backend>() -> String {
+fn settings<B: Manage>() -> String {
     let mut settings = String::new();
     line(&mut settings, ["*", "--profile", "<profile>", "take the settings from this profile"]);
     for setting in table(&B::STORE).filter(|setting| is_flag(setting)) {

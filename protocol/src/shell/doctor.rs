@@ -43,7 +43,7 @@ pub(super) fn doctor<B: Backend>(
     (deadline, watch): (Deadline, &Watch),
 ) -> Exit {
     let progress = Progress::start(run, watch);
-    let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, is_local: B::IS_LOCAL, deadline };
+    let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
@@ -153,11 +153,22 @@ fn names_in(text: &str) -> Vec<&str> {
     }
 }
 
+/// Whether every run of the store has such a step, so that one without it did not get there.
+fn always<B: Backend>(stage: Stage) -> bool {
+    match stage {
+        Stage::Proxy | Stage::Tls => false,
+        Stage::LookUp => B::LOOKS_UP_HOSTS,
+        Stage::Connection => B::CONNECTS,
+        _ => true,
+    }
+}
+
 struct Reporter {
     wish: Wish,
     run: Run,
     store: &'static Store,
-    is_local: bool,
+    /// Whether a run has such a step as a rule.
+    always: fn(Stage) -> bool,
     deadline: Deadline,
 }
 
@@ -167,7 +178,7 @@ impl Reporter {
         let outcomes = answer.map_or(&[][..], |answer| &answer.outcomes);
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
         let mut findings: Vec<_> =
-            stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, self.is_local)).collect();
+            stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, (self.always)(*stage))).collect();
         match &self.wish.ids[..] {
             [] => {}
             [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),

@@ -1,6 +1,6 @@
-//! `logout`: ends the session that is kept, here and in the store.
+//! `logout`: ends the cached sessions, here and in the store.
 
-use super::speak::{fail, note};
+use super::speak::{explain, note};
 use crate::answer::configure;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -9,21 +9,128 @@ use crate::failure::Failure;
 use crate::runtime;
 use crate::settings::Settings;
 
-/// Signs out, and says on stderr what there was to end.
+/// Signs out of every scope that the settings name, and says on stderr what there was to end.
 pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exit {
-    match sign_out::<B>(settings, deadline) {
-        Ok(ended) => {
-            note(ended.unwrap_or("no session is kept"));
-            Exit::Done
-        }
-        Err(failure) => fail(None, &failure),
+    let ended = match sign_out::<B>(settings, deadline) {
+        Ok(ended) => ended,
+        Err(failure) => vec![Err(failure)],
+    };
+    let mut exit = Exit::Done;
+    for failure in ended.iter().filter_map(|ended| ended.as_ref().err()) {
+        explain(None, failure);
+        exit = Exit::of_failure(failure);
     }
+    let mut said: Vec<_> = ended.iter().filter_map(|ended| *ended.as_ref().ok()?).collect();
+    said.dedup();
+    for ended in &said {
+        note(*ended);
+    }
+    if said.is_empty() && exit == Exit::Done {
+        note("no session is kept");
+    }
+    exit
 }
 
-fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Option<&'static str>, Failure> {
+/// What each scope had to end.
+type Ended = Vec<Result<Option<&'static str>, Failure>>;
+
+fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Ended, Failure> {
     let backend = configure::<B>(settings)?;
+    let scopes = scopes(&backend, settings)?;
     runtime::run(async {
-        let ended = tokio::time::timeout(deadline.left(), backend.sign_out()).await;
-        ended.unwrap_or_else(|_| Err(settings.run().timeout(deadline.limit())))
-    })?
+        let mut ended = Vec::new();
+        for scope in &scopes {
+            let done = tokio::time::timeout(deadline.left(), backend.sign_out(scope)).await;
+            ended.push(done.unwrap_or_else(|_| Err(settings.run().timeout(deadline.limit()))));
+        }
+        ended
+    })
+}
+
+/// The default scope and those of all entries of `[ids]`. That there is no default matters only where there is no other.
+fn scopes<B: Backend>(backend: &B, settings: &Settings) -> Result<Vec<B::Scope>, Failure> {
+    let default = backend.default_scope();
+    let mut scopes: Vec<_> = default.iter().cloned().collect();
+    for name in settings.entries().into_values() {
+        // An entry that leads nowhere has no session.
+        let scope = backend.locate(name).map(|(locator, _)| backend.scope(&locator));
+        scopes.extend(scope.ok().filter(|scope| !scopes.contains(scope)));
+    }
+    if scopes.is_empty() { default.map(|scope| vec![scope]) } else { Ok(scopes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::profile::Profile;
+    use crate::run::Run;
+    use crate::selector::{Field, Name};
+    use crate::sink::Sink;
+    use crate::store::{Kind, NameKeys, Setting, Store, steering};
+    use crate::world::World;
+
+    /// A store in regions, each with sessions of its own; there need be no default.
+    struct Regions(Option<String>);
+
+    impl Backend for Regions {
+        const STORE: Store = Store {
+            binary: "secretref-x",
+            version: "0",
+            about: "",
+            settings: &[REGION],
+            name_keys: NameKeys::Only(&["region"]),
+            form: "name",
+            examples: "",
+            profile: "",
+        };
+        type Locator = String;
+        type Scope = String;
+        type Session = ();
+
+        fn configure(settings: &Settings) -> Result<Self, Failure> {
+            Ok(Self(settings.text("region").map(str::to_owned)))
+        }
+
+        fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {
+            let region = name.key("region").map(str::to_owned).or(self.0.clone());
+            let region = region.ok_or_else(|| Failure::misconfigured("no region", "set `region`"))?;
+            Ok((region, Field::Whole))
+        }
+
+        fn default_scope(&self) -> Result<String, Failure> {
+            self.0.clone().ok_or_else(|| Failure::misconfigured("`region` is not set", "set it"))
+        }
+
+        fn scope(&self, locator: &String) -> String {
+            locator.clone()
+        }
+
+        async fn session(&self, _: &String, _: &[Vec<String>], _: Option<&()>) -> Result<(), Failure> {
+            Ok(())
+        }
+
+        async fn fetch(&self, (): &(), _: &[String], _: &Sink<'_, String>) {}
+    }
+
+    const REGION: &[Setting] = &[steering("region", Kind::Text, &[], None, "")];
+
+    fn scopes_of(profile: &str) -> Result<Vec<String>, Failure> {
+        let (store, world) = (&Regions::STORE, World::new(0, |_| None));
+        let profile = Profile::parse(store, profile).unwrap();
+        let settings =
+            Settings::load(store, &Vec::new(), Some(profile), &world, &Run::new(Instant::now())).unwrap();
+        scopes(&Regions::configure(&settings).unwrap(), &settings)
+    }
+
+    #[test]
+    fn every_scope_that_the_settings_name_is_signed_out_of_once() {
+        const IDS: &str = "[ids]\na = { name = \"a\", region = \"r1\" }\nb = { name = \"b\", region = \"r2\" }\n\
+                           c = { name = \"c\", region = \"r2\" }\nd = { name = \"d\" }";
+        assert_eq!(scopes_of(&format!("region = \"r1\"\n{IDS}")).unwrap(), ["r1", "r2"]);
+        assert_eq!(scopes_of(IDS).unwrap(), ["r1", "r2"]);
+        assert_eq!(scopes_of("region = \"r1\"").unwrap(), ["r1"]);
+        assert_eq!(scopes_of("").unwrap_err().what(), "`region` is not set");
+    }
 }

@@ -7,15 +7,15 @@ use clap::{Arg, Command};
 use super::cli::{command, examples, free_flags, is_flag, keeps_sessions};
 use super::settings::places;
 use super::speak::print;
-use crate::backend::Backend;
+use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Kind;
-use crate::store::{ANY_KEY, FAMILY, Setting, Store, table};
+use crate::store::{FAMILY, NameKeys, Setting, Store, table};
 use crate::wire::{IDS_LIMIT, REQUEST_LIMIT};
 
 /// Prints a page as roff, in the macros of man(7).
-pub(super) fn man<B: Backend>(page: &str, deadline: Deadline) -> Exit {
+pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
     let store = &B::STORE;
     let mut text = match page {
         "profile" => profile(store),
@@ -98,7 +98,10 @@ fn exits() -> String {
 
 /// What an entry of `[ids]` may say of its own.
 fn name_keys(store: &Store) -> String {
-    if store.name_keys.contains(&ANY_KEY) { "any attribute".to_owned() } else { bold(store.name_keys) }
+    match store.name_keys {
+        NameKeys::Any => "any attribute".to_owned(),
+        NameKeys::Only(keys) => bold(keys),
+    }
 }
 
 fn entry_of_verb(binary: &str, verb: &mut Command) -> String {

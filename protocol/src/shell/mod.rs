@@ -140,7 +140,8 @@ fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Dead
         Verb::Set { id } => set::set::<B>(settings, &id, watch),
         Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
         // No command line says so, and nothing of it is compiled for such a store.
-        Verb::Import { .. } | Verb::Unlock { .. } if !B::IS_LOCAL => Exit::Usage,
+        Verb::Import { .. } if !B::HAS_IMPORT => Exit::Usage,
+        Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,
         Verb::Import { file } => import::import::<B>(settings, &file, watch),
         Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watch),
         _ => logout::logout::<B>(settings, deadline),
@@ -187,7 +188,7 @@ fn bound<B: Manage>(line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
         );
         return Err((failure, Exit::Usage));
     }
-    let bends = |name: &&&str| !B::IS_LOCAL && world.is_set(name);
+    let bends = |name: &&&str| B::LOOKS_UP_HOSTS && world.is_set(name);
     if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
         let failure = Failure::misconfigured(
             format!("{name} is set, and the C library would follow it when it looks up the store's name"),

@@ -132,7 +132,7 @@ mod tests {
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::sink::Sink;
-    use crate::store::Store;
+    use crate::store::{NameKeys, Store};
     use crate::world::World;
 
     /// A store that takes what is before a colon in an id for another place.
@@ -144,7 +144,7 @@ mod tests {
             version: "0",
             about: "",
             settings: &[],
-            name_keys: &["mount"],
+            name_keys: NameKeys::Only(&["mount"]),
             form: "name[#field]",
             examples: "",
             profile: "",
@@ -163,11 +163,13 @@ mod tests {
             Ok((format!("{path} in {mount}"), name.field.clone().unwrap_or(Field::Whole)))
         }
 
-        fn home(&self) {}
+        fn default_scope(&self) -> Result<(), Failure> {
+            Ok(())
+        }
 
         fn scope(&self, _: &String) {}
 
-        async fn session(&self, (): &(), _: usize, _: Option<&()>) -> Result<(), Failure> {
+        async fn session(&self, (): &(), _: &[Vec<Self::Locator>], _: Option<&()>) -> Result<(), Failure> {
             Ok(())
         }
 

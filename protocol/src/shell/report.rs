@@ -49,26 +49,15 @@ pub(super) struct Report {
 }
 
 impl Finding {
-    /// What the steps of one kind came to, at each origin; none where a way has none of them.
-    pub(super) fn all(
-        stage: Stage,
-        steps: &[Step],
-        warnings: &[(Stage, String)],
-        is_local: bool,
-    ) -> Vec<Self> {
+    /// What the steps of one kind came to, at each origin. Where there are none it was not reached, if there `always` is one.
+    pub(super) fn all(stage: Stage, steps: &[Step], warnings: &[(Stage, String)], always: bool) -> Vec<Self> {
         let mut origins: Vec<&Option<Arc<str>>> = Vec::new();
         for step in steps.iter().filter(|step| step.stage == stage) {
             if !origins.contains(&&step.origin) {
                 origins.push(&step.origin);
             }
         }
-        // What is on this machine has no name to look up, and perhaps nothing to connect to.
-        let is_optional = match stage {
-            Stage::Proxy | Stage::Tls => true,
-            Stage::LookUp | Stage::Connection => is_local,
-            _ => false,
-        };
-        if origins.is_empty() && !is_optional {
+        if origins.is_empty() && always {
             return vec![Self::skipped(stage)];
         }
         let one = steps.iter().find_map(|step| step.origin.as_ref());

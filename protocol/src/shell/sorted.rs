@@ -71,7 +71,7 @@ pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str,
             sorted.not_allowed += 1;
             continue;
         }
-        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys));
+        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys.known()));
         sorted.unnamed.push(Unnamed { alias, name: printable(id) });
     }
     // A name that is no id's alone is let through where an id of it would be.

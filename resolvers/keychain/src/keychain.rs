@@ -49,7 +49,8 @@ pub(crate) enum Open {
 
 impl Backend for Keychain {
     const STORE: Store = STORE;
-    const IS_LOCAL: bool = true;
+    const LOOKS_UP_HOSTS: bool = false;
+    const CONNECTS: bool = false;
     type Locator = Locator;
     /// There is one keychain.
     type Scope = ();
@@ -71,7 +72,9 @@ impl Backend for Keychain {
         }
     }
 
-    fn home(&self) {}
+    fn default_scope(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     fn scope(&self, _: &Locator) {}
 
@@ -80,7 +83,7 @@ impl Backend for Keychain {
         vec![locators]
     }
 
-    async fn session(&self, (): &(), _reads: usize, _refused: Option<&Open>) -> Result<Open, Failure> {
+    async fn session(&self, (): &(), _: &[Vec<Locator>], _refused: Option<&Open>) -> Result<Open, Failure> {
         match &self.kind {
             #[cfg(target_os = "linux")]
             Kind::SecretService(bus, wire, home) => {

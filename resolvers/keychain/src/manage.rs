@@ -1,6 +1,6 @@
 //! What a person changes: listing, writing and deleting entries.
 
-use secretref_protocol::{About, Failure, Listing, Lock, Manage, Secret};
+use secretref_protocol::{About, Failure, Listing, Lock, Manage, Secret, Unlock};
 
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 use crate::entry::NOTHING_KEPT;
@@ -11,6 +11,10 @@ use crate::locator::Locator;
 use crate::systemd;
 
 impl Manage for Keychain {
+    const HAS_IMPORT: bool = true;
+    const UNLOCK: Option<Unlock<Self>> =
+        Some(|keychain, open, locator, password| Box::pin(keychain.unlock(open, locator, password)));
+
     async fn list(&self, open: &Open, prefix: &str) -> Result<Listing, Failure> {
         let mut listing = match open {
             #[cfg(target_os = "linux")]
@@ -81,7 +85,9 @@ impl Manage for Keychain {
         };
         Ok(kept.to_owned())
     }
+}
 
+impl Keychain {
     async fn unlock(
         &self,
         open: &Open,

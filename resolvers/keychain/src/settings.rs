@@ -1,6 +1,6 @@
 //! The settings of the keychain.
 
-use secretref_protocol::{ANY_KEY, Setting, SettingKind as Kind, Store, steering};
+use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, steering};
 
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
@@ -8,7 +8,7 @@ pub(crate) const STORE: Store = Store {
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from the keychain of this machine for agent gateways",
     settings: &[KEYCHAIN],
-    name_keys: &[ANY_KEY],
+    name_keys: NameKeys::Any,
     form: "[service/]account[#field]",
     examples: "  secretref-keychain set openai < key.txt
   secretref-keychain get openai github.com/me

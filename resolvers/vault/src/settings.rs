@@ -1,6 +1,6 @@
 //! The settings of Vault, named as Vault and OpenBao name them.
 
-use secretref_protocol::{Setting, SettingKind as Kind, Store, net, steering};
+use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, net, steering};
 
 use crate::route;
 
@@ -10,7 +10,7 @@ pub(crate) const STORE: Store = Store {
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
     settings: &[VAULT, AUTH, route::ADDRESS, route::TLS, net::SETTINGS],
-    name_keys: &["mount", "namespace"],
+    name_keys: NameKeys::Only(&["mount", "namespace"]),
     form: "name[#field[#version]]",
     examples: "  secretref-vault get providers/openai/apiKey
   secretref-vault check providers/openai/apiKey 'providers/slack#token'

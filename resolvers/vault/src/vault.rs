@@ -67,12 +67,19 @@ impl Backend for Vault {
         locator.surplus(locator.mount.kv.unwrap_or(Kv::V2))
     }
 
-    fn home(&self) {}
+    fn default_scope(&self) -> Result<(), Failure> {
+        Ok(())
+    }
 
     fn scope(&self, _: &Locator) {}
 
-    async fn session(&self, (): &(), reads: usize, refused: Option<&Session>) -> Result<Session, Failure> {
-        self.server.expect(reads);
+    async fn session(
+        &self,
+        (): &(),
+        planned: &[Vec<Locator>],
+        refused: Option<&Session>,
+    ) -> Result<Session, Failure> {
+        self.server.expect(planned.len());
         let token = self.auth.token(&self.server, refused.and_then(Session::granted)).await?;
         Ok(Session::new(Arc::clone(&self.server), token))
     }
@@ -81,7 +88,7 @@ impl Backend for Vault {
         inspect::inspect(&self.auth, session).await
     }
 
-    async fn sign_out(&self) -> Result<Option<&'static str>, Failure> {
+    async fn sign_out(&self, (): &()) -> Result<Option<&'static str>, Failure> {
         self.auth.sign_out(&self.server).await
     }
 
