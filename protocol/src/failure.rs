@@ -290,6 +290,14 @@ pub(crate) fn printable_lines(text: &str) -> String {
     text.replace(|c| c != '\n' && is_unprintable(c), "\u{fffd}")
 }
 
+/// What the system says of an error, in words alone: `connection refused`.
+pub(crate) fn words(error: &io::Error) -> String {
+    match Errno::from_io_error(error) {
+        Some(errno) => nix::errno::Errno::from_raw(errno.raw_os_error()).desc().to_lowercase(),
+        None => error.kind().to_string(),
+    }
+}
+
 /// The ending of a word for so many things.
 pub(crate) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }

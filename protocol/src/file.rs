@@ -7,7 +7,7 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, words};
 use crate::secret::Secret;
 
 /// The most bytes of such a file.
@@ -23,7 +23,7 @@ pub(crate) fn open(path: &Path, setting: &str) -> Result<(File, Metadata), Failu
     };
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
     let file = rustix::fs::open(path, flags, Mode::empty()).map(File::from);
-    let file = file.map_err(|errno| failed(format!("cannot be opened ({})", std::io::Error::from(errno))))?;
+    let file = file.map_err(|errno| failed(format!("cannot be opened ({})", words(&errno.into()))))?;
     match file.metadata() {
         Ok(metadata) if metadata.is_file() => Ok((file, metadata)),
         _ => Err(failed("is not a regular file".into())),

@@ -99,41 +99,79 @@ impl Authority {
     /// An authority of this name, with a new key.
     #[must_use]
     pub fn new(name: &str) -> Self {
-        let key = KeyPair::generate().expect("a key");
-        let mut params = CertificateParams::default();
-        params.distinguished_name.push(DnType::CommonName, name);
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+        let (params, key) = authority(name);
         let pem = params.self_signed(&key).expect("a certificate").pem();
+        Self { issuer: Issuer::new(params, key), pem }
+    }
+
+    /// An authority that this one has signed.
+    #[must_use]
+    pub fn below(&self, name: &str) -> Self {
+        let (params, key) = authority(name);
+        let pem = params.signed_by(&key, &self.issuer).expect("a certificate").pem();
         Self { issuer: Issuer::new(params, key), pem }
     }
 
     /// The certificate of a server on this machine.
     #[must_use]
     pub fn server(&self, flaw: Flaw) -> Issued {
-        let names = match flaw {
-            Flaw::OtherName(name) => &[name][..],
-            _ => &["localhost", "127.0.0.1", "::1", NAME],
-        };
-        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, flaw)
+        self.issue(&names(flaw), ExtendedKeyUsagePurpose::ServerAuth, flaw)
     }
 
     fn issue(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose, flaw: Flaw) -> Issued {
-        let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
-        let mut params = CertificateParams::new(names).expect("names");
+        let mut params = params(names, flaw);
         params.extended_key_usages = vec![purpose];
-        match flaw {
-            Flaw::Expired => params.not_after = date_time_ymd(2020, 1, 1),
-            Flaw::NotYetValid => params.not_before = date_time_ymd(2090, 1, 1),
-            Flaw::None | Flaw::OtherName(_) => {}
-        }
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Issued { certificate, key }
     }
 }
 
+fn authority(name: &str) -> (CertificateParams, KeyPair) {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::DigitalSignature];
+    (params, KeyPair::generate().expect("a key"))
+}
+
+/// The names of a server on this machine.
+fn names(flaw: Flaw) -> Vec<&'static str> {
+    match flaw {
+        Flaw::OtherName(name) => vec![name],
+        _ => vec!["localhost", "127.0.0.1", "::1", NAME],
+    }
+}
+
+fn params(names: &[&str], flaw: Flaw) -> CertificateParams {
+    let names: Vec<_> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names).expect("names");
+    match flaw {
+        Flaw::Expired => params.not_after = date_time_ymd(2020, 1, 1),
+        Flaw::NotYetValid => params.not_before = date_time_ymd(2090, 1, 1),
+        Flaw::None | Flaw::OtherName(_) => {}
+    }
+    params
+}
+
 impl Issued {
+    /// The certificate of a server on this machine that has signed itself; `is_ca` as `openssl req -x509` makes it.
+    #[must_use]
+    pub fn by_itself(flaw: Flaw, is_ca: bool) -> Self {
+        let mut params = params(&names(flaw), flaw);
+        params.distinguished_name.push(DnType::CommonName, "a server of its own");
+        params.is_ca = if is_ca { IsCa::Ca(BasicConstraints::Unconstrained) } else { IsCa::ExplicitNoCa };
+        let key = KeyPair::generate().expect("a key");
+        let certificate = params.self_signed(&key).expect("a certificate");
+        Self { certificate, key }
+    }
+
+    /// The certificate as PEM.
+    #[must_use]
+    pub fn pem(&self) -> String {
+        self.certificate.pem()
+    }
+
     /// What a server shows, and signs with.
     #[must_use]
     pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {

@@ -123,12 +123,30 @@ impl Place {
         run.request(&["a#k"]).end()
     }
 
+    /// A message names what a person has set: the variable, where the profile has a key.
+    fn in_variables(&self, lines: &str, prefix: &str, words: &str) -> String {
+        let table: toml::Table = toml::from_str(&self.fill(lines)).expect("TOML");
+        // One whose messages say what to set has its key in them.
+        let set = VARIABLES.iter().filter(|(key, _)| table.contains_key(*key) && *key != "tls_server_name");
+        set.fold(words.to_owned(), |words, (key, variable)| {
+            words.replace(&format!("`{key}`"), &format!("`{}`", variable.replace('*', prefix)))
+        })
+    }
+
     /// Judges every case, each in its three forms.
     pub fn judge(&self, cases: &[(&str, End<'_>)]) {
         for (lines, end) in cases {
             judge(&format!("{lines}\nfrom a profile"), &self.by_profile(lines), *end);
             for prefix in ["VAULT", "BAO"] {
-                judge(&format!("{lines}\nfrom {prefix}_*"), &self.by_variables(lines, prefix), *end);
+                let what = format!("{lines}\nfrom {prefix}_*");
+                let ended = self.by_variables(lines, prefix);
+                match *end {
+                    End::Value => judge(&what, &ended, End::Value),
+                    End::Fails(exit, code, words) => {
+                        let words = self.in_variables(lines, prefix, words);
+                        judge(&what, &ended, End::Fails(exit, code, &words));
+                    }
+                }
             }
         }
     }

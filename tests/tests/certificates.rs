@@ -3,11 +3,17 @@
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use secretref_tests::certificate::Certificates;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use secretref_tests::canned::Canned;
+use secretref_tests::certificate::{Authority, Certificates, Flaw, Issued};
 use secretref_tests::fake_vault::Manner;
+use secretref_tests::fault::{self, Act, Answer, Asked, Server, Setup};
 use secretref_tests::openbao::{OpenBao, ROOT};
 use secretref_tests::way::End::{Fails, Value as Reads};
 use secretref_tests::way::{Place, judge, vault};
@@ -23,6 +29,9 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
     let other_pem = std::fs::read_to_string(&other.ca).unwrap();
     place.file("many/a.pem", 0o644, &other_pem);
     place.file("many/b.crt", 0o644, &pem);
+    place.file("mark.pem", 0o644, format!("\u{feff}{pem}"));
+    let wide: Vec<u8> = format!("\u{feff}{pem}").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    place.file("wide.pem", 0o644, wide);
     place.file("many/README", 0o644, "what holds no certificate is passed over");
     place.file("many/inner/x.pem", 0o644, "-----BEGIN CERTIFICATE-----\n!");
     place.file("other/a.pem", 0o644, &other_pem);
@@ -57,7 +66,36 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
             "ca_path = \"/nonexistent\"",
             Fails(3, "MISCONFIGURED", "`ca_path` names, cannot be read as a folder"),
         ),
-        ("ca_path = \"{ca}\"", Fails(3, "MISCONFIGURED", "`ca_path` names, cannot be read as a folder")),
+        (
+            "ca_path = \"{ca}\"",
+            Fails(3, "MISCONFIGURED", "`ca_path` names, is no folder: set `ca_cert` to the file"),
+        ),
+        (
+            "ca_cert = \"{folder}/many\"",
+            Fails(
+                3,
+                "MISCONFIGURED",
+                "`ca_cert` names, is a folder: name a PEM file in it, or set `ca_path`",
+            ),
+        ),
+        ("ca_cert = \"{folder}/mark.pem\"", Reads),
+        (
+            "ca_cert = \"{folder}/wide.pem\"",
+            Fails(3, "MISCONFIGURED", "`ca_cert` names, is UTF-16, and no PEM"),
+        ),
+        // The system's own list is not for a person to edit.
+        (
+            "ca_cert = \"/etc/ssl/certs/ca-certificates.crt\"",
+            Fails(
+                5,
+                "UNAVAILABLE",
+                "ca-certificates.crt: set `ca_cert` to the certificate of that authority",
+            ),
+        ),
+        (
+            "ssl_cert_file = \"{other}\"",
+            Fails(5, "UNAVAILABLE", "ca.pem: set `ca_cert` to the certificate of that authority"),
+        ),
         (
             "ca_path = \"{folder}/none\"",
             Fails(3, "MISCONFIGURED", "which `ca_path` names, holds no certificate"),
@@ -323,5 +361,158 @@ fn openbao_takes_and_refuses_client_certificates() {
         ),
     ] {
         place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
+    }
+}
+
+/// A server with this certificate, which has the secret.
+fn shows(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Server {
+    let setup = Setup { tls: Some(fault::tls(chain, key, &["http/1.1"])), ..Setup::default() };
+    let secret = r#"{"request_id":"x","data":{"data":{"k":"value-a"},"metadata":{"version":1}}}"#;
+    let handler = Arc::new(move |_: &Asked| Answer::new(200, secret));
+    Server::start(setup, handler, Arc::new(|act: Act, _: &Asked| act))
+}
+
+#[test]
+fn a_server_that_has_signed_its_own_certificate_is_trusted_if_a_setting_names_it() {
+    for is_ca in [true, false] {
+        let place = Place::make();
+        let own = Issued::by_itself(Flaw::None, is_ca);
+        let (chain, key) = own.der();
+        let server = shows(chain, key);
+        place.file("own/own.pem", 0o644, own.pem());
+        let stranger = place.file("stranger.pem", 0o644, Issued::by_itself(Flaw::None, is_ca).pem());
+        let place = place.with("https", server.url()).with("pem", own.pem());
+        let place = place.with("stranger", stranger.display());
+        let at = "address = \"{https}\"\n";
+        let system =
+            "is self-signed, and is not trusted: set `ca_cert` to a copy of the server's own certificate";
+        let file = "put the server's own certificate into that file (`ca_cert`)";
+        for (lines, end) in [
+            ("ca_cert = \"{folder}/own/own.pem\"", Reads),
+            ("ca_path = \"{folder}/own\"", Reads),
+            ("ca_cert_bytes = \"\"\"{pem}\"\"\"", Reads),
+            ("ca_cert = \"{folder}/own/own.pem\"\ntls_server_name = \"vault.test\"", Reads),
+            (
+                "ca_cert = \"{folder}/own/own.pem\"\ntls_server_name = \"other.test\"",
+                Fails(5, "UNAVAILABLE", "is not for the name other.test"),
+            ),
+            ("", Fails(5, "UNAVAILABLE", system)),
+            // Of the same name, with another key.
+            ("ca_cert = \"{stranger}\"", Fails(5, "UNAVAILABLE", file)),
+        ] {
+            place.judge(&[(&format!("{at}{lines}"), end)]);
+        }
+        let (_, other) = Issued::by_itself(Flaw::None, is_ca).der();
+        let thief = shows(own.der().0, other);
+        let lines = format!("address = \"{}\"\nca_cert = \"{{folder}}/own/own.pem\"", thief.url());
+        place.judge(&[(&lines, Fails(5, "UNAVAILABLE", "belongs to another key than the server has"))]);
+        for (flaw, words) in [
+            (Flaw::Expired, "has expired"),
+            (Flaw::NotYetValid, "is not valid yet"),
+            (Flaw::OtherName("other.test"), "is for another name"),
+        ] {
+            let flawed = Issued::by_itself(flaw, is_ca);
+            let (chain, key) = flawed.der();
+            let server = shows(chain, key);
+            place.file("flawed.pem", 0o644, flawed.pem());
+            let lines = format!("address = \"{}\"\nca_cert = \"{{folder}}/flawed.pem\"", server.url());
+            place.judge(&[(&lines, Fails(5, "UNAVAILABLE", words))]);
+        }
+    }
+}
+
+#[test]
+fn an_intermediate_authority_that_the_server_does_not_send_is_named_as_a_cause() {
+    let place = Place::make();
+    let root = Authority::new("a root");
+    let between = root.below("an authority between");
+    let (chain, key) = between.server(Flaw::None).der();
+    let with = CertificateDer::from_pem_slice(between.pem.as_bytes()).unwrap();
+    let alone = shows(chain.clone(), key.clone_key());
+    let whole = shows([chain, vec![with]].concat(), key);
+    place.file("root.pem", 0o644, &root.pem);
+    place.file("between.pem", 0o644, &between.pem);
+    let place = place.with("alone", alone.url()).with("whole", whole.url());
+    let says = "the server sends no certificate of an authority: if an intermediate one has signed its own";
+    for (lines, end) in [
+        ("address = \"{alone}\"\nca_cert = \"{folder}/root.pem\"", Fails(5, "UNAVAILABLE", says)),
+        ("address = \"{whole}\"\nca_cert = \"{folder}/root.pem\"", Reads),
+        ("address = \"{alone}\"\nca_cert = \"{folder}/between.pem\"", Reads),
+    ] {
+        place.judge(&[(lines, end)]);
+    }
+}
+
+/// Runs openssl in the folder.
+fn openssl(place: &Place, command: &str) {
+    let run = Command::new("openssl").args(command.split(' ')).current_dir(place.folder.path()).output();
+    let run = run.expect("the program openssl");
+    assert!(run.status.success(), "{command}: {run:?}");
+}
+
+#[test]
+#[ignore = "needs the program openssl"]
+fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
+    let place = Place::make();
+    let subject = "-subj /CN=127.0.0.1 -days 30";
+    let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
+    place.file("names", 0o644, "subjectAltName=IP:127.0.0.1");
+    let own =
+        format!("req -x509 {new} -keyout own.key -out own.pem {subject} -addext subjectAltName=IP:127.0.0.1");
+    openssl(&place, &own);
+    openssl(&place, &format!("req -x509 {new} -keyout ca.key -out ca.pem -subj /CN=ca -days 30"));
+    openssl(&place, &format!("req {new} -keyout leaf.key -out leaf.csr -subj /CN=127.0.0.1"));
+    let sign = "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -days 30";
+    openssl(&place, &format!("{sign} -sha1 -extfile names -out sha1.pem"));
+    openssl(&place, &format!("{sign} -out v1.pem"));
+    let der = |name: &str| CertificateDer::from_pem_file(place.folder.path().join(name)).unwrap();
+    let key = |name: &str| PrivateKeyDer::from_pem_file(place.folder.path().join(name)).unwrap();
+    for (certificate, with, ca, end) in [
+        ("own.pem", "own.key", "own.pem", Reads),
+        (
+            "sha1.pem",
+            "leaf.key",
+            "ca.pem",
+            Fails(5, "UNAVAILABLE", "is signed with SHA-1, or the one of its"),
+        ),
+        ("v1.pem", "leaf.key", "ca.pem", Fails(5, "UNAVAILABLE", "is of X.509 version 1")),
+    ] {
+        let server = shows(vec![der(certificate)], key(with));
+        let lines = format!("address = \"{}\"\nca_cert = \"{{folder}}/{ca}\"", server.url());
+        place.judge(&[(&lines, end)]);
+        let message = place.by_profile(&lines).stdout;
+        assert!(message.len() < 500, "{message}");
+    }
+}
+
+/// What the server says is shown to a person who asks for it, and to no one else.
+#[test]
+fn doctor_shows_the_names_of_a_certificate_and_the_way_of_a_redirect() {
+    let place = Place::make();
+    let other = Issued::by_itself(Flaw::OtherName("vault.corp.test"), true);
+    let (chain, key) = other.der();
+    place.file("other.pem", 0o644, other.pem());
+    let server = shows(chain, key);
+    let away = Canned::http(
+        "307 Temporary Redirect",
+        "location: https://jo:pw-x@sso.corp.test/login?t=pw-x\r\n",
+        "",
+    );
+    let nobody = "address = \"http://127.0.0.1:1\"";
+    for (lines, shown) in [
+        (format!("address = \"{}\"\nca_cert = \"other.pem\"", server.url()), "is for vault.corp.test"),
+        (format!("address = \"{}\"", away.http), "redirects to https://sso.corp.test/login\n"),
+        (nobody.to_owned(), "http://127.0.0.1:1 (connection refused) (UNAVAILABLE)"),
+    ] {
+        let text = format!("token_file = \"token\"\n{lines}");
+        let profile = place.file("doctor.toml", 0o600, text);
+        let doctor = |words: &[&str]| {
+            let run = vault().args(["--profile".as_ref(), profile.as_os_str()]);
+            run.args(["doctor"]).args(words).args(["a#k"]).end().stdout
+        };
+        let (named, masked) = (doctor(&["--names"]), doctor(&[]));
+        assert!(named.contains(shown), "{named}");
+        assert!(!named.contains("pw-x") && !masked.contains("corp.test"), "{named}\n{masked}");
+        assert!(!masked.contains("pw-x"), "{masked}");
     }
 }

@@ -305,9 +305,12 @@ fn without_an_address_or_a_token_nothing_is_configured() {
         ),
         (at("http://127.0.0.1:1").env("OPENCLAW_VAULT_AUTH_METHOD", "magic"), "not one of token"),
         (at("http://127.0.0.1:1").env("OPENCLAW_VAULT_AUTH_METHOD", "ldap"), "`username` is not set"),
-        (at("https://127.0.0.1:1").env("VAULT_CACERT", "/nonexistent"), "`ca_cert` names, cannot be opened"),
+        (
+            at("https://127.0.0.1:1").env("VAULT_CACERT", "/nonexistent"),
+            "`VAULT_CACERT` names, cannot be opened",
+        ),
         (at("https://127.0.0.1:1").env("VAULT_CACERT", "/etc/passwd"), "holds no certificate"),
-        (at("http://127.0.0.1:1/v1"), "`address` ends in /v1"),
+        (at("http://127.0.0.1:1/v1"), "`VAULT_ADDR` ends in /v1"),
         (vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "two words"), "white space"),
     ] {
         let ended = run.request(&["a#k", "@"]).end();

@@ -12,7 +12,7 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::record::Record;
-use crate::failure::Failure;
+use crate::failure::{Failure, words};
 use crate::secret::Secret;
 use crate::settings::Settings;
 
@@ -84,7 +84,7 @@ impl Folder {
             },
             opened => opened,
         };
-        let folder = folder.map_err(|errno| format!("cannot be opened ({})", std::io::Error::from(errno)))?;
+        let folder = folder.map_err(|errno| format!("cannot be opened ({})", words(&errno.into())))?;
         match rustix::fs::fstat(&folder) {
             Ok(stat) if stat.st_uid != rustix::process::geteuid().as_raw() => {
                 Err(format!("belongs to another user (uid {})", stat.st_uid))

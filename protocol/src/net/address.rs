@@ -223,6 +223,17 @@ impl Address {
         if self.secure { "https" } else { "http" }
     }
 
+    /// Where a redirect's `Location` leads, without credentials and query, for a person: host, and the whole.
+    pub(super) fn led_to(&self, location: &str) -> Option<(String, String)> {
+        let origin = Url::parse(&format!("{}://{}", self.scheme(), self.authority())).ok()?;
+        let mut url = origin.join(location).ok().filter(Url::has_host)?;
+        let _ = url.set_username("");
+        let _ = url.set_password(None);
+        url.set_query(None);
+        url.set_fragment(None);
+        Some((host(&url).to_owned(), url.to_string()))
+    }
+
     /// The path of a redirect's `Location` (RFC 9110 §10.2.2), if it stays within this origin.
     #[must_use]
     pub fn path_within(&self, location: &str) -> Option<String> {
@@ -427,6 +438,12 @@ mod tests {
         ] {
             assert_eq!(here.path_within(away), None, "{away}");
         }
+        let led = |location| here.led_to(location).map(|(host, whole)| format!("{host} {whole}"));
+        let to = "https://jo:hunter2@sso.example.com/login?token=hunter2#hunter2";
+        assert_eq!(led(to).as_deref(), Some("sso.example.com https://sso.example.com/login"));
+        assert_eq!(led("//evil/x").as_deref(), Some("evil https://evil/x"));
+        assert_eq!(led("http://[::1]:8200").as_deref(), Some("::1 http://[::1]:8200/"));
+        assert_eq!(led("data:hunter2"), None);
     }
 
     proptest! {

@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::ServerCertVerifier as _;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConnection, Error as TlsError, RootCertStore};
 
 use crate::failure::plural;
@@ -35,7 +36,7 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     };
     let length = chain.len();
     run.note(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
-    if let Some(names) = names(roots, chain) {
+    if let Some(names) = chain.first().and_then(names) {
         note_names(run, &names);
     }
     if let Some(end) = end(roots, chain) {
@@ -70,11 +71,14 @@ pub(super) fn presented(names: &[String]) -> Vec<String> {
     names.iter().filter_map(|name| inner(name)).collect()
 }
 
-/// The names that the first certificate is for: the library says them where it looks in vain for another.
-fn names(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Vec<String>> {
+/// The names that a certificate is for: the library says them where it does not find another.
+fn names(certificate: &CertificateDer<'_>) -> Option<Vec<String>> {
     let nobody = ServerName::try_from("secretref.invalid").ok()?;
-    match refusal(roots, chain, &nobody, UnixTime::now())? {
-        CertificateError::NotValidForNameContext { presented: names, .. } => Some(presented(&names)),
+    match verify_server_name(&ParsedCertificate::try_from(certificate).ok()?, &nobody) {
+        Err(TlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
+            presented: names,
+            ..
+        })) => Some(presented(&names)),
         _ => None,
     }
 }
@@ -82,23 +86,14 @@ fn names(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Vec
 /// When the first certificate ends: the library says so at a time when it has.
 fn end(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Duration> {
     let nobody = ServerName::try_from("secretref.invalid").ok()?;
-    match refusal(roots, chain, &nobody, UnixTime::since_unix_epoch(FAR))? {
-        CertificateError::ExpiredContext { not_after, .. } => Some(Duration::from_secs(not_after.as_secs())),
-        _ => None,
-    }
-}
-
-fn refusal(
-    roots: &Arc<RootCertStore>,
-    chain: &[CertificateDer<'_>],
-    name: &ServerName<'_>,
-    time: UnixTime,
-) -> Option<CertificateError> {
+    let time = UnixTime::since_unix_epoch(FAR);
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider).build().ok()?;
     let (first, others) = chain.split_first()?;
-    match verifier.verify_server_cert(first, others, name, &[], time) {
-        Err(TlsError::InvalidCertificate(refusal)) => Some(refusal),
+    match verifier.verify_server_cert(first, others, &nobody, &[], time) {
+        Err(TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
+            Some(Duration::from_secs(not_after.as_secs()))
+        }
         _ => None,
     }
 }

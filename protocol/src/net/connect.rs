@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 use super::stream::{Io, Stream};
 use super::tls::Tls;
 use super::{Address, Proxy, Route, Versions, tunnel};
-use crate::failure::{Failure, Retry};
+use crate::failure::{Failure, Retry, words};
 use crate::run::{Run, Stage};
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
@@ -84,7 +84,7 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
             unavailable("a file stands where a folder should be in", format!("check the path in `{key}`: a socket has no base path"))
                 .retry(Retry::No)
         }
-        _ => unavailable(&format!("no connection ({error}) to"), format!("check the path in `{key}`")),
+        _ => unavailable(&format!("no connection ({}) to", words(&error)), format!("check the path in `{key}`")),
     })?;
     Ok(Box::new(socket))
 }
@@ -184,10 +184,10 @@ fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
     if let Some(failure) = Failure::too_many_files(error) {
         return failure;
     }
-    let key = address.key();
+    let (key, words) = (address.key(), words(error));
     let what = match role {
-        "store" => format!("no connection to {address} ({error})"),
-        _ => format!("no connection to the {role} {address} ({error})"),
+        "store" => format!("no connection to {address} ({words})"),
+        _ => format!("no connection to the {role} {address} ({words})"),
     };
     if error.kind() == io::ErrorKind::ConnectionRefused {
         let port = address.check(format!("whether `{key}` has its port"));

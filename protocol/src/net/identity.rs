@@ -11,6 +11,7 @@ use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{AlertDescription as Alert, Error};
 
 use super::Route;
+use super::roots::pem;
 use crate::failure::{Failure, Kind};
 use crate::file;
 use crate::settings::Settings;
@@ -24,11 +25,14 @@ const KEY: &str = "client_key";
 pub struct Identity {
     certificate: PathBuf,
     key: PathBuf,
+    /// What messages call the settings of both.
+    called: (&'static str, &'static str),
 }
 
 impl Identity {
     /// What the settings `client_cert` and `client_key` name; one without the other is a mistake.
     pub fn of(settings: &Settings) -> Result<Option<Self>, Failure> {
+        let called = (settings.called(CERTIFICATE), settings.called(KEY));
         let alone = |set: &str, unset: &str| {
             Failure::misconfigured(
                 format!("`{set}` is set and `{unset}` is not"),
@@ -36,9 +40,9 @@ impl Identity {
             )
         };
         match (settings.path(CERTIFICATE)?, settings.path(KEY)?) {
-            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key })),
-            (Some(_), None) => Err(alone(CERTIFICATE, KEY)),
-            (None, Some(_)) => Err(alone(KEY, CERTIFICATE)),
+            (Some(certificate), Some(key)) => Ok(Some(Self { certificate, key, called })),
+            (Some(_), None) => Err(alone(called.0, KEY)),
+            (None, Some(_)) => Err(alone(called.1, CERTIFICATE)),
             (None, None) => Ok(None),
         }
     }
@@ -46,16 +50,18 @@ impl Identity {
     /// Reads both files. The certificate is shown whatever authorities the server lists, as Vault's own client does:
     /// a certificate to sign in with need not be signed by one of them.
     pub(super) fn load(&self) -> Result<Arc<dyn ResolvesClientCert>, Failure> {
-        let chain = chain(&self.certificate)?;
-        let key = PrivateKeyDer::from_pem_slice(&file::read(&self.key, KEY)?).map_err(|_| {
+        let chain = chain(&self.certificate, self.called.0)?;
+        let (certificate_key, key_key) = self.called;
+        let text = file::read(&self.key, key_key)?;
+        let key = PrivateKeyDer::from_pem_slice(pem(&text).unwrap_or_default()).map_err(|_| {
             let why = "holds no private key that can be read";
-            wrong(&self.key, KEY, why, "write it as PEM: PKCS#8, PKCS#1 or SEC1, without a passphrase")
+            wrong(&self.key, key_key, why, "write it as PEM: PKCS#8, PKCS#1 or SEC1, without a passphrase")
         })?;
         let certified = CertifiedKey::from_der(chain, key, &ring::default_provider());
         let certified = certified.map_err(|error| match error {
             Error::InconsistentKeys(_) => Failure::misconfigured(
                 format!(
-                    "the key in {} (`{KEY}`) does not belong to the certificate in {} (`{CERTIFICATE}`)",
+                    "the key in {} (`{key_key}`) does not belong to the certificate in {} (`{certificate_key}`)",
                     self.key.display(),
                     self.certificate.display()
                 ),
@@ -63,13 +69,13 @@ impl Identity {
             ),
             Error::InvalidCertificate(_) => wrong(
                 &self.certificate,
-                CERTIFICATE,
+                certificate_key,
                 "holds a certificate that cannot be read",
                 "have it issued anew",
             ),
             _ => wrong(
                 &self.key,
-                KEY,
+                key_key,
                 "holds a private key of an unknown kind",
                 "use RSA of 2048 bits or more, ECDSA on P-256 or P-384, or Ed25519",
             ),
@@ -78,9 +84,10 @@ impl Identity {
     }
 }
 
-fn chain(path: &Path) -> Result<Vec<CertificateDer<'static>>, Failure> {
-    let wrong = |why: &str| wrong(path, CERTIFICATE, why, "name a PEM file with the client's certificate");
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&file::read(path, CERTIFICATE)?).collect();
+fn chain(path: &Path, key: &str) -> Result<Vec<CertificateDer<'static>>, Failure> {
+    let wrong = |why: &str| wrong(path, key, why, "name a PEM file with the client's certificate");
+    let text = file::read(path, key)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem(&text).unwrap_or_default()).collect();
     let chain = chain.map_err(|_| wrong("is not PEM throughout"))?;
     if chain.is_empty() { Err(wrong("holds no certificate")) } else { Ok(chain) }
 }
@@ -112,7 +119,7 @@ pub(super) fn refused(route: &Route, alert: Alert) -> Option<Failure> {
                 "{route} does not accept the client certificate in {}{why}",
                 identity.certificate.display()
             ),
-            format!("set `{CERTIFICATE}` and `{KEY}` to one that the server trusts"),
+            format!("set `{}` and `{}` to one that the server trusts", identity.called.0, identity.called.1),
         ),
         None => Failure::new(
             Kind::Unauthenticated,

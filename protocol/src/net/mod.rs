@@ -22,6 +22,7 @@ mod tls;
 mod transport;
 mod tunnel;
 mod unverified;
+mod verifier;
 
 use std::fmt;
 use std::sync::Arc;

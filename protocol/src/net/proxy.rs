@@ -25,6 +25,8 @@ pub struct Proxy {
 pub(super) struct Proxies {
     /// Those that are set, with their values.
     set: Vec<(&'static str, String, Source)>,
+    /// What messages call them.
+    called: Vec<(&'static str, &'static str)>,
     /// The file of `user:password`.
     login: Option<PathBuf>,
     allow_http: bool,
@@ -38,6 +40,7 @@ impl Proxies {
             .filter_map(|key| Some((key, settings.text(key)?.to_owned(), settings.source(key)?)));
         Ok(Self {
             set: set.collect(),
+            called: keys.map(|key| (key, settings.called(key))).to_vec(),
             login: settings.path("proxy_auth_file")?,
             allow_http: settings.is_on("allow_http"),
         })
@@ -54,6 +57,7 @@ impl Proxies {
         };
         let Some(key) = chosen(address, set) else { return Ok(None) };
         let (text, source) = set(key).unwrap_or(("", Source::Default));
+        let key = self.called.iter().find(|(set, _)| *set == key).map_or(key, |(_, called)| called);
         let (url, login) = parse(key, text)?;
         if login.is_some() && source == Source::Written {
             return Err(Failure::misconfigured(

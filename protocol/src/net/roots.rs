@@ -1,16 +1,17 @@
 //! Whom to trust: the certificates of a file, of a folder, of a text, or the system's.
 
 use std::cmp::Reverse;
-use std::fmt;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
+use std::{fmt, io};
 
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
-use crate::failure::Failure;
+use super::verifier::Shown;
+use crate::failure::{Failure, words};
 use crate::file;
 use crate::settings::Settings;
 
@@ -28,12 +29,12 @@ const BUNDLES: [&str; 6] = [
 /// Whom to trust to be the store.
 #[derive(Debug)]
 pub struct TrustAnchors {
-    /// The setting that says so, or that would.
+    /// What a message calls the setting that says so, or that would.
     pub(super) key: &'static str,
     /// The certificates of the authorities.
     pub(super) roots: Roots,
     /// What was read of them.
-    loaded: OnceLock<Option<Arc<RootCertStore>>>,
+    loaded: OnceLock<Option<Arc<Anchors>>>,
 }
 
 /// The certificates of trusted authorities.
@@ -43,6 +44,8 @@ pub enum Roots {
     System,
     /// Those of a PEM file.
     File(PathBuf),
+    /// Those of a PEM file that other programs share.
+    Bundle(PathBuf),
     /// Those of every PEM file in a folder.
     Folder(PathBuf),
     /// Those of a PEM text.
@@ -55,10 +58,20 @@ pub enum Roots {
 impl fmt::Display for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.roots {
-            Roots::File(path) | Roots::Folder(path) => write!(f, "{} {}", self.key, path.display()),
+            Roots::File(path) | Roots::Bundle(path) | Roots::Folder(path) => {
+                write!(f, "{} {}", self.key, path.display())
+            }
             Roots::System | Roots::Text(_) | Roots::Unchecked => f.write_str(self.key),
         }
     }
+}
+
+/// The certificates to check others by.
+#[derive(Debug)]
+pub(super) struct Anchors {
+    pub(super) store: Arc<RootCertStore>,
+    /// Those that a setting of the store names, whole.
+    pub(super) named: Vec<CertificateDer<'static>>,
 }
 
 impl TrustAnchors {
@@ -70,7 +83,7 @@ impl TrustAnchors {
     /// What is said most explicitly, and of equals the first, in the order of Vault's own client.
     pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         if settings.is_on("tls_skip_verify") {
-            return Ok(Self::new("tls_skip_verify", Roots::Unchecked));
+            return Ok(Self::new(settings.called("tls_skip_verify"), Roots::Unchecked));
         }
         let keys = ["ca_cert", "ca_cert_bytes", "ca_path", "ssl_cert_file"];
         let set = keys.into_iter().filter(|key| settings.source(key).is_some());
@@ -81,9 +94,10 @@ impl TrustAnchors {
         let roots = match key {
             "ca_cert_bytes" => Roots::Text(settings.text(key).unwrap_or_default().to_owned()),
             "ca_path" => Roots::Folder(path()?),
+            "ssl_cert_file" => Roots::Bundle(path()?),
             _ => Roots::File(path()?),
         };
-        Ok(Self::new(key, roots))
+        Ok(Self::new(settings.called(key), roots))
     }
 
     fn new(key: &'static str, roots: Roots) -> Self {
@@ -91,7 +105,7 @@ impl TrustAnchors {
     }
 
     /// The certificates, read once; `None` where they are not to be checked.
-    pub(super) fn load(&self) -> Result<Option<Arc<RootCertStore>>, Failure> {
+    pub(super) fn load(&self) -> Result<Option<Arc<Anchors>>, Failure> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded.clone());
         }
@@ -99,59 +113,93 @@ impl TrustAnchors {
         Ok(self.loaded.get_or_init(|| read).clone())
     }
 
-    fn read(&self) -> Result<Option<RootCertStore>, Failure> {
+    fn read(&self) -> Result<Option<Anchors>, Failure> {
         let key = self.key;
-        match &self.roots {
+        let mut named = Vec::new();
+        let store = match &self.roots {
             Roots::System => of_system(key),
-            Roots::File(path) => of_file(path, key),
-            Roots::Folder(path) => of_folder(path, key),
-            Roots::Text(text) => of_text(text, key),
+            Roots::File(path) => of_file(path, key, &mut named),
+            Roots::Bundle(path) => of_file(path, key, &mut Vec::new()),
+            Roots::Folder(path) => of_folder(path, key, &mut named),
+            Roots::Text(text) => of_text(text, key, &mut named),
             Roots::Unchecked => return Ok(None),
-        }
-        .map(Some)
+        }?;
+        Ok(Some(Anchors { store: Arc::new(store), named }))
     }
 
-    /// What a certificate that nobody here has signed is signed by, and what to do.
-    pub(super) fn missed(&self) -> (String, String) {
-        let key = self.key;
-        let into = |place: &str| format!("put the certificate of its authority into {place} (`{key}`)");
-        match &self.roots {
-            Roots::System => (
-                "is signed by an authority that is not trusted".into(),
-                format!("set `{key}` to the certificate of that authority"),
-            ),
-            Roots::File(path) => {
-                (format!("is signed by no certificate of {}", path.display()), into("that file"))
+    /// Why a certificate that nobody here has signed is refused, and what to do.
+    pub(super) fn missed(&self, shown: Option<Shown>) -> (String, String) {
+        let is_own = shown == Some(Shown::SelfSigned);
+        let whose = if is_own { "the server's own certificate" } else { "the certificate of its authority" };
+        let own = if matches!(self.roots, Roots::Bundle(_)) { "ca_cert" } else { self.key };
+        let place = match &self.roots {
+            Roots::System => None,
+            Roots::File(path) | Roots::Bundle(path) if is_of_system(path) => {
+                Some((path.display().to_string(), None))
             }
-            Roots::Folder(path) => {
-                (format!("is signed by no certificate in {}", path.display()), into("that folder"))
+            Roots::Bundle(path) => Some((path.display().to_string(), None)),
+            Roots::File(path) => Some((path.display().to_string(), Some("that file"))),
+            Roots::Folder(path) => Some((path.display().to_string(), Some("that folder"))),
+            Roots::Text(_) | Roots::Unchecked => Some((format!("`{}`", self.key), Some("it"))),
+        };
+        let why = match &place {
+            None if is_own => "is self-signed, and is not trusted".to_owned(),
+            None => "is signed by an authority that is not trusted".to_owned(),
+            Some((place, _)) if is_own => format!("is self-signed, and is not in {place}"),
+            Some((place, _)) => format!("is signed by no certificate of {place}"),
+        };
+        let remedy = match place.and_then(|(_, into)| into) {
+            Some(into) => format!("put {whose} into {into} (`{}`)", self.key),
+            None if is_own => format!("set `{own}` to a copy of {whose}"),
+            None => format!("set `{own}` to the certificate of that authority"),
+        };
+        let alone = match shown {
+            Some(Shown::Alone) => {
+                "; the server sends no certificate of an authority: if an intermediate one has signed its own, let the \
+                 server send that one too"
             }
-            Roots::Text(_) | Roots::Unchecked => {
-                (format!("is signed by no certificate of `{key}`"), into("it"))
-            }
-        }
+            _ => "",
+        };
+        (why, remedy + alone)
     }
 }
 
-fn of_file(path: &Path, key: &str) -> Result<RootCertStore, Failure> {
-    let roots = added(RootCertStore::empty(), &file::read(path, key)?, &named(path, key))?;
-    if roots.is_empty() { Err(wrong(&named(path, key), "holds no certificate")) } else { Ok(roots) }
+/// Whether a file is the system's own list, which its package updates.
+fn is_of_system(path: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let path = real(path);
+    path.is_some() && BUNDLES.iter().any(|bundle| real(Path::new(bundle)) == path)
 }
 
-fn of_text(text: &str, key: &str) -> Result<RootCertStore, Failure> {
+type Named = Vec<CertificateDer<'static>>;
+
+fn of_file(path: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
+    let read = file::read(path, key).map_err(|failure| {
+        let place = place(path, key);
+        let remedy = "name a PEM file in it, or set `ca_path` to the folder";
+        if path.is_dir() { Failure::misconfigured(format!("{place} is a folder"), remedy) } else { failure }
+    })?;
+    let place = place(path, key);
+    let roots = added(RootCertStore::empty(), &read, &place, named)?;
+    if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
+}
+
+fn of_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let place = format!("`{key}`");
-    let roots = added(RootCertStore::empty(), text.as_bytes(), &place)?;
+    let roots = added(RootCertStore::empty(), text.as_bytes(), &place, named)?;
     if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
 }
 
 /// Every file of the folder, links followed; what holds no certificate is passed over, as is what is no file: Kubernetes
 /// mounts through a folder in it.
-fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
+fn of_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
     };
-    let closed =
-        |error| failed(&format!("cannot be read as a folder ({error})"), "name a folder of PEM files");
+    let closed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotADirectory => failed("is no folder", "set `ca_cert` to the file"),
+        _ => failed(&format!("cannot be read as a folder ({})", words(&error)), "name a folder of PEM files"),
+    };
     let entries = std::fs::read_dir(folder).map_err(closed)?;
     if folder.metadata().map_err(closed)?.mode() & 0o002 != 0 {
         return Err(failed("can be written by everybody", "chmod o-w it"));
@@ -160,7 +208,7 @@ fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
     for entry in entries {
         let path = entry.map_err(closed)?.path();
         if !path.metadata().is_ok_and(|metadata| !metadata.is_file()) {
-            roots = added(roots, &file::read(&path, key)?, &named(&path, key))?;
+            roots = added(roots, &file::read(&path, key)?, &place(&path, key), named)?;
         }
     }
     if roots.is_empty() { Err(failed("holds no certificate", REMEDY)) } else { Ok(roots) }
@@ -169,15 +217,31 @@ fn of_folder(folder: &Path, key: &str) -> Result<RootCertStore, Failure> {
 /// What to put where certificates are looked for.
 const REMEDY: &str = "put the certificate of the authority that signed the store's there, as PEM";
 
-fn added(mut roots: RootCertStore, pem: &[u8], place: &str) -> Result<RootCertStore, Failure> {
-    for certificate in CertificateDer::pem_slice_iter(pem) {
+fn added(
+    mut roots: RootCertStore,
+    text: &[u8],
+    place: &str,
+    named: &mut Named,
+) -> Result<RootCertStore, Failure> {
+    let text = pem(text).ok_or_else(|| wrong(place, "is UTF-16, and no PEM"))?;
+    for certificate in CertificateDer::pem_slice_iter(text) {
         let certificate = certificate.map_err(|_| wrong(place, "is not PEM throughout"))?;
-        roots.add(certificate).map_err(|_| wrong(place, "holds a certificate that cannot be read"))?;
+        let added = roots.add(CertificateDer::from(&*certificate));
+        added.map_err(|_| wrong(place, "holds a certificate that cannot be read"))?;
+        named.push(certificate);
     }
     Ok(roots)
 }
 
-fn named(path: &Path, key: &str) -> String {
+/// A PEM text without the byte order mark that editors write before it; `None` where it is in UTF-16.
+pub(super) fn pem(text: &[u8]) -> Option<&[u8]> {
+    if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
+        return None;
+    }
+    Some(text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text))
+}
+
+fn place(path: &Path, key: &str) -> String {
     format!("{}, which `{key}` names,", path.display())
 }
 

@@ -3,14 +3,16 @@
 use std::sync::{Arc, OnceLock};
 
 use rustls::client::Resumption;
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::ring;
 use rustls::pki_types::ServerName;
-use rustls::{AlertDescription, ClientConfig, RootCertStore};
+use rustls::{AlertDescription, ClientConfig};
 use tokio_rustls::TlsConnector;
 
 use super::heard::Heard;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
+use super::verifier::Verifier;
 use super::{Proxy, Roots, Route, TrustAnchors, Versions, chain, identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
@@ -21,8 +23,8 @@ pub(super) struct Tls {
     /// The same authorities for a proxy over TLS, which learns nothing of who the client is.
     proxy: Option<Arc<ClientConfig>>,
     name: ServerName<'static>,
-    /// Whom the store's certificate is checked by, for somebody who watches.
-    roots: Option<Arc<RootCertStore>>,
+    /// What checks the store's certificate, if anything does.
+    verifier: Option<Arc<Verifier>>,
     /// What the server ended a connection with, first of all.
     alert: Arc<OnceLock<AlertDescription>>,
 }
@@ -35,7 +37,7 @@ impl Tls {
             None => (route.address.host(), route.address.key()),
         };
         let name = name(host, key)?;
-        let (mut store, roots) = config(&route.trust, route)?;
+        let (mut store, verifier) = config(&route.trust, route)?;
         let proxy = match &route.proxy {
             Some(proxy) if proxy.address.is_secure() => Some(Arc::new(for_proxy(&store, route)?)),
             _ => None,
@@ -43,7 +45,7 @@ impl Tls {
         if let Some(identity) = &route.identity {
             store.client_auth_cert_resolver = identity.load()?;
         }
-        Ok(Self { store: Arc::new(store), proxy, name, roots, alert: Arc::default() })
+        Ok(Self { store: Arc::new(store), proxy, name, verifier, alert: Arc::default() })
     }
 
     /// Shakes hands with a proxy over `io`.
@@ -72,9 +74,11 @@ impl Tls {
             Arc::make_mut(&mut config).alpn_protocols = alpn(http);
         }
         let connected = TlsConnector::from(config).connect(self.name.clone(), io).await;
-        let stream = connected.map_err(|error| refusal::of_store(route, &error))?;
+        let verifier = self.verifier.as_deref();
+        let stream = connected
+            .map_err(|error| refusal::of_store(route, &error, verifier.and_then(Verifier::refused)))?;
         if route.run.is_watched() {
-            chain::note(&route.run, stream.get_ref().1, self.roots.as_ref(), route.trust.key);
+            chain::note(&route.run, stream.get_ref().1, verifier.map(Verifier::store), route.trust.key);
         }
         // RFC 7301: a server that ignores the question speaks HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
@@ -96,19 +100,17 @@ fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
     })
 }
 
-/// What holds for everybody whom TLS is spoken with, and whom certificates are checked by.
-fn config(
-    trust: &TrustAnchors,
-    route: &Route,
-) -> Result<(ClientConfig, Option<Arc<RootCertStore>>), Failure> {
-    let provider = ring::default_provider();
+/// What holds for everybody whom TLS is spoken with, and what certificates are checked by.
+fn config(trust: &TrustAnchors, route: &Route) -> Result<(ClientConfig, Option<Arc<Verifier>>), Failure> {
+    let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
         .map_err(|_| Failure::internal("the TLS library has no protocol version"))?;
-    let roots = trust.load()?;
-    let builder = if let Some(roots) = &roots {
-        builder.with_root_certificates(Arc::clone(roots))
+    let verifier = trust.load()?.map(|anchors| Verifier::new(anchors, provider)).transpose()?.map(Arc::new);
+    let checked = builder.dangerous();
+    let builder = if let Some(verifier) = &verifier {
+        checked.with_custom_certificate_verifier(Arc::clone(verifier) as Arc<dyn ServerCertVerifier>)
     } else {
         // `check` and `doctor` show it as a warning of the handshake.
         if !route.run.is_watched() {
@@ -117,13 +119,13 @@ fn config(
                 trust.key
             ));
         }
-        builder.dangerous().with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
+        checked.with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
     };
     let mut config = builder.with_no_client_auth();
     // The process ends before it could come back to a session.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn(route.http);
-    Ok((config, roots))
+    Ok((config, verifier))
 }
 
 /// A proxy is trusted as the store is, but never unchecked: that is said of the store alone.

@@ -12,6 +12,7 @@ use tokio::time::timeout;
 use super::lanes::{Body, Lane, Lanes};
 use super::{Replay, Request, Response, Route, tunnel};
 use crate::failure::{Failure, Retry, plural};
+use crate::run::Stage;
 
 /// How often a request that is lost with a shared connection is sent again though nothing else was answered.
 const CHANCES: usize = 3;
@@ -90,9 +91,10 @@ impl Transport {
             let Some(location) = location else { return Ok(response) };
             let route = self.route();
             request.path = route.address.path_within(location).ok_or_else(|| {
+                note_way(route, location);
                 Failure::unavailable(
                     format!("{route} redirects to another place, which is not followed with a credential"),
-                    format!("set `{}` to where it leads", route.address.key()),
+                    format!("set `{}` to where it leads (`doctor --names` shows it)", route.address.key()),
                 )
                 .retry(Retry::No)
             })?;
@@ -192,6 +194,15 @@ impl Transport {
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Transport({})", self.route())
+    }
+}
+
+/// Tells a person who watches where a redirect leads; nobody else, since those are the server's words.
+fn note_way(route: &Route, location: &str) {
+    if let Some((host, whole)) = route.address.led_to(location).filter(|_| route.run.is_watched()) {
+        route.run.conceal("host", host);
+        route.run.conceal("address", whole.as_str());
+        route.run.note(Stage::Connection, format!("the server redirects to {whole}"));
     }
 }
 

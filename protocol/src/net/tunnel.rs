@@ -75,7 +75,7 @@ pub(super) fn refused(proxy: &Proxy, store: &Address, status: u16) -> Failure {
         .retry(Retry::No),
         (407, Some(_)) => Failure::unavailable(
             format!("the proxy {address} does not accept the user name and password (407)"),
-            format!("correct them in the file of `proxy_auth_file`, or in the variable of `{key}`"),
+            format!("correct them in the file of `proxy_auth_file`, or in `{key}`"),
         )
         .retry(Retry::No),
         (500.., _) => Failure::unavailable(

@@ -164,6 +164,12 @@ impl Settings {
         self.table().filter_map(|setting| self.given.get(setting.key)?.variable).collect()
     }
 
+    /// What a message calls a setting: the variable that set it, else its key.
+    #[must_use]
+    pub fn called(&self, key: &'static str) -> &'static str {
+        self.given.get(key).and_then(|given| given.variable).unwrap_or(key)
+    }
+
     /// The keys that a flag or the profile sets.
     #[must_use]
     pub fn written(&self) -> Vec<&'static str> {

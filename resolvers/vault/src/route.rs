@@ -26,10 +26,11 @@ pub(crate) const TLS: &[Setting] = &tls_settings(Variables {
 
 /// The address that the settings name.
 pub(crate) fn address(settings: &Settings) -> Result<Address, Failure> {
-    let address = settings.required("address")?;
-    let address = Address::parse("address", address, settings.is_on("allow_http"))?;
+    let (called, address) = (settings.called("address"), settings.required("address")?);
+    let address = Address::parse(called, address, settings.is_on("allow_http"))?;
     if address.base().ends_with("/v1") {
-        return Err(Failure::misconfigured("`address` ends in /v1, which is added to it", "leave /v1 out"));
+        let what = format!("`{called}` ends in /v1, which is added to it");
+        return Err(Failure::misconfigured(what, "leave /v1 out"));
     }
     Ok(address)
 }
