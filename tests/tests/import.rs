@@ -282,8 +282,8 @@ fn by_dotenv(texts: &[String]) -> Vec<BTreeMap<String, String>> {
 fn every_value_is_the_one_that_the_gateway_reads_from_the_same_file() {
     let lines =
         ["=", " = ", "\t=", ": "].iter().flat_map(|sign| VALUES.map(|value| format!("{sign}{value}")));
-    let lines: String = lines.enumerate().map(|(at, line)| format!("K{at}{line}\n")).collect();
-    let texts: Vec<_> = FILES.map(str::to_owned).into_iter().chain([lines]).collect();
+    let lines: Vec<_> = lines.enumerate().map(|(at, line)| format!("K{at}{line}\n")).collect();
+    let texts: Vec<_> = FILES.map(str::to_owned).into_iter().chain([lines.concat()]).collect();
     let read = by_dotenv(&texts);
     assert_eq!(read.last().unwrap().len(), 4 * VALUES.len());
     for (text, want) in texts.iter().zip(read) {
