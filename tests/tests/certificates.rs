@@ -367,8 +367,13 @@ fn openbao_takes_and_refuses_client_certificates() {
 /// A server with this certificate, which has the secret.
 fn shows(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Server {
     let setup = Setup { tls: Some(fault::tls(chain, key, &["http/1.1"])), ..Setup::default() };
-    let secret = r#"{"request_id":"x","data":{"data":{"k":"value-a"},"metadata":{"version":1}}}"#;
-    let handler = Arc::new(move |_: &Asked| Answer::new(200, secret));
+    let metadata = json!({
+        "created_time": "2026-01-01T00:00:00Z", "custom_metadata": null, "deletion_time": "",
+        "destroyed": false, "version": 1,
+    });
+    let data = json!({"data": {"k": "value-a"}, "metadata": metadata});
+    let secret = json!({"request_id": "x", "lease_duration": 0, "data": data}).to_string();
+    let handler = Arc::new(move |_: &Asked| Answer::new(200, secret.as_str()));
     Server::start(setup, handler, Arc::new(|act: Act, _: &Asked| act))
 }
 
