@@ -14,7 +14,7 @@ use crate::resolve::resolve;
 use crate::run::Stage;
 use crate::runtime;
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::wire::{Outcome, frame};
 
 /// What a run came to: an outcome for each id, in the order of the ids, and how protocol mode should end.
@@ -59,7 +59,7 @@ impl Answer {
 pub fn answer<B: Backend>(
     settings: &Settings,
     ids: &Arc<[String]>,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
     let room = settings.max_output().saturating_sub(frame(ids));

@@ -100,7 +100,7 @@ mod sink;
 mod store;
 mod streams;
 mod trust;
-mod watch;
+mod watchdog;
 pub mod wire;
 mod world;
 

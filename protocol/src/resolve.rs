@@ -35,7 +35,7 @@ pub(crate) async fn resolve<B: Backend>(
 ) {
     let mut plan = Plan::make(backend, settings, ids, board);
     let run = settings.run();
-    if ids.is_empty() && run.is_watched() {
+    if ids.is_empty() && run.is_traced() {
         match backend.default_scope() {
             Ok(scope) => plan.scopes.push((scope, Vec::new())),
             Err(failure) => {
@@ -135,7 +135,7 @@ impl<B: Backend> Plan<B> {
             match guarded(|| locate(backend, settings, &allow, text)) {
                 Err(failure) => board.settle(at, Err(failure)),
                 Ok((locator, field)) => {
-                    if settings.run().is_watched() {
+                    if settings.run().is_traced() {
                         settings.run().conceal("secret", locator.to_string());
                     }
                     if !wanted.contains_key(&locator) {
@@ -200,7 +200,7 @@ impl<B: Backend> Engine<'_, B> {
         let may_be_old = refused.is_none();
         let batches = self.backend.batches(locators.clone());
         let mut session = self.sign_in(scope, &batches, refused).await?;
-        if self.run.is_watched() && locators.is_empty() {
+        if self.run.is_traced() && locators.is_empty() {
             session = self.inspected(scope, session).await?;
         }
         let step = self.run.begin(Stage::Read);
@@ -208,7 +208,7 @@ impl<B: Backend> Engine<'_, B> {
         let left = join_all(reads).await.into_iter().flatten().collect();
         let _ = self.run.end(step, Ok(()));
         // Afterwards, as a gateway's run reads first: a token may be good for one request.
-        if self.run.is_watched() && !locators.is_empty() {
+        if self.run.is_traced() && !locators.is_empty() {
             let _ = self.inspect(&session).await;
         }
         Ok((session, left))

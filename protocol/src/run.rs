@@ -124,7 +124,7 @@ impl Run {
 
     /// The same, and somebody wants to know all that can be known of each step.
     #[must_use]
-    pub fn watched(started: Instant) -> Self {
+    pub fn traced(started: Instant) -> Self {
         Self::make(started, true)
     }
 
@@ -161,7 +161,7 @@ impl Run {
 
     /// Whether [`Run::note`] is worth an effort.
     #[must_use]
-    pub fn is_watched(&self) -> bool {
+    pub fn is_traced(&self) -> bool {
         self.inner.watched
     }
 
@@ -214,7 +214,7 @@ impl Run {
 
     /// Says something of the last step of its kind, at this origin if there is one, if somebody wants to know.
     pub fn note(&self, stage: Stage, fact: impl Display) {
-        if !self.is_watched() {
+        if !self.is_traced() {
             return;
         }
         let fact = fact.to_string();
@@ -258,7 +258,7 @@ impl Run {
 
     /// Says that `name` is nobody else's affair: what is shown to others has `<what>` in its place.
     pub fn conceal(&self, what: &'static str, name: impl Into<String>) {
-        if self.is_watched() {
+        if self.is_traced() {
             self.notes().names.push((what, name.into()));
         }
     }
@@ -359,7 +359,7 @@ mod tests {
 
     #[test]
     fn a_deadline_names_the_origin_that_it_cut_off() {
-        let run = Run::watched(Instant::now());
+        let run = Run::traced(Instant::now());
         let limit = Duration::from_millis(700);
         let (store, login) = (run.at("https://store.test"), run.at("https://login.test"));
         let _ = run.begin(Stage::Read);
@@ -381,7 +381,7 @@ mod tests {
 
     #[test]
     fn facts_are_kept_for_somebody_who_watches() {
-        for (run, facts) in [(Run::new(Instant::now()), 0), (Run::watched(Instant::now()), 1)] {
+        for (run, facts) in [(Run::new(Instant::now()), 0), (Run::traced(Instant::now()), 1)] {
             let _ = run.end(run.begin(Stage::Tls), Ok(()));
             run.note(Stage::Tls, "TLS 1.3");
             run.note(Stage::Tls, "TLS 1.3");

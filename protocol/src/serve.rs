@@ -8,7 +8,7 @@ use crate::failure::{Failure, Kind};
 use crate::journal::Journal;
 use crate::settings::{DEFAULT_MAX_OUTPUT, Settings};
 use crate::streams::{Input, Written, read_stdin, say, write_stdout};
-use crate::watch::{GRACE, Watch};
+use crate::watchdog::{GRACE, Watchdog};
 use crate::wire::{EMPTY, REQUEST_LIMIT, Request, does_not_fit, fit};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
@@ -18,7 +18,7 @@ use crate::wire::{EMPTY, REQUEST_LIMIT, Request, does_not_fit, fit};
 pub fn serve<B: Backend>(
     settings: Result<Settings, (Failure, Exit)>,
     journal: &Journal,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
     journal.obey(settings.as_ref().ok());
@@ -49,7 +49,7 @@ pub fn serve<B: Backend>(
 struct Desk {
     max_output: usize,
     deadline: Deadline,
-    watch: Watch,
+    watch: Watchdog,
     journal: Journal,
 }
 

@@ -93,7 +93,7 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
 async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
     run.conceal("host", address.host());
     let found = run.end(run.begin(Stage::LookUp), look_up(address).await)?;
-    if run.is_watched() {
+    if run.is_traced() {
         note_found(run, address, &found);
     }
     let step = run.begin(Stage::Connection);

@@ -77,7 +77,7 @@ impl Tls {
         let verifier = self.verifier.as_deref();
         let stream = connected
             .map_err(|error| refusal::of_store(route, &error, verifier.and_then(Verifier::refused)))?;
-        if route.run.is_watched() {
+        if route.run.is_traced() {
             chain::note(&route.run, stream.get_ref().1, verifier.map(Verifier::store), route.trust.key);
         }
         // RFC 7301: a server that ignores the question speaks HTTP/1.1.
@@ -113,7 +113,7 @@ fn config(trust: &TrustAnchors, route: &Route) -> Result<(ClientConfig, Option<A
         checked.with_custom_certificate_verifier(Arc::clone(verifier) as Arc<dyn ServerCertVerifier>)
     } else {
         // `check` and `doctor` show it as a warning of the handshake.
-        if !route.run.is_watched() {
+        if !route.run.is_traced() {
             say(format!(
                 "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
                 trust.key

@@ -17,7 +17,7 @@ use crate::run::{Run, Stage};
 use crate::runtime;
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// How long after the deadline the process ends, whatever it does: long enough to say why.
 const REST: Duration = Duration::from_millis(200);
@@ -51,7 +51,7 @@ pub(super) enum Done {
 /// Does it. One function for all of them: the path to a store is compiled once.
 pub(super) fn act<B: Manage>(
     settings: &Settings,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
     task: &Task<'_>,
 ) -> Result<Done, Failure> {
     watch.move_to(deadline.later(REST));

@@ -16,7 +16,7 @@ use crate::document::Value;
 use crate::exit::Exit;
 use crate::failure::{Told, plural, printable};
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::wire::Outcome;
 use crate::world::World;
 
@@ -60,7 +60,7 @@ pub(super) fn check<B: Backend>(
     ids: Vec<String>,
     json: bool,
     world: &World,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     let ignored = settings.ignored(world);
     let absent = settings.absent();

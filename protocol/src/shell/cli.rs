@@ -16,7 +16,7 @@ use crate::serve::serve;
 use crate::settings::Flags;
 use crate::store::{Kind, Setting, Store, table};
 use crate::streams::{say, stdin_is_terminal};
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// What a command line asks for.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ pub(super) fn stop<B: Manage>(
     mut stop: clap::Error,
     arguments: &[String],
     journal: &Journal,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     suggest(&mut stop, &command::<B>());
     let text = stop.render().to_string();
@@ -274,7 +274,7 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     }
 }
 
-fn refuse<B: Manage>(failure: Failure, journal: &Journal, watched: (Deadline, &Watch)) -> Exit {
+fn refuse<B: Manage>(failure: Failure, journal: &Journal, watched: (Deadline, &Watchdog)) -> Exit {
     if stdin_is_terminal() {
         say(format!("{}: {failure}", B::STORE.binary));
         return Exit::Usage;

@@ -20,7 +20,7 @@ use crate::run::{Run, Stage, Step};
 use crate::selector::Field;
 use crate::settings::Settings;
 use crate::store::{Setting, Store, table};
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::world::{World, recorded_home};
 
 /// When a gateway ends a run whose provider sets no `timeoutMs`.
@@ -40,7 +40,7 @@ pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     wish: Wish,
     (run, world): (&Run, &World),
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     let progress = Progress::start(run, watch);
     let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };

@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::streams::stdout_is_terminal;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::wire::{does_not_fit, report};
 
 /// Resolves `ids` and prints their values: one as it is, several with a line end after each, or all that is known of
@@ -17,7 +17,7 @@ pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
     json: bool,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     let limit = settings.max_output();
     let progress = Progress::start(settings.run(), watch);

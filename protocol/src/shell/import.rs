@@ -18,7 +18,7 @@ use crate::failure::{Failure, printable};
 use crate::file;
 use crate::secret::Secret;
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::wire::accept;
 
 /// What stands for stdin in the place of a file.
@@ -28,7 +28,7 @@ pub(super) const PIPE: &str = "-";
 type Entries = Vec<Entry>;
 
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
-pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watch) -> Exit {
+pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watchdog) -> Exit {
     let file = (path != PIPE).then_some(Path::new(path));
     let text = match file {
         Some(file) => read(file),
@@ -81,7 +81,7 @@ fn left(file: &Path) -> &'static str {
     }
 }
 
-fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watch) -> Result<(), Failure> {
+fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watchdog) -> Result<(), Failure> {
     accept(Secret::new(value.expose().to_owned()))?;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
     if let Done::Changed(text) = act::<B>(settings, (deadline, watch), &Task::Set(id, value))? {

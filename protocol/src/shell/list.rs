@@ -10,14 +10,14 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Told, printable};
 use crate::settings::Settings;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// Prints the ids that begin with `prefix`, one a line.
 pub(super) fn list<B: Manage>(
     settings: &Settings,
     prefix: &str,
     json: bool,
-    (deadline, watch): (Deadline, &Watch),
+    (deadline, watch): (Deadline, &Watchdog),
 ) -> Exit {
     let sorted = match act::<B>(settings, (deadline, watch), &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,

@@ -41,7 +41,7 @@ use crate::serve::serve;
 use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
 use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::world::World;
 use cli::{Line, Verb};
 use doctor::Wish;
@@ -60,7 +60,7 @@ pub fn main<B: Manage>() -> ! {
 }
 
 fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
-    let watch = Watch::start(Deadline::new(started, DEFAULT_TIMEOUT));
+    let watch = Watchdog::start(Deadline::new(started, DEFAULT_TIMEOUT));
     let early = || (Journal::new(&B::STORE, &Run::new(started)), Deadline::new(started, DEFAULT_TIMEOUT));
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
@@ -77,8 +77,8 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watch));
         }
     };
-    let is_watched = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
-    let run = if is_watched { Run::watched(started) } else { Run::new(started) };
+    let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
+    let run = if is_traced { Run::traced(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
     // A flag counts while the profile is read, and where it cannot be.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
@@ -127,7 +127,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
 }
 
 /// What needs settings that can be read.
-fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Deadline, &Watch)) -> Exit {
+fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Deadline, &Watchdog)) -> Exit {
     let (deadline, watch) = watched;
     match verb {
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, watched),

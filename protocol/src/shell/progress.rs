@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::paint::is_able;
 use crate::run::Run;
 use crate::streams::{stderr_is_terminal, whisper};
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// From when on a step is slow.
 const SECOND: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ enum State {
 
 impl Progress {
     /// Has `watch` look at the run, if somebody sees stderr.
-    pub(super) fn start(run: &Run, watch: &Watch) -> Self {
+    pub(super) fn start(run: &Run, watch: &Watchdog) -> Self {
         let progress = Self(Arc::new(Mutex::new(State::Hidden)));
         if stderr_is_terminal() && is_able() {
             let (run, state) = (run.clone(), Arc::clone(&progress.0));

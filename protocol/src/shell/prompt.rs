@@ -15,7 +15,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::secret::Secret;
 use crate::streams::{Got, Input, read_on, read_stdin, stdin_is_terminal, whisper};
-use crate::watch::{GRACE, Watch};
+use crate::watchdog::{GRACE, Watchdog};
 use crate::wire::is_request;
 
 /// The longest value that is taken.
@@ -41,17 +41,17 @@ struct Wish<'w> {
 /// On a terminal it is one line, typed or pasted, that shows nowhere. From a pipe or a file it is all there is: a single
 /// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
 /// needs the last line end, too.
-pub(super) fn value(id: &str, watch: &Watch) -> Result<Secret, Exit> {
+pub(super) fn value(id: &str, watch: &Watchdog) -> Result<Secret, Exit> {
     ask(&Wish { noun: "value", prompt: &format!("value of {id}: "), about: id }, watch)
 }
 
 /// Reads a password as a value is read.
-pub(super) fn password(prompt: &str, watch: &Watch) -> Result<Secret, Exit> {
+pub(super) fn password(prompt: &str, watch: &Watchdog) -> Result<Secret, Exit> {
     ask(&Wish { noun: "password", prompt, about: "unlock" }, watch)
 }
 
 /// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
-pub(super) fn new_password(watch: &Watch) -> Result<Secret, Exit> {
+pub(super) fn new_password(watch: &Watchdog) -> Result<Secret, Exit> {
     let first = password("new password: ", watch)?;
     if stdin_is_terminal() && password("the same again: ", watch)?.expose() != first.expose() {
         let what = "the two passwords are not the same, and nothing was done";
@@ -67,7 +67,7 @@ pub(super) fn drain(deadline: Deadline) {
     }
 }
 
-fn ask(wish: &Wish<'_>, watch: &Watch) -> Result<Secret, Exit> {
+fn ask(wish: &Wish<'_>, watch: &Watchdog) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
     watch.move_to(deadline.later(GRACE));

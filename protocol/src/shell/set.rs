@@ -12,11 +12,11 @@ use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::settings::Settings;
 use crate::streams::say;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 use crate::wire::accept;
 
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
-pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watch) -> Exit {
+pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watchdog) -> Exit {
     // NAME=value, as a file has it. No id has a = in it.
     if id.contains('=') {
         explain(None, &value_in_argument());
@@ -52,7 +52,7 @@ pub(super) fn delete<B: Manage>(
     settings: &Settings,
     id: &str,
     yes: bool,
-    watched: (Deadline, &Watch),
+    watched: (Deadline, &Watchdog),
 ) -> Exit {
     if !yes {
         say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));

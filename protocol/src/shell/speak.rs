@@ -8,7 +8,7 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable, printable_lines};
 use crate::streams::{Written, say, write_stdout};
-use crate::watch::GRACE;
+use crate::watchdog::GRACE;
 
 /// Prints data. `Some` where it could not be written whole, which is then said.
 pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {

@@ -12,13 +12,13 @@ use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::streams::stdin_is_terminal;
-use crate::watch::Watch;
+use crate::watchdog::Watchdog;
 
 /// How often a person may type the password.
 const TRIES: usize = 3;
 
 /// Unlocks the store, or what `id` is in. Asks for a password only where it takes one.
-pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &Watch) -> Exit {
+pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &Watchdog) -> Exit {
     let attempt = |password: Option<&Secret>| {
         // A person may have typed for a while.
         let deadline = Deadline::new(Instant::now(), settings.timeout());
@@ -45,7 +45,7 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &W
 fn with_password(
     what: &str,
     attempt: &dyn Fn(Option<&Secret>) -> Result<Lock, Failure>,
-    watch: &Watch,
+    watch: &Watchdog,
 ) -> Exit {
     let mut left = if stdin_is_terminal() { TRIES } else { 1 };
     loop {

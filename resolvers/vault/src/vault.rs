@@ -45,7 +45,7 @@ impl Backend for Vault {
             ));
         }
         let auth = Auth::of(settings, &client)?;
-        if settings.run().is_watched() {
+        if settings.run().is_traced() {
             auth.conceal(settings.run());
         }
         Ok(Self {
@@ -95,7 +95,7 @@ impl Backend for Vault {
     async fn fetch(&self, session: &Session, batch: &[Locator], sink: &Sink<'_, Locator>) {
         let run = &self.server.route().run;
         for locator in batch {
-            if run.is_watched() {
+            if run.is_traced() {
                 inspect::conceal(run, locator);
             }
             let so_far = |failure| sink.note(locator, &failure);

@@ -23,7 +23,7 @@ const TICK: Duration = Duration::from_millis(250);
 /// A thread that does nothing else. It is started first, so that a profile on a dead mount, a name service that hangs or
 /// a reader that does not read cannot keep the process. A clone is the same.
 #[derive(Clone)]
-pub struct Watch(Arc<Shared>);
+pub struct Watchdog(Arc<Shared>);
 
 struct Shared {
     plan: Mutex<Plan>,
@@ -44,7 +44,7 @@ struct Plan {
     tick: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
-impl Watch {
+impl Watchdog {
     /// Starts to watch: with a thread, or with an alarm where there is none to be had.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
