@@ -59,13 +59,13 @@ impl Answer {
 pub fn answer<B: Backend>(
     settings: &Settings,
     ids: &Arc<[String]>,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
     let room = settings.max_output().saturating_sub(frame(ids));
     let board = Arc::new(Board::new(settings.run(), ids.len(), room));
     let write = Arc::new(write);
-    watch.answer_with({
+    watchdog.answer_with({
         let (board, ids, write) = (Arc::clone(&board), Arc::clone(ids), Arc::clone(&write));
         let run = settings.run().clone();
         move || {

@@ -18,11 +18,11 @@ use crate::wire::{EMPTY, REQUEST_LIMIT, Request, does_not_fit, fit};
 pub fn serve<B: Backend>(
     settings: Result<Settings, (Failure, Exit)>,
     journal: &Journal,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
     journal.obey(settings.as_ref().ok());
-    let desk = Desk { max_output, deadline, watch: watch.clone(), journal: journal.clone() };
+    let desk = Desk { max_output, deadline, watchdog: watchdog.clone(), journal: journal.clone() };
     let (request, late) = match read_request(deadline) {
         Ok(read) => read,
         Err(unread) => {
@@ -40,7 +40,7 @@ pub fn serve<B: Backend>(
         (None, Err((failure, exit))) => desk.write(&ids, Answer::refuse(&ids, &failure, exit), None),
         (None, Ok(settings)) => {
             let write = move |ids: &[String], answer| desk.write(ids, answer, None);
-            answer::<B>(&settings, &ids.into(), (deadline, watch), write)
+            answer::<B>(&settings, &ids.into(), (deadline, watchdog), write)
         }
     }
 }
@@ -49,7 +49,7 @@ pub fn serve<B: Backend>(
 struct Desk {
     max_output: usize,
     deadline: Deadline,
-    watch: Watchdog,
+    watchdog: Watchdog,
     journal: Journal,
 }
 
@@ -58,7 +58,7 @@ impl Desk {
     fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
         let response = fit(ids, &answer.outcomes, self.max_output);
         let text = response.as_ref().map_or(EMPTY, |(response, _)| response.expose());
-        self.watch.end_with(Exit::Output);
+        self.watchdog.end_with(Exit::Output);
         let written = write_stdout(text.as_bytes(), self.deadline.later(GRACE));
         for at in response.iter().flat_map(|(_, gave_way)| gave_way) {
             answer.outcomes[*at] = Err(does_not_fit());
@@ -77,7 +77,7 @@ impl Desk {
             say(format!("{}: {failure}", self.journal.store().binary));
         }
         // What is left to do is no reason for a gateway to throw the answer away.
-        self.watch.end_with(answer.exit);
+        self.watchdog.end_with(answer.exit);
         self.journal.record(ids, &answer, whole);
         answer.exit
     }

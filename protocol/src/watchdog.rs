@@ -50,13 +50,13 @@ impl Watchdog {
     pub fn start(deadline: Deadline) -> Self {
         let plan = Mutex::new(Plan { deadline, answer: None, exit: Exit::Deadline, last: None, tick: None });
         let shared = Shared { plan, changed: Condvar::new(), by_alarm: AtomicBool::new(false) };
-        let watch = Self(Arc::new(shared));
-        let shared = Arc::clone(&watch.0);
+        let watchdog = Self(Arc::new(shared));
+        let shared = Arc::clone(&watchdog.0);
         if thread::Builder::new().stack_size(256 * 1024).spawn(move || shared.wait()).is_err() {
-            watch.0.by_alarm.store(true, Ordering::Relaxed);
+            watchdog.0.by_alarm.store(true, Ordering::Relaxed);
             set_alarm(deadline);
         }
-        watch
+        watchdog
     }
 
     /// Moves the deadline, once the settings are known.

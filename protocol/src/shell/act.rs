@@ -51,13 +51,13 @@ pub(super) enum Done {
 /// Does it. One function for all of them: the path to a store is compiled once.
 pub(super) fn act<B: Manage>(
     settings: &Settings,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
     task: &Task<'_>,
 ) -> Result<Done, Failure> {
-    watch.move_to(deadline.later(REST));
+    watchdog.move_to(deadline.later(REST));
     let run = settings.run();
-    let progress = Progress::start(run, watch);
-    watch.answer_with(give_up(run.clone(), progress.clone(), deadline));
+    let progress = Progress::start(run, watchdog);
+    watchdog.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
     let place = match task {
         Task::List(_) | Task::Unlock(None, _) => None,
@@ -93,7 +93,7 @@ pub(super) fn act<B: Manage>(
         let act = with_session(&backend, settings, deadline, &scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
         // Nobody waits for what a person reads.
-        watch.move_to(Deadline::new(Instant::now(), READER));
+        watchdog.move_to(Deadline::new(Instant::now(), READER));
         done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
     })?
 }

@@ -60,14 +60,14 @@ pub(super) fn check<B: Backend>(
     ids: Vec<String>,
     json: bool,
     world: &World,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     let ignored = settings.ignored(world);
     let absent = settings.absent();
     let run = settings.run().clone();
     let own = if settings.profile().is_some() { Vec::new() } else { settings.variables() };
-    let progress = Progress::start(settings.run(), watch);
-    answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
+    let progress = Progress::start(settings.run(), watchdog);
+    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
         progress.end();
         let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::of).collect();
         let warnings: Vec<_> = run.warnings().into_iter().map(|(_, warning)| warning).collect();

@@ -173,7 +173,7 @@ pub(super) fn stop<B: Manage>(
     mut stop: clap::Error,
     arguments: &[String],
     journal: &Journal,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     suggest(&mut stop, &command::<B>());
     let text = stop.render().to_string();
@@ -181,7 +181,7 @@ pub(super) fn stop<B: Manage>(
         return print(&text, deadline).unwrap_or(Exit::Done);
     }
     if let Some(failure) = bad_first_line(B::STORE.binary, arguments) {
-        return refuse::<B>(failure, journal, (deadline, watch));
+        return refuse::<B>(failure, journal, (deadline, watchdog));
     }
     let (start, rest) = started_as(B::STORE.binary, arguments);
     if has_value_in_argument(&stop, rest) {
@@ -205,7 +205,7 @@ pub(super) fn stop<B: Manage>(
     }
     let failure =
         Failure::misconfigured("the command line is wrong", "run the same command in a shell to see how");
-    refuse::<B>(failure, journal, (deadline, watch))
+    refuse::<B>(failure, journal, (deadline, watchdog))
 }
 
 /// Words of other tools, and the verb that does the same.
@@ -274,12 +274,12 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     }
 }
 
-fn refuse<B: Manage>(failure: Failure, journal: &Journal, watched: (Deadline, &Watchdog)) -> Exit {
+fn refuse<B: Manage>(failure: Failure, journal: &Journal, limits: (Deadline, &Watchdog)) -> Exit {
     if stdin_is_terminal() {
         say(format!("{}: {failure}", B::STORE.binary));
         return Exit::Usage;
     }
-    serve::<B>(Err((failure, Exit::Usage)), journal, watched)
+    serve::<B>(Err((failure, Exit::Usage)), journal, limits)
 }
 
 /// The help of `-h`.

@@ -40,9 +40,9 @@ pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     wish: Wish,
     (run, world): (&Run, &World),
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
-    let progress = Progress::start(run, watch);
+    let progress = Progress::start(run, watchdog);
     let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };
     let settings = match settings {
         Ok(settings) => settings,
@@ -63,7 +63,7 @@ pub(super) fn doctor<B: Backend>(
     conceal(settings, &reporter.wish.ids);
     let facts = facts(settings, world);
     let ids = reporter.wish.ids.clone();
-    answer::<B>(settings, &ids.into(), (deadline, watch), move |_, answer| {
+    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
         progress.end();
         for fact in &facts {
             reporter.run.note(Stage::Configuration, fact);

@@ -17,11 +17,11 @@ pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
     json: bool,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     let limit = settings.max_output();
-    let progress = Progress::start(settings.run(), watch);
-    answer::<B>(settings, &ids.into(), (deadline, watch), move |ids, answer| {
+    let progress = Progress::start(settings.run(), watchdog);
+    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
         progress.end();
         if json { print_json(ids, &answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
     })

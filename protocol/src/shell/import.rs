@@ -28,11 +28,11 @@ pub(super) const PIPE: &str = "-";
 type Entries = Vec<Entry>;
 
 /// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
-pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watchdog) -> Exit {
+pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watchdog) -> Exit {
     let file = (path != PIPE).then_some(Path::new(path));
     let text = match file {
         Some(file) => read(file),
-        None => match prompt::value("import", watch) {
+        None => match prompt::value("import", watchdog) {
             Ok(text) => Ok(text),
             Err(stop) => return stop,
         },
@@ -50,7 +50,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watch: &Watchdo
             note(printable(format!("{id} is there more than once: the last one counts")));
             continue;
         }
-        match store::<B>(settings, id, value, watch) {
+        match store::<B>(settings, id, value, watchdog) {
             Ok(()) => {
                 stored += 1;
                 if let Some(how) = differs(*in_bash) {
@@ -81,10 +81,15 @@ fn left(file: &Path) -> &'static str {
     }
 }
 
-fn store<B: Manage>(settings: &Settings, id: &str, value: &Secret, watch: &Watchdog) -> Result<(), Failure> {
+fn store<B: Manage>(
+    settings: &Settings,
+    id: &str,
+    value: &Secret,
+    watchdog: &Watchdog,
+) -> Result<(), Failure> {
     accept(Secret::new(value.expose().to_owned()))?;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    if let Done::Changed(text) = act::<B>(settings, (deadline, watch), &Task::Set(id, value))? {
+    if let Done::Changed(text) = act::<B>(settings, (deadline, watchdog), &Task::Set(id, value))? {
         note(text);
     }
     Ok(())

@@ -17,9 +17,9 @@ pub(super) fn list<B: Manage>(
     settings: &Settings,
     prefix: &str,
     json: bool,
-    (deadline, watch): (Deadline, &Watchdog),
+    (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
-    let sorted = match act::<B>(settings, (deadline, watch), &Task::List(prefix)) {
+    let sorted = match act::<B>(settings, (deadline, watchdog), &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,
         Ok(_) => return Exit::Internal,
         Err(failure) => return fail(None, &failure),

@@ -60,13 +60,13 @@ pub fn main<B: Manage>() -> ! {
 }
 
 fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
-    let watch = Watchdog::start(Deadline::new(started, DEFAULT_TIMEOUT));
+    let watchdog = Watchdog::start(Deadline::new(started, DEFAULT_TIMEOUT));
     let early = || (Journal::new(&B::STORE, &Run::new(started)), Deadline::new(started, DEFAULT_TIMEOUT));
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
         Err(stop) => {
             let (journal, deadline) = early();
-            return cli::stop::<B>(stop, arguments, &journal, (deadline, &watch));
+            return cli::stop::<B>(stop, arguments, &journal, (deadline, &watchdog));
         }
     };
     let first = started;
@@ -74,7 +74,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Ok(started) => started,
         Err(failure) => {
             let (journal, deadline) = early();
-            return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watch));
+            return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watchdog));
         }
     };
     let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
@@ -84,13 +84,13 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if matches!(line.verb, Verb::None | Verb::Resolve) {
         let journal = journal.clone();
-        watch.at_last(move || journal.last_words());
+        watchdog.at_last(move || journal.last_words());
     } else {
         let run = run.clone();
-        watch.at_last(move || explain(None, &run.timeout(run.elapsed())));
+        watchdog.at_last(move || explain(None, &run.timeout(run.elapsed())));
     }
     if so_far != DEFAULT_TIMEOUT || started != first {
-        watch.move_to(Deadline::new(started, so_far));
+        watchdog.move_to(Deadline::new(started, so_far));
     }
     let world = World::of_process();
     if let Some(profile) = &line.profile {
@@ -100,24 +100,24 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {
-        watch.move_to(deadline);
+        watchdog.move_to(deadline);
     }
-    let watched = (deadline, &watch);
+    let limits = (deadline, &watchdog);
     match line.verb {
         Verb::None if stdin_is_terminal() => {
             say(cli::short_help::<B>());
             Exit::Usage
         }
-        Verb::None | Verb::Resolve => serve::<B>(settings, &journal, watched),
+        Verb::None | Verb::Resolve => serve::<B>(settings, &journal, limits),
         Verb::Settings { names } => settings::settings(&B::STORE, &names, deadline),
         Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
         Verb::Man { page } => man::man::<B>(&page, deadline),
         Verb::Doctor { ids, json, names } => {
             let wish = Wish { ids, json, names };
-            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &world), watched)
+            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &world), limits)
         }
         verb => match settings {
-            Ok(settings) => act::<B>(verb, &settings, &world, watched),
+            Ok(settings) => act::<B>(verb, &settings, &world, limits),
             Err((failure, exit)) => {
                 explain(None, &failure);
                 exit
@@ -127,23 +127,23 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
 }
 
 /// What needs settings that can be read.
-fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, watched: (Deadline, &Watchdog)) -> Exit {
-    let (deadline, watch) = watched;
+fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, limits: (Deadline, &Watchdog)) -> Exit {
+    let (deadline, watchdog) = limits;
     match verb {
-        Verb::Get { ids, json } => get::get::<B>(settings, ids, json, watched),
-        Verb::Check { ids, json } => check::check::<B>(settings, ids, json, world, watched),
+        Verb::Get { ids, json } => get::get::<B>(settings, ids, json, limits),
+        Verb::Check { ids, json } => check::check::<B>(settings, ids, json, world, limits),
         Verb::List { prefix, json } => {
             let is_set = settings.source("timeout") != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
-            list::list::<B>(settings, &prefix, json, (deadline, watch))
+            list::list::<B>(settings, &prefix, json, (deadline, watchdog))
         }
-        Verb::Set { id } => set::set::<B>(settings, &id, watch),
-        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, watched),
+        Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
+        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, limits),
         // No command line says so, and nothing of it is compiled for such a store.
         Verb::Import { .. } if !B::HAS_IMPORT => Exit::Usage,
         Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,
-        Verb::Import { file } => import::import::<B>(settings, &file, watch),
-        Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watch),
+        Verb::Import { file } => import::import::<B>(settings, &file, watchdog),
+        Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watchdog),
         _ => logout::logout::<B>(settings, deadline),
     }
 }

@@ -27,12 +27,12 @@ enum State {
 }
 
 impl Progress {
-    /// Has `watch` look at the run, if somebody sees stderr.
-    pub(super) fn start(run: &Run, watch: &Watchdog) -> Self {
+    /// Has `watchdog` look at the run, if somebody sees stderr.
+    pub(super) fn start(run: &Run, watchdog: &Watchdog) -> Self {
         let progress = Self(Arc::new(Mutex::new(State::Hidden)));
         if stderr_is_terminal() && is_able() {
             let (run, state) = (run.clone(), Arc::clone(&progress.0));
-            watch.meanwhile(move || show(&run, &mut lock(&state)));
+            watchdog.meanwhile(move || show(&run, &mut lock(&state)));
         }
         progress
     }

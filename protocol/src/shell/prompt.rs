@@ -41,19 +41,19 @@ struct Wish<'w> {
 /// On a terminal it is one line, typed or pasted, that shows nowhere. From a pipe or a file it is all there is: a single
 /// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
 /// needs the last line end, too.
-pub(super) fn value(id: &str, watch: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Wish { noun: "value", prompt: &format!("value of {id}: "), about: id }, watch)
+pub(super) fn value(id: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
+    ask(&Wish { noun: "value", prompt: &format!("value of {id}: "), about: id }, watchdog)
 }
 
 /// Reads a password as a value is read.
-pub(super) fn password(prompt: &str, watch: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Wish { noun: "password", prompt, about: "unlock" }, watch)
+pub(super) fn password(prompt: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
+    ask(&Wish { noun: "password", prompt, about: "unlock" }, watchdog)
 }
 
 /// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
-pub(super) fn new_password(watch: &Watchdog) -> Result<Secret, Exit> {
-    let first = password("new password: ", watch)?;
-    if stdin_is_terminal() && password("the same again: ", watch)?.expose() != first.expose() {
+pub(super) fn new_password(watchdog: &Watchdog) -> Result<Secret, Exit> {
+    let first = password("new password: ", watchdog)?;
+    if stdin_is_terminal() && password("the same again: ", watchdog)?.expose() != first.expose() {
         let what = "the two passwords are not the same, and nothing was done";
         return Err(fail(None, &Failure::invalid_value(what, "type the command again")));
     }
@@ -67,10 +67,10 @@ pub(super) fn drain(deadline: Deadline) {
     }
 }
 
-fn ask(wish: &Wish<'_>, watch: &Watchdog) -> Result<Secret, Exit> {
+fn ask(wish: &Wish<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
-    watch.move_to(deadline.later(GRACE));
+    watchdog.move_to(deadline.later(GRACE));
     let given = if stdin_is_terminal() { typed(wish.prompt, deadline) } else { piped(deadline) };
     if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
         return Err(only_reads::stop(wish.about));

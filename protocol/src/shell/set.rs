@@ -16,7 +16,7 @@ use crate::watchdog::Watchdog;
 use crate::wire::accept;
 
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
-pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watchdog) -> Exit {
+pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog) -> Exit {
     // NAME=value, as a file has it. No id has a = in it.
     if id.contains('=') {
         explain(None, &value_in_argument());
@@ -26,7 +26,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watchdog) ->
     if let Err(failure) = written_name(settings, id) {
         return end(settings, id, Err(failure));
     }
-    let value = match prompt::value(id, watch) {
+    let value = match prompt::value(id, watchdog) {
         Ok(value) => value,
         Err(stop) => return stop,
     };
@@ -35,7 +35,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watch: &Watchdog) ->
     end(
         settings,
         id,
-        accept(value).and_then(|value| act::<B>(settings, (deadline, watch), &Task::Set(id, &value))),
+        accept(value).and_then(|value| act::<B>(settings, (deadline, watchdog), &Task::Set(id, &value))),
     )
 }
 
@@ -52,13 +52,13 @@ pub(super) fn delete<B: Manage>(
     settings: &Settings,
     id: &str,
     yes: bool,
-    watched: (Deadline, &Watchdog),
+    limits: (Deadline, &Watchdog),
 ) -> Exit {
     if !yes {
         say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));
         return Exit::Usage;
     }
-    end(settings, id, act::<B>(settings, watched, &Task::Delete(id)))
+    end(settings, id, act::<B>(settings, limits, &Task::Delete(id)))
 }
 
 fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {

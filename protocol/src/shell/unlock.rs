@@ -18,20 +18,20 @@ use crate::watchdog::Watchdog;
 const TRIES: usize = 3;
 
 /// Unlocks the store, or what `id` is in. Asks for a password only where it takes one.
-pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &Watchdog) -> Exit {
+pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog: &Watchdog) -> Exit {
     let attempt = |password: Option<&Secret>| {
         // A person may have typed for a while.
         let deadline = Deadline::new(Instant::now(), settings.timeout());
-        match act::<B>(settings, (deadline, watch), &Task::Unlock(id, password))? {
+        match act::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
             Done::Unlocked(lock) => Ok(lock),
             _ => Err(Failure::internal("an unlocking that was something else")),
         }
     };
     match attempt(None) {
-        Ok(Lock::Closed(what)) => with_password(&what, &attempt, watch),
+        Ok(Lock::Closed(what)) => with_password(&what, &attempt, watchdog),
         Ok(Lock::Absent(why)) => {
             note(why);
-            prompt::new_password(watch).map_or_else(|stop| stop, |password| end(attempt(Some(&password))))
+            prompt::new_password(watchdog).map_or_else(|stop| stop, |password| end(attempt(Some(&password))))
         }
         Ok(Lock::Open(said)) => {
             note(said);
@@ -45,11 +45,11 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watch: &W
 fn with_password(
     what: &str,
     attempt: &dyn Fn(Option<&Secret>) -> Result<Lock, Failure>,
-    watch: &Watchdog,
+    watchdog: &Watchdog,
 ) -> Exit {
     let mut left = if stdin_is_terminal() { TRIES } else { 1 };
     loop {
-        let password = match prompt::password(&format!("password of {what}: "), watch) {
+        let password = match prompt::password(&format!("password of {what}: "), watchdog) {
             Ok(password) => password,
             Err(stop) => return stop,
         };
