@@ -26,7 +26,7 @@ struct Inner {
     started: Instant,
     id: OnceLock<String>,
     /// Whether somebody wants to know more than how long each step takes.
-    watched: bool,
+    traced: bool,
     notes: Mutex<Notes>,
 }
 
@@ -128,7 +128,7 @@ impl Run {
         Self::make(started, true)
     }
 
-    fn make(started: Instant, watched: bool) -> Self {
+    fn make(started: Instant, traced: bool) -> Self {
         let steps = Vec::with_capacity(STEPS);
         let notes = Mutex::new(Notes {
             steps,
@@ -137,7 +137,7 @@ impl Run {
             warnings: Vec::new(),
             ends: Vec::new(),
         });
-        Self { inner: Arc::new(Inner { started, id: OnceLock::new(), watched, notes }), origin: None }
+        Self { inner: Arc::new(Inner { started, id: OnceLock::new(), traced, notes }), origin: None }
     }
 
     /// The same run at one of several origins: its steps there are not mixed with those at others.
@@ -162,7 +162,7 @@ impl Run {
     /// Whether [`Run::note`] is worth an effort.
     #[must_use]
     pub fn is_traced(&self) -> bool {
-        self.inner.watched
+        self.inner.traced
     }
 
     /// Begins a step, which [`Run::end`] ends.
