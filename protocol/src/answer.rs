@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::backend::Backend;
-use crate::board::Board;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
+use crate::outcomes::Outcomes;
 use crate::process;
 use crate::resolve::resolve;
 use crate::run::Stage;
@@ -63,18 +63,19 @@ pub fn answer<B: Backend>(
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
     let room = settings.max_output().saturating_sub(frame(ids));
-    let board = Arc::new(Board::new(settings.run(), ids.len(), room));
+    let outcomes = Arc::new(Outcomes::new(settings.run(), ids.len(), room));
     let write = Arc::new(write);
     watchdog.answer_with({
-        let (board, ids, write) = (Arc::clone(&board), Arc::clone(ids), Arc::clone(&write));
+        let (outcomes, ids, write) = (Arc::clone(&outcomes), Arc::clone(ids), Arc::clone(&write));
         let run = settings.run().clone();
         move || {
-            if let Some(outcomes) = board.take(&run.timeout(deadline.limit())) {
+            if let Some(outcomes) = outcomes.take(&run.timeout(deadline.limit())) {
                 process::exit(write(&ids, Answer::of(outcomes)));
             }
         }
     });
-    let (rest, exit) = match catch_unwind(AssertUnwindSafe(|| work::<B>(settings, ids, &board, deadline))) {
+    let (rest, exit) = match catch_unwind(AssertUnwindSafe(|| work::<B>(settings, ids, &outcomes, deadline)))
+    {
         Ok(Ok(())) => (Failure::internal("a secret that was never settled"), None),
         Ok(Err(failure)) => {
             let exit = match failure.kind() {
@@ -86,7 +87,7 @@ pub fn answer<B: Backend>(
         }
         Err(_) => (Failure::internal("a panic outside of any id"), Some(Exit::Internal)),
     };
-    match board.take(&rest) {
+    match outcomes.take(&rest) {
         Some(outcomes) => {
             let answer = Answer::of(outcomes);
             let nothing_done = answer.outcomes.iter().all(Result::is_err);
@@ -101,13 +102,13 @@ pub fn answer<B: Backend>(
 fn work<B: Backend>(
     settings: &Settings,
     ids: &[String],
-    board: &Board,
+    outcomes: &Outcomes,
     deadline: Deadline,
 ) -> Result<(), Failure> {
     let backend = configure::<B>(settings)?;
     runtime::run(async {
         let resolved =
-            tokio::time::timeout(deadline.left(), resolve(&backend, settings, ids, board, deadline)).await;
+            tokio::time::timeout(deadline.left(), resolve(&backend, settings, ids, outcomes, deadline)).await;
         resolved.map_err(|_| settings.run().timeout(deadline.limit()))
     })?
 }

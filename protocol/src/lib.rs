@@ -69,7 +69,6 @@
 mod allow;
 mod answer;
 mod backend;
-mod board;
 mod deadline;
 mod document;
 mod exit;
@@ -86,6 +85,7 @@ mod journal;
 pub mod kept;
 #[cfg(feature = "net")]
 pub mod net;
+mod outcomes;
 mod process;
 mod profile;
 mod resolve;

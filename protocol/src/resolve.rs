@@ -7,10 +7,10 @@ use futures_util::future::join_all;
 
 use crate::allow::Allow;
 use crate::backend::Backend;
-use crate::board::Board;
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Retry};
 use crate::id::Id;
+use crate::outcomes::Outcomes;
 use crate::run::{Run, Stage};
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
@@ -30,10 +30,10 @@ pub(crate) async fn resolve<B: Backend>(
     backend: &B,
     settings: &Settings,
     ids: &[String],
-    board: &Board,
+    outcomes: &Outcomes,
     deadline: Deadline,
 ) {
-    let mut plan = Plan::make(backend, settings, ids, board);
+    let mut plan = Plan::make(backend, settings, ids, outcomes);
     let run = settings.run();
     if ids.is_empty() && run.is_traced() {
         match backend.default_scope() {
@@ -44,7 +44,7 @@ pub(crate) async fn resolve<B: Backend>(
         }
     }
     let json = settings.is_on("json_fields");
-    let engine = Engine { backend, run, wanted: &plan.wanted, json, board, deadline };
+    let engine = Engine { backend, run, wanted: &plan.wanted, json, outcomes, deadline };
     join_all(plan.scopes.into_iter().map(|(scope, locators)| engine.read_scope(scope, locators))).await;
 }
 
@@ -57,8 +57,8 @@ pub(crate) async fn with_session<B: Backend, T>(
     act: impl AsyncFn(&B::Session) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
     let (run, wanted) = (settings.run(), Wanted::new());
-    let board = Board::new(run, 0, 0);
-    let engine = Engine { backend, run, wanted: &wanted, json: false, board: &board, deadline };
+    let outcomes = Outcomes::new(run, 0, 0);
+    let engine = Engine { backend, run, wanted: &wanted, json: false, outcomes: &outcomes, deadline };
     let session = engine.sign_in(scope, &[], None).await?;
     match act(&session).await {
         Err(failure) if failure.asks_again() == Retry::SignInAnew => {
@@ -78,12 +78,12 @@ pub(crate) async fn read_one<B: Backend>(
 ) -> Outcome {
     let run = settings.run();
     let wanted = Wanted::from([(locator.clone(), vec![(0, field.clone())])]);
-    let board = Board::new(run, 1, usize::MAX);
-    let engine = Engine { backend, run, wanted: &wanted, json: true, board: &board, deadline };
+    let outcomes = Outcomes::new(run, 1, usize::MAX);
+    let engine = Engine { backend, run, wanted: &wanted, json: true, outcomes: &outcomes, deadline };
     let step = run.begin(Stage::Read);
     engine.read_batch(session, vec![locator.clone()], false).await;
     let _ = run.end(step, Ok(()));
-    let mut settled = board.take(&run.timeout(deadline.limit())).unwrap_or_default();
+    let mut settled = outcomes.take(&run.timeout(deadline.limit())).unwrap_or_default();
     settled
         .pop()
         .map_or_else(|| Err(Failure::internal("a secret that was never settled")), |(outcome, _)| outcome)
@@ -127,13 +127,13 @@ struct Plan<B: Backend> {
 
 impl<B: Backend> Plan<B> {
     /// Pure: ids → names → locators, one for each document, by scope. An id that leads nowhere is settled at once.
-    fn make(backend: &B, settings: &Settings, ids: &[String], board: &Board) -> Self {
+    fn make(backend: &B, settings: &Settings, ids: &[String], outcomes: &Outcomes) -> Self {
         let allow = settings.allow();
         let mut wanted = Wanted::<B::Locator>::new();
         let mut scopes: Vec<(B::Scope, Vec<B::Locator>)> = Vec::new();
         for (at, text) in ids.iter().enumerate() {
             match guarded(|| locate(backend, settings, &allow, text)) {
-                Err(failure) => board.settle(at, Err(failure)),
+                Err(failure) => outcomes.settle(at, Err(failure)),
                 Ok((locator, field)) => {
                     if settings.run().is_traced() {
                         settings.run().conceal("secret", locator.to_string());
@@ -158,13 +158,13 @@ struct Engine<'e, B: Backend> {
     run: &'e Run,
     wanted: &'e Wanted<B::Locator>,
     json: bool,
-    board: &'e Board,
+    outcomes: &'e Outcomes,
     deadline: Deadline,
 }
 
 impl<B: Backend> Engine<'_, B> {
     fn sink(&self) -> Sink<'_, B::Locator> {
-        Sink::new(self.wanted, self.json, self.board)
+        Sink::new(self.wanted, self.json, self.outcomes)
     }
 
     /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
@@ -416,16 +416,18 @@ mod tests {
             Settings::load(store, &Vec::new(), Some(Profile::none(store)), &world, &Run::new(Instant::now()))
                 .unwrap();
         let backend = Scripted::default();
-        let board = Board::new(settings.run(), ids.len(), 1 << 20);
+        let outcomes = Outcomes::new(settings.run(), ids.len(), 1 << 20);
         let ids: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();
         let deadline = Deadline::new(Instant::now(), Duration::from_millis(800));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
-            let _ =
-                tokio::time::timeout(deadline.left(), resolve(&backend, &settings, &ids, &board, deadline))
-                    .await;
+            let _ = tokio::time::timeout(
+                deadline.left(),
+                resolve(&backend, &settings, &ids, &outcomes, deadline),
+            )
+            .await;
         });
-        let outcomes = board.take(&Failure::new(Kind::Timeout, "", "")).unwrap();
+        let outcomes = outcomes.take(&Failure::new(Kind::Timeout, "", "")).unwrap();
         let shown = |(outcome, _): (wire::Outcome, Duration)| {
             outcome.map(|value| value.expose().to_owned()).map_err(|failure| failure.kind())
         };

@@ -9,9 +9,9 @@ use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use crate::board::Board;
 use crate::document::{Document, Value};
 use crate::failure::{Failure, Retry};
+use crate::outcomes::Outcomes;
 use crate::selector::Field;
 use crate::wire;
 
@@ -22,14 +22,14 @@ pub(crate) type Wanted<L> = HashMap<L, Vec<(usize, Field)>>;
 pub struct Sink<'s, L> {
     wanted: &'s Wanted<L>,
     json: bool,
-    board: &'s Board,
+    outcomes: &'s Outcomes,
     again: RefCell<Vec<(L, Failure)>>,
 }
 
 impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
-    /// A sink that settles on `board` what `wanted` lists; with `json`, objects and arrays come out as JSON.
-    pub(crate) fn new(wanted: &'s Wanted<L>, json: bool, board: &'s Board) -> Self {
-        Self { wanted, json, board, again: RefCell::default() }
+    /// A sink that settles on `outcomes` what `wanted` lists; with `json`, objects and arrays come out as JSON.
+    pub(crate) fn new(wanted: &'s Wanted<L>, json: bool, outcomes: &'s Outcomes) -> Self {
+        Self { wanted, json, outcomes, again: RefCell::default() }
     }
 
     /// What failed in a way that may pass, since this was last asked.
@@ -44,7 +44,7 @@ impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
                 for (at, field) in self.wanted.get(locator).into_iter().flatten() {
                     let outcome = guarded(|| field.take(&document, self.json).and_then(wire::accept));
                     let outcome = outcome.map(|text| Value::new(text, Arc::clone(&document.about)));
-                    self.board.settle(*at, outcome.map_err(|failure| failure.about(locator)));
+                    self.outcomes.settle(*at, outcome.map_err(|failure| failure.about(locator)));
                 }
             }
             Err(failure) if failure.asks_again() == Retry::No => self.fail(locator, &failure),
@@ -58,14 +58,14 @@ impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
     /// Settles one locator with a failure, however passing it may be.
     pub(crate) fn fail(&self, locator: &L, failure: &Failure) {
         for (at, _) in self.wanted.get(locator).into_iter().flatten() {
-            self.board.settle(*at, Err(failure.clone()));
+            self.outcomes.settle(*at, Err(failure.clone()));
         }
     }
 
     /// Notes a failure that stands if nothing better is known by the deadline.
     pub fn note(&self, locator: &L, failure: &Failure) {
         for (at, _) in self.wanted.get(locator).into_iter().flatten() {
-            self.board.note(*at, failure.clone());
+            self.outcomes.note(*at, failure.clone());
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::wire::{self, Outcome};
 
 /// One slot for each id of a request. Every id gets an outcome by construction: what nobody settled becomes a failure
 /// when the board is taken down.
-pub struct Board {
+pub struct Outcomes {
     run: Run,
     slots: Mutex<Option<Slots>>,
 }
@@ -27,7 +27,7 @@ enum Slot {
     Settled(Outcome, Duration),
 }
 
-impl Board {
+impl Outcomes {
     /// A board of `run` for `count` ids, whose values together have at most `room` bytes: more could not be answered, and need
     /// not be kept.
     #[must_use]
@@ -92,14 +92,14 @@ mod tests {
 
     #[test]
     fn every_place_has_one_outcome_and_is_taken_once() {
-        let board = Board::new(&Run::new(Instant::now()), 4, 100);
-        board.settle(0, Ok(Secret::new("first".into()).into()));
-        board.settle(0, Err(Failure::internal("second")));
-        board.note(1, Failure::unavailable("passing", ""));
-        board.note(2, Failure::unavailable("passing", ""));
-        board.settle(2, Ok(Secret::new("after all".into()).into()));
+        let outcomes = Outcomes::new(&Run::new(Instant::now()), 4, 100);
+        outcomes.settle(0, Ok(Secret::new("first".into()).into()));
+        outcomes.settle(0, Err(Failure::internal("second")));
+        outcomes.note(1, Failure::unavailable("passing", ""));
+        outcomes.note(2, Failure::unavailable("passing", ""));
+        outcomes.settle(2, Ok(Secret::new("after all".into()).into()));
         let rest = Failure::new(Kind::Timeout, "", "");
-        let kinds = board
+        let kinds = outcomes
             .take(&rest)
             .unwrap()
             .into_iter()
@@ -109,16 +109,16 @@ mod tests {
             kinds,
             [Ok("first".into()), Err(Kind::Unavailable), Ok("after all".into()), Err(Kind::Timeout)]
         );
-        assert!(board.take(&rest).is_none());
+        assert!(outcomes.take(&rest).is_none());
     }
 
     #[test]
     fn values_that_could_not_be_answered_are_not_kept() {
-        let board = Board::new(&Run::new(Instant::now()), 3, 10);
-        board.settle(0, Ok(Secret::new("12345678".into()).into()));
-        board.settle(1, Ok(Secret::new("123".into()).into()));
-        board.settle(2, Ok(Secret::new("12".into()).into()));
-        let outcomes = board.take(&Failure::internal("")).unwrap();
+        let outcomes = Outcomes::new(&Run::new(Instant::now()), 3, 10);
+        outcomes.settle(0, Ok(Secret::new("12345678".into()).into()));
+        outcomes.settle(1, Ok(Secret::new("123".into()).into()));
+        outcomes.settle(2, Ok(Secret::new("12".into()).into()));
+        let outcomes = outcomes.take(&Failure::internal("")).unwrap();
         assert_eq!(
             outcomes.iter().map(|(outcome, _)| outcome.is_ok()).collect::<Vec<_>>(),
             [true, false, true]
