@@ -8,10 +8,10 @@ use futures_util::future::LocalBoxFuture;
 
 use crate::document::About;
 use crate::failure::Failure;
+use crate::fetch_sink::FetchSink;
 use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::sink::Sink;
 use crate::store::Store;
 
 /// A store that secrets are read from.
@@ -87,7 +87,7 @@ pub trait Backend: Sized + 'static {
         &self,
         session: &Self::Session,
         batch: &[Self::Locator],
-        sink: &Sink<'_, Self::Locator>,
+        sink: &FetchSink<'_, Self::Locator>,
     ) -> impl Future<Output = ()>;
 }
 

@@ -9,12 +9,12 @@ use crate::allow::Allow;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::failure::{Failure, Retry};
+use crate::fetch_sink::{FetchSink, Wanted, caught, guarded};
 use crate::id::Id;
 use crate::outcomes::Outcomes;
 use crate::run::{Run, Stage};
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::sink::{Sink, Wanted, caught, guarded};
 use crate::wire::Outcome;
 
 /// The most times that one thing is asked for, where the store does not say when to come back.
@@ -163,8 +163,8 @@ struct Engine<'e, B: Backend> {
 }
 
 impl<B: Backend> Engine<'_, B> {
-    fn sink(&self) -> Sink<'_, B::Locator> {
-        Sink::new(self.wanted, self.json, self.outcomes)
+    fn sink(&self) -> FetchSink<'_, B::Locator> {
+        FetchSink::new(self.wanted, self.json, self.outcomes)
     }
 
     /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
@@ -279,7 +279,7 @@ impl<B: Backend> Engine<'_, B> {
                 break;
             }
             let mut pause = Duration::ZERO;
-            let failed = sink.passing();
+            let failed = sink.take_transient();
             batch = Vec::new();
             for (locator, failure) in failed {
                 match self.pause(&failure, tries) {
@@ -379,7 +379,7 @@ mod tests {
             Ok(())
         }
 
-        async fn fetch(&self, (): &(), batch: &[String], sink: &Sink<'_, String>) {
+        async fn fetch(&self, (): &(), batch: &[String], sink: &FetchSink<'_, String>) {
             for locator in batch {
                 let reads = *self
                     .reads

@@ -16,7 +16,7 @@ use super::stream::Io;
 use super::tls::Tls;
 use super::{Route, Versions};
 use crate::failure::Failure;
-use crate::sink::caught;
+use crate::fetch_sink::caught;
 
 /// How many requests share a connection before another is worth its handshake: servers allow 200 to 250 streams.
 const SHARE: usize = 200;

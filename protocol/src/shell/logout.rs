@@ -64,10 +64,10 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::fetch_sink::FetchSink;
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::selector::{Field, Name};
-    use crate::sink::Sink;
     use crate::store::{Kind, NameKeys, Setting, Store, steering};
     use crate::world::World;
 
@@ -111,7 +111,7 @@ mod tests {
             Ok(())
         }
 
-        async fn fetch(&self, (): &(), _: &[String], _: &Sink<'_, String>) {}
+        async fn fetch(&self, (): &(), _: &[String], _: &FetchSink<'_, String>) {}
     }
 
     const REGION: &[Setting] = &[steering("region", Kind::Text, &[], None, "")];

@@ -129,9 +129,9 @@ mod tests {
 
     use super::*;
     use crate::failure::Failure;
+    use crate::fetch_sink::FetchSink;
     use crate::profile::Profile;
     use crate::run::Run;
-    use crate::sink::Sink;
     use crate::store::{NameKeys, Store};
     use crate::world::World;
 
@@ -173,7 +173,7 @@ mod tests {
             Ok(())
         }
 
-        async fn fetch(&self, (): &(), _: &[String], _: &Sink<'_, String>) {}
+        async fn fetch(&self, (): &(), _: &[String], _: &FetchSink<'_, String>) {}
     }
 
     fn name(name: &str, field: &str, keys: &[(&'static str, &str)]) -> Name {

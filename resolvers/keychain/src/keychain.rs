@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use secretref_protocol::{
-    About, Backend, Document, Failure, Field, Name, Run, Secret, Settings, Sink, Stage, Store, file,
+    About, Backend, Document, Failure, FetchSink, Field, Name, Run, Secret, Settings, Stage, Store, file,
 };
 #[cfg(target_os = "linux")]
 use secretref_protocol::{Home, Source};
@@ -119,7 +119,7 @@ impl Backend for Keychain {
         Ok(())
     }
 
-    async fn fetch(&self, open: &Open, batch: &[Locator], sink: &Sink<'_, Locator>) {
+    async fn fetch(&self, open: &Open, batch: &[Locator], sink: &FetchSink<'_, Locator>) {
         match open {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => secret_service::fetch(service, batch, sink).await,
@@ -144,7 +144,11 @@ impl Keychain {
 }
 
 /// Settles each locator of a store that is asked for one after the other.
-fn each(batch: &[Locator], sink: &Sink<'_, Locator>, read: impl Fn(&Locator) -> Result<Document, Failure>) {
+fn each(
+    batch: &[Locator],
+    sink: &FetchSink<'_, Locator>,
+    read: impl Fn(&Locator) -> Result<Document, Failure>,
+) {
     for locator in batch {
         sink.settle(locator, read(locator));
     }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use secretref_protocol::net::{Client, Role};
-use secretref_protocol::{Backend, Failure, Field, Name, Settings, Sink, Store};
+use secretref_protocol::{Backend, Failure, FetchSink, Field, Name, Settings, Store};
 
 use crate::auth::Auth;
 use crate::locator::{Defaults, Kv, Locator};
@@ -92,7 +92,7 @@ impl Backend for Vault {
         self.auth.sign_out(&self.server).await
     }
 
-    async fn fetch(&self, session: &Session, batch: &[Locator], sink: &Sink<'_, Locator>) {
+    async fn fetch(&self, session: &Session, batch: &[Locator], sink: &FetchSink<'_, Locator>) {
         let run = &self.server.route().run;
         for locator in batch {
             if run.is_traced() {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::join;
-use secretref_protocol::{Document, Failure, Kind, Secret, Sink};
+use secretref_protocol::{Document, Failure, FetchSink, Kind, Secret};
 use zbus::OwnedObjectPath;
 
 use super::calls::{NAME, call};
@@ -26,7 +26,7 @@ pub(super) struct Found {
 }
 
 /// Reads a batch, and settles each of its locators.
-pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, Locator>) {
+pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &FetchSink<'_, Locator>) {
     if let Err(failure) = service.may_search().await {
         return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
     }
@@ -70,7 +70,7 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &Sink<'_, 
 }
 
 /// Settles locators by the values of their entries.
-async fn settle(service: &Service, left: &[(&Locator, OwnedObjectPath)], sink: &Sink<'_, Locator>) {
+async fn settle(service: &Service, left: &[(&Locator, OwnedObjectPath)], sink: &FetchSink<'_, Locator>) {
     let values = service.values(left.iter().map(|(_, entry)| entry.clone()).collect()).await;
     for (locator, entry) in left {
         let document = values.as_ref().map_err(Clone::clone).and_then(|values| {

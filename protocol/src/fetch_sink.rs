@@ -19,21 +19,21 @@ use crate::wire;
 pub(crate) type Wanted<L> = HashMap<L, Vec<(usize, Field)>>;
 
 /// Where a backend puts each document or failure as soon as it knows it.
-pub struct Sink<'s, L> {
+pub struct FetchSink<'s, L> {
     wanted: &'s Wanted<L>,
     json: bool,
     outcomes: &'s Outcomes,
     again: RefCell<Vec<(L, Failure)>>,
 }
 
-impl<'s, L: Clone + Eq + Hash + Display> Sink<'s, L> {
+impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
     /// A sink that settles on `outcomes` what `wanted` lists; with `json`, objects and arrays come out as JSON.
     pub(crate) fn new(wanted: &'s Wanted<L>, json: bool, outcomes: &'s Outcomes) -> Self {
         Self { wanted, json, outcomes, again: RefCell::default() }
     }
 
     /// What failed in a way that may pass, since this was last asked.
-    pub(crate) fn passing(&self) -> Vec<(L, Failure)> {
+    pub(crate) fn take_transient(&self) -> Vec<(L, Failure)> {
         self.again.take()
     }
 
