@@ -1,6 +1,6 @@
 //! Doors for the targets of `tests/fuzz`, to what nothing else outside needs.
 
 pub use crate::allow::Allow;
+pub use crate::environment::Environment;
 pub use crate::id::Id;
 pub use crate::profile::Profile;
-pub use crate::world::World;

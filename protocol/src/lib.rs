@@ -71,6 +71,7 @@ mod answer;
 mod backend;
 mod deadline;
 mod document;
+mod environment;
 mod exit;
 mod failure;
 mod fetch_sink;
@@ -102,7 +103,6 @@ mod streams;
 mod trust;
 mod watchdog;
 pub mod wire;
-mod world;
 
 pub use backend::{Backend, Listed, Listing, Lock, Manage, Unlock};
 pub use document::{About, Document, Value};

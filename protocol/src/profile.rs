@@ -13,12 +13,12 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::id::Id;
 use crate::selector::{Field, Name};
 use crate::store::{Kind, NameKeys, Store, nearest, table};
 use crate::trust::read_trusted;
-use crate::world::{World, recorded_home};
 
 /// What a profile says, with its keys checked and its values not yet.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Profile {
     /// Reads `--profile`'s argument: a file if it has a `/`, else a name in `~/.config/secretref`.
     ///
     /// Fails with `MISCONFIGURED` where somebody else could have written the file, and where it is no profile.
-    pub fn read(store: &Store, argument: &str, world: &World) -> Result<Self, Failure> {
+    pub fn read(store: &Store, argument: &str, environment: &Environment) -> Result<Self, Failure> {
         if argument.is_empty() {
             return Err(Failure::misconfigured("--profile names nothing", "write a path or a name after it"));
         }
@@ -58,9 +58,9 @@ impl Profile {
                 ),
             ));
         } else {
-            recorded_home(world.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
+            recorded_home(environment.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
         };
-        let text = read_trusted(&path, world.uid)?;
+        let text = read_trusted(&path, environment.uid)?;
         let profile = Self::parse(store, &text).map_err(|failure| match other_resolver(store, &text) {
             Some(other) => is_of_other(&path, store.binary, other),
             None => failure.about(path.display()),
@@ -283,8 +283,8 @@ mod tests {
         profile: "",
     };
 
-    fn world() -> World {
-        World::new(u32::MAX - 1, |name| match name {
+    fn environment() -> Environment {
+        Environment::new(u32::MAX - 1, |name| match name {
             "ADDR" => Some("from-env".into()),
             "TOKEN" => Some(" t \n".into()),
             _ => None,
@@ -294,7 +294,7 @@ mod tests {
     fn load(text: &str) -> Result<Settings, String> {
         Profile::parse(&STORE, text)
             .and_then(|profile| {
-                Settings::load(&STORE, &Vec::new(), Some(profile), &world(), &Run::new(Instant::now()))
+                Settings::load(&STORE, &Vec::new(), Some(profile), &environment(), &Run::new(Instant::now()))
             })
             .map_err(|failure| failure.to_string())
     }
@@ -312,7 +312,8 @@ mod tests {
     #[test]
     fn without_a_profile_flag_over_environment_over_default() {
         let flags = vec![("timeout", vec!["1500ms".to_owned()])];
-        let settings = Settings::load(&STORE, &flags, None, &world(), &Run::new(Instant::now())).unwrap();
+        let settings =
+            Settings::load(&STORE, &flags, None, &environment(), &Run::new(Instant::now())).unwrap();
         assert_eq!(settings.text("address"), Some("from-env"));
         assert_eq!(settings.timeout().as_millis(), 1500);
         assert_eq!(settings.max_output(), 1 << 20);
@@ -390,7 +391,7 @@ mod tests {
     fn relative_paths_start_from_the_profile_and_a_missing_home_fails_only_where_it_is_needed() {
         let at = |text: &str| {
             let profile = Profile { path: "/etc/x/p.toml".into(), ..Profile::parse(&STORE, text).unwrap() };
-            Settings::load(&STORE, &Vec::new(), Some(profile), &world(), &Run::new(Instant::now()))
+            Settings::load(&STORE, &Vec::new(), Some(profile), &environment(), &Run::new(Instant::now()))
                 .unwrap()
                 .path("token_file")
         };

@@ -328,13 +328,13 @@ mod tests {
 
     use super::*;
     use crate::document::Document;
+    use crate::environment::Environment;
     use crate::failure::Kind;
     use crate::profile::Profile;
     use crate::secret::Secret;
     use crate::selector::Field;
     use crate::store::{NameKeys, Store};
     use crate::wire;
-    use crate::world::World;
 
     /// A store whose secrets are instructions: the path says how the read of it goes.
     #[derive(Default)]
@@ -411,10 +411,15 @@ mod tests {
     /// Resolves `ids`, and gives each its value or kind, with the number of times that each document was read.
     fn run(ids: &[&str]) -> (Vec<Result<String, Kind>>, HashMap<String, u32>, u32) {
         let store = &Scripted::STORE;
-        let world = World::new(0, |_| None);
-        let settings =
-            Settings::load(store, &Vec::new(), Some(Profile::none(store)), &world, &Run::new(Instant::now()))
-                .unwrap();
+        let environment = Environment::new(0, |_| None);
+        let settings = Settings::load(
+            store,
+            &Vec::new(),
+            Some(Profile::none(store)),
+            &environment,
+            &Run::new(Instant::now()),
+        )
+        .unwrap();
         let backend = Scripted::default();
         let outcomes = Outcomes::new(settings.run(), ids.len(), 1 << 20);
         let ids: Vec<_> = ids.iter().map(|id| (*id).to_owned()).collect();

@@ -157,9 +157,9 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::environment::Environment;
     use crate::profile::Profile;
     use crate::store::{NameKeys, Store};
-    use crate::world::World;
 
     fn client(flags: &[(&'static str, &str)]) -> Client {
         const TLS: &[crate::Setting] = &crate::net::tls_settings(crate::net::NO_VARIABLES);
@@ -174,9 +174,9 @@ mod tests {
             profile: "",
         };
         let flags = flags.iter().map(|(key, text)| (*key, vec![(*text).to_owned()])).collect();
-        let world = World::new(0, |_| None);
+        let environment = Environment::new(0, |_| None);
         let run = Run::new(Instant::now());
-        let settings = Settings::load(store, &flags, Some(Profile::none(store)), &world, &run);
+        let settings = Settings::load(store, &flags, Some(Profile::none(store)), &environment, &run);
         Client::from_settings(&settings.unwrap()).unwrap()
     }
 

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
+use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::run::Run;
 use crate::selector::Name;
 use crate::store::{FAMILY, Kind, Setting, Store, table};
-use crate::world::{self, World};
 use value::{Value, duration};
 
 /// The settings of one run, each from the most explicit place that sets it.
@@ -44,7 +44,7 @@ pub struct Home {
 impl Home {
     /// Looks it up.
     pub fn find(&self) -> Result<PathBuf, Failure> {
-        self.variable.clone().map_or_else(|| world::recorded_home(self.uid), Ok)
+        self.variable.clone().map_or_else(|| environment::recorded_home(self.uid), Ok)
     }
 }
 
@@ -83,9 +83,13 @@ fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Op
 }
 
 /// What the first of the setting's variables says that counts and is set, else the default.
-fn unwritten(setting: &Setting, profile: &Profile, world: &World) -> Result<Option<Given>, Failure> {
+fn unwritten(
+    setting: &Setting,
+    profile: &Profile,
+    environment: &Environment,
+) -> Result<Option<Given>, Failure> {
     let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
-    if let Some((name, text)) = counting.find_map(|name| Some((*name, world.variable(name)?))) {
+    if let Some((name, text)) = counting.find_map(|name| Some((*name, environment.variable(name)?))) {
         let value = Value::of_text(setting, name, text)?;
         return Ok(Some(Given { value, source: Source::Environment, variable: Some(name) }));
     }
@@ -112,7 +116,7 @@ impl Settings {
         store: &Store,
         flags: &Flags,
         profile: Option<Profile>,
-        world: &World,
+        environment: &Environment,
         run: &Run,
     ) -> Result<Self, Failure> {
         let bound = profile.as_ref().map(|profile| (profile.path.clone(), profile.env.clone()));
@@ -121,7 +125,7 @@ impl Settings {
         for setting in table(store) {
             let value = match written(setting, flags, &mut profile)? {
                 Some(value) => Some(Given { value, source: Source::Written, variable: None }),
-                None => unwritten(setting, &profile, world)?,
+                None => unwritten(setting, &profile, environment)?,
             };
             if let Some(value) = value {
                 given.insert(setting.key, value);
@@ -131,14 +135,14 @@ impl Settings {
             own: store.settings,
             given,
             ids: profile.ids,
-            credentials: world
+            credentials: environment
                 .variable("CREDENTIALS_DIRECTORY")
                 .and_then(|folder| std::fs::canonicalize(folder).ok())
-                .filter(|folder| is_of_a_unit(folder, world.uid)),
-            runtime: world.variable("RUNTIME_DIRECTORY"),
+                .filter(|folder| is_of_a_unit(folder, environment.uid)),
+            runtime: environment.variable("RUNTIME_DIRECTORY"),
             home: Home {
-                variable: if bound.is_some() { None } else { world.home_variable() },
-                uid: world.uid,
+                variable: if bound.is_some() { None } else { environment.home_variable() },
+                uid: environment.uid,
             },
             profile: bound,
             run: run.clone(),
@@ -199,13 +203,13 @@ impl Settings {
         set.flatten().collect()
     }
 
-    /// The variables of the store that are set in `world` and do not count, since the profile does not list them.
+    /// The variables of the store that are set in `environment` and do not count, since the profile does not list them.
     #[must_use]
-    pub fn ignored(&self, world: &World) -> Vec<&'static str> {
+    pub fn ignored(&self, environment: &Environment) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
         let names = self.table().flat_map(|setting| setting.env);
         let is_ignored =
-            |name: &&str| !listed.iter().any(|other| other == name) && world.variable(name).is_some();
+            |name: &&str| !listed.iter().any(|other| other == name) && environment.variable(name).is_some();
         let mut ignored: Vec<_> = names.copied().filter(is_ignored).collect();
         ignored.dedup();
         ignored
@@ -259,7 +263,7 @@ impl Settings {
     /// Where the user's runtime folders can be, the nearest first.
     #[must_use]
     pub fn runtime_folders(&self) -> Vec<PathBuf> {
-        world::runtime_folders(self.runtime.as_deref(), self.home.uid)
+        environment::runtime_folders(self.runtime.as_deref(), self.home.uid)
     }
 
     /// The value of a switch.

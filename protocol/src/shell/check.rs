@@ -13,12 +13,12 @@ use crate::answer::answer;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::document::Value;
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::{Told, plural, printable};
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 use crate::wire::Outcome;
-use crate::world::World;
 
 /// What is known of one id, but for its value.
 #[derive(Serialize)]
@@ -59,10 +59,10 @@ pub(super) fn check<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
     json: bool,
-    world: &World,
+    environment: &Environment,
     (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
-    let ignored = settings.ignored(world);
+    let ignored = settings.ignored(environment);
     let absent = settings.absent();
     let run = settings.run().clone();
     let own = if settings.profile().is_some() { Vec::new() } else { settings.variables() };

@@ -14,6 +14,7 @@ use super::speak::{note, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
+use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::run::{Run, Stage, Step};
@@ -21,7 +22,6 @@ use crate::selector::Field;
 use crate::settings::Settings;
 use crate::store::{Setting, Store, table};
 use crate::watchdog::Watchdog;
-use crate::world::{World, recorded_home};
 
 /// When a gateway ends a run whose provider sets no `timeoutMs`.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -39,7 +39,7 @@ pub(super) struct Wish {
 pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     wish: Wish,
-    (run, world): (&Run, &World),
+    (run, environment): (&Run, &Environment),
     (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     let progress = Progress::start(run, watchdog);
@@ -51,7 +51,7 @@ pub(super) fn doctor<B: Backend>(
             for word in failure.what().split('`').skip(1).step_by(2) {
                 run.conceal("name", word);
             }
-            if let Ok(home) = recorded_home(world.uid) {
+            if let Ok(home) = recorded_home(environment.uid) {
                 run.conceal("home", home.display().to_string());
             }
             let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
@@ -61,7 +61,7 @@ pub(super) fn doctor<B: Backend>(
         }
     };
     conceal(settings, &reporter.wish.ids);
-    let facts = facts(settings, world);
+    let facts = facts(settings, environment);
     let ids = reporter.wish.ids.clone();
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
         progress.end();
@@ -73,7 +73,7 @@ pub(super) fn doctor<B: Backend>(
 }
 
 /// What there is to say of the settings.
-fn facts(settings: &Settings, world: &World) -> Vec<String> {
+fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
     let profile = match settings.profile() {
         Some(path) => format!("profile {}", path.display()),
         None => "no profile: a gateway's run has only the variables that its passEnv lists".to_owned(),
@@ -81,7 +81,7 @@ fn facts(settings: &Settings, world: &World) -> Vec<String> {
     let lists = [
         ("set", settings.written()),
         ("from the environment", settings.variables()),
-        ("ignored beside the profile", settings.ignored(world)),
+        ("ignored beside the profile", settings.ignored(environment)),
         ("listed in `env`, and not set in this environment", settings.absent()),
     ];
     let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());

@@ -64,12 +64,12 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::environment::Environment;
     use crate::fetch_sink::FetchSink;
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::selector::{Field, Name};
     use crate::store::{Kind, NameKeys, Setting, Store, steering};
-    use crate::world::World;
 
     /// A store in regions, each with sessions of its own; there need be no default.
     struct Regions(Option<String>);
@@ -117,10 +117,11 @@ mod tests {
     const REGION: &[Setting] = &[steering("region", Kind::Text, &[], None, "")];
 
     fn scopes_of(profile: &str) -> Result<Vec<String>, Failure> {
-        let (store, world) = (&Regions::STORE, World::new(0, |_| None));
+        let (store, environment) = (&Regions::STORE, Environment::new(0, |_| None));
         let profile = Profile::parse(store, profile).unwrap();
         let settings =
-            Settings::load(store, &Vec::new(), Some(profile), &world, &Run::new(Instant::now())).unwrap();
+            Settings::load(store, &Vec::new(), Some(profile), &environment, &Run::new(Instant::now()))
+                .unwrap();
         scopes(&Regions::configure(&settings).unwrap(), &settings)
     }
 

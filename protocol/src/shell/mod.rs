@@ -31,6 +31,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Manage;
 use crate::deadline::Deadline;
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Journal;
@@ -42,7 +43,6 @@ use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_
 use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
-use crate::world::World;
 use cli::{Line, Verb};
 use doctor::Wish;
 use speak::explain;
@@ -92,11 +92,11 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     if so_far != DEFAULT_TIMEOUT || started != first {
         watchdog.move_to(Deadline::new(started, so_far));
     }
-    let world = World::of_process();
+    let environment = Environment::of_process();
     if let Some(profile) = &line.profile {
         run.conceal("profile", profile);
     }
-    let settings = load::<B>(&line, &world, &run);
+    let settings = load::<B>(&line, &environment, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {
@@ -114,10 +114,10 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Verb::Man { page } => man::man::<B>(&page, deadline),
         Verb::Doctor { ids, json, names } => {
             let wish = Wish { ids, json, names };
-            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &world), limits)
+            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &environment), limits)
         }
         verb => match settings {
-            Ok(settings) => act::<B>(verb, &settings, &world, limits),
+            Ok(settings) => act::<B>(verb, &settings, &environment, limits),
             Err((failure, exit)) => {
                 explain(None, &failure);
                 exit
@@ -127,11 +127,16 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
 }
 
 /// What needs settings that can be read.
-fn act<B: Manage>(verb: Verb, settings: &Settings, world: &World, limits: (Deadline, &Watchdog)) -> Exit {
+fn act<B: Manage>(
+    verb: Verb,
+    settings: &Settings,
+    environment: &Environment,
+    limits: (Deadline, &Watchdog),
+) -> Exit {
     let (deadline, watchdog) = limits;
     match verb {
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, limits),
-        Verb::Check { ids, json } => check::check::<B>(settings, ids, json, world, limits),
+        Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
         Verb::List { prefix, json } => {
             let is_set = settings.source("timeout") != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
@@ -167,19 +172,20 @@ const LOOK_UP_VARIABLES: [&str; 14] = [
     "GCONV_PATH",
 ];
 
-fn load<B: Manage>(line: &Line, world: &World, run: &Run) -> Result<Settings, (Failure, Exit)> {
+fn load<B: Manage>(line: &Line, environment: &Environment, run: &Run) -> Result<Settings, (Failure, Exit)> {
     let store = &B::STORE;
     given::check(store, &line.flags).map_err(|failure| (failure, Exit::Usage))?;
     if line.profile.is_some() {
-        bound::<B>(line, world)?;
+        bound::<B>(line, environment)?;
     }
-    let profile = line.profile.as_ref().map(|argument| Profile::read(store, argument, world)).transpose();
-    let settings = profile.and_then(|profile| Settings::load(store, &line.flags, profile, world, run));
+    let profile =
+        line.profile.as_ref().map(|argument| Profile::read(store, argument, environment)).transpose();
+    let settings = profile.and_then(|profile| Settings::load(store, &line.flags, profile, environment, run));
     settings.map_err(|failure| (failure, Exit::Configuration))
 }
 
 /// Refuses what would steer a profile from outside of it.
-fn bound<B: Manage>(line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
+fn bound<B: Manage>(line: &Line, environment: &Environment) -> Result<(), (Failure, Exit)> {
     let steering = |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.steers);
     if let Some((key, _)) = line.flags.iter().find(|(key, _)| steering(key)) {
         let failure = Failure::misconfigured(
@@ -188,7 +194,7 @@ fn bound<B: Manage>(line: &Line, world: &World) -> Result<(), (Failure, Exit)> {
         );
         return Err((failure, Exit::Usage));
     }
-    let bends = |name: &&&str| B::LOOKS_UP_HOSTS && world.is_set(name);
+    let bends = |name: &&&str| B::LOOKS_UP_HOSTS && environment.is_set(name);
     if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
         let failure = Failure::misconfigured(
             format!("{name} is set, and the C library would follow it when it looks up the store's name"),

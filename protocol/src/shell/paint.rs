@@ -1,7 +1,7 @@
 //! Colour, for a terminal that wants it.
 
+use crate::environment::Environment;
 use crate::streams::{stderr_is_terminal, stdout_is_terminal};
-use crate::world::World;
 
 /// Whether to colour what goes to one of the streams.
 #[derive(Debug, Clone, Copy)]
@@ -37,10 +37,10 @@ impl Paint {
 
 /// <https://no-color.org>
 fn is_wanted() -> bool {
-    is_able() && World::of_process().variable("NO_COLOR").is_none()
+    is_able() && Environment::of_process().variable("NO_COLOR").is_none()
 }
 
 /// Whether the terminal takes more than text. One that does not say what it is, gets text.
 pub(super) fn is_able() -> bool {
-    World::of_process().variable("TERM").is_some_and(|term| term != "dumb")
+    Environment::of_process().variable("TERM").is_some_and(|term| term != "dumb")
 }

@@ -128,12 +128,12 @@ mod tests {
     use std::time::Instant;
 
     use super::*;
+    use crate::environment::Environment;
     use crate::failure::Failure;
     use crate::fetch_sink::FetchSink;
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::store::{NameKeys, Store};
-    use crate::world::World;
 
     /// A store that takes what is before a colon in an id for another place.
     struct Colons;
@@ -182,10 +182,11 @@ mod tests {
     }
 
     fn with_places(profile: &str, look: impl FnOnce(&mut Places<'_, Colons>)) {
-        let world = World::new(u32::MAX - 1, |_| None);
+        let environment = Environment::new(u32::MAX - 1, |_| None);
         let profile = Profile::parse(&Colons::STORE, profile).unwrap();
         let run = Run::new(Instant::now());
-        let settings = Settings::load(&Colons::STORE, &Vec::new(), Some(profile), &world, &run).unwrap();
+        let settings =
+            Settings::load(&Colons::STORE, &Vec::new(), Some(profile), &environment, &run).unwrap();
         look(&mut Places::of(&Colons, &settings));
     }
 

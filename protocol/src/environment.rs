@@ -8,7 +8,7 @@ use nix::unistd::{Uid, User};
 use crate::failure::Failure;
 
 /// What a process finds around it; an argument everywhere, so that a test or a profile can put another in its place.
-pub struct World {
+pub struct Environment {
     variables: Box<Variables>,
     /// The effective user id.
     pub uid: u32,
@@ -17,7 +17,7 @@ pub struct World {
 /// Looks an environment variable up.
 type Variables = dyn Fn(&str) -> Option<OsString>;
 
-impl World {
+impl Environment {
     /// The surroundings of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the room that may")]
