@@ -84,8 +84,6 @@ mod hex;
 mod id;
 mod journal;
 #[cfg(feature = "net")]
-pub mod kept;
-#[cfg(feature = "net")]
 pub mod net;
 mod outcomes;
 mod process;
@@ -96,6 +94,8 @@ mod runtime;
 mod secret;
 mod selector;
 mod serve;
+#[cfg(feature = "net")]
+pub mod session_cache;
 mod settings;
 mod shell;
 mod store;

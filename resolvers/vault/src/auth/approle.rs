@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use secretref_protocol::kept::{Grant, Kept, Miss};
+use secretref_protocol::session_cache::{Miss, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
@@ -89,7 +89,11 @@ const ONCE: &str = "once ";
 
 /// The secret id in the wrapping token. That can be asked for once, so nothing is asked before it is sure that the secret
 /// id can be kept.
-pub(super) async fn unwrapped(login: &Login, server: &Server, kept: &Kept) -> Result<SecretId, Failure> {
+pub(super) async fn unwrapped(
+    login: &Login,
+    server: &Server,
+    kept: &SessionCache,
+) -> Result<SecretId, Failure> {
     let identity = login.identity(server, "secret_id");
     if !kept.can_keep(&identity) {
         return Err(Failure::misconfigured(
@@ -106,7 +110,7 @@ pub(super) async fn unwrapped(login: &Login, server: &Server, kept: &Kept) -> Re
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/system/wrapping-unwrap>
-async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Miss> {
+async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, Miss> {
     let mut token = HeaderValue::try_from(login.credential.expose()).map_err(|_| spent(login))?;
     token.set_sensitive(true);
     let reply = server.post("/v1/sys/wrapping/unwrap", Some(&token), &Secret::new(String::new())).await?;
@@ -125,7 +129,7 @@ async fn unwrap(login: &Login, server: &Server) -> Result<Grant, Miss> {
     })?;
     let once = if found.uses == 1 { ONCE } else { "" };
     let lasts = if found.ttl == 0 { Duration::MAX } else { Duration::from_secs(found.ttl) };
-    Ok(Grant { secret: Secret::new(format!("{once}{}", found.secret)), lasts })
+    Ok(NewSession { secret: Secret::new(format!("{once}{}", found.secret)), lasts })
 }
 
 fn spent(login: &Login) -> Miss {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use secretref_protocol::kept::Identity;
+use secretref_protocol::session_cache::CacheKey;
 use secretref_protocol::{Failure, Secret, Settings};
 
 use super::aws::signer::Signer;
@@ -60,8 +60,8 @@ impl Login {
     }
 
     /// For whom `what` is kept.
-    pub(super) fn identity(&self, server: &Server, what: &str) -> Identity {
-        Identity::of(&["vault", what, &server.place(), self.method, &self.mount, &self.who])
+    pub(super) fn identity(&self, server: &Server, what: &str) -> CacheKey {
+        CacheKey::of(&["vault", what, &server.place(), self.method, &self.mount, &self.who])
     }
 }
 

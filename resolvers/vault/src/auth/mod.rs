@@ -12,8 +12,8 @@ mod sign_in;
 mod token;
 mod verdict;
 
-use secretref_protocol::kept::Kept;
 use secretref_protocol::net::Client;
+use secretref_protocol::session_cache::SessionCache;
 use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 
 use crate::server::Server;
@@ -36,7 +36,7 @@ pub(crate) enum Auth {
         /// What it takes.
         login: Box<Login>,
         /// Where the session is kept.
-        kept: Kept,
+        kept: SessionCache,
     },
 }
 
@@ -59,7 +59,7 @@ impl Auth {
             Some("userpass") => password::login(settings, "userpass"),
             Some(_) => Err(Failure::internal("a method that is in no table")),
         };
-        Ok(Self::Login { login: Box::new(login?), kept: Kept::of(settings)? })
+        Ok(Self::Login { login: Box::new(login?), kept: SessionCache::of(settings)? })
     }
 
     /// Ends the session that is kept, on the server too. Says what there was to end.

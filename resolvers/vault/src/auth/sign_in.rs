@@ -1,8 +1,8 @@
 //! Signing in and out: the one request that shows a credential and returns a token, unless an earlier one is kept.
 
 use http::StatusCode;
-use secretref_protocol::kept::{Grant, Kept, Miss};
 use secretref_protocol::net::Response;
+use secretref_protocol::session_cache::{Miss, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret};
 
 use super::approle;
@@ -15,7 +15,7 @@ use crate::server::{Server, speaks_vault, stranger};
 pub(super) async fn token(
     login: &Login,
     server: &Server,
-    kept: &Kept,
+    kept: &SessionCache,
     refused: Option<&Secret>,
 ) -> Result<Token, Failure> {
     let identity = login.identity(server, "token");
@@ -29,7 +29,7 @@ pub(super) async fn token(
     Token::granted(held, login.to_string())
 }
 
-async fn sign_in(login: &Login, server: &Server, kept: &Kept) -> Result<Grant, Miss> {
+async fn sign_in(login: &Login, server: &Server, kept: &SessionCache) -> Result<NewSession, Miss> {
     let (reply, was_last) = match &login.proof {
         Proof::Body(body) => (show(login, server, body).await?, false),
         Proof::Aws(signer) => (show(login, server, &signer.body().await?).await?, false),
@@ -62,7 +62,7 @@ async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response,
 pub(super) async fn sign_out(
     login: &Login,
     server: &Server,
-    kept: &Kept,
+    kept: &SessionCache,
 ) -> Result<Option<&'static str>, Failure> {
     let [token_of, secret_id_of] = ["token", "secret_id"].map(|what| login.identity(server, what));
     let had_secret_id = kept.session(&secret_id_of).is_some();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::HeaderValue;
-use secretref_protocol::kept::Held;
+use secretref_protocol::session_cache::CachedSession;
 use secretref_protocol::{Failure, Secret, Settings, file};
 
 use super::Auth;
@@ -21,7 +21,7 @@ pub(crate) enum Token {
     /// What a sign-in returned, now or earlier.
     Granted {
         header: HeaderValue,
-        held: Held,
+        held: CachedSession,
         /// What signed in, for a message: `approle at auth/approle`.
         origin: String,
     },
@@ -34,7 +34,7 @@ impl Token {
         Ok(Self::Given { header: header(token, origin)?, origin: origin.to_owned() })
     }
 
-    pub(super) fn granted(held: Held, origin: String) -> Result<Self, Failure> {
+    pub(super) fn granted(held: CachedSession, origin: String) -> Result<Self, Failure> {
         Ok(Self::Granted { header: header(&held.secret, &origin)?, held, origin })
     }
 
@@ -78,7 +78,7 @@ impl Token {
     }
 
     /// What a sign-in returned.
-    pub(crate) fn held(&self) -> Option<&Held> {
+    pub(crate) fn held(&self) -> Option<&CachedSession> {
         match self {
             Self::Granted { held, .. } => Some(held),
             _ => None,

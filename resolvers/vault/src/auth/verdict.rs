@@ -5,8 +5,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use http::StatusCode;
-use secretref_protocol::kept::{Grant, Miss};
 use secretref_protocol::net::Response;
+use secretref_protocol::session_cache::{Miss, NewSession};
 use secretref_protocol::{Failure, Kind, Secret};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -19,7 +19,11 @@ use crate::server::{envelope, speaks_vault, stranger};
 ///
 /// Only what the server says of the credential counts against it: 400 and 401. 403 may be about a mount, a namespace or a
 /// locked account, 404 is about the path, and an answer of another shape is somebody else's.
-pub(super) fn verdict(login: &Login, reply: &Response, place: &dyn Display) -> Option<Result<Grant, Miss>> {
+pub(super) fn verdict(
+    login: &Login,
+    reply: &Response,
+    place: &dyn Display,
+) -> Option<Result<NewSession, Miss>> {
     let refused = |reason: &str, remedy: &str| {
         let what = format!("sign-in by {login} on {place} {reason}");
         Failure::new(Kind::Unauthenticated, what, remedy)
@@ -45,7 +49,7 @@ pub(super) fn verdict(login: &Login, reply: &Response, place: &dyn Display) -> O
     }
 }
 
-fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<Grant, Miss> {
+fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<NewSession, Miss> {
     let auth = envelope(reply).and_then(|envelope| envelope.auth);
     let auth: Option<Granted> = auth.and_then(|auth| serde_json::from_str(auth.get()).ok());
     let auth = auth.ok_or_else(|| stranger(place))?;
@@ -59,7 +63,7 @@ fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<Grant
     if auth.client_token.is_empty() || !auth.client_token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(stranger(place).into());
     }
-    Ok(Grant { lasts: auth.lasts(), secret: Secret::new(auth.client_token.into_owned()) })
+    Ok(NewSession { lasts: auth.lasts(), secret: Secret::new(auth.client_token.into_owned()) })
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/auth/approle#sample-response-11>

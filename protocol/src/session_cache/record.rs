@@ -6,7 +6,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use super::{Grant, Held, Miss};
+use super::{CachedSession, Miss, NewSession};
 use crate::failure::{Failure, Kind, Retry};
 use crate::hex::hex;
 use crate::secret::Secret;
@@ -60,7 +60,7 @@ struct Refusal {
 /// What to do about a sign-in.
 pub(super) enum Choice {
     /// An earlier process left a session, or a refusal that still counts.
-    Decided(Result<Held, Failure>),
+    Decided(Result<CachedSession, Failure>),
     /// There is no use in waiting for others that sign in.
     SignInAlone,
     SignIn,
@@ -97,7 +97,7 @@ impl Record {
             |session: &Secret| refused.is_some_and(|refused| refused.expose() == session.expose());
         if let Some(session) = session.filter(|session| !is_refused(session)) {
             let age = Duration::from_millis(now.saturating_sub(self.head.since));
-            return Choice::Decided(Ok(Held {
+            return Choice::Decided(Ok(CachedSession {
                 secret: Secret::new(session.expose().to_owned()),
                 age: Some(age),
             }));
@@ -109,7 +109,12 @@ impl Record {
     }
 
     /// The record after a sign-in with `credential`. A session is given up only for another.
-    pub(super) fn after(mut self, signed: &Result<Grant, Miss>, credential: &[u8], now: Duration) -> Self {
+    pub(super) fn after(
+        mut self,
+        signed: &Result<NewSession, Miss>,
+        credential: &[u8],
+        now: Duration,
+    ) -> Self {
         let mark = self.mark(credential);
         match signed {
             Ok(grant) if grant.lasts.is_zero() => self.head.fleeting = mark,
@@ -217,14 +222,14 @@ mod tests {
         NOW + Duration::from_secs(count)
     }
 
-    fn granted(lasts: Duration) -> Result<Grant, Miss> {
-        Some(Grant { secret: Secret::new("s.token".into()), lasts })
+    fn granted(lasts: Duration) -> Result<NewSession, Miss> {
+        Some(NewSession { secret: Secret::new("s.token".into()), lasts })
             .ok_or(Miss::Failed(Failure::internal("")))
     }
 
     const LASTS: Duration = Duration::from_secs(100);
 
-    fn refused() -> Result<Grant, Miss> {
+    fn refused() -> Result<NewSession, Miss> {
         Err(Miss::Refused(Failure::new(Kind::Unauthenticated, "refused", "renew it")))
     }
 

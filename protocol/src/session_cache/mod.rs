@@ -24,7 +24,7 @@ use folder::{File, Folder};
 use record::Choice;
 
 /// The place where sessions are kept, if there is one.
-pub struct Kept {
+pub struct SessionCache {
     /// Or why there is none.
     folder: Result<Folder, String>,
     /// How long to wait for another process that signs in for the same identity.
@@ -33,12 +33,12 @@ pub struct Kept {
 
 /// For whom a session is kept: who signs in, where and how.
 #[derive(Debug, Clone)]
-pub struct Identity {
+pub struct CacheKey {
     name: String,
 }
 
 /// What a sign-in returned.
-pub struct Grant {
+pub struct NewSession {
     /// What the store gave: a token, or whatever text brings a session back.
     pub secret: Secret,
     /// How long it holds from now on: [`Duration::MAX`] for good, nothing where it must not be kept.
@@ -57,7 +57,7 @@ pub enum Miss {
 }
 
 /// A grant in use.
-pub struct Held {
+pub struct CachedSession {
     /// What the store gave.
     pub secret: Secret,
     /// How long ago, if it was kept; `None` where this process signed in itself.
@@ -70,7 +70,7 @@ impl From<Failure> for Miss {
     }
 }
 
-impl Identity {
+impl CacheKey {
     /// The identity with these parts, such as store, address, mount and role. None of them may be a secret.
     #[must_use]
     pub fn of(parts: &[&str]) -> Self {
@@ -83,7 +83,7 @@ impl Identity {
     }
 }
 
-impl Kept {
+impl SessionCache {
     /// The place that `keep_session` names.
     ///
     /// Fails with `MISCONFIGURED` where it is a path that cannot serve; with `auto` there is then no place.
@@ -98,7 +98,7 @@ impl Kept {
 
     /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.
     #[must_use]
-    pub fn can_keep(&self, identity: &Identity) -> bool {
+    pub fn can_keep(&self, identity: &CacheKey) -> bool {
         self.file(identity).is_some_and(|file| file.write(&file.read()))
     }
 
@@ -110,14 +110,14 @@ impl Kept {
     /// another.
     pub async fn obtain(
         &self,
-        identity: &Identity,
+        identity: &CacheKey,
         credential: &[u8],
         refused: Option<&Secret>,
-        sign_in: impl AsyncFnOnce() -> Result<Grant, Miss>,
-    ) -> Result<Held, Failure> {
+        sign_in: impl AsyncFnOnce() -> Result<NewSession, Miss>,
+    ) -> Result<CachedSession, Failure> {
         let file = match &self.folder {
             Ok(folder) => folder.file(&identity.name),
-            Err(why) => return sign_in().await.map(Held::fresh).map_err(|miss| miss.unkept(why)),
+            Err(why) => return sign_in().await.map(CachedSession::fresh).map_err(|miss| miss.unkept(why)),
         };
         let choose = || file.read().choose(credential, refused, now());
         let _lock = match choose() {
@@ -137,7 +137,7 @@ impl Kept {
         let record = file.read().after(&signed, credential, at);
         file.write(&record);
         match (signed, record.choose(credential, refused, at)) {
-            (Ok(grant), _) => Ok(Held::fresh(grant)),
+            (Ok(grant), _) => Ok(CachedSession::fresh(grant)),
             (Err(_), Choice::Decided(Err(refusal))) => Err(refusal),
             (Err(miss), _) => Err(miss.failure()),
         }
@@ -145,37 +145,37 @@ impl Kept {
 
     /// The session that is kept of an identity, whatever credential it is of.
     #[must_use]
-    pub fn session(&self, identity: &Identity) -> Option<Secret> {
+    pub fn session(&self, identity: &CacheKey) -> Option<Secret> {
         self.file(identity)?.read().into_session()
     }
 
     /// Whether a refusal of an identity is kept.
     #[must_use]
-    pub fn was_refused(&self, identity: &Identity) -> bool {
+    pub fn was_refused(&self, identity: &CacheKey) -> bool {
         self.file(identity).is_some_and(|file| file.read().has_refusals())
     }
 
     /// Keeps the session no longer: it is spent. What is known of its credential stays.
-    pub fn forget(&self, identity: &Identity) {
+    pub fn forget(&self, identity: &CacheKey) {
         if let Some(file) = self.file(identity) {
             file.write(&file.read().without_session());
         }
     }
 
     /// Removes all that is kept of an identity, refusals too.
-    pub fn remove(&self, identity: &Identity) {
+    pub fn remove(&self, identity: &CacheKey) {
         if let Some(file) = self.file(identity) {
             file.remove();
         }
     }
 
-    fn file(&self, identity: &Identity) -> Option<File<'_>> {
+    fn file(&self, identity: &CacheKey) -> Option<File<'_>> {
         Some(self.folder.as_ref().ok()?.file(&identity.name))
     }
 }
 
-impl Held {
-    fn fresh(grant: Grant) -> Self {
+impl CachedSession {
+    fn fresh(grant: NewSession) -> Self {
         Self { secret: grant.secret, age: None }
     }
 }
