@@ -47,7 +47,7 @@ pub struct NewSession {
 
 /// Why a sign-in returned nothing.
 #[derive(Debug)]
-pub enum Miss {
+pub enum LoginError {
     /// The store's own verdict on the credential: not shown again for a while, for longer each time.
     Refused(Failure),
     /// A refusal that need not be the credential's: not shown again for a minute.
@@ -64,7 +64,7 @@ pub struct CachedSession {
     pub age: Option<Duration>,
 }
 
-impl From<Failure> for Miss {
+impl From<Failure> for LoginError {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
@@ -113,7 +113,7 @@ impl SessionCache {
         identity: &CacheKey,
         credential: &[u8],
         refused: Option<&Secret>,
-        sign_in: impl AsyncFnOnce() -> Result<NewSession, Miss>,
+        sign_in: impl AsyncFnOnce() -> Result<NewSession, LoginError>,
     ) -> Result<CachedSession, Failure> {
         let file = match &self.folder {
             Ok(folder) => folder.file(&identity.name),
@@ -180,7 +180,7 @@ impl CachedSession {
     }
 }
 
-impl Miss {
+impl LoginError {
     fn failure(self) -> Failure {
         match self {
             Self::Refused(failure) | Self::Unclear(failure) | Self::Failed(failure) => failure,

@@ -6,7 +6,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use super::{CachedSession, Miss, NewSession};
+use super::{CachedSession, LoginError, NewSession};
 use crate::failure::{Failure, Kind, Retry};
 use crate::hex::hex;
 use crate::secret::Secret;
@@ -111,7 +111,7 @@ impl Record {
     /// The record after a sign-in with `credential`. A session is given up only for another.
     pub(super) fn after(
         mut self,
-        signed: &Result<NewSession, Miss>,
+        signed: &Result<NewSession, LoginError>,
         credential: &[u8],
         now: Duration,
     ) -> Self {
@@ -159,15 +159,15 @@ impl Record {
 impl Refusal {
     /// How long to leave the store alone: a credential that it refused for longer each time, as long as the refusals are
     /// not far apart; after a pause that it asked for itself, everybody.
-    fn of(miss: &Miss, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
+    fn of(miss: &LoginError, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
         let again = earlier.filter(|earlier| millis(now) < earlier.until.saturating_add(millis(LONGEST)));
         let (failure, mark, pause) = match miss {
-            Miss::Refused(failure) => {
+            LoginError::Refused(failure) => {
                 let doubled = again.map(|earlier| Duration::from_millis(earlier.pause).saturating_mul(2));
                 (failure, mark, doubled.unwrap_or(PAUSE).min(LONGEST))
             }
-            Miss::Unclear(failure) => (failure, mark, PAUSE),
-            Miss::Failed(failure) => match (failure.kind(), failure.asks_again()) {
+            LoginError::Unclear(failure) => (failure, mark, PAUSE),
+            LoginError::Failed(failure) => match (failure.kind(), failure.asks_again()) {
                 (Kind::RateLimited, Retry::After(pause)) => (failure, String::new(), pause.min(PAUSE)),
                 _ => return None,
             },
@@ -222,15 +222,15 @@ mod tests {
         NOW + Duration::from_secs(count)
     }
 
-    fn granted(lasts: Duration) -> Result<NewSession, Miss> {
+    fn granted(lasts: Duration) -> Result<NewSession, LoginError> {
         Some(NewSession { secret: Secret::new("s.token".into()), lasts })
-            .ok_or(Miss::Failed(Failure::internal("")))
+            .ok_or(LoginError::Failed(Failure::internal("")))
     }
 
     const LASTS: Duration = Duration::from_secs(100);
 
-    fn refused() -> Result<NewSession, Miss> {
-        Err(Miss::Refused(Failure::new(Kind::Unauthenticated, "refused", "renew it")))
+    fn refused() -> Result<NewSession, LoginError> {
+        Err(LoginError::Refused(Failure::new(Kind::Unauthenticated, "refused", "renew it")))
     }
 
     /// What the record, written and read again, says at `now`.
@@ -290,7 +290,7 @@ mod tests {
         let late = record.after(&refused(), b"wrong", now + LONGEST);
         assert_eq!(says(&late, "wrong", now + LONGEST + PAUSE), "sign in");
         assert_eq!(says(&late, "wrong", now), "sign in");
-        let unclear = Err(Miss::Unclear(Failure::new(Kind::Unauthenticated, "403", "")));
+        let unclear = Err(LoginError::Unclear(Failure::new(Kind::Unauthenticated, "403", "")));
         let record = late.after(&unclear, b"wrong", now).after(&unclear, b"wrong", now);
         assert_eq!(says(&record, "wrong", now + PAUSE), "sign in");
     }
@@ -298,7 +298,7 @@ mod tests {
     #[test]
     fn a_pause_that_the_store_asked_for_counts_for_every_credential_and_not_for_long() {
         let busy = |pause| {
-            Err(Miss::Failed(
+            Err(LoginError::Failed(
                 Failure::new(Kind::RateLimited, "busy", "").retry(Retry::After(Duration::from_secs(pause))),
             ))
         };
@@ -310,7 +310,7 @@ mod tests {
 
     #[test]
     fn other_failures_leave_nothing() {
-        let down = Err(Miss::Failed(Failure::unavailable("down", "")));
+        let down = Err(LoginError::Failed(Failure::unavailable("down", "")));
         assert_eq!(says(&Record::new().after(&down, b"id", NOW), "id", NOW), "sign in");
         // And take nothing away: the next refusal is still the second.
         let record = Record::new().after(&refused(), b"id", NOW).after(&down, b"id", seconds(60));

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
-use secretref_protocol::session_cache::{Miss, NewSession, SessionCache};
+use secretref_protocol::session_cache::{LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
@@ -110,7 +110,7 @@ pub(super) async fn unwrapped(
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs/system/wrapping-unwrap>
-async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, Miss> {
+async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, LoginError> {
     let mut token = HeaderValue::try_from(login.credential.expose()).map_err(|_| spent(login))?;
     token.set_sensitive(true);
     let reply = server.post("/v1/sys/wrapping/unwrap", Some(&token), &Secret::new(String::new())).await?;
@@ -132,8 +132,8 @@ async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, Miss> {
     Ok(NewSession { secret: Secret::new(format!("{once}{}", found.secret)), lasts })
 }
 
-fn spent(login: &Login) -> Miss {
-    Miss::Refused(Failure::new(
+fn spent(login: &Login) -> LoginError {
+    LoginError::Refused(Failure::new(
         Kind::Unauthenticated,
         format!(
             "the wrapped secret id of {login} cannot be unwrapped: it was unwrapped already, has expired, or is none"

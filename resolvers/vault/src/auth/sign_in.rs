@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 use secretref_protocol::net::Response;
-use secretref_protocol::session_cache::{Miss, NewSession, SessionCache};
+use secretref_protocol::session_cache::{LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret};
 
 use super::approle;
@@ -29,7 +29,7 @@ pub(super) async fn token(
     Token::granted(held, login.to_string())
 }
 
-async fn sign_in(login: &Login, server: &Server, kept: &SessionCache) -> Result<NewSession, Miss> {
+async fn sign_in(login: &Login, server: &Server, kept: &SessionCache) -> Result<NewSession, LoginError> {
     let (reply, was_last) = match &login.proof {
         Proof::Body(body) => (show(login, server, body).await?, false),
         Proof::Aws(signer) => (show(login, server, &signer.body().await?).await?, false),

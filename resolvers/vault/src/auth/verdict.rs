@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use secretref_protocol::net::Response;
-use secretref_protocol::session_cache::{Miss, NewSession};
+use secretref_protocol::session_cache::{LoginError, NewSession};
 use secretref_protocol::{Failure, Kind, Secret};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
@@ -23,7 +23,7 @@ pub(super) fn verdict(
     login: &Login,
     reply: &Response,
     place: &dyn Display,
-) -> Option<Result<NewSession, Miss>> {
+) -> Option<Result<NewSession, LoginError>> {
     let refused = |reason: &str, remedy: &str| {
         let what = format!("sign-in by {login} on {place} {reason}");
         Failure::new(Kind::Unauthenticated, what, remedy)
@@ -33,13 +33,13 @@ pub(super) fn verdict(
         status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place).into())),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
             let (reason, remedy) = reason(reply).unwrap_or(("is refused", None));
-            Some(Err(Miss::Refused(refused(reason, remedy.unwrap_or(&login.remedy)))))
+            Some(Err(LoginError::Refused(refused(reason, remedy.unwrap_or(&login.remedy)))))
         }
         StatusCode::FORBIDDEN => {
             let (reason, remedy) = reason(reply).unwrap_or(("is refused (403)", None));
             let usual = || format!("check `auth_mount` and `namespace`; {}", login.forbidden);
             let remedy = remedy.map_or_else(usual, str::to_owned);
-            Some(Err(Miss::Unclear(refused(reason, &remedy))))
+            Some(Err(LoginError::Unclear(refused(reason, &remedy))))
         }
         StatusCode::NOT_FOUND => {
             let remedy = "check `auth_mount`, `namespace` and the base path of `address`";
@@ -49,12 +49,12 @@ pub(super) fn verdict(
     }
 }
 
-fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<NewSession, Miss> {
+fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<NewSession, LoginError> {
     let auth = envelope(reply).and_then(|envelope| envelope.auth);
     let auth: Option<Granted> = auth.and_then(|auth| serde_json::from_str(auth.get()).ok());
     let auth = auth.ok_or_else(|| stranger(place))?;
     if auth.mfa_requirement.is_some() {
-        return Err(Miss::Failed(Failure::new(
+        return Err(LoginError::Failed(Failure::new(
             Kind::Unauthenticated,
             format!("sign-in by {login} on {place} wants a second factor, which no person is there to give"),
             "exempt this role from MFA on the server, or sign in by a method for machines, such as approle",
