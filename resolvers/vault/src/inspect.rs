@@ -22,8 +22,8 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
         let age = held.age.map(|age| format!("with a session that was kept for {} so far", span(age)));
         note(&age.unwrap_or_else(|| "signed in by this run".to_owned()));
     }
-    if let Auth::Login { kept, .. } = auth {
-        match kept.place() {
+    if let Auth::Login { cache, .. } = auth {
+        match cache.place() {
             Ok(place) => note(&format!("sessions are kept in {}", place.display())),
             Err(why) => note(&format!("sessions are not kept, and every start signs in: {why}")),
         }

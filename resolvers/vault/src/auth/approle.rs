@@ -92,17 +92,17 @@ const ONCE: &str = "once ";
 pub(super) async fn unwrapped(
     login: &Login,
     server: &Server,
-    kept: &SessionCache,
+    cache: &SessionCache,
 ) -> Result<SecretId, Failure> {
     let identity = login.identity(server, "secret_id");
-    if !kept.can_keep(&identity) {
+    if !cache.can_keep(&identity) {
         return Err(Failure::misconfigured(
             "a wrapped secret id can be unwrapped once, and there is no place to keep what is in it",
             "set `keep_session` to a folder in memory that this user can write, or give the unit a RuntimeDirectory",
         ));
     }
     let unwrap = async || unwrap(login, server).await;
-    let held = kept.obtain(&identity, login.credential.expose().as_bytes(), None, unwrap).await?;
+    let held = cache.obtain(&identity, login.credential.expose().as_bytes(), None, unwrap).await?;
     Ok(match held.secret.expose().strip_prefix(ONCE) {
         Some(secret) => SecretId { secret: Secret::new(secret.to_owned()), is_for_one_use: true },
         None => SecretId { secret: held.secret, is_for_one_use: false },

@@ -36,7 +36,7 @@ pub(crate) enum Auth {
         /// What it takes.
         login: Box<Login>,
         /// Where the session is kept.
-        kept: SessionCache,
+        cache: SessionCache,
     },
 }
 
@@ -59,14 +59,14 @@ impl Auth {
             Some("userpass") => password::login(settings, "userpass"),
             Some(_) => Err(Failure::internal("a method that is in no table")),
         };
-        Ok(Self::Login { login: Box::new(login?), kept: SessionCache::of(settings)? })
+        Ok(Self::Login { login: Box::new(login?), cache: SessionCache::of(settings)? })
     }
 
     /// Ends the session that is kept, on the server too. Says what there was to end.
     pub(crate) async fn sign_out(&self, server: &Server) -> Result<Option<&'static str>, Failure> {
         match self {
             Self::Token { .. } | Self::Agent => Ok(None),
-            Self::Login { login, kept } => sign_in::sign_out(login, server, kept).await,
+            Self::Login { login, cache } => sign_in::sign_out(login, server, cache).await,
         }
     }
 
@@ -77,11 +77,11 @@ impl Auth {
                 run.conceal("token_file", origin.as_str());
             }
             Self::Token { .. } | Self::Agent => {}
-            Self::Login { login, kept } => {
+            Self::Login { login, cache } => {
                 if login.mount != login.method {
                     run.conceal("auth_mount", login.mount.as_str());
                 }
-                if let Ok(place) = kept.place() {
+                if let Ok(place) = cache.place() {
                     run.conceal("keep_session", place.display().to_string());
                 }
             }
@@ -93,7 +93,7 @@ impl Auth {
         match self {
             Self::Token { token, origin } => Token::given_by(token, origin),
             Self::Agent => Ok(Token::Agent),
-            Self::Login { login, kept } => sign_in::token(login, server, kept, refused).await,
+            Self::Login { login, cache } => sign_in::token(login, server, cache, refused).await,
         }
     }
 }

@@ -15,26 +15,26 @@ use crate::server::{Server, speaks_vault, stranger};
 pub(super) async fn token(
     login: &Login,
     server: &Server,
-    kept: &SessionCache,
+    cache: &SessionCache,
     refused: Option<&Secret>,
 ) -> Result<Token, Failure> {
     let identity = login.identity(server, "token");
     let credential = login.credential.expose().as_bytes();
-    let sign_in = async || sign_in(login, server, kept).await;
-    let mut held = kept.obtain(&identity, credential, refused, &sign_in).await?;
+    let sign_in = async || sign_in(login, server, cache).await;
+    let mut held = cache.obtain(&identity, credential, refused, &sign_in).await?;
     // What was damaged in its file is given up, like a session that the server refuses.
     if held.age.is_some() && token::header(&held.secret, "").is_err() {
-        held = kept.obtain(&identity, credential, Some(&held.secret), &sign_in).await?;
+        held = cache.obtain(&identity, credential, Some(&held.secret), &sign_in).await?;
     }
     Token::granted(held, login.to_string())
 }
 
-async fn sign_in(login: &Login, server: &Server, kept: &SessionCache) -> Result<NewSession, LoginError> {
+async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result<NewSession, LoginError> {
     let (reply, was_last) = match &login.proof {
         Proof::Body(body) => (show(login, server, body).await?, false),
         Proof::Aws(signer) => (show(login, server, &signer.body().await?).await?, false),
         Proof::Wrapped { role_id } => {
-            let unwrapped = approle::unwrapped(login, server, kept).await?;
+            let unwrapped = approle::unwrapped(login, server, cache).await?;
             let body = approle::body(role_id, Some(&unwrapped.secret));
             (show(login, server, &body).await?, unwrapped.is_for_one_use)
         }
@@ -43,7 +43,7 @@ async fn sign_in(login: &Login, server: &Server, kept: &SessionCache) -> Result<
         return Err(server.state(&reply).await.into());
     };
     if was_last {
-        kept.forget(&login.identity(server, "secret_id"));
+        cache.forget(&login.identity(server, "secret_id"));
     }
     verdict
 }
@@ -62,21 +62,21 @@ async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response,
 pub(super) async fn sign_out(
     login: &Login,
     server: &Server,
-    kept: &SessionCache,
+    cache: &SessionCache,
 ) -> Result<Option<&'static str>, Failure> {
     let [token_of, secret_id_of] = ["token", "secret_id"].map(|what| login.identity(server, what));
-    let had_secret_id = kept.session(&secret_id_of).is_some();
-    let was_refused = kept.was_refused(&token_of) || kept.was_refused(&secret_id_of);
+    let had_secret_id = cache.session(&secret_id_of).is_some();
+    let was_refused = cache.was_refused(&token_of) || cache.was_refused(&secret_id_of);
     let mut ended = was_refused.then_some(REMOVED_REFUSAL);
-    if let Some(token) = kept.session(&token_of) {
+    if let Some(token) = cache.session(&token_of) {
         let revoked = revoke(login, server, &token).await;
         ended =
             Some(revoked.map_err(|failure| {
                 failure.about("the session is still kept, since it could not be revoked")
             })?);
     }
-    kept.remove(&token_of);
-    kept.remove(&secret_id_of);
+    cache.remove(&token_of);
+    cache.remove(&secret_id_of);
     Ok(if had_secret_id { Some(REMOVED_SECRET_ID) } else { ended })
 }
 
