@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Kind};
 
 use crate::locator::{COLON, Kv, Locator};
-use crate::standing::Standing;
+use crate::token_status::TokenStatus;
 
 /// What is easily overlooked in an id.
 pub(crate) const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
@@ -53,17 +53,17 @@ impl Denied {
     }
 
     /// The failure, by what the server thinks of the token.
-    pub(crate) fn failure(&self, standing: &Standing) -> Failure {
+    pub(crate) fn failure(&self, status_of_token: &TokenStatus) -> Failure {
         let Self { act, thing, remedy } = self;
-        let (what, remedy) = match standing {
-            Standing::Valid(looked) => {
+        let (what, remedy) = match status_of_token {
+            TokenStatus::Valid(looked) => {
                 let policies = looked.as_ref().map(|looked| looked.all_policies().join(", "));
                 let policies = policies.filter(|policies| !policies.is_empty());
                 let policies =
                     policies.map(|policies| format!("; its policies are {policies}")).unwrap_or_default();
                 (format!("the token may not {act} {thing}{policies}"), remedy.clone())
             }
-            Standing::Unknown | Standing::Unclear => (
+            TokenStatus::Unknown | TokenStatus::Unclear => (
                 format!(
                     "the server refuses {thing}, and does not say whether for the token or for its policies"
                 ),

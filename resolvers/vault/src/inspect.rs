@@ -8,7 +8,7 @@ use crate::auth::Auth;
 use crate::locator::{Kv, Locator};
 use crate::session::Session;
 use crate::settings::MOUNT;
-use crate::standing::{Looked, Standing};
+use crate::token_status::{TokenDetails, TokenStatus};
 
 /// Policies that every server has: they are no names of anybody's.
 const EVERYWHERE: [&str; 2] = ["default", "root"];
@@ -28,13 +28,13 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
             Err(why) => note(&format!("sessions are not kept, and every start signs in: {why}")),
         }
     }
-    match session.standing().await? {
-        Standing::Valid(Some(looked)) => tell(run, looked, session.token().held().is_none()),
-        Standing::Valid(None) => {
+    match session.status_of_token().await? {
+        TokenStatus::Valid(Some(looked)) => tell(run, looked, session.token().held().is_none()),
+        TokenStatus::Valid(None) => {
             note("valid; without the policy default it may not look itself up, so nothing else is known");
         }
-        Standing::Unknown => return Err(session.unknown()),
-        Standing::Unclear => note("the server does not say what it thinks of the token"),
+        TokenStatus::Unknown => return Err(session.unknown()),
+        TokenStatus::Unclear => note("the server does not say what it thinks of the token"),
     }
     Ok(())
 }
@@ -43,7 +43,7 @@ pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failur
 const SOON: u64 = 7 * 24 * 60 * 60;
 
 /// Tells what the server knows of a token; one that `is_given` is not replaced when it ends.
-fn tell(run: &Run, looked: &Looked, is_given: bool) {
+fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
     let note = |fact: &str| run.note(Stage::SignIn, fact);
     match looked.ttl {
         0 => note("never expires"),

@@ -17,7 +17,7 @@ mod route;
 mod server;
 mod session;
 mod settings;
-mod standing;
+mod token_status;
 mod undo;
 mod vault;
 

@@ -17,7 +17,7 @@ use crate::locator::{COLON, Kv, Locator, Mount};
 use crate::mounts::Engine;
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
-use crate::standing::Standing;
+use crate::token_status::TokenStatus;
 use crate::undo::undelete;
 
 /// Reads one version of one secret. `so_far` hears what is known while more is being asked.
@@ -42,7 +42,7 @@ pub(crate) async fn read(
         return settle(session, locator, kv, &reply).await;
     }
     if reply.status == StatusCode::FORBIDDEN {
-        so_far(session.denied("read", "`read`", locator, kv).failure(&Standing::Unclear));
+        so_far(session.denied("read", "`read`", locator, kv).failure(&TokenStatus::Unclear));
     }
     match session.engine(&locator.mount).await? {
         Engine::Kv(found) if found == kv => settle(session, locator, kv, &reply).await,

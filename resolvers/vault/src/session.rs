@@ -18,7 +18,7 @@ use crate::denied::Denied;
 use crate::locator::{Kv, Locator, Mount};
 use crate::mounts::{self, Engine, Mounts};
 use crate::server::{Server, envelope, speaks_vault, stranger};
-use crate::standing::Standing;
+use crate::token_status::TokenStatus;
 
 /// How old a kept session must be for its policies to be out of date: a token has those that its role had when it was
 /// made.
@@ -28,13 +28,13 @@ const OLD: Duration = Duration::from_mins(1);
 pub(crate) struct Session {
     server: Arc<Server>,
     token: Token,
-    standing: OnceCell<Standing>,
+    status_of_token: OnceCell<TokenStatus>,
     mounts: Mounts,
 }
 
 impl Session {
     pub(crate) fn new(server: Arc<Server>, token: Token) -> Self {
-        Self { server, token, standing: OnceCell::new(), mounts: Mounts::default() }
+        Self { server, token, status_of_token: OnceCell::new(), mounts: Mounts::default() }
     }
 
     /// What a sign-in returned, if it is by that.
@@ -96,34 +96,34 @@ impl Session {
     /// Why the server refused something with 403.
     pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
         match self.standing_if_told().await {
-            Standing::Unknown => self.unknown(),
-            standing => self.unless_outdated(denied.failure(standing)),
+            TokenStatus::Unknown => self.unknown(),
+            status_of_token => self.unless_outdated(denied.failure(status_of_token)),
         }
     }
 
     /// Whether the server no longer knows the token, which it answered a moment ago.
     pub(crate) async fn is_used_up(&self) -> bool {
-        self.token.header().is_some() && matches!(self.standing_if_told().await, Standing::Unknown)
+        self.token.header().is_some() && matches!(self.standing_if_told().await, TokenStatus::Unknown)
     }
 
-    async fn standing_if_told(&self) -> &Standing {
-        self.standing.get_or_init(async || self.look().await.unwrap_or(Standing::Unclear)).await
+    async fn standing_if_told(&self) -> &TokenStatus {
+        self.status_of_token.get_or_init(async || self.look().await.unwrap_or(TokenStatus::Unclear)).await
     }
 
     /// What the server thinks of the token; asked once in a process, and only after it refused something or for somebody
     /// who watches.
-    pub(crate) async fn standing(&self) -> Result<&Standing, Failure> {
-        self.standing.get_or_try_init(|| self.look()).await
+    pub(crate) async fn status_of_token(&self) -> Result<&TokenStatus, Failure> {
+        self.status_of_token.get_or_try_init(|| self.look()).await
     }
 
-    async fn look(&self) -> Result<Standing, Failure> {
+    async fn look(&self) -> Result<TokenStatus, Failure> {
         let looked =
             self.server.ask(client::ask(&LookupTokenSelfRequest {}), self.token.header(), None).await?;
         if let Some(looked) = envelope(&looked)
             .filter(|_| looked.status == StatusCode::OK)
             .and_then(|envelope| serde_json::from_str(envelope.data?.get()).ok())
         {
-            return Ok(Standing::Valid(Some(looked)));
+            return Ok(TokenStatus::Valid(Some(looked)));
         }
         // A token without the policy `default` may not look itself up. This listing is open to every token that is
         // valid, whatever its policies, and to no other.
@@ -132,13 +132,13 @@ impl Session {
             StatusCode::OK => match mounts_in(&listed) {
                 None => Err(stranger(self.server.route())),
                 // Without any token it is open too, and empty.
-                Some(0) if self.token.header().is_none() => Ok(Standing::Unknown),
-                Some(_) => Ok(Standing::Valid(None)),
+                Some(0) if self.token.header().is_none() => Ok(TokenStatus::Unknown),
+                Some(_) => Ok(TokenStatus::Valid(None)),
             },
             status if status.is_client_error() && !speaks_vault(&listed) => {
                 Err(stranger(self.server.route()))
             }
-            StatusCode::FORBIDDEN => Ok(Standing::Unknown),
+            StatusCode::FORBIDDEN => Ok(TokenStatus::Unknown),
             StatusCode::NOT_FOUND => Err(self.server.nowhere()),
             _ => Err(self.server.state(&listed).await),
         }

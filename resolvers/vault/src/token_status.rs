@@ -4,9 +4,9 @@ use serde::Deserialize;
 
 /// What the server thinks of the token.
 #[derive(Debug, Clone)]
-pub(crate) enum Standing {
+pub(crate) enum TokenStatus {
     /// It is valid; and what there is to know of it, if it may look.
-    Valid(Option<Looked>),
+    Valid(Option<TokenDetails>),
     /// It is unknown: expired, revoked, used up, or never issued here.
     Unknown,
     /// The server did not say.
@@ -16,7 +16,7 @@ pub(crate) enum Standing {
 /// What a token may know of itself.
 /// <https://developer.hashicorp.com/vault/api-docs/auth/token#lookup-a-token-self>
 #[derive(Debug, Clone, Deserialize)]
-pub(crate) struct Looked {
+pub(crate) struct TokenDetails {
     policies: Vec<String>,
     /// Those of its identity, on top.
     identity_policies: Option<Vec<String>>,
@@ -30,7 +30,7 @@ pub(crate) struct Looked {
     pub(crate) renewable: bool,
 }
 
-impl Looked {
+impl TokenDetails {
     pub(crate) fn all_policies(&self) -> Vec<&str> {
         self.policies.iter().chain(self.identity_policies.iter().flatten()).map(String::as_str).collect()
     }
