@@ -7,8 +7,8 @@ use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{About, Failure, Secret};
 use serde_json::value::RawValue;
 
-use crate::denied::Denied;
 use crate::locator::{Kv, Locator};
+use crate::permission_error::PermissionError;
 use crate::read::{self, absent};
 use crate::server::{speaks_vault, stranger};
 use crate::session::Session;
@@ -93,7 +93,7 @@ async fn done(
     locator: &Locator,
     reply: &Response,
     kv: Kv,
-    denied: &Denied,
+    denied: &PermissionError,
 ) -> Result<(), Failure> {
     match reply.status {
         status if status.is_success() => Ok(()),

@@ -3,7 +3,6 @@
 mod auth;
 mod change;
 mod client;
-mod denied;
 mod folder;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
@@ -12,6 +11,7 @@ mod list;
 mod locator;
 mod manage;
 mod mounts;
+mod permission_error;
 mod read;
 mod route;
 mod server;

@@ -10,9 +10,9 @@ use secretref_protocol::{Failure, Field, Kind, Listing};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::denied::Denied;
 use crate::folder::Folder;
 use crate::locator::{Kv, segments};
+use crate::permission_error::PermissionError;
 use crate::read::{self, read};
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
@@ -106,7 +106,9 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
         StatusCode::NOT_FOUND => Ok(Vec::new()),
         StatusCode::FORBIDDEN => {
             let thing = folder.mount.placed(&format!("{}/{path}", folder.mount.path));
-            Err(session.refused(&Denied::folder(thing, &folder.policy_path(kv, path), path.is_empty())).await)
+            Err(session
+                .refused(&PermissionError::folder(thing, &folder.policy_path(kv, path), path.is_empty()))
+                .await)
         }
         _ => Err(server.state(&reply).await),
     }

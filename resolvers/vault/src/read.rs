@@ -12,9 +12,9 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::denied::LAST_SEGMENT;
 use crate::locator::{COLON, Kv, Locator, Mount};
 use crate::mounts::Engine;
+use crate::permission_error::LAST_SEGMENT;
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
 use crate::token_status::TokenStatus;

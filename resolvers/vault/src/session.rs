@@ -14,9 +14,9 @@ use vaultrs::api::token::requests::LookupTokenSelfRequest;
 
 use crate::auth::Token;
 use crate::client;
-use crate::denied::Denied;
 use crate::locator::{Kv, Locator, Mount};
 use crate::mounts::{self, Engine, Mounts};
+use crate::permission_error::PermissionError;
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::token_status::TokenStatus;
 
@@ -89,12 +89,18 @@ impl Session {
     }
 
     /// That the token may not `act` on a secret, for which a policy must grant these `capabilities`.
-    pub(crate) fn denied(&self, act: &'static str, capabilities: &str, locator: &Locator, kv: Kv) -> Denied {
-        Denied::secret(act, capabilities, locator, (kv, self.mounts.is_unknown(&locator.mount)))
+    pub(crate) fn denied(
+        &self,
+        act: &'static str,
+        capabilities: &str,
+        locator: &Locator,
+        kv: Kv,
+    ) -> PermissionError {
+        PermissionError::secret(act, capabilities, locator, (kv, self.mounts.is_unknown(&locator.mount)))
     }
 
     /// Why the server refused something with 403.
-    pub(crate) async fn refused(&self, denied: &Denied) -> Failure {
+    pub(crate) async fn refused(&self, denied: &PermissionError) -> Failure {
         match self.standing_if_told().await {
             TokenStatus::Unknown => self.unknown(),
             status_of_token => self.unless_outdated(denied.failure(status_of_token)),

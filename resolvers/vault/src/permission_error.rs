@@ -9,7 +9,7 @@ use crate::token_status::TokenStatus;
 pub(crate) const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
 
 /// What was not allowed.
-pub(crate) struct Denied {
+pub(crate) struct PermissionError {
     /// What the token wanted to do: `read`.
     act: &'static str,
     /// What with.
@@ -18,7 +18,7 @@ pub(crate) struct Denied {
     remedy: String,
 }
 
-impl Denied {
+impl PermissionError {
     /// Refused to `act` on a secret, for which a policy must grant these `capabilities`. A server hides a mount in which a
     /// token has no rights at all, as it does one that is not there.
     pub(crate) fn secret(
