@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Kind};
 use security_framework::os::macos::keychain::{SecKeychain, SecPreferencesDomain};
 
-use super::verdict::{of_status, unexplained};
+use super::classify::{of_status, unexplained};
 
 /// Sees to it that what would need a person fails at once.
 pub(super) fn open_no_window() -> Result<(), Failure> {

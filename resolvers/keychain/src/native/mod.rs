@@ -1,8 +1,8 @@
 //! The keychain of macOS and that of Windows: one thin piece over keyring, which asks the system.
 
+mod classify;
 #[cfg(target_os = "macos")]
 mod macos;
-mod verdict;
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use secretref_protocol::{Document, Failure, Listing, Secret};
 
 use crate::entry::listed;
 use crate::locator::Locator;
-use verdict::verdict;
+use classify::classify;
 
 /// The keychain of the system, which opens no window for as long as this process lives: not on a change either, since the
 /// deadline of a command comes sooner than a person answers.
@@ -28,22 +28,22 @@ impl Native {
     pub(crate) fn open() -> Result<Self, Failure> {
         #[cfg(target_os = "macos")]
         macos::open_no_window()?;
-        keyring::Entry::store_status().as_ref().map_err(|error| verdict(error, &"the keychain"))?;
+        keyring::Entry::store_status().as_ref().map_err(|error| classify(error, &"the keychain"))?;
         Ok(Self)
     }
 
     /// As text of the system's own kind, which others write too: UTF-8 on macOS, UTF-16 on Windows.
     pub(crate) fn read(&self, locator: &Locator) -> Result<Document, Failure> {
-        let text = self.entry(locator)?.get_password().map_err(|error| verdict(&error, locator))?;
+        let text = self.entry(locator)?.get_password().map_err(|error| classify(&error, locator))?;
         Ok(Document::text(Secret::new(text)))
     }
 
     pub(crate) fn write(&self, locator: &Locator, content: &Secret) -> Result<(), Failure> {
-        self.entry(locator)?.set_password(content.expose()).map_err(|error| verdict(&error, locator))
+        self.entry(locator)?.set_password(content.expose()).map_err(|error| classify(&error, locator))
     }
 
     pub(crate) fn delete(&self, locator: &Locator) -> Result<(), Failure> {
-        self.entry(locator)?.delete_credential().map_err(|error| verdict(&error, locator))
+        self.entry(locator)?.delete_credential().map_err(|error| classify(&error, locator))
     }
 
     /// Unlocks it, whatever entry is meant, or says that a password is wanted: whether it is locked, the system does not say.
@@ -59,7 +59,7 @@ impl Native {
     /// Every entry, those of `service` by their account alone; keyring cannot read one that lacks one of both.
     #[expect(clippy::unused_self, reason = "a keychain is only to be asked while no window opens")]
     pub(crate) fn list(&self, service: &str) -> Result<Listing, Failure> {
-        let found = Entry::search(&HashMap::new()).map_err(|error| verdict(&error, &"the keychain"))?;
+        let found = Entry::search(&HashMap::new()).map_err(|error| classify(&error, &"the keychain"))?;
         let pairs = found.iter().filter_map(Entry::get_specifiers);
         let whole = pairs.filter(|(of, account)| !of.is_empty() && !account.is_empty());
         let found = whole.map(|(of, account)| listed(service, &of, &account)).collect();
@@ -69,7 +69,7 @@ impl Native {
     #[expect(clippy::unused_self, reason = "an entry is only to be had while no window opens")]
     fn entry(&self, locator: &Locator) -> Result<Entry, Failure> {
         let (service, account) = locator.pair(Self::NAME)?;
-        Entry::new(service, account).map_err(|error| verdict(&error, locator))
+        Entry::new(service, account).map_err(|error| classify(&error, locator))
     }
 }
 

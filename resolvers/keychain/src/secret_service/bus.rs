@@ -11,7 +11,7 @@ use secretref_protocol::{Failure, Kind};
 use zbus::Connection;
 use zbus::connection::Builder;
 
-use super::verdict::{FILE, PATIENCE, verdict};
+use super::classify::{FILE, PATIENCE, classify};
 
 /// The variable that has the addresses of the bus.
 pub(crate) const VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
@@ -83,7 +83,7 @@ impl Bus {
                 format!("the bus at {self} does not take this user"),
                 "run the resolver as the user whose keychain it is, or name that user's bus in `bus`",
             ),
-            error => verdict(&error),
+            error => classify(&error),
         })
     }
 

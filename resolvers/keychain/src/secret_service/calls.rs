@@ -11,7 +11,7 @@ use zbus::names::{InterfaceName, MemberName, WellKnownName};
 use zbus::{DynamicType, Message, MessageStream, ObjectPath};
 
 use super::Service;
-use super::verdict::{gone, silent, verdict};
+use super::classify::{classify, gone, silent};
 
 /// How many calls are open at a time: a bus that was told nothing else lets 128 be.
 const AT_ONCE: usize = 112;
@@ -61,7 +61,7 @@ fn to<'p>(
 }
 
 fn built(call: zbus::Result<Message>) -> Result<Message, Failure> {
-    call.map_err(|error| verdict(&error))
+    call.map_err(|error| classify(&error))
 }
 
 impl Service {
@@ -137,12 +137,12 @@ impl Service {
                 Some(idle) => timeout(idle, heard.next()).await.map_err(|_| silent(true))?,
                 None => heard.next().await,
             };
-            let message = next.ok_or_else(gone)?.map_err(|error| verdict(&error))?;
+            let message = next.ok_or_else(gone)?.map_err(|error| classify(&error))?;
             let serial = message.header().reply_serial();
             let Some(at) = open.iter().position(|(call, _)| Some(*call) == serial) else { continue };
             let (_, place) = open.swap_remove(at);
             let is_error = message.message_type() == Type::Error;
-            give(place, if is_error { Err(verdict(&message.into())) } else { Ok(message) });
+            give(place, if is_error { Err(classify(&message.into())) } else { Ok(message) });
         }
     }
 
@@ -163,6 +163,6 @@ impl Service {
                 Err(failure) => give(place, Err(failure)),
             }
         }
-        self.bus.send_all(&made).await.map_err(|error| verdict(&error))
+        self.bus.send_all(&made).await.map_err(|error| classify(&error))
     }
 }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use secretref_protocol::{Failure, Listed, Listing, Name, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
+use super::classify::{default_locked, wants_a_window};
 use super::keyrings::collection_of;
 use super::lookup::Entries;
-use super::verdict::{default_locked, wants_a_window};
 use super::{Attributes, COLLECTION, ITEM, PATH, SERVICE, Service, take, value_of};
 use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, COLLECTION_KEY, Locator, keychain_of};

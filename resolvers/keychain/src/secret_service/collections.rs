@@ -3,8 +3,8 @@
 use secretref_protocol::Failure;
 use zbus::OwnedObjectPath;
 
+use super::classify::{default_locked, locked};
 use super::keepassxc::database_locked;
-use super::verdict::{default_locked, locked};
 use super::{PATH, SERVICE, Service, value_of};
 use crate::locator::keychain_of;
 

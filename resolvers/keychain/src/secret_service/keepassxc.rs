@@ -11,7 +11,7 @@ use zbus::message::Type;
 use zbus::{MessageStream, OwnedObjectPath, OwnedVariant};
 
 use super::calls::{NAME, call, call_bus};
-use super::verdict::{FILE, PATIENCE, gone, verdict};
+use super::classify::{FILE, PATIENCE, classify, gone};
 use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 
 /// What KeePassXC is called on a bus besides.
@@ -128,7 +128,7 @@ impl Service {
 /// How a prompt ends: whether it was refused.
 async fn completed(heard: &mut MessageStream, prompt: &OwnedObjectPath) -> Result<bool, Failure> {
     while let Some(message) = heard.next().await {
-        let message = message.map_err(|error| verdict(&error))?;
+        let message = message.map_err(|error| classify(&error))?;
         let header = message.header();
         if header.message_type() == Type::Signal
             && header.path() == Some(prompt)

@@ -53,7 +53,7 @@ impl Service {
     pub(super) async fn no_default(&self) -> Failure {
         match self.unread_file().await {
             Some(file) => unread(&file),
-            None => super::verdict::no_default(),
+            None => super::classify::no_default(),
         }
     }
 

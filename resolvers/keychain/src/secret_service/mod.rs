@@ -11,6 +11,7 @@
 mod bus;
 mod calls;
 mod change;
+mod classify;
 mod collections;
 mod inspect;
 mod keepassxc;
@@ -19,7 +20,6 @@ mod lookup;
 mod matching;
 mod search;
 mod unlock;
-mod verdict;
 mod wire;
 
 use std::collections::{BTreeMap, HashMap};
@@ -32,9 +32,9 @@ use zbus::{Connection, Message, ObjectPath, OwnedObjectPath, OwnedVariant, Type}
 
 pub(crate) use bus::Bus;
 use calls::{NAME, call, call_bus};
+use classify::{PATIENCE, classify, silent};
 use keepassxc::Databases;
 pub(crate) use search::fetch;
-use verdict::{PATIENCE, silent, verdict};
 pub(crate) use wire::Wire;
 use wire::{Session, Wired};
 
@@ -153,10 +153,10 @@ impl Service {
 
 /// What an answer says, if it is what was asked for.
 fn take<T: for<'a> Deserialize<'a> + Type>(answer: &Message) -> Result<T, Failure> {
-    answer.body().deserialize().map_err(|error| verdict(&error))
+    answer.body().deserialize().map_err(|error| classify(&error))
 }
 
 /// The value of a property that was asked for.
 fn value_of<T: TryFrom<OwnedVariant, Error = zbus::Error>>(answer: &Message) -> Result<T, Failure> {
-    T::try_from(take(answer)?).map_err(|error| verdict(&error))
+    T::try_from(take(answer)?).map_err(|error| classify(&error))
 }

@@ -7,8 +7,8 @@ use secretref_protocol::{Document, Failure, FetchSink, Kind, Secret};
 use zbus::OwnedObjectPath;
 
 use super::calls::{NAME, call};
+use super::classify::locked;
 use super::matching::Known;
-use super::verdict::locked;
 use super::{ITEM, PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
 

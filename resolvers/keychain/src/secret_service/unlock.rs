@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use secretref_protocol::{Failure, Kind, Lock, Secret};
 use zbus::{OwnedObjectPath, Variant};
 
+use super::classify::not_from_here;
 use super::keyrings::collection_of;
-use super::verdict::not_from_here;
 use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take};
 use crate::locator::Locator;
 

@@ -88,7 +88,7 @@ impl Offer {
     /// The session, once the other side has said its part.
     pub(super) fn agree(self, answer: OwnedVariant, path: OwnedObjectPath) -> Result<Session, Failure> {
         let Self::Encrypted(exponent) = self else { return Ok(Session { path, key: None }) };
-        let other = Vec::<u8>::try_from(answer).map_err(|error| super::verdict(&error))?;
+        let other = Vec::<u8>::try_from(answer).map_err(|error| super::classify(&error))?;
         let key = shared(&exponent, &other).ok_or_else(|| broken("its half of the session's key"))?;
         Ok(Session { path, key: Some(key) })
     }

@@ -4,13 +4,13 @@ mod approle;
 mod aws;
 mod body;
 mod certificate;
+mod classify;
 mod jwt;
 mod login;
 mod password;
 mod shape;
 mod sign_in;
 mod token;
-mod verdict;
 
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::SessionCache;

@@ -6,9 +6,9 @@ use secretref_protocol::session_cache::{LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret};
 
 use super::approle;
+use super::classify::classify;
 use super::login::{Login, Proof};
 use super::token::{self, Token};
-use super::verdict::verdict;
 use crate::server::{Server, speaks_vault, stranger};
 
 /// The token of an earlier sign-in, if it is not the one that was `refused`, or of one now.
@@ -39,13 +39,13 @@ async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result
             (show(login, server, &body).await?, unwrapped.is_for_one_use)
         }
     };
-    let Some(verdict) = verdict(login, &reply, server.route()) else {
+    let Some(classify) = classify(login, &reply, server.route()) else {
         return Err(server.state(&reply).await.into());
     };
     if was_last {
         cache.forget(&login.identity(server, "secret_id"));
     }
-    verdict
+    classify
 }
 
 async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response, Failure> {

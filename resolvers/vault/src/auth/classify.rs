@@ -19,7 +19,7 @@ use crate::server::{envelope, speaks_vault, stranger};
 ///
 /// Only what the server says of the credential counts against it: 400 and 401. 403 may be about a mount, a namespace or a
 /// locked account, 404 is about the path, and an answer of another shape is somebody else's.
-pub(super) fn verdict(
+pub(super) fn classify(
     login: &Login,
     reply: &Response,
     place: &dyn Display,

@@ -6,7 +6,7 @@ use keyring_core::Error;
 use secretref_protocol::{Failure, Kind};
 
 /// What an error of keyring means.
-pub(super) fn verdict(error: &Error, what: &dyn Display) -> Failure {
+pub(super) fn classify(error: &Error, what: &dyn Display) -> Failure {
     match error {
         Error::NoEntry => Failure::not_found(
             format!("there is no entry {what} in the keychain"),
@@ -111,7 +111,7 @@ mod tests {
             (Error::Invalid("user".into(), "empty".into()), Kind::InvalidId),
             (Error::NoDefaultStore, Kind::Unavailable),
         ] {
-            let failure = verdict(&error, &"s/a");
+            let failure = classify(&error, &"s/a");
             assert_eq!(failure.kind(), kind, "{error}");
             assert!(!failure.to_string().contains("secret text"), "{failure}");
         }

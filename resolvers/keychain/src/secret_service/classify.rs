@@ -23,7 +23,7 @@ const DENIED: &str = "org.gnome.keyring.Error.Denied";
 const SECRET: &str = "org.freedesktop.Secret.Error.";
 
 /// What an error means that is not about a single entry.
-pub(super) fn verdict(error: &zbus::Error) -> Failure {
+pub(super) fn classify(error: &zbus::Error) -> Failure {
     match error {
         zbus::Error::FDO(error) => of_bus(error),
         zbus::Error::MethodError(name, ..) => of_provider(name.as_str()),
@@ -81,7 +81,7 @@ fn of_bus(error: &fdo::Error) -> Failure {
         ),
         // What gnome-keyring says, too, to the first call of a client while it is busy with another.
         E::UnknownMethod(_) => strange().retry(Retry::Once(AGAIN)),
-        E::ZBus(error) => verdict(error),
+        E::ZBus(error) => classify(error),
         _ => strange(),
     }
 }
