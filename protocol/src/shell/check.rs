@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::oddity::oddity;
-use super::paint::{Paint, Tone};
 use super::progress::Progress;
 use super::speak::{explain_all, micros, millis, note, print, warn};
+use super::style::{Style, Tone};
 use crate::answer::answer;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -79,7 +79,7 @@ pub(super) fn check<B: Backend>(
             print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()), deadline)
         } else {
             let widest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
-            let lines: String = found.iter().map(|found| found.line(widest, Paint::of_stdout())).collect();
+            let lines: String = found.iter().map(|found| found.line(widest, Style::of_stdout())).collect();
             let cut = print(&lines, deadline);
             explain_all(ids, &answer);
             for (id, odd) in found.iter().filter_map(|found| Some((found.id, found.odd?))) {
@@ -128,14 +128,14 @@ impl<'a> Found<'a> {
         }
     }
 
-    fn line(&self, widest: usize, paint: Paint) -> String {
+    fn line(&self, widest: usize, style: Style) -> String {
         let (tone, word) = if self.ok { (Tone::Good, "ok    ") } else { (Tone::Bad, "failed") };
         let length = self.length.map(|length| format!("{length} character{}", plural(length)));
         let version = self.version.map(|version| format!(", version {version}"));
         let known = [length, version].into_iter().flatten().collect::<String>();
         let known = self.failure.as_ref().map_or(&*known, |failure| failure.code);
         let time = millis(self.micros);
-        format!("{}  {:widest$}  {known}, {time}\n", paint.tone(tone, word), printable(self.id.to_owned()))
+        format!("{}  {:widest$}  {known}, {time}\n", style.tone(tone, word), printable(self.id.to_owned()))
     }
 }
 

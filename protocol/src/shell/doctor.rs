@@ -6,11 +6,11 @@ use std::path::Path;
 
 use std::time::Duration;
 
-use super::paint::Paint;
 use super::progress::Progress;
 use super::redact::Redactor;
 use super::report::{Finding, Report};
 use super::speak::{note, print};
+use super::style::Style;
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -223,7 +223,7 @@ impl Reporter {
                 self.deadline,
             );
         }
-        let cut = print(&report.text(Paint::of_stdout()), self.deadline);
+        let cut = print(&report.text(Style::of_stdout()), self.deadline);
         if redactor.is_some() {
             note(
                 "names of hosts, files and secrets are left out, so that this can be shown to others; --names shows them",

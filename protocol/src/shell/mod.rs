@@ -15,7 +15,6 @@ mod logout;
 mod man;
 mod oddity;
 mod only_reads;
-mod paint;
 mod places;
 mod progress;
 mod prompt;
@@ -25,6 +24,7 @@ mod set;
 mod settings;
 mod sorted;
 mod speak;
+mod style;
 mod unlock;
 
 use std::time::{Duration, Instant};

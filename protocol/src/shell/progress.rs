@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::paint::is_able;
+use super::style::is_able;
 use crate::run::Run;
 use crate::streams::{stderr_is_terminal, whisper};
 use crate::watchdog::Watchdog;

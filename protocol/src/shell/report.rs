@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::paint::{Paint, Tone};
 use super::redact::Redactor;
 use super::speak::{micros, millis};
+use super::style::{Style, Tone};
 use crate::failure::{Failure, Told, plural, printable};
 use crate::run::{Stage, Step};
 use crate::wire::Outcome;
@@ -216,16 +216,16 @@ const WIDE: usize = 80;
 
 impl Report {
     /// For a person, who reads of each failure once, where it came up first.
-    pub(super) fn text(&self, paint: Paint) -> String {
+    pub(super) fn text(&self, style: Style) -> String {
         let widest = self.steps.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
         let mut text = format!("{} on {}\n", self.resolver, self.system);
         let mut told: Vec<&Told> = Vec::new();
         for finding in &self.steps {
-            text.push_str(&finding.line(widest, paint));
+            text.push_str(&finding.line(widest, style));
             if let Some(failure) = &finding.failure
                 && !told.contains(&failure)
             {
-                text.push_str(&explained(failure, paint));
+                text.push_str(&explained(failure, style));
                 told.push(failure);
             }
         }
@@ -234,7 +234,7 @@ impl Report {
 }
 
 impl Finding {
-    fn line(&self, widest: usize, paint: Paint) -> String {
+    fn line(&self, widest: usize, style: Style) -> String {
         let (tone, word) = match self.status {
             Status::Ok => (Tone::Good, "ok     "),
             Status::Warning => (Tone::Bad, "warning"),
@@ -248,15 +248,15 @@ impl Finding {
         let all: Vec<_> = at.chain(self.facts.iter().cloned()).collect();
         let facts = printable(all.join("; "));
         let (beside, below) = if facts.len() > WIDE { ("", &all[..]) } else { (&*facts, &[][..]) };
-        let line = format!("{}  {:widest$}  {time:>9}  {beside}", paint.tone(tone, word), self.step);
+        let line = format!("{}  {:widest$}  {time:>9}  {beside}", style.tone(tone, word), self.step);
         let below: Vec<_> =
             below.iter().map(|fact| format!("         {}\n", printable(fact.clone()))).collect();
         format!("{}\n{}", line.trim_end(), below.concat())
     }
 }
 
-fn explained(failure: &Told, paint: Paint) -> String {
+fn explained(failure: &Told, style: Style) -> String {
     let Told { code, message, remedy } = failure;
-    let hint = paint.tone(Tone::Quiet, "hint:");
+    let hint = style.tone(Tone::Quiet, "hint:");
     format!("         {message} ({code})\n         {hint} {remedy}\n")
 }

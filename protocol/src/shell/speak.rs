@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::paint::{Paint, Tone};
+use super::style::{Style, Tone};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -21,9 +21,9 @@ pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
 
 /// Says what failed and what to do.
 pub(super) fn explain(id: Option<&str>, failure: &Failure) {
-    let paint = Paint::of_stderr();
+    let style = Style::of_stderr();
     let id = id.map(|id| printable(format!("{id}: "))).unwrap_or_default();
-    let (error, hint) = (paint.tone(Tone::Bad, "error:"), paint.tone(Tone::Quiet, "hint:"));
+    let (error, hint) = (style.tone(Tone::Bad, "error:"), style.tone(Tone::Quiet, "hint:"));
     say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
 }
 
@@ -50,13 +50,13 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
 /// Says something that is no failure.
 pub(super) fn note(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
-    say(format!("{} {text}", Paint::of_stderr().tone(Tone::Quiet, "note:")));
+    say(format!("{} {text}", Style::of_stderr().tone(Tone::Quiet, "note:")));
 }
 
 /// Says what is going to go wrong, or could.
 pub(super) fn warn(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
-    say(format!("{} {text}", Paint::of_stderr().tone(Tone::Bad, "warning:")));
+    say(format!("{} {text}", Style::of_stderr().tone(Tone::Bad, "warning:")));
 }
 
 /// `12.3 ms`.

@@ -5,7 +5,7 @@ use crate::streams::{stderr_is_terminal, stdout_is_terminal};
 
 /// Whether to colour what goes to one of the streams.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Paint(bool);
+pub(super) struct Style(bool);
 
 /// What a colour says.
 #[derive(Debug, Clone, Copy)]
@@ -15,7 +15,7 @@ pub(super) enum Tone {
     Quiet,
 }
 
-impl Paint {
+impl Style {
     pub(super) fn of_stdout() -> Self {
         Self(stdout_is_terminal() && is_wanted())
     }
