@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::change::{Place, change};
+use super::output::explain;
 use super::progress::Progress;
 use super::sorted::{Sorted, sorted};
-use super::speak::explain;
 use crate::answer::configure;
 use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;

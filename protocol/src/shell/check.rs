@@ -6,8 +6,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde::Serialize;
 
 use super::oddity::oddity;
+use super::output::{explain_all, micros, millis, print, print_note, warn};
 use super::progress::Progress;
-use super::speak::{explain_all, micros, millis, note, print, warn};
 use super::style::{Style, Tone};
 use crate::answer::answer;
 use crate::backend::Backend;
@@ -83,7 +83,7 @@ pub(super) fn check<B: Backend>(
             let cut = print(&lines, deadline);
             explain_all(ids, &answer);
             for (id, odd) in found.iter().filter_map(|found| Some((found.id, found.odd?))) {
-                note(format!("{id}: the value {odd}"));
+                print_note(format!("{id}: the value {odd}"));
             }
             differences(&ignored, &own, &absent);
             for warning in warnings {
@@ -99,14 +99,14 @@ pub(super) fn check<B: Backend>(
 fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
     if !absent.is_empty() {
         let absent = absent.join(", ");
-        note(format!("listed in the profile's `env`, and not set in this environment: {absent}"));
+        print_note(format!("listed in the profile's `env`, and not set in this environment: {absent}"));
     }
     if !ignored.is_empty() {
-        note(format!("set in this shell, and ignored beside the profile: {}", ignored.join(", ")));
+        print_note(format!("set in this shell, and ignored beside the profile: {}", ignored.join(", ")));
     }
     if !own.is_empty() {
         let own = own.join(", ");
-        note(format!("taken from this shell: {own}; a gateway hands over only what its passEnv lists"));
+        print_note(format!("taken from this shell: {own}; a gateway hands over only what its passEnv lists"));
     }
 }
 

@@ -5,8 +5,8 @@ use std::path::Path;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+use super::output::{explain, print};
 use super::set::value_in_argument;
-use super::speak::{explain, print};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;

@@ -9,7 +9,7 @@ use clap::Arg;
 use clap::builder::StyledStr;
 
 use super::cli::{command, is_flag};
-use super::speak::print;
+use super::output::print;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;

@@ -6,10 +6,10 @@ use std::path::Path;
 
 use std::time::Duration;
 
+use super::output::{print, print_note};
 use super::progress::Progress;
 use super::redact::Redactor;
 use super::report::{Finding, Report};
-use super::speak::{note, print};
 use super::style::Style;
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
@@ -225,7 +225,7 @@ impl Reporter {
         }
         let cut = print(&report.text(Style::of_stdout()), self.deadline);
         if redactor.is_some() {
-            note(
+            print_note(
                 "names of hosts, files and secrets are left out, so that this can be shown to others; --names shows them",
             );
         }

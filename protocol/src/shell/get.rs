@@ -1,7 +1,7 @@
 //! `get ID…`: the values to stdout and nothing else, for a person or a script.
 
+use super::output::{explain, explain_all, print};
 use super::progress::Progress;
-use super::speak::{explain, explain_all, print};
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 
 use super::act::{Done, Task, act};
 use super::dotenv::{self, Entry, InBash};
+use super::output::{explain, fail, print_note};
 use super::prompt;
-use super::speak::{explain, fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -47,14 +47,14 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
     for (at, Entry { name: id, value, in_bash }) in entries.iter().enumerate() {
         if last.get(id.as_str()) != Some(&at) {
             repeated += 1;
-            note(printable(format!("{id} is there more than once: the last one counts")));
+            print_note(printable(format!("{id} is there more than once: the last one counts")));
             continue;
         }
         match store::<B>(settings, id, value, watchdog) {
             Ok(()) => {
                 stored += 1;
                 if let Some(how) = differs(*in_bash) {
-                    note(printable(format!("{id} {how}")));
+                    print_note(printable(format!("{id} {how}")));
                 }
             }
             Err(failure) => {
@@ -67,7 +67,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
             }
         }
     }
-    note(format!("{stored} of {} were stored{}", entries.len() - repeated, file.map_or("", left)));
+    print_note(format!("{stored} of {} were stored{}", entries.len() - repeated, file.map_or("", left)));
     exit
 }
 
@@ -90,7 +90,7 @@ fn store<B: Manage>(
     accept(Secret::new(value.expose().to_owned()))?;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
     if let Done::Changed(text) = act::<B>(settings, (deadline, watchdog), &Task::Set(id, value))? {
-        note(text);
+        print_note(text);
     }
     Ok(())
 }

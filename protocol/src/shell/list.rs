@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::act::{Done, READER, Task, act};
+use super::output::{fail, print, print_note};
 use super::sorted::Sorted;
-use super::speak::{fail, note, print};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -44,18 +44,18 @@ fn say(sorted: &Sorted, prefix: &str) {
         } else {
             format!(" that begins with {}", printable(prefix.to_owned()))
         };
-        note(format!("there is nothing{begins}"));
+        print_note(format!("there is nothing{begins}"));
     }
     for unread in &sorted.unread {
         let Told { code, message, remedy } = &unread.failure;
-        note(format!("{}: {message} ({code}): {remedy}", unread.name));
+        print_note(format!("{}: {message} ({code}): {remedy}", unread.name));
     }
     if sorted.not_allowed > 0 {
-        note(format!("`allow` leaves out {}", sorted.not_allowed));
+        print_note(format!("`allow` leaves out {}", sorted.not_allowed));
     }
     if !sorted.unnamed.is_empty() {
         let lines: Vec<_> = sorted.unnamed.iter().map(|unnamed| unnamed.alias.as_str()).collect();
-        note(format!(
+        print_note(format!(
             "no id can be written like these; at the end of a profile, this gives them one:\n[ids]\n{}",
             lines.join("\n")
         ));

@@ -1,6 +1,6 @@
 //! `logout`: ends the cached sessions, here and in the store.
 
-use super::speak::{explain, note};
+use super::output::{explain, print_note};
 use crate::answer::configure;
 use crate::backend::Backend;
 use crate::deadline::Deadline;
@@ -23,10 +23,10 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
     let mut said: Vec<_> = ended.iter().filter_map(|ended| *ended.as_ref().ok()?).collect();
     said.dedup();
     for ended in &said {
-        note(*ended);
+        print_note(*ended);
     }
     if said.is_empty() && exit == Exit::Done {
-        note("no session is kept");
+        print_note("no session is kept");
     }
     exit
 }

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use clap::{Arg, Command};
 
 use super::cli::{command, examples, free_flags, is_flag, keeps_sessions};
+use super::output::print;
 use super::settings::places;
-use super::speak::print;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;

@@ -15,6 +15,7 @@ mod logout;
 mod man;
 mod oddity;
 mod only_reads;
+mod output;
 mod places;
 mod progress;
 mod prompt;
@@ -23,7 +24,6 @@ mod report;
 mod set;
 mod settings;
 mod sorted;
-mod speak;
 mod style;
 mod unlock;
 
@@ -45,7 +45,7 @@ use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
 use cli::{Line, Verb};
 use doctor::Wish;
-use speak::explain;
+use output::explain;
 
 /// How long `list` may take where no `timeout` is set: it follows every folder of a store, and no gateway waits.
 const LIST_TIMEOUT: Duration = Duration::from_mins(1);

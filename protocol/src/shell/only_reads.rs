@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::cli::Verb;
 use super::import::PIPE;
-use super::speak::explain;
+use super::output::explain;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};
 use crate::streams::{Glimpse, glimpse_stdin};

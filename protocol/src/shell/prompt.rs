@@ -9,7 +9,7 @@ use rustix::termios::{
 };
 
 use super::only_reads;
-use super::speak::fail;
+use super::output::fail;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, printable};

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::output::{micros, millis};
 use super::redact::Redactor;
-use super::speak::{micros, millis};
 use super::style::{Style, Tone};
 use crate::failure::{Failure, Told, plural, printable};
 use crate::run::{Stage, Step};

@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::act::{Done, MAYBE, Task, act};
 use super::change::written_name;
+use super::output::{explain, fail, print_note};
 use super::prompt;
-use super::speak::{explain, fail, note};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -64,7 +64,7 @@ pub(super) fn delete<B: Manage>(
 fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
     match done {
         Ok(Done::Changed(text)) => {
-            note(text);
+            print_note(text);
             Exit::Done
         }
         Ok(_) => Exit::Internal,

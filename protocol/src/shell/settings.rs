@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::cli::is_flag;
-use super::speak::{explain, print};
+use super::output::{explain, print};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::act::{Done, Task, act};
+use super::output::{explain, fail, print_note};
 use super::prompt;
-use super::speak::{explain, fail, note};
 use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -30,11 +30,11 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog:
     match attempt(None) {
         Ok(Lock::Closed(what)) => with_password(&what, &attempt, watchdog),
         Ok(Lock::Absent(why)) => {
-            note(why);
+            print_note(why);
             prompt::new_password(watchdog).map_or_else(|stop| stop, |password| end(attempt(Some(&password))))
         }
         Ok(Lock::Open(said)) => {
-            note(said);
+            print_note(said);
             prompt::drain(Deadline::new(Instant::now(), settings.timeout()));
             Exit::Done
         }
@@ -64,7 +64,7 @@ fn with_password(
 fn end(unlocked: Result<Lock, Failure>) -> Exit {
     match unlocked {
         Ok(Lock::Open(said)) => {
-            note(said);
+            print_note(said);
             Exit::Done
         }
         Ok(_) => fail(None, &Failure::internal("a lock that its password left as it was")),

@@ -48,7 +48,7 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
 }
 
 /// Says something that is no failure.
-pub(super) fn note(text: impl AsRef<str>) {
+pub(super) fn print_note(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
     say(format!("{} {text}", Style::of_stderr().tone(Tone::Quiet, "note:")));
 }
