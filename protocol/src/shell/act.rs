@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use super::change::{Place, change};
+use super::listing::{SortedListing, classify};
 use super::output::explain;
 use super::progress::Progress;
-use super::sorted::{Sorted, sorted};
 use crate::answer::configure;
 use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;
@@ -42,7 +42,7 @@ pub(super) enum Task<'t> {
 
 /// What came of it.
 pub(super) enum Done {
-    Listed(Sorted),
+    Listed(SortedListing),
     /// What there is to say to a person.
     Changed(String),
     Unlocked(Lock),
@@ -73,7 +73,7 @@ pub(super) fn act<B: Manage>(
         let act = async |session: &B::Session| match (task, &place) {
             (Task::List(prefix), _) => {
                 let listing = run.end(run.begin(Stage::List), backend.list(session, prefix).await)?;
-                Ok(Done::Listed(sorted(&backend, settings, prefix, listing)))
+                Ok(Done::Listed(classify(&backend, settings, prefix, listing)))
             }
             (Task::Unlock(_, password), place) => {
                 let locator = place.as_ref().map(|place| &place.locator);

@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::act::{Done, READER, Task, act};
+use super::listing::SortedListing;
 use super::output::{fail, print, print_note};
-use super::sorted::Sorted;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -37,7 +37,7 @@ pub(super) fn list<B: Manage>(
     cut.unwrap_or(if sorted.unread.is_empty() { Exit::Done } else { Exit::IdFailed })
 }
 
-fn say(sorted: &Sorted, prefix: &str) {
+fn say(sorted: &SortedListing, prefix: &str) {
     if sorted.ids.is_empty() && sorted.unnamed.is_empty() && sorted.unread.is_empty() {
         let begins = if prefix.is_empty() {
             String::new()

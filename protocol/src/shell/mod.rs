@@ -11,6 +11,7 @@ mod edit;
 mod get;
 mod import;
 mod list;
+mod listing;
 mod logout;
 mod man;
 mod oddity;
@@ -23,7 +24,6 @@ mod redact;
 mod report;
 mod set;
 mod settings;
-mod sorted;
 mod style;
 mod unlock;
 

@@ -12,7 +12,7 @@ use crate::wire::quote;
 
 /// What there is, sorted by what can be done with it.
 #[derive(Serialize, Default)]
-pub(super) struct Sorted {
+pub(super) struct SortedListing {
     /// What a gateway can ask for.
     pub(super) ids: Vec<String>,
     /// What it cannot, since an id cannot be written so: the line that gives it one.
@@ -36,8 +36,13 @@ pub(super) struct Unread {
 }
 
 /// Sorts what there is by what can be done with it.
-pub(super) fn sorted<B: Backend>(backend: &B, settings: &Settings, prefix: &str, listing: Listing) -> Sorted {
-    let mut sorted = Sorted::default();
+pub(super) fn classify<B: Backend>(
+    backend: &B,
+    settings: &Settings,
+    prefix: &str,
+    listing: Listing,
+) -> SortedListing {
+    let mut sorted = SortedListing::default();
     let allow = settings.allow();
     let mut places = Places::of(backend, settings);
     let mut unnamed = Vec::new();
