@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::change::{Place, change};
+use super::change::{Target, change};
 use super::listing::{SortedListing, classify};
 use super::output::explain;
 use super::progress::Progress;
@@ -59,35 +59,35 @@ pub(super) fn act<B: Manage>(
     let progress = Progress::start(run, watchdog);
     watchdog.answer_with(give_up(run.clone(), progress.clone(), deadline));
     let backend = configure::<B>(settings)?;
-    let place = match task {
+    let target = match task {
         Task::List(_) | Task::Unlock(None, _) => None,
-        Task::Unlock(Some(id), _) => Some(Place::read(&backend, settings, id)?),
-        Task::Set(id, _) | Task::Delete(id) => Some(Place::of(&backend, settings, id)?),
+        Task::Unlock(Some(id), _) => Some(Target::read(&backend, settings, id)?),
+        Task::Set(id, _) | Task::Delete(id) => Some(Target::of(&backend, settings, id)?),
     };
-    let scope = match (task, &place) {
-        (_, Some(place)) => backend.scope(&place.locator),
+    let scope = match (task, &target) {
+        (_, Some(target)) => backend.scope(&target.locator),
         (Task::List(prefix), None) => backend.scope_of_prefix(prefix)?,
         (_, None) => backend.default_scope()?,
     };
     runtime::run(async {
-        let act = async |session: &B::Session| match (task, &place) {
+        let act = async |session: &B::Session| match (task, &target) {
             (Task::List(prefix), _) => {
                 let listing = run.end(run.begin(Stage::List), backend.list(session, prefix).await)?;
                 Ok(Done::Listed(classify(&backend, settings, prefix, listing)))
             }
-            (Task::Unlock(_, password), place) => {
-                let locator = place.as_ref().map(|place| &place.locator);
+            (Task::Unlock(_, password), target) => {
+                let locator = target.as_ref().map(|target| &target.locator);
                 let step = run.begin(Stage::SignIn);
                 let unlock = B::UNLOCK.ok_or_else(|| Failure::internal("a store that is never locked"))?;
                 run.end(step, unlock(&backend, session, locator, *password).await).map(Done::Unlocked)
             }
             (_, None) => Err(Failure::internal("a change without a place")),
-            (Task::Set(id, value), Some(place)) => {
-                let changed = change(&backend, settings, deadline, session, place, (id, Some(*value))).await;
+            (Task::Set(id, value), Some(target)) => {
+                let changed = change(&backend, settings, deadline, session, target, (id, Some(*value))).await;
                 changed.map(Done::Changed)
             }
-            (Task::Delete(id), Some(place)) => {
-                change(&backend, settings, deadline, session, place, (id, None)).await.map(Done::Changed)
+            (Task::Delete(id), Some(target)) => {
+                change(&backend, settings, deadline, session, target, (id, None)).await.map(Done::Changed)
             }
         };
         let act = with_session(&backend, settings, deadline, &scope, act);

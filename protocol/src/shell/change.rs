@@ -18,17 +18,17 @@ use crate::selector::{Field, Name};
 use crate::settings::Settings;
 
 /// What a command changes: where a secret is, and which field of it.
-pub(super) struct Place<B: Backend> {
+pub(super) struct Target<B: Backend> {
     pub(super) locator: B::Locator,
     field: Field,
 }
 
-impl<B: Backend> Place<B> {
+impl<B: Backend> Target<B> {
     /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
     pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
-        let place = Self::read(backend, settings, id)?;
+        let target = Self::read(backend, settings, id)?;
         written_name(settings, id)?;
-        Ok(place)
+        Ok(target)
     }
 
     /// Where `id` leads, though it may be only to read there.
@@ -67,15 +67,15 @@ pub(super) async fn change<B: Manage>(
     settings: &Settings,
     deadline: Deadline,
     session: &B::Session,
-    place: &Place<B>,
+    target: &Target<B>,
     (id, value): (&str, Option<&Secret>),
 ) -> Result<String, Failure> {
     let word = if value.is_some() { "stored" } else { "deleted" };
-    match put(backend, settings, deadline, session, place, value).await? {
+    match put(backend, settings, deadline, session, target, value).await? {
         Left::Some(rest) => Ok(format!("{word} {id}{rest}")),
         Left::Nothing(over) => {
             let run = settings.run();
-            let deleted = backend.delete(session, &place.locator, &over).await;
+            let deleted = backend.delete(session, &target.locator, &over).await;
             Ok(format!("{word} {id}; {}", run.end(run.begin(Stage::Write), deleted)?))
         }
     }
@@ -95,10 +95,10 @@ async fn put<B: Manage>(
     settings: &Settings,
     deadline: Deadline,
     session: &B::Session,
-    place: &Place<B>,
+    target: &Target<B>,
     value: Option<&Secret>,
 ) -> Result<Left, Failure> {
-    let Place { locator, field } = place;
+    let Target { locator, field } = target;
     let read = async |field: &Field| read_one(backend, settings, deadline, session, (locator, field)).await;
     let before = match (read(&Field::Whole).await, value) {
         (Ok(before), _) => Some(before),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::places::{Places, entry};
+use super::id_lookup::{Targets, entry};
 use crate::backend::{Backend, Listed, Listing};
 use crate::failure::{Failure, Told, printable};
 use crate::id::Id;
@@ -44,7 +44,7 @@ pub(super) fn classify<B: Backend>(
 ) -> SortedListing {
     let mut sorted = SortedListing::default();
     let allow = settings.allow();
-    let mut places = Places::of(backend, settings);
+    let mut targets = Targets::of(backend, settings);
     let mut unnamed = Vec::new();
     let mut unread = listing.unread;
     // What stands in the profile is what a gateway's config has.
@@ -53,25 +53,25 @@ pub(super) fn classify<B: Backend>(
     sorted.ids.extend(entries.map(str::to_owned));
     for Listed { id, name } in listing.found {
         let name = Name { is_entry: true, ..name };
-        let place = match backend.locate(&name) {
-            Ok(place) => place,
+        let target = match backend.locate(&name) {
+            Ok(target) => target,
             Err(failure) => {
                 unread.push((id, failure));
                 continue;
             }
         };
-        let ids = [Some(id.as_str()), places.alias(&place)].into_iter().flatten();
+        let ids = [Some(id.as_str()), targets.alias(&target)].into_iter().flatten();
         let ids = ids.filter_map(|id| Id::parse(id).ok());
-        let ids: Vec<_> = ids.filter(|id| places.leads_to(id).as_ref() == Some(&place)).collect();
+        let ids: Vec<_> = ids.filter(|id| targets.leads_to(id).as_ref() == Some(&target)).collect();
         match ids.iter().find(|id| allow.check(id).is_ok()) {
             Some(id) => sorted.ids.push(id.as_str().to_owned()),
             None if !ids.is_empty() => sorted.not_allowed += 1,
             None => unnamed.push((id, name)),
         }
-        places.find(place);
+        targets.find(target);
     }
     for (id, name) in unnamed {
-        let alias = places.free_id(&name);
+        let alias = targets.free_id(&name);
         if Id::parse(&alias).is_ok_and(|alias| allow.check(&alias).is_err()) {
             sorted.not_allowed += 1;
             continue;

@@ -6,7 +6,7 @@ use clap::{Arg, Command};
 
 use super::cli::{command, examples, free_flags, is_flag, keeps_sessions};
 use super::output::print;
-use super::settings::places;
+use super::settings::targets;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -32,8 +32,8 @@ pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
 
 /// Puts words in their place of a page.
 #[inline(never)]
-fn put(page: &mut String, place: &str, words: &str) {
-    *page = page.replace(place, words.trim_end());
+fn put(page: &mut String, target: &str, words: &str) {
+    *page = page.replace(target, words.trim_end());
 }
 
 fn of_command(store: &'static Store, mut command: Command) -> String {
@@ -119,7 +119,7 @@ fn entry_of_verb(binary: &str, verb: &mut Command) -> String {
 
 fn entry_of_setting(setting: &'static Setting) -> String {
     let mut text = entry(setting.key, setting.help);
-    let _ = writeln!(text, ".br\n{}", escaped(&places(setting)));
+    let _ = writeln!(text, ".br\n{}", escaped(&targets(setting)));
     text
 }
 

@@ -40,20 +40,20 @@ fn named(store: &Store, name: &str) -> Result<&'static Setting, Failure> {
 }
 
 fn entry(setting: &'static Setting) -> String {
-    format!("{}: {}\n    {}\n", setting.key, setting.help, places(setting))
+    format!("{}: {}\n    {}\n", setting.key, setting.help, targets(setting))
 }
 
 /// Where a setting can stand beside a profile, what it can be, and what it is where nothing sets it.
-pub(super) fn places(setting: &'static Setting) -> String {
-    let mut places = Vec::new();
+pub(super) fn targets(setting: &'static Setting) -> String {
+    let mut targets = Vec::new();
     if is_flag(setting) {
-        places.push(setting.flag());
+        targets.push(setting.flag());
     }
-    places.extend(setting.env.iter().map(|name| format!("${name}")));
+    targets.extend(setting.env.iter().map(|name| format!("${name}")));
     if let Kind::Secret(file) = setting.kind {
-        places.push(format!("the file {file} in $CREDENTIALS_DIRECTORY"));
+        targets.push(format!("the file {file} in $CREDENTIALS_DIRECTORY"));
     }
-    let mut text = places.join(", ");
+    let mut text = targets.join(", ");
     if let Kind::Choice(words) = setting.kind {
         let _ = write!(text, "; one of {}", words.join(", "));
     }

@@ -11,45 +11,45 @@ use crate::settings::Settings;
 use crate::wire::quote;
 
 /// Where ids lead, and what was found.
-pub(super) struct Places<'s, B: Backend> {
+pub(super) struct Targets<'s, B: Backend> {
     backend: &'s B,
     settings: &'s Settings,
     /// The entries of `[ids]`.
-    aliases: HashMap<Place<B>, &'s str>,
+    aliases: HashMap<Target<B>, &'s str>,
     /// What was found.
-    found: HashSet<Place<B>>,
+    found: HashSet<Target<B>>,
     /// The ids that were given out.
     given: HashSet<String>,
 }
 
 /// Where a secret is, and which field of it.
-pub(super) type Place<B> = (<B as Backend>::Locator, Field);
+pub(super) type Target<B> = (<B as Backend>::Locator, Field);
 
-impl<'s, B: Backend> Places<'s, B> {
+impl<'s, B: Backend> Targets<'s, B> {
     /// What the settings have so far.
     pub(super) fn of(backend: &'s B, settings: &'s Settings) -> Self {
         let mut aliases = HashMap::new();
         for (id, name) in settings.entries() {
-            if let Ok(place) = backend.locate(name) {
-                aliases.entry(place).or_insert(id);
+            if let Ok(target) = backend.locate(name) {
+                aliases.entry(target).or_insert(id);
             }
         }
         Self { backend, settings, aliases, found: HashSet::new(), given: HashSet::new() }
     }
 
     /// The id that an entry of `[ids]` gives to a place.
-    pub(super) fn alias(&self, place: &Place<B>) -> Option<&'s str> {
-        self.aliases.get(place).copied()
+    pub(super) fn alias(&self, target: &Target<B>) -> Option<&'s str> {
+        self.aliases.get(target).copied()
     }
 
     /// Takes note of what is there: no id that is given out leads to it by chance.
-    pub(super) fn find(&mut self, place: Place<B>) {
-        self.found.insert(place);
+    pub(super) fn find(&mut self, target: Target<B>) {
+        self.found.insert(target);
     }
 
     /// Where an id leads. One of allowed characters may say something else than it was meant to: a second # is a version, a
     /// colon may be the store's own, and an entry of `[ids]` comes first.
-    pub(super) fn leads_to(&self, id: &Id) -> Option<Place<B>> {
+    pub(super) fn leads_to(&self, id: &Id) -> Option<Target<B>> {
         match self.settings.name(id.as_str()) {
             Some(name) => self.backend.locate(name).ok(),
             None => self.backend.locate(&Name::of_id(id).ok()?).ok(),
@@ -65,7 +65,7 @@ impl<'s, B: Backend> Places<'s, B> {
             let leads_to = Id::parse(id).ok().and_then(|id| self.leads_to(&id));
             self.settings.name(id).is_none()
                 && !self.given.contains(id)
-                && leads_to.is_none_or(|place| !self.found.contains(&place))
+                && leads_to.is_none_or(|target| !self.found.contains(&target))
         };
         let id = ids.find(is_free).unwrap_or_default();
         self.given.insert(id.clone());
@@ -77,8 +77,8 @@ impl<'s, B: Backend> Places<'s, B> {
 fn plain(name: &Name) -> String {
     let field = field_of(name).map(|field| format!("/{}", field.trim_start_matches('/'))).unwrap_or_default();
     // Another place than the usual one shows, so that `allow` can tell them apart.
-    let place: String = name.keys.iter().flat_map(|(_, value)| [value, "/"]).collect();
-    let text = format!("{place}{}{field}", name.name);
+    let target: String = name.keys.iter().flat_map(|(_, value)| [value, "/"]).collect();
+    let text = format!("{target}{}{field}", name.name);
     let plain: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || "._/-".contains(c) { c } else { '-' }).collect();
     let plain = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric());
@@ -181,36 +181,36 @@ mod tests {
         Name { name: name.into(), field: Some(Field::parse(field)), keys, is_entry: true, ..Name::default() }
     }
 
-    fn with_places(profile: &str, look: impl FnOnce(&mut Places<'_, Colons>)) {
+    fn with_places(profile: &str, look: impl FnOnce(&mut Targets<'_, Colons>)) {
         let environment = Environment::new(u32::MAX - 1, |_| None);
         let profile = Profile::parse(&Colons::STORE, profile).unwrap();
         let run = Run::new(Instant::now());
         let settings =
             Settings::load(&Colons::STORE, &Vec::new(), Some(profile), &environment, &run).unwrap();
-        look(&mut Places::of(&Colons, &settings));
+        look(&mut Targets::of(&Colons, &settings));
     }
 
     #[test]
     fn an_id_leads_where_entry_colon_and_version_say() {
-        with_places("[ids]\n\"a#k\" = { name = \"b\", field = \"k\" }", |places| {
+        with_places("[ids]\n\"a#k\" = { name = \"b\", field = \"k\" }", |targets| {
             let leads = |id: &str, name: &Name| {
-                places.leads_to(&Id::parse(id).unwrap()) == Some(Colons.locate(name).unwrap())
+                targets.leads_to(&Id::parse(id).unwrap()) == Some(Colons.locate(name).unwrap())
             };
             assert!(leads("c#k", &name("c", "k", &[])));
             assert!(leads("m:c#k", &name("c", "k", &[("mount", "m")])));
             assert!(!leads("m:c#k", &name("m:c", "k", &[])));
             assert!(!leads("a#k", &name("a", "k", &[])));
             assert!(leads("a#k", &name("b", "k", &[])));
-            let place = |name| Colons.locate(&name).unwrap();
-            assert_eq!(places.alias(&place(name("b", "k", &[]))), Some("a#k"));
-            assert_eq!(places.alias(&place(name("b", "k", &[("mount", "m")]))), None);
+            let target = |name| Colons.locate(&name).unwrap();
+            assert_eq!(targets.alias(&target(name("b", "k", &[]))), Some("a#k"));
+            assert_eq!(targets.alias(&target(name("b", "k", &[("mount", "m")]))), None);
         });
     }
 
     #[test]
     fn an_id_that_is_given_is_nobody_elses() {
-        with_places("[ids]\n\"t-a/k\" = { name = \"b\" }", |places| {
-            places.find(Colons.locate(&Name { name: "a-b/k".into(), ..Name::default() }).unwrap());
+        with_places("[ids]\n\"t-a/k\" = { name = \"b\" }", |targets| {
+            targets.find(Colons.locate(&Name { name: "a-b/k".into(), ..Name::default() }).unwrap());
             for (path, field, id) in [
                 ("a b", "k", "a-b/k-2"),
                 ("a@b", "k", "a-b/k-3"),
@@ -219,7 +219,7 @@ mod tests {
                 ("é", "", "alias"),
                 ("@", "", "alias-2"),
             ] {
-                assert_eq!(places.free_id(&name(path, field, &[])), id);
+                assert_eq!(targets.free_id(&name(path, field, &[])), id);
             }
         });
         assert_eq!(
