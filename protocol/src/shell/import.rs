@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use serde_json::value::RawValue;
 
-use super::act::{Done, Task, act};
 use super::dotenv::{self, Entry, InBash};
 use super::output::{explain, fail, print_note};
 use super::prompt;
+use super::session_task::{Done, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -89,7 +89,7 @@ fn store<B: Manage>(
 ) -> Result<(), Failure> {
     accept(Secret::new(value.expose().to_owned()))?;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    if let Done::Changed(text) = act::<B>(settings, (deadline, watchdog), &Task::Set(id, value))? {
+    if let Done::Changed(text) = run_task::<B>(settings, (deadline, watchdog), &Task::Set(id, value))? {
         print_note(text);
     }
     Ok(())

@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::act::{Done, READER, Task, act};
 use super::listing::SortedListing;
 use super::output::{fail, print, print_note};
+use super::session_task::{Done, READER, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -19,7 +19,7 @@ pub(super) fn list<B: Manage>(
     json: bool,
     (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
-    let sorted = match act::<B>(settings, (deadline, watchdog), &Task::List(prefix)) {
+    let sorted = match run_task::<B>(settings, (deadline, watchdog), &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,
         Ok(_) => return Exit::Internal,
         Err(failure) => return fail(None, &failure),

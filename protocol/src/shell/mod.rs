@@ -1,6 +1,5 @@
 //! From the command line to protocol mode or a verb.
 
-mod act;
 mod change;
 mod check;
 mod cli;
@@ -22,6 +21,7 @@ mod progress;
 mod prompt;
 mod redact;
 mod report;
+mod session_task;
 mod set;
 mod settings;
 mod style;
@@ -117,7 +117,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             doctor::doctor::<B>(settings.as_ref(), wish, (&run, &environment), limits)
         }
         verb => match settings {
-            Ok(settings) => act::<B>(verb, &settings, &environment, limits),
+            Ok(settings) => run_task::<B>(verb, &settings, &environment, limits),
             Err((failure, exit)) => {
                 explain(None, &failure);
                 exit
@@ -127,7 +127,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
 }
 
 /// What needs settings that can be read.
-fn act<B: Manage>(
+fn run_task<B: Manage>(
     verb: Verb,
     settings: &Settings,
     environment: &Environment,

@@ -2,10 +2,10 @@
 
 use std::time::Instant;
 
-use super::act::{Done, MAYBE, Task, act};
 use super::change::written_name;
 use super::output::{explain, fail, print_note};
 use super::prompt;
+use super::session_task::{Done, MAYBE, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -35,7 +35,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog)
     end(
         settings,
         id,
-        accept(value).and_then(|value| act::<B>(settings, (deadline, watchdog), &Task::Set(id, &value))),
+        accept(value).and_then(|value| run_task::<B>(settings, (deadline, watchdog), &Task::Set(id, &value))),
     )
 }
 
@@ -58,7 +58,7 @@ pub(super) fn delete<B: Manage>(
         say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));
         return Exit::Usage;
     }
-    end(settings, id, act::<B>(settings, limits, &Task::Delete(id)))
+    end(settings, id, run_task::<B>(settings, limits, &Task::Delete(id)))
 }
 
 fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {

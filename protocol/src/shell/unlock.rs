@@ -2,9 +2,9 @@
 
 use std::time::Instant;
 
-use super::act::{Done, Task, act};
 use super::output::{explain, fail, print_note};
 use super::prompt;
+use super::session_task::{Done, Task, run_task};
 use crate::backend::{Lock, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -22,7 +22,7 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog:
     let attempt = |password: Option<&Secret>| {
         // A person may have typed for a while.
         let deadline = Deadline::new(Instant::now(), settings.timeout());
-        match act::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
+        match run_task::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
             Done::Unlocked(lock) => Ok(lock),
             _ => Err(Failure::internal("an unlocking that was something else")),
         }

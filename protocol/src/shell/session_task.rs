@@ -49,7 +49,7 @@ pub(super) enum Done {
 }
 
 /// Does it. One function for all of them: the path to a store is compiled once.
-pub(super) fn act<B: Manage>(
+pub(super) fn run_task<B: Manage>(
     settings: &Settings,
     (deadline, watchdog): (Deadline, &Watchdog),
     task: &Task<'_>,
