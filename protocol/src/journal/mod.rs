@@ -133,10 +133,10 @@ fn send(story: &Story) {
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    let record = story.record();
+    let text = story.record();
     // Room for one record: there is some again when this one has been taken.
-    let _ = set_socket_send_buffer_size(&socket, record.len());
-    if socket.send_to(record.as_bytes(), JOURNAL).is_ok() {
+    let _ = set_socket_send_buffer_size(&socket, text.len());
+    if socket.send_to(text.as_bytes(), JOURNAL).is_ok() {
         ready(socket.as_fd(), PollFlags::OUT, Deadline::new(Instant::now(), PATIENCE));
         thread::sleep(LOOK_UP);
     } else {
