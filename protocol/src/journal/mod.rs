@@ -1,6 +1,6 @@
 //! The line in the system's log: what a run came to, for whoever cannot see a resolver's stderr.
 
-mod story;
+mod record;
 
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
@@ -19,7 +19,7 @@ use crate::run::Run;
 use crate::settings::Settings;
 use crate::store::Store;
 use crate::streams::{ready, stdin_is_terminal};
-use story::{Head, Story};
+use record::{Head, LogRecord};
 
 /// Where journald takes records with fields.
 const JOURNAL: &str = "/run/systemd/journal/socket";
@@ -123,23 +123,23 @@ impl Journal {
             provider: self.0.provider.get().map(String::as_str),
             took: self.0.run.elapsed(),
         };
-        send(&Story::of(head, ids, answer, whole));
+        send(&LogRecord::of(head, ids, answer, whole));
     }
 }
 
 /// Gives the record to the first that takes it at once. That there is none is no error.
-fn send(story: &Story) {
+fn send(record: &LogRecord) {
     let Ok(socket) = UnixDatagram::unbound() else { return };
     if socket.set_nonblocking(true).is_err() {
         return;
     }
-    let text = story.record();
+    let text = record.journald();
     // Room for one record: there is some again when this one has been taken.
     let _ = set_socket_send_buffer_size(&socket, text.len());
     if socket.send_to(text.as_bytes(), JOURNAL).is_ok() {
         ready(socket.as_fd(), PollFlags::OUT, Deadline::new(Instant::now(), PATIENCE));
         thread::sleep(LOOK_UP);
     } else {
-        let _ = socket.send_to(story.syslog().as_bytes(), SYSLOG);
+        let _ = socket.send_to(record.syslog().as_bytes(), SYSLOG);
     }
 }

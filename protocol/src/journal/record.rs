@@ -35,7 +35,7 @@ pub(super) struct Head<'a> {
 }
 
 /// What is told of a run: of the ids that failed, or of all where none did.
-pub(super) struct Story<'a> {
+pub(super) struct LogRecord<'a> {
     head: Head<'a>,
     exit: Exit,
     asked: usize,
@@ -66,14 +66,14 @@ fn is_refused(outcome: &Outcome) -> bool {
 /// What stands for a text that is no id, and could be anything.
 const NO_ID: &str = "(no id)";
 
-impl<'a> Story<'a> {
+impl<'a> LogRecord<'a> {
     pub(super) fn of(
         head: Head<'a>,
         ids: &'a [String],
         answer: &'a Answer,
         whole: Option<&'a Failure>,
     ) -> Self {
-        let mut story = Self {
+        let mut record = Self {
             head,
             exit: answer.exit,
             asked: ids.len(),
@@ -91,10 +91,10 @@ impl<'a> Story<'a> {
         // What was refused comes first: who asks for much else cannot push it out.
         for is_first in [true, false] {
             for ((id, outcome), time) in told().filter(|((_, outcome), _)| is_refused(outcome) == is_first) {
-                story.add(if Id::parse(id).is_ok() { id } else { NO_ID }, outcome, *time);
+                record.add(if Id::parse(id).is_ok() { id } else { NO_ID }, outcome, *time);
             }
         }
-        story
+        record
     }
 
     fn add(&mut self, id: &'a str, outcome: &'a Outcome, time: Duration) {
@@ -142,7 +142,7 @@ impl<'a> Story<'a> {
     }
 
     /// The record in the journal's own form: fields, each a line. What does not fit is left out and counted.
-    pub(super) fn record(&self) -> String {
+    pub(super) fn journald(&self) -> String {
         let Head { store, run, provider, took } = self.head;
         let mut record = String::with_capacity(RECORD_LIMIT);
         let mut field = |name: &str, value: &dyn Display| {
@@ -292,8 +292,8 @@ mod tests {
         let ids: Vec<_> = ids.iter().map(|&id| id.to_owned()).collect();
         let exit = whole.map_or_else(|| Exit::of(&outcomes), Exit::of_failure);
         let answer = Answer { times: vec![Duration::from_millis(8); outcomes.len()], outcomes, exit };
-        let story = Story::of(head(Some("vault")), &ids, &answer, whole);
-        (story.line(), story.record())
+        let record = LogRecord::of(head(Some("vault")), &ids, &answer, whole);
+        (record.line(), record.journald())
     }
 
     #[test]
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn a_line_of_syslog_begins_as_the_daemons_want_it() {
         let answer = Answer { outcomes: Vec::new(), times: Vec::new(), exit: Exit::Done };
-        let line = Story::of(head(None), &[], &answer, None).syslog();
+        let line = LogRecord::of(head(None), &[], &answer, None).syslog();
         let pid = std::process::id();
         assert_eq!(line, format!("<14>secretref-test[{pid}]: run 00ff: 0 ids resolved in 12 ms"));
     }
