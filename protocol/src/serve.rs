@@ -22,13 +22,14 @@ pub fn serve<B: Backend>(
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
     journal.obey(settings.as_ref().ok());
-    let desk = Desk { max_output, deadline, watchdog: watchdog.clone(), journal: journal.clone() };
+    let writer =
+        ResponseWriter { max_output, deadline, watchdog: watchdog.clone(), journal: journal.clone() };
     let (request, late) = match read_request(deadline) {
         Ok(read) => read,
         Err(unread) => {
             let (failure, exit) = settings.err().unwrap_or(unread);
             say(format!("{}: {failure}", B::STORE.binary));
-            return desk.write(&[], Answer::refuse(&[], &failure, exit), Some(&failure));
+            return writer.write(&[], Answer::refuse(&[], &failure, exit), Some(&failure));
         }
     };
     if let Some(alias) = request.provider {
@@ -36,24 +37,24 @@ pub fn serve<B: Backend>(
     }
     let ids = request.ids;
     match (late, settings) {
-        (Some(late), _) => desk.write(&ids, Answer::refuse(&ids, &late, Exit::Deadline), None),
-        (None, Err((failure, exit))) => desk.write(&ids, Answer::refuse(&ids, &failure, exit), None),
+        (Some(late), _) => writer.write(&ids, Answer::refuse(&ids, &late, Exit::Deadline), None),
+        (None, Err((failure, exit))) => writer.write(&ids, Answer::refuse(&ids, &failure, exit), None),
         (None, Ok(settings)) => {
-            let write = move |ids: &[String], answer| desk.write(ids, answer, None);
+            let write = move |ids: &[String], answer| writer.write(ids, answer, None);
             answer::<B>(&settings, &ids.into(), (deadline, watchdog), write)
         }
     }
 }
 
 /// Where an answer goes out.
-struct Desk {
+struct ResponseWriter {
     max_output: usize,
     deadline: Deadline,
     watchdog: Watchdog,
     journal: Journal,
 }
 
-impl Desk {
+impl ResponseWriter {
     /// Writes the response; `whole` is why there is nothing in it.
     fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
         let response = fit(ids, &answer.outcomes, self.max_output);
