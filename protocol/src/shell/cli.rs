@@ -20,7 +20,7 @@ use crate::watchdog::Watchdog;
 
 /// What a command line asks for.
 #[derive(Debug)]
-pub(super) struct Line {
+pub(super) struct CommandLine {
     pub(super) verb: Verb,
     pub(super) profile: Option<String>,
     pub(super) flags: Flags,
@@ -74,7 +74,7 @@ pub(super) enum Verb {
 }
 
 /// Reads a command line. Flags may stand before or after the verb.
-pub(super) fn read<B: Manage>(arguments: &[String]) -> Result<Line, clap::Error> {
+pub(super) fn read<B: Manage>(arguments: &[String]) -> Result<CommandLine, clap::Error> {
     // What a gateway starts, and the plain form of `get`, without building a parser for all the others.
     if let Some(line) = plain(arguments) {
         return Ok(line);
@@ -106,10 +106,10 @@ pub(super) fn read<B: Manage>(arguments: &[String]) -> Result<Line, clap::Error>
         });
         given.then_some((setting.key, texts))
     });
-    Ok(Line { verb, profile, flags: flags.collect() })
+    Ok(CommandLine { verb, profile, flags: flags.collect() })
 }
 
-fn plain(arguments: &[String]) -> Option<Line> {
+fn plain(arguments: &[String]) -> Option<CommandLine> {
     let is_word = |word: &String| !word.starts_with('-');
     let (profile, rest) = match arguments {
         [flag, profile, rest @ ..] if flag == "--profile" && is_word(profile) => (Some(profile), rest),
@@ -128,7 +128,7 @@ fn plain(arguments: &[String]) -> Option<Line> {
         }
         _ => return None,
     };
-    Some(Line { verb, profile: profile.cloned(), flags: Flags::new() })
+    Some(CommandLine { verb, profile: profile.cloned(), flags: Flags::new() })
 }
 
 fn verb(name: &str, inner: &ArgMatches) -> Verb {

@@ -43,7 +43,7 @@ use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_
 use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
-use cli::{Line, Verb};
+use cli::{CommandLine, Verb};
 use doctor::Wish;
 use output::explain;
 
@@ -172,7 +172,11 @@ const LOOK_UP_VARIABLES: [&str; 14] = [
     "GCONV_PATH",
 ];
 
-fn load<B: Manage>(line: &Line, environment: &Environment, run: &Run) -> Result<Settings, (Failure, Exit)> {
+fn load<B: Manage>(
+    line: &CommandLine,
+    environment: &Environment,
+    run: &Run,
+) -> Result<Settings, (Failure, Exit)> {
     let store = &B::STORE;
     given::check(store, &line.flags).map_err(|failure| (failure, Exit::Usage))?;
     if line.profile.is_some() {
@@ -185,7 +189,7 @@ fn load<B: Manage>(line: &Line, environment: &Environment, run: &Run) -> Result<
 }
 
 /// Refuses what would steer a profile from outside of it.
-fn bound<B: Manage>(line: &Line, environment: &Environment) -> Result<(), (Failure, Exit)> {
+fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(), (Failure, Exit)> {
     let steering = |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.steers);
     if let Some((key, _)) = line.flags.iter().find(|(key, _)| steering(key)) {
         let failure = Failure::misconfigured(
