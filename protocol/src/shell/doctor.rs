@@ -28,7 +28,7 @@ const GATEWAY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// What to show.
 #[derive(Debug, Clone)]
-pub(super) struct Wish {
+pub(super) struct DoctorArgs {
     pub(super) ids: Vec<String>,
     pub(super) json: bool,
     /// Whether names are shown that are nobody else's affair.
@@ -38,12 +38,12 @@ pub(super) struct Wish {
 /// Resolves the ids as for a gateway, without one signs in alone, and prints what each step came to.
 pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
-    wish: Wish,
+    args: DoctorArgs,
     (run, environment): (&Run, &Environment),
     (deadline, watchdog): (Deadline, &Watchdog),
 ) -> Exit {
     let progress = Progress::start(run, watchdog);
-    let reporter = Reporter { wish, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };
+    let reporter = Reporter { args, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
@@ -60,9 +60,9 @@ pub(super) fn doctor<B: Backend>(
             return *exit;
         }
     };
-    conceal(settings, &reporter.wish.ids);
+    conceal(settings, &reporter.args.ids);
     let facts = facts(settings, environment);
-    let ids = reporter.wish.ids.clone();
+    let ids = reporter.args.ids.clone();
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
         progress.end();
         for fact in &facts {
@@ -164,7 +164,7 @@ fn always<B: Backend>(stage: Stage) -> bool {
 }
 
 struct Reporter {
-    wish: Wish,
+    args: DoctorArgs,
     run: Run,
     store: &'static Store,
     /// Whether a run has such a step as a rule.
@@ -179,7 +179,7 @@ impl Reporter {
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
         let mut findings: Vec<_> =
             stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, (self.always)(*stage))).collect();
-        match &self.wish.ids[..] {
+        match &self.args.ids[..] {
             [] => {}
             [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),
             ids => findings.extend(Finding::of_reads(ids, outcomes, &steps)),
@@ -205,7 +205,7 @@ impl Reporter {
     }
 
     fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
-        let names = if self.wish.names { None } else { Some(self.run.names()) };
+        let names = if self.args.names { None } else { Some(self.run.names()) };
         let redactor = names.map(|names| Redactor::of(names, words(self.store), Path::exists));
         let redacted = |finding: Finding| match &redactor {
             Some(redactor) => finding.redacted(redactor),
@@ -217,7 +217,7 @@ impl Reporter {
             ok,
             steps: findings.into_iter().map(redacted).collect(),
         };
-        if self.wish.json {
+        if self.args.json {
             return print(
                 &format!("{}\n", serde_json::to_string(&report).unwrap_or_default()),
                 self.deadline,

@@ -44,7 +44,7 @@ use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
 use cli::{CommandLine, Verb};
-use doctor::Wish;
+use doctor::DoctorArgs;
 use output::explain;
 
 /// How long `list` may take where no `timeout` is set: it follows every folder of a store, and no gateway waits.
@@ -113,8 +113,8 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
         Verb::Man { page } => man::man::<B>(&page, deadline),
         Verb::Doctor { ids, json, names } => {
-            let wish = Wish { ids, json, names };
-            doctor::doctor::<B>(settings.as_ref(), wish, (&run, &environment), limits)
+            let args = DoctorArgs { ids, json, names };
+            doctor::doctor::<B>(settings.as_ref(), args, (&run, &environment), limits)
         }
         verb => match settings {
             Ok(settings) => run_task::<B>(verb, &settings, &environment, limits),
