@@ -30,7 +30,7 @@ const PASTE: Duration = Duration::from_millis(100);
 const FROM_FILE: &str = "give it from a file, with <FILE at the end of the command";
 
 /// What is asked for: of what kind it is, what a person sees, and what failures are about.
-struct Wish<'w> {
+struct Prompt<'w> {
     noun: &'static str,
     prompt: &'w str,
     about: &'w str,
@@ -42,12 +42,12 @@ struct Wish<'w> {
 /// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
 /// needs the last line end, too.
 pub(super) fn value(id: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Wish { noun: "value", prompt: &format!("value of {id}: "), about: id }, watchdog)
+    ask(&Prompt { noun: "value", prompt: &format!("value of {id}: "), about: id }, watchdog)
 }
 
 /// Reads a password as a value is read.
 pub(super) fn password(prompt: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Wish { noun: "password", prompt, about: "unlock" }, watchdog)
+    ask(&Prompt { noun: "password", prompt, about: "unlock" }, watchdog)
 }
 
 /// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
@@ -67,15 +67,15 @@ pub(super) fn drain(deadline: Deadline) {
     }
 }
 
-fn ask(wish: &Wish<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
+fn ask(prompt: &Prompt<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watch ends the process without a thought for the terminal; the prompt gives up before it.
     watchdog.move_to(deadline.later(GRACE));
-    let given = if stdin_is_terminal() { typed(wish.prompt, deadline) } else { piped(deadline) };
+    let given = if stdin_is_terminal() { typed(prompt.prompt, deadline) } else { piped(deadline) };
     if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
-        return Err(only_reads::stop(wish.about));
+        return Err(only_reads::stop(prompt.about));
     }
-    given.and_then(|bytes| whole(bytes, wish.noun)).map_err(|failure| fail(Some(wish.about), &failure))
+    given.and_then(|bytes| whole(bytes, prompt.noun)).map_err(|failure| fail(Some(prompt.about), &failure))
 }
 
 fn whole(bytes: Vec<u8>, noun: &str) -> Result<Secret, Failure> {
