@@ -259,7 +259,7 @@ mod tests {
             kind: Kind::Text,
             env: &["ADDR", "OLD_ADDR"],
             default: None,
-            steers: true,
+            security_sensitive: true,
             help: "",
         },
         Setting {
@@ -267,10 +267,17 @@ mod tests {
             kind: Kind::Secret("x-token"),
             env: &["TOKEN"],
             default: None,
-            steers: true,
+            security_sensitive: true,
             help: "",
         },
-        Setting { key: "token_file", kind: Kind::Path, env: &[], default: None, steers: true, help: "" },
+        Setting {
+            key: "token_file",
+            kind: Kind::Path,
+            env: &[],
+            default: None,
+            security_sensitive: true,
+            help: "",
+        },
     ];
     const STORE: Store = Store {
         binary: "secretref-x",

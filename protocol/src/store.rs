@@ -53,7 +53,7 @@ pub struct Setting {
     pub default: Option<&'static str>,
     /// Whether it decides where credentials go, or which secrets come back. Beside a profile such a flag is refused:
     /// whoever writes a gateway's `args` need not be the one who wrote the profile.
-    pub steers: bool,
+    pub security_sensitive: bool,
     /// What it is for, in one line.
     pub help: &'static str,
 }
@@ -80,14 +80,14 @@ pub(crate) fn flag(key: &str) -> String {
 
 /// A setting that decides where credentials go, or which secrets come back.
 #[must_use]
-pub const fn steering(
+pub const fn security_sensitive(
     key: &'static str,
     kind: Kind,
     env: &'static [&'static str],
     default: Option<&'static str>,
     help: &'static str,
 ) -> Setting {
-    Setting { key, kind, env, default, steers: true, help }
+    Setting { key, kind, env, default, security_sensitive: true, help }
 }
 
 /// What values a setting takes.
@@ -119,7 +119,7 @@ pub const FAMILY: &[Setting] = &[
         kind: Kind::List,
         env: &[],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "ids that may be resolved, as patterns: * stops at / and :, ** at : only",
     },
     Setting {
@@ -127,7 +127,7 @@ pub const FAMILY: &[Setting] = &[
         kind: Kind::Switch,
         env: &[],
         default: Some("false"),
-        steers: true,
+        security_sensitive: true,
         help: "give objects, arrays and whole secrets as their JSON text",
     },
     Setting {
@@ -136,7 +136,7 @@ pub const FAMILY: &[Setting] = &[
         env: &[],
         default: Some("failures"),
         // Whoever writes a gateway's `args` is not to silence it.
-        steers: true,
+        security_sensitive: true,
         help: "which runs of a gateway leave a line in the system's log",
     },
     Setting {
@@ -144,7 +144,7 @@ pub const FAMILY: &[Setting] = &[
         kind: Kind::Size,
         env: &[],
         default: Some("1MiB"),
-        steers: false,
+        security_sensitive: false,
         help: "the most bytes of a response; below the gateway's maxOutputBytes",
     },
     Setting {
@@ -152,7 +152,7 @@ pub const FAMILY: &[Setting] = &[
         kind: Kind::Duration,
         env: &[],
         default: Some("4s"),
-        steers: false,
+        security_sensitive: false,
         help: "when to answer with what has arrived; below the gateway's timeoutMs, which is 5000 if not set",
     },
 ];

@@ -1,6 +1,6 @@
 //! The settings of every store that is reached over HTTP.
 
-use crate::store::{Kind, Setting, steering};
+use crate::store::{Kind, Setting, security_sensitive};
 
 /// The environment's names for a setting.
 type Names = &'static [&'static str];
@@ -42,56 +42,56 @@ pub const NO_VARIABLES: Variables = Variables {
 #[must_use]
 pub const fn tls_settings(names: Variables) -> [Setting; 8] {
     [
-        steering(
+        security_sensitive(
             "ca_cert",
             Kind::Path,
             names.ca_cert,
             None,
             "the certificates to trust, as a PEM file; unset, the system's",
         ),
-        steering(
+        security_sensitive(
             "ca_cert_bytes",
             Kind::Text,
             names.ca_cert_bytes,
             None,
             "the certificates to trust, as PEM text",
         ),
-        steering(
+        security_sensitive(
             "ca_path",
             Kind::Path,
             names.ca_path,
             None,
             "the certificates to trust, as a folder of PEM files",
         ),
-        steering(
+        security_sensitive(
             "client_cert",
             Kind::Path,
             names.client_cert,
             None,
             "the certificate to show to the server, as a PEM file",
         ),
-        steering(
+        security_sensitive(
             "client_key",
             Kind::Path,
             names.client_key,
             None,
             "the key of `client_cert`, as a PEM file without a passphrase",
         ),
-        steering(
+        security_sensitive(
             "proxy",
             Kind::Text,
             names.proxy,
             None,
             "the proxy to the server, http://proxy.example.com:3128",
         ),
-        steering(
+        security_sensitive(
             "tls_server_name",
             Kind::Text,
             names.tls_server_name,
             None,
             "the name to ask for and to find in the server's certificate; unset, the host of its address",
         ),
-        steering(
+        security_sensitive(
             "tls_skip_verify",
             Kind::Switch,
             names.tls_skip_verify,
@@ -109,7 +109,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Switch,
         env: &[],
         default: Some("false"),
-        steers: true,
+        security_sensitive: true,
         help: "let an http:// address lead beyond this machine, in clear text",
     },
     Setting {
@@ -117,7 +117,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Choice(&["auto", "h1", "h2"]),
         env: &[],
         default: Some("auto"),
-        steers: false,
+        security_sensitive: false,
         help: "the version of HTTP over TLS: what the server prefers, or this one",
     },
     Setting {
@@ -125,7 +125,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         env: &["HTTP_PROXY", "http_proxy"],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "the proxy for an http:// address that is not this machine, if `proxy` is not set",
     },
     Setting {
@@ -133,7 +133,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         env: &["HTTPS_PROXY", "https_proxy"],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "the proxy for an https:// address that is not this machine, if `proxy` is not set",
     },
     Setting {
@@ -141,7 +141,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         env: &[],
         default: Some("auto"),
-        steers: true,
+        security_sensitive: true,
         help: "where sessions are kept between starts: auto (the user's runtime folder), off, or a folder",
     },
     Setting {
@@ -149,7 +149,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Text,
         env: &["NO_PROXY", "no_proxy"],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "what is reached without a proxy: hosts, .domains, addresses, networks, with commas; or *",
     },
     Setting {
@@ -157,7 +157,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Path,
         env: &[],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "a file with user:password for the proxy",
     },
     Setting {
@@ -165,7 +165,7 @@ pub const SETTINGS: &[Setting] = &[
         kind: Kind::Path,
         env: &["SSL_CERT_FILE"],
         default: None,
-        steers: true,
+        security_sensitive: true,
         help: "the file of the system's trusted certificates, if not the usual one",
     },
 ];

@@ -407,7 +407,10 @@ fn only(store: &Store) -> String {
 
 /// The flags that are taken beside a profile.
 pub(super) fn free_flags(store: &Store) -> Vec<String> {
-    table(store).filter(|setting| is_flag(setting) && !setting.steers).map(Setting::flag).collect()
+    table(store)
+        .filter(|setting| is_flag(setting) && !setting.security_sensitive)
+        .map(Setting::flag)
+        .collect()
 }
 
 fn after_verb(store: &Store, verb: &str, how: InFull) -> String {

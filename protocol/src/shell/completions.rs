@@ -82,7 +82,7 @@ fn settings<B: Manage>() -> String {
             }
             _ => "<text>",
         };
-        let whose = if setting.steers { "+" } else { "*" };
+        let whose = if setting.security_sensitive { "+" } else { "*" };
         line(&mut settings, [whose, &setting.flag(), takes, setting.help]);
     }
     settings

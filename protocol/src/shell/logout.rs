@@ -69,7 +69,7 @@ mod tests {
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::selector::{Field, Name};
-    use crate::store::{Kind, NameKeys, Setting, Store, steering};
+    use crate::store::{Kind, NameKeys, Setting, Store, security_sensitive};
 
     /// A store in regions, each with sessions of its own; there need be no default.
     struct Regions(Option<String>);
@@ -114,7 +114,7 @@ mod tests {
         async fn fetch(&self, (): &(), _: &[String], _: &FetchSink<'_, String>) {}
     }
 
-    const REGION: &[Setting] = &[steering("region", Kind::Text, &[], None, "")];
+    const REGION: &[Setting] = &[security_sensitive("region", Kind::Text, &[], None, "")];
 
     fn scopes_of(profile: &str) -> Result<Vec<String>, Failure> {
         let (store, environment) = (&Regions::STORE, Environment::new(0, |_| None));

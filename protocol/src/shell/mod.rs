@@ -190,8 +190,9 @@ fn load<B: Manage>(
 
 /// Refuses what would steer a profile from outside of it.
 fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(), (Failure, Exit)> {
-    let steering = |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.steers);
-    if let Some((key, _)) = line.flags.iter().find(|(key, _)| steering(key)) {
+    let security_sensitive =
+        |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.security_sensitive);
+    if let Some((key, _)) = line.flags.iter().find(|(key, _)| security_sensitive(key)) {
         let failure = Failure::misconfigured(
             format!("{} cannot stand beside --profile", flag(key)),
             format!("set `{key}` in the profile: where credentials go comes from one place"),

@@ -1,6 +1,6 @@
 //! The settings of the keychain.
 
-use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, steering};
+use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, security_sensitive};
 
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
@@ -27,43 +27,49 @@ mail = { name = \"me@example.org\", service = \"smtp.example.org\" }",
 };
 
 const KEYCHAIN: &[Setting] = &[
-    steering(
+    security_sensitive(
         "store",
         Kind::Choice(&["secret-service", "file", "systemd", "macos", "windows"]),
         &[],
         None,
         "where secrets are; unset, the keychain of the system",
     ),
-    steering("service", Kind::Text, &[], Some("openclaw"), "the service of an id that is an account alone"),
-    steering(
+    security_sensitive(
+        "service",
+        Kind::Text,
+        &[],
+        Some("openclaw"),
+        "the service of an id that is an account alone",
+    ),
+    security_sensitive(
         "bus",
         Kind::Text,
         &["DBUS_SESSION_BUS_ADDRESS"],
         None,
         "secret-service: the socket or address of the bus; unset, /run/user/UID/bus",
     ),
-    steering(
+    security_sensitive(
         "session",
         Kind::Choice(&["plain", "encrypted"]),
         &[],
         Some("plain"),
         "secret-service: how values go over the bus",
     ),
-    steering(
+    security_sensitive(
         "folder",
         Kind::Path,
         &[],
         Some("~/.local/share/secretref/keychain"),
         "file: where the secrets are kept",
     ),
-    steering(
+    security_sensitive(
         "identity_file",
         Kind::Path,
         &[],
         None,
         "file: the key that they are encrypted to; unset, the credential keychain-identity of the unit, else in the folder",
     ),
-    steering(
+    security_sensitive(
         "credentials",
         Kind::Path,
         &[],

@@ -1,10 +1,10 @@
 //! The way to the server: its settings, named as Vault and OpenBao name them.
 
 use secretref_protocol::net::{Address, Variables, tls_settings};
-use secretref_protocol::{Failure, Setting, SettingKind as Kind, Settings, steering};
+use secretref_protocol::{Failure, Setting, SettingKind as Kind, Settings, security_sensitive};
 
 /// Where the server is. Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
-pub(crate) const ADDRESS: &[Setting] = &[steering(
+pub(crate) const ADDRESS: &[Setting] = &[security_sensitive(
     "address",
     Kind::Text,
     &["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"],

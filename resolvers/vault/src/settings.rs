@@ -1,6 +1,6 @@
 //! The settings of Vault, named as Vault and OpenBao name them.
 
-use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, net, steering};
+use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, net, security_sensitive};
 
 use crate::route;
 
@@ -38,7 +38,7 @@ const fn secret(
     env: &'static [&'static str],
     help: &'static str,
 ) -> Setting {
-    Setting { key, kind: Kind::Secret(file), env, default: None, steers: true, help }
+    Setting { key, kind: Kind::Secret(file), env, default: None, security_sensitive: true, help }
 }
 
 pub(crate) const TOKEN: Setting =
@@ -71,21 +71,21 @@ pub(crate) const AWS_SESSION_TOKEN: Setting = secret(
 );
 
 const VAULT: &[Setting] = &[
-    steering(
+    security_sensitive(
         "kv_version",
         Kind::Choice(&["auto", "2", "1"]),
         &["OPENCLAW_VAULT_KV_VERSION"],
         Some("auto"),
         "the version of the secrets engine; auto asks the server where it is not 2",
     ),
-    steering(
+    security_sensitive(
         "mount",
         Kind::Text,
         &["OPENCLAW_VAULT_KV_MOUNT"],
         Some(MOUNT),
         "where the secrets engine is mounted",
     ),
-    steering(
+    security_sensitive(
         "namespace",
         Kind::Text,
         &["BAO_NAMESPACE", "VAULT_NAMESPACE"],
@@ -96,7 +96,7 @@ const VAULT: &[Setting] = &[
 
 /// How to sign in.
 const AUTH: &[Setting] = &[
-    steering(
+    security_sensitive(
         "auth",
         Kind::Choice(&[
             "token",
@@ -114,7 +114,7 @@ const AUTH: &[Setting] = &[
         None,
         "how to sign in; unset, with the first token there is",
     ),
-    steering(
+    security_sensitive(
         "auth_mount",
         Kind::Text,
         &["OPENCLAW_VAULT_AUTH_MOUNT"],
@@ -122,31 +122,37 @@ const AUTH: &[Setting] = &[
         "where the method is mounted, without auth/; unset, at its own name",
     ),
     TOKEN,
-    steering("token_file", Kind::Path, &["VAULT_TOKEN_FILE"], None, "a file with the token to read with"),
-    steering(
+    security_sensitive(
+        "token_file",
+        Kind::Path,
+        &["VAULT_TOKEN_FILE"],
+        None,
+        "a file with the token to read with",
+    ),
+    security_sensitive(
         "role",
         Kind::Text,
         &["OPENCLAW_VAULT_AUTH_ROLE"],
         None,
         "aws, cert, jwt, kubernetes: the role to sign in to",
     ),
-    steering("role_id", Kind::Text, &["VAULT_ROLE_ID"], None, "approle: the role id"),
+    security_sensitive("role_id", Kind::Text, &["VAULT_ROLE_ID"], None, "approle: the role id"),
     SECRET_ID,
-    steering(
+    security_sensitive(
         "secret_id_file",
         Kind::Path,
         &["VAULT_SECRET_ID_FILE"],
         None,
         "approle: a file with the secret id",
     ),
-    steering(
+    security_sensitive(
         "bind_secret_id",
         Kind::Switch,
         &[],
         Some("true"),
         "approle: whether the role wants a secret id, as on the server",
     ),
-    steering(
+    security_sensitive(
         "secret_id_wrapped",
         Kind::Switch,
         &[],
@@ -154,16 +160,16 @@ const AUTH: &[Setting] = &[
         "approle: what is there is a token that wraps the secret id",
     ),
     JWT,
-    steering(
+    security_sensitive(
         "jwt_file",
         Kind::Path,
         &["OPENCLAW_VAULT_JWT_FILE"],
         None,
         "jwt, kubernetes: a file with the JSON web token; kubernetes has the pod's own",
     ),
-    steering("username", Kind::Text, &["VAULT_USERNAME"], None, "ldap, userpass: the user"),
+    security_sensitive("username", Kind::Text, &["VAULT_USERNAME"], None, "ldap, userpass: the user"),
     PASSWORD,
-    steering(
+    security_sensitive(
         "password_file",
         Kind::Path,
         &["VAULT_PASSWORD_FILE"],
@@ -173,29 +179,35 @@ const AUTH: &[Setting] = &[
     AWS_ACCESS_KEY_ID,
     AWS_SECRET_ACCESS_KEY,
     AWS_SESSION_TOKEN,
-    steering(
+    security_sensitive(
         "aws_credentials_file",
         Kind::Path,
         &["AWS_SHARED_CREDENTIALS_FILE"],
         None,
         "aws: a file of access keys; unset, ~/.aws/credentials, else the instance's own",
     ),
-    steering("aws_profile", Kind::Text, &["AWS_PROFILE"], None, "aws: the section of that file [default]"),
-    steering(
+    security_sensitive(
+        "aws_profile",
+        Kind::Text,
+        &["AWS_PROFILE"],
+        None,
+        "aws: the section of that file [default]",
+    ),
+    security_sensitive(
         "aws_region",
         Kind::Text,
         &["AWS_REGION", "AWS_DEFAULT_REGION"],
         None,
         "aws: the region of STS; unset, the global endpoint",
     ),
-    steering(
+    security_sensitive(
         "aws_server_id",
         Kind::Text,
         &[],
         None,
         "aws: what the server wants in X-Vault-AWS-IAM-Server-ID",
     ),
-    steering(
+    security_sensitive(
         "aws_metadata",
         Kind::Text,
         &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
