@@ -136,7 +136,7 @@ impl<B: Backend> Plan<B> {
                 Err(failure) => outcomes.settle(at, Err(failure)),
                 Ok((locator, field)) => {
                     if settings.run().is_traced() {
-                        settings.run().conceal("secret", locator.to_string());
+                        settings.run().redact("secret", locator.to_string());
                     }
                     if !wanted.contains_key(&locator) {
                         let scope = backend.scope(&locator);

@@ -257,7 +257,7 @@ impl Run {
     }
 
     /// Says that `name` is nobody else's affair: what is shown to others has `<what>` in its place.
-    pub fn conceal(&self, what: &'static str, name: impl Into<String>) {
+    pub fn redact(&self, what: &'static str, name: impl Into<String>) {
         if self.is_traced() {
             self.notes().names.push((what, name.into()));
         }

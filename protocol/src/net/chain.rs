@@ -49,7 +49,7 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
 /// Notes whom a certificate is for.
 pub(super) fn note_names(run: &Run, names: &[String]) {
     for name in names {
-        run.conceal("host", name);
+        run.redact("host", name);
     }
     run.note(Stage::Tls, format!("the certificate is for {}", names.join(", ")));
 }

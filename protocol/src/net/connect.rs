@@ -91,7 +91,7 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
 
 /// `role` is what should be there, such as the store or a proxy.
 async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
-    run.conceal("host", address.host());
+    run.redact("host", address.host());
     let found = run.end(run.begin(Stage::LookUp), look_up(address).await)?;
     if run.is_traced() {
         note_found(run, address, &found);
@@ -110,7 +110,7 @@ fn note_found(run: &Run, address: &Address, found: &[SocketAddr]) {
     }
     let ips: Vec<_> = found.iter().map(|found| found.ip().to_string()).collect();
     for ip in &ips {
-        run.conceal("ip", ip);
+        run.redact("ip", ip);
     }
     run.note(Stage::LookUp, format!("{} is {}", address.host(), ips.join(", ")));
 }

@@ -200,8 +200,8 @@ impl fmt::Debug for Transport {
 /// Tells a person who watches where a redirect leads; nobody else, since those are the server's words.
 fn note_way(route: &Route, location: &str) {
     if let Some((host, whole)) = route.address.led_to(location).filter(|_| route.run.is_traced()) {
-        route.run.conceal("host", host);
-        route.run.conceal("address", whole.as_str());
+        route.run.redact("host", host);
+        route.run.redact("address", whole.as_str());
         route.run.note(Stage::Connection, format!("the server redirects to {whole}"));
     }
 }

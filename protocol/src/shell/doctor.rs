@@ -49,10 +49,10 @@ pub(super) fn doctor<B: Backend>(
         Err((failure, exit)) => {
             // Of what cannot be read, every word that is quoted may be a name.
             for word in failure.what().split('`').skip(1).step_by(2) {
-                run.conceal("name", word);
+                run.redact("name", word);
             }
             if let Ok(home) = recorded_home(environment.uid) {
-                run.conceal("home", home.display().to_string());
+                run.redact("home", home.display().to_string());
             }
             let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
             progress.end();
@@ -60,7 +60,7 @@ pub(super) fn doctor<B: Backend>(
             return *exit;
         }
     };
-    conceal(settings, &reporter.args.ids);
+    redact(settings, &reporter.args.ids);
     let facts = facts(settings, environment);
     let ids = reporter.args.ids.clone();
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
@@ -99,32 +99,32 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
 }
 
 /// The names that are nobody else's affair.
-fn conceal(settings: &Settings, ids: &[String]) {
+fn redact(settings: &Settings, ids: &[String]) {
     let run = settings.run();
     if let Some(path) = settings.profile() {
-        run.conceal("profile", path.display().to_string());
+        run.redact("profile", path.display().to_string());
     }
     if let Some(home) = settings.in_home("") {
-        run.conceal("home", home.display().to_string().trim_end_matches('/'));
+        run.redact("home", home.display().to_string().trim_end_matches('/'));
     }
     for (key, text) in settings.names() {
         for name in names_in(&text) {
-            run.conceal(key, name);
+            run.redact(key, name);
         }
     }
     for (id, name) in settings.entries() {
-        run.conceal("id", id);
-        run.conceal("name", name.name.as_str());
+        run.redact("id", id);
+        run.redact("name", name.name.as_str());
         if let Some(Field::Key(field) | Field::Pointer(field)) = &name.field {
-            run.conceal("field", field.as_str());
+            run.redact("field", field.as_str());
         }
     }
     for id in ids {
         let (name, rest) = id.split_once('#').unwrap_or(id.rsplit_once('/').unwrap_or((id, "")));
-        run.conceal("name", name);
-        run.conceal("name", name.rsplit(':').next().unwrap_or_default());
-        run.conceal("field", rest.split('#').next().unwrap_or_default());
-        run.conceal("id", id);
+        run.redact("name", name);
+        run.redact("name", name.rsplit(':').next().unwrap_or_default());
+        run.redact("field", rest.split('#').next().unwrap_or_default());
+        run.redact("id", id);
     }
 }
 

@@ -94,7 +94,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     }
     let environment = Environment::of_process();
     if let Some(profile) = &line.profile {
-        run.conceal("profile", profile);
+        run.redact("profile", profile);
     }
     let settings = load::<B>(&line, &environment, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);

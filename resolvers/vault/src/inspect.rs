@@ -71,21 +71,21 @@ fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
     let policies = looked.all_policies();
     note(&format!("policies: {}", if policies.is_empty() { "none".into() } else { policies.join(", ") }));
     for policy in policies.into_iter().filter(|policy| !EVERYWHERE.contains(policy)) {
-        run.conceal("policy", policy);
+        run.redact("policy", policy);
     }
 }
 
 /// Sees to it that nothing of where a secret is is shown.
-pub(crate) fn conceal(run: &Run, locator: &Locator) {
+pub(crate) fn redact(run: &Run, locator: &Locator) {
     for kv in [Kv::V1, Kv::V2] {
-        run.conceal("secret", locator.policy_path(kv));
+        run.redact("secret", locator.policy_path(kv));
     }
-    run.conceal("secret", locator.path.clone());
+    run.redact("secret", locator.path.clone());
     // What servers have as a rule is no name of anybody's.
     if locator.mount.path != MOUNT {
-        run.conceal("mount", locator.mount.path.clone());
+        run.redact("mount", locator.mount.path.clone());
     }
-    run.conceal("namespace", locator.mount.namespace.clone().unwrap_or_default());
+    run.redact("namespace", locator.mount.namespace.clone().unwrap_or_default());
 }
 
 /// A length of time in its largest unit: `3 h`.

@@ -46,7 +46,7 @@ impl Backend for Vault {
         }
         let auth = Auth::of(settings, &client)?;
         if settings.run().is_traced() {
-            auth.conceal(settings.run());
+            auth.redact(settings.run());
         }
         Ok(Self {
             defaults: Defaults {
@@ -96,7 +96,7 @@ impl Backend for Vault {
         let run = &self.server.route().run;
         for locator in batch {
             if run.is_traced() {
-                inspect::conceal(run, locator);
+                inspect::redact(run, locator);
             }
             let so_far = |failure| sink.note(locator, &failure);
             sink.settle(locator, read::read(session, locator, so_far).await);

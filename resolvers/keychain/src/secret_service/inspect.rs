@@ -27,7 +27,7 @@ impl Service {
             }
             if let Some(caution) = self.clear_text(&collection.path).await {
                 run.note(Stage::SignIn, caution);
-                run.conceal("keychain", keychain_of(&collection.path));
+                run.redact("keychain", keychain_of(&collection.path));
             }
             let Collection { label, is_locked, is_default, .. } = collection;
             let (which, state) = match (is_default, is_locked) {
@@ -38,7 +38,7 @@ impl Service {
                 (false, false) => continue,
             };
             run.note(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
-            run.conceal("keychain", label);
+            run.redact("keychain", label);
         }
         state
     }

@@ -71,18 +71,18 @@ impl Auth {
     }
 
     /// Sees to it that names of files and mounts stay with whoever watches the run.
-    pub(crate) fn conceal(&self, run: &Run) {
+    pub(crate) fn redact(&self, run: &Run) {
         match self {
             Self::Token { origin, .. } if origin.starts_with('/') => {
-                run.conceal("token_file", origin.as_str());
+                run.redact("token_file", origin.as_str());
             }
             Self::Token { .. } | Self::Agent => {}
             Self::Login { login, cache } => {
                 if login.mount != login.method {
-                    run.conceal("auth_mount", login.mount.as_str());
+                    run.redact("auth_mount", login.mount.as_str());
                 }
                 if let Ok(place) = cache.place() {
-                    run.conceal("keep_session", place.display().to_string());
+                    run.redact("keep_session", place.display().to_string());
                 }
             }
         }
