@@ -62,7 +62,7 @@ pub trait Backend: Sized + 'static {
 
     /// Signs in; called once for each scope. `planned` are the batches that will be read with it.
     ///
-    /// Called once more where reads failed with [`Retry::SignInAnew`](crate::Retry::SignInAnew): `refused` is then the
+    /// Called once more where reads failed with [`Retry::Reauthenticate`](crate::Retry::Reauthenticate): `refused` is then the
     /// session that is not to be given again.
     fn session(
         &self,
@@ -94,7 +94,7 @@ pub trait Backend: Sized + 'static {
 /// What a person changes in a store, and looks for; no resolve needs it. What a store does not offer, it leaves out.
 ///
 /// None of these is called again after it failed, but for once more with a new session where the failure says
-/// [`Retry::SignInAnew`](crate::Retry::SignInAnew).
+/// [`Retry::Reauthenticate`](crate::Retry::Reauthenticate).
 pub trait Manage: Backend {
     /// Whether there is `import`, which writes the lines of a `.env` file.
     const HAS_IMPORT: bool = false;

@@ -62,7 +62,7 @@ pub enum Retry {
     /// The store named the pause itself, or it is known from elsewhere; asked again until the deadline.
     After(Duration),
     /// Once more at once, with a new session: the store refused one that was kept.
-    SignInAnew,
+    Reauthenticate,
 }
 
 impl Kind {
@@ -144,7 +144,7 @@ impl Failure {
 
     /// The store cannot be reached or cannot answer; asked again soon unless said otherwise.
     pub fn unavailable(what: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self::new(Kind::Unavailable, what, remedy).retry(Retry::Soon)
+        Self::new(Kind::Unavailable, what, remedy).with_retry(Retry::Soon)
     }
 
     /// A setting is missing or wrong.
@@ -202,7 +202,7 @@ impl Failure {
 
     /// The same failure with another rule for asking again.
     #[must_use]
-    pub fn retry(self, retry: Retry) -> Self {
+    pub fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
     }
 
@@ -251,7 +251,7 @@ impl Failure {
 
     /// Whether the engine should ask again.
     #[must_use]
-    pub fn asks_again(&self) -> Retry {
+    pub fn retry(&self) -> Retry {
         self.retry
     }
 }
@@ -355,7 +355,7 @@ mod tests {
 
     #[test]
     fn a_failure_comes_out_of_an_sdk_as_it_went_in() {
-        let failure = Failure::unavailable("no connection", "check `address`").retry(Retry::No);
+        let failure = Failure::unavailable("no connection", "check `address`").with_retry(Retry::No);
         let wrapped = Wrapped(Box::new(Wrapped(failure.clone().into())));
         assert_eq!(Failure::within(&wrapped), Some(&failure));
         assert_eq!(Failure::within(&Wrapped("another".into())), None);

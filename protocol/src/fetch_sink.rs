@@ -47,7 +47,7 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
                     self.outcomes.settle(*at, outcome.map_err(|failure| failure.about(locator)));
                 }
             }
-            Err(failure) if failure.asks_again() == Retry::No => self.fail(locator, &failure),
+            Err(failure) if failure.retry() == Retry::No => self.fail(locator, &failure),
             Err(failure) => {
                 self.note(locator, &failure);
                 self.again.borrow_mut().push((locator.clone(), failure));

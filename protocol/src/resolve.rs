@@ -61,7 +61,7 @@ pub(crate) async fn with_session<B: Backend, T>(
     let engine = Engine { backend, run, wanted: &wanted, json: false, outcomes: &outcomes, deadline };
     let session = engine.sign_in(scope, &[], None).await?;
     match act(&session).await {
-        Err(failure) if failure.asks_again() == Retry::SignInAnew => {
+        Err(failure) if failure.retry() == Retry::Reauthenticate => {
             act(&engine.sign_in(scope, &[], Some(&session)).await?).await
         }
         done => done,
@@ -217,7 +217,7 @@ impl<B: Backend> Engine<'_, B> {
     /// Asks the store about a session where nothing is read. One that was kept may give way to another here.
     async fn inspected(&self, scope: &B::Scope, session: B::Session) -> Result<B::Session, Failure> {
         match self.inspect(&session).await {
-            Err(failure) if failure.asks_again() == Retry::SignInAnew => {
+            Err(failure) if failure.retry() == Retry::Reauthenticate => {
                 let session = self.sign_in(scope, &[], Some(&session)).await?;
                 let _ = self.inspect(&session).await;
                 Ok(session)
@@ -283,7 +283,7 @@ impl<B: Backend> Engine<'_, B> {
             batch = Vec::new();
             for (locator, failure) in failed {
                 match self.pause(&failure, tries) {
-                    _ if may_be_old && failure.asks_again() == Retry::SignInAnew => {
+                    _ if may_be_old && failure.retry() == Retry::Reauthenticate => {
                         refused.push((locator, failure));
                     }
                     None => sink.fail(&locator, &failure),
@@ -303,8 +303,8 @@ impl<B: Backend> Engine<'_, B> {
 
     /// How long to wait before the next try; `None` where there is none, or where the deadline would come first.
     fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
-        let pause = match failure.asks_again() {
-            Retry::No | Retry::SignInAnew => return None,
+        let pause = match failure.retry() {
+            Retry::No | Retry::Reauthenticate => return None,
             Retry::Once(pause) => (tries == 1).then_some(pause)?,
             Retry::Soon => (tries < TRIES).then(|| jittered(PAUSE * 2_u32.pow(tries - 1)))?,
             // Never without a pause of our own: the store may name none.
@@ -393,13 +393,15 @@ mod tests {
                     Some("silent") => continue,
                     Some("third") if reads < 3 => Err(passing()),
                     Some("never") => Err(passing()),
-                    Some("once") => Err(passing().retry(Retry::Once(Duration::from_millis(1)))),
-                    Some("fifth") if reads < 5 => Err(passing().retry(Retry::After(Duration::ZERO))),
-                    Some("later") => Err(passing().retry(Retry::After(Duration::from_mins(1)))),
+                    Some("once") => Err(passing().with_retry(Retry::Once(Duration::from_millis(1)))),
+                    Some("fifth") if reads < 5 => Err(passing().with_retry(Retry::After(Duration::ZERO))),
+                    Some("later") => Err(passing().with_retry(Retry::After(Duration::from_mins(1)))),
                     Some("hang") if reads > 1 => std::future::pending().await,
-                    Some("hang") => Err(passing().retry(Retry::After(Duration::from_millis(1)))),
-                    Some("old") if self.sessions.get() == 1 => Err(passing().retry(Retry::SignInAnew)),
-                    Some("stale") => Err(passing().retry(Retry::SignInAnew)),
+                    Some("hang") => Err(passing().with_retry(Retry::After(Duration::from_millis(1)))),
+                    Some("old") if self.sessions.get() == 1 => {
+                        Err(passing().with_retry(Retry::Reauthenticate))
+                    }
+                    Some("stale") => Err(passing().with_retry(Retry::Reauthenticate)),
                     Some("missing") => Err(Failure::not_found("missing", "")),
                     _ => Ok(Document::fields(Secret::new(r#"{"a":"value-a","b":"value-b"}"#.into()))),
                 };

@@ -69,20 +69,20 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
     let socket = UnixStream::connect(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
             let remedy = format!("see whether the agent or server runs, and check the path in `{key}`");
-            unavailable("there is no socket at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+            unavailable("there is no socket at", remedy).with_retry(Retry::Once(REFUSED_PAUSE))
         }
         io::ErrorKind::ConnectionRefused => {
             let remedy = format!("see whether the agent or server runs, and whether `{key}` names its socket");
-            unavailable("nobody listens at", remedy).retry(Retry::Once(REFUSED_PAUSE))
+            unavailable("nobody listens at", remedy).with_retry(Retry::Once(REFUSED_PAUSE))
         }
         io::ErrorKind::PermissionDenied => {
             let remedy = "let this user write to the socket and enter its folder: the listener's socket_mode, \
                           socket_user and socket_group";
-            unavailable("permission denied at", remedy.into()).retry(Retry::No)
+            unavailable("permission denied at", remedy.into()).with_retry(Retry::No)
         }
         io::ErrorKind::NotADirectory => {
             unavailable("a file stands where a folder should be in", format!("check the path in `{key}`: a socket has no base path"))
-                .retry(Retry::No)
+                .with_retry(Retry::No)
         }
         _ => unavailable(&format!("no connection ({}) to", words(&error)), format!("check the path in `{key}`")),
     })?;
@@ -192,7 +192,7 @@ fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
     if error.kind() == io::ErrorKind::ConnectionRefused {
         let port = address.check(format!("whether `{key}` has its port"));
         let remedy = format!("see whether the {role} runs, and {port}");
-        return Failure::unavailable(what, remedy).retry(Retry::Once(REFUSED_PAUSE));
+        return Failure::unavailable(what, remedy).with_retry(Retry::Once(REFUSED_PAUSE));
     }
     let check = address.check(format!("check `{key}`"));
     Failure::unavailable(what, format!("{check}, the network and its firewalls"))

@@ -19,7 +19,7 @@ pub(super) fn of_store(route: &Route, error: &io::Error, shown: Option<Shown>) -
         ),
         Some(TlsError::InvalidCertificate(wrong)) => {
             let (why, remedy) = refused_certificate(route, wrong, shown);
-            Failure::unavailable(format!("the certificate of {route} {why}"), remedy).retry(Retry::No)
+            Failure::unavailable(format!("the certificate of {route} {why}"), remedy).with_retry(Retry::No)
         }
         Some(TlsError::AlertReceived(alert)) if let Some(failure) = identity::refused(route, *alert) => {
             failure
@@ -28,7 +28,7 @@ pub(super) fn of_store(route: &Route, error: &io::Error, shown: Option<Shown>) -
             format!("{route} does not complete a TLS handshake"),
             "see whether this port speaks TLS 1.2 or 1.3, or whether http:// is meant",
         )
-        .retry(Retry::No),
+        .with_retry(Retry::No),
     }
 }
 
@@ -49,10 +49,11 @@ pub(super) fn of_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Failu
                 format!("the proxy {address} does not complete a TLS handshake"),
                 format!("see whether http:// is meant in `{key}`, as it is for most proxies"),
             )
-            .retry(Retry::No);
+            .with_retry(Retry::No);
         }
     };
-    Failure::unavailable(format!("the certificate of the proxy {address} {why}"), remedy).retry(Retry::No)
+    Failure::unavailable(format!("the certificate of the proxy {address} {why}"), remedy)
+        .with_retry(Retry::No)
 }
 
 /// What is wrong with the server's certificate, and what to do.

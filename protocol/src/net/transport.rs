@@ -69,7 +69,7 @@ impl Transport {
                     limit.as_millis()
                 );
                 Err(Failure::unavailable(what, "see whether this machine has such a service")
-                    .retry(Retry::No))
+                    .with_retry(Retry::No))
             }),
         };
         route.run.received();
@@ -96,14 +96,14 @@ impl Transport {
                     format!("{route} redirects to another place, which is not followed with a credential"),
                     format!("set `{}` to where it leads (`doctor --names` shows it)", route.address.key()),
                 )
-                .retry(Retry::No)
+                .with_retry(Retry::No)
             })?;
         }
         Err(Failure::unavailable(
             format!("{} redirects in circles", self.route()),
             "check what stands before the store",
         )
-        .retry(Retry::No))
+        .with_retry(Retry::No))
     }
 
     /// What it means where an answer is not the store's: that of a proxy of plain HTTP, which answers in its place.
@@ -133,7 +133,7 @@ impl Transport {
                     let remedy = "see whether this port speaks HTTP, and look into the server's log";
                     let failure = Failure::unavailable(what, remedy);
                     // The server may have acted on it.
-                    return Err(if may_repeat { failure } else { failure.retry(Retry::No) });
+                    return Err(if may_repeat { failure } else { failure.with_retry(Retry::No) });
                 }
             }
         }
@@ -281,7 +281,7 @@ mod tests {
             let (transport, server) = server(&[""]);
             let request = Request::new(Method::POST, "/").body("read this").replay(replay);
             let failure = send(&transport, request).err().unwrap();
-            assert_eq!((failure.kind(), failure.asks_again()), (Kind::Unavailable, retry));
+            assert_eq!((failure.kind(), failure.retry()), (Kind::Unavailable, retry));
             server.join().unwrap();
         }
     }

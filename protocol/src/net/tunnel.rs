@@ -41,7 +41,7 @@ pub(super) async fn through(
             format!("the proxy {} does not answer as a proxy of HTTP does", proxy.address),
             format!("check scheme and port of `{}`", proxy.address.key()),
         )
-        .retry(Retry::No)),
+        .with_retry(Retry::No)),
     }
 }
 
@@ -72,12 +72,12 @@ pub(super) fn refused(proxy: &Proxy, store: &Address, status: u16) -> Failure {
             format!("the proxy {address} asks for a user name and password (407)"),
             format!("write user:password into a file, and name it with `proxy_auth_file`, beside `{key}`"),
         )
-        .retry(Retry::No),
+        .with_retry(Retry::No),
         (407, Some(_)) => Failure::unavailable(
             format!("the proxy {address} does not accept the user name and password (407)"),
             format!("correct them in the file of `proxy_auth_file`, or in `{key}`"),
         )
-        .retry(Retry::No),
+        .with_retry(Retry::No),
         (500.., _) => Failure::unavailable(
             format!("the proxy {address} gets no connection to {place} ({status})"),
             format!(
@@ -88,6 +88,6 @@ pub(super) fn refused(proxy: &Proxy, store: &Address, status: u16) -> Failure {
             format!("the proxy {address} refuses a connection to {place} ({status})"),
             format!("allow it in the proxy's rules, or reach the store without (`{key}`, `no_proxy`)"),
         )
-        .retry(Retry::No),
+        .with_retry(Retry::No),
     }
 }

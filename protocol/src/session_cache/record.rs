@@ -167,7 +167,7 @@ impl Refusal {
                 (failure, mark, doubled.unwrap_or(PAUSE).min(LONGEST))
             }
             LoginError::Unclear(failure) => (failure, mark, PAUSE),
-            LoginError::Failed(failure) => match (failure.kind(), failure.asks_again()) {
+            LoginError::Failed(failure) => match (failure.kind(), failure.retry()) {
                 (Kind::RateLimited, Retry::After(pause)) => (failure, String::new(), pause.min(PAUSE)),
                 _ => return None,
             },
@@ -191,7 +191,7 @@ impl Refusal {
         let left = Duration::from_millis(self.until - now);
         let (what, remedy) = (self.what.clone(), self.remedy.clone());
         if self.code == Kind::RateLimited.code() {
-            return Failure::new(Kind::RateLimited, what, remedy).retry(Retry::After(left));
+            return Failure::new(Kind::RateLimited, what, remedy).with_retry(Retry::After(left));
         }
         let seconds = left.as_secs() + 1;
         let age = Duration::from_millis(self.pause).saturating_sub(left);
@@ -299,7 +299,8 @@ mod tests {
     fn a_pause_that_the_store_asked_for_counts_for_every_credential_and_not_for_long() {
         let busy = |pause| {
             Err(LoginError::Failed(
-                Failure::new(Kind::RateLimited, "busy", "").retry(Retry::After(Duration::from_secs(pause))),
+                Failure::new(Kind::RateLimited, "busy", "")
+                    .with_retry(Retry::After(Duration::from_secs(pause))),
             ))
         };
         let record = Record::new().after(&busy(7), b"id", NOW);

@@ -122,7 +122,7 @@ async fn put<B: Manage>(
     };
     let after = read(field)
         .await
-        .map_err(|failure| failure.about("it was written, and cannot be read back").retry(Retry::No))?;
+        .map_err(|failure| failure.about("it was written, and cannot be read back").with_retry(Retry::No))?;
     if !is_same(field, value.expose(), after.expose()) {
         return Err(Failure::new(
             Kind::InvalidValue,

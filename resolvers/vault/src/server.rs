@@ -188,7 +188,7 @@ pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -
             "raise the quota (sys/quotas/rate-limit), or ask less often",
         )
         // The interval of a quota, unless its author chose another; the server names it only if told to.
-        .retry(Retry::After(Duration::from_secs(1))),
+        .with_retry(Retry::After(Duration::from_secs(1))),
         (412, _) => unavailable(
             "is a replica that has not caught up with a write yet",
             "try again, or let `address` lead to the active node",
@@ -209,10 +209,10 @@ pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -
             "try again later, and look at the health of the server",
         ),
         (500..=599, _) => unavailable("failed", "look into the server's log"),
-        _ => unavailable("gave an answer that a read does not have", "check `address`").retry(Retry::No),
+        _ => unavailable("gave an answer that a read does not have", "check `address`").with_retry(Retry::No),
     };
     match reply.retry_after() {
-        Some(pause) if failure.asks_again() != Retry::No => failure.retry(Retry::After(pause)),
+        Some(pause) if failure.retry() != Retry::No => failure.with_retry(Retry::After(pause)),
         _ => failure,
     }
 }
@@ -223,7 +223,7 @@ pub(crate) fn stranger(place: &dyn Display) -> Failure {
         format!("{place} answered, but not as a Vault does"),
         "check scheme, port and base path of `address`, and `mount` and `kv_version`",
     )
-    .retry(Retry::No)
+    .with_retry(Retry::No)
 }
 
 /// The same, of a 400 by an `http://` address.
@@ -232,7 +232,7 @@ fn stranger_in_clear(place: &dyn Display) -> Failure {
         format!("{place} answered, but not as a Vault does (400)"),
         "write https:// in `address` if the port wants TLS, else check port and base path",
     )
-    .retry(Retry::No)
+    .with_retry(Retry::No)
 }
 
 pub(crate) fn envelope(reply: &Response) -> Option<Envelope<'_>> {

@@ -169,7 +169,7 @@ impl Session {
     }
 
     fn unless_kept(&self, age: Duration, failure: Failure) -> Failure {
-        if self.token.is_kept_for(age) { failure.retry(Retry::SignInAnew) } else { failure }
+        if self.token.is_kept_for(age) { failure.with_retry(Retry::Reauthenticate) } else { failure }
     }
 }
 

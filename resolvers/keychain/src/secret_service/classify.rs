@@ -80,7 +80,7 @@ fn of_bus(error: &fdo::Error) -> Failure {
             "see its own log, and whether it may write where it keeps its files",
         ),
         // What gnome-keyring says, too, to the first call of a client while it is busy with another.
-        E::UnknownMethod(_) => strange().retry(Retry::Once(AGAIN)),
+        E::UnknownMethod(_) => strange().with_retry(Retry::Once(AGAIN)),
         E::ZBus(error) => classify(error),
         _ => strange(),
     }
@@ -215,10 +215,10 @@ mod tests {
 
     #[test]
     fn only_what_passes_is_asked_again() {
-        assert_eq!(of_bus(&fdo::Error::Disconnected(String::new())).asks_again(), Retry::Soon);
-        assert_eq!(of_bus(&fdo::Error::ServiceUnknown(String::new())).asks_again(), Retry::No);
-        assert_eq!(of_provider("org.freedesktop.Secret.Error.IsLocked").asks_again(), Retry::No);
-        assert_eq!(of_provider("org.freedesktop.Secret.Error.NoSession").asks_again(), Retry::Soon);
+        assert_eq!(of_bus(&fdo::Error::Disconnected(String::new())).retry(), Retry::Soon);
+        assert_eq!(of_bus(&fdo::Error::ServiceUnknown(String::new())).retry(), Retry::No);
+        assert_eq!(of_provider("org.freedesktop.Secret.Error.IsLocked").retry(), Retry::No);
+        assert_eq!(of_provider("org.freedesktop.Secret.Error.NoSession").retry(), Retry::Soon);
         assert!(of_provider("org.kde.Odd").what().ends_with("failed with org.kde.Odd"));
     }
 }

@@ -103,6 +103,6 @@ mod tests {
         let gone = Failure::unavailable("gone", "");
         known.0.insert(path("/own"), Err(gone));
         let found = Found { unlocked: vec![path("/own")], locked: Vec::new() };
-        assert_eq!(known.matching(found, &locator).unwrap_err().asks_again(), Retry::Soon);
+        assert_eq!(known.matching(found, &locator).unwrap_err().retry(), Retry::Soon);
     }
 }

@@ -269,6 +269,6 @@ mod tests {
 
     #[test]
     fn what_is_locked_stays_so() {
-        assert_eq!(locked("it").asks_again(), Retry::No);
+        assert_eq!(locked("it").retry(), Retry::No);
     }
 }
