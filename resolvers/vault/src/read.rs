@@ -147,7 +147,7 @@ fn used_up(mount: &Mount) -> Failure {
 struct Versioned<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
-    metadata: Option<Metadata>,
+    metadata: Option<VersionMetadata>,
     /// A secret of version 1 can have any fields, and these two decide its `lease_duration`.
     #[serde(default, rename = "ttl", deserialize_with = "is_there")]
     has_ttl: bool,
@@ -161,7 +161,7 @@ fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
 }
 
 #[derive(Deserialize)]
-struct Metadata {
+struct VersionMetadata {
     version: u64,
     #[serde(default)]
     created_time: String,
@@ -200,7 +200,7 @@ fn found(reply: &Response, kv: Kv) -> Option<Found> {
     Some(Found { document, is_certain })
 }
 
-impl Metadata {
+impl VersionMetadata {
     fn about(self) -> About {
         let time = |text: String| is_time(&text).then_some(text);
         About {
@@ -228,14 +228,16 @@ pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
         .and_then(versioned)
         .and_then(|data| data.metadata)
     {
-        Some(Metadata { destroyed: true, version, .. }) => Failure::not_found(
+        Some(VersionMetadata { destroyed: true, version, .. }) => Failure::not_found(
             format!("version {version} of {locator} is destroyed"),
             format!("it cannot be brought back: write a new version{}", another(locator, version)),
         ),
-        Some(Metadata { deletion_time, version, .. }) if is_time(&deletion_time) => Failure::not_found(
-            format!("version {version} of {locator} was deleted at {deletion_time}"),
-            format!("bring it back with `{}`{}", undelete(locator, version), another(locator, version)),
-        ),
+        Some(VersionMetadata { deletion_time, version, .. }) if is_time(&deletion_time) => {
+            Failure::not_found(
+                format!("version {version} of {locator} was deleted at {deletion_time}"),
+                format!("bring it back with `{}`{}", undelete(locator, version), another(locator, version)),
+            )
+        }
         _ if has_errors(reply) => no_mount(&locator.mount),
         _ => match locator.version() {
             Some(version) => Failure::not_found(
