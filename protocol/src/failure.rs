@@ -190,7 +190,7 @@ impl Failure {
 
     /// The same failure, with the thing that it is about before it.
     #[must_use]
-    pub fn about(self, thing: impl fmt::Display) -> Self {
+    pub fn context(self, thing: impl fmt::Display) -> Self {
         Self { what: printable(format!("{thing}: {}", self.what)), ..self }
     }
 

@@ -44,7 +44,7 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
                 for (at, field) in self.wanted.get(locator).into_iter().flatten() {
                     let outcome = guarded(|| field.take(&document, self.json).and_then(wire::accept));
                     let outcome = outcome.map(|text| Value::new(text, Arc::clone(&document.about)));
-                    self.outcomes.settle(*at, outcome.map_err(|failure| failure.about(locator)));
+                    self.outcomes.settle(*at, outcome.map_err(|failure| failure.context(locator)));
                 }
             }
             Err(failure) if failure.retry() == Retry::No => self.fail(locator, &failure),

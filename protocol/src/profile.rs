@@ -63,7 +63,7 @@ impl Profile {
         let text = read_trusted(&path, environment.uid)?;
         let profile = Self::parse(store, &text).map_err(|failure| match other_resolver(store, &text) {
             Some(other) => is_of_other(&path, store.binary, other),
-            None => failure.about(path.display()),
+            None => failure.context(path.display()),
         })?;
         Ok(Self { path, ..profile })
     }

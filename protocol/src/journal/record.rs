@@ -344,7 +344,7 @@ mod tests {
     #[test]
     fn nothing_that_was_sent_makes_a_line_or_field_of_its_own() {
         let odd = ["a\nPRIORITY=0", "b\0\r\n<0>root: c", "x y", "\u{1b}[31m", "../../etc", "\u{85}"];
-        let failure = Failure::not_found("plain", "r").about("d\nSECRETREF_RUN=other\u{9b}");
+        let failure = Failure::not_found("plain", "r").context("d\nSECRETREF_RUN=other\u{9b}");
         let (line, record) = told(&odd, odd.map(|_| Err(failure.clone())).into(), None);
         let listed = "(no id), (no id), (no id), (no id), (no id) and 1 more NOT_FOUND after 8 ms";
         assert!(line.contains(listed) && !line.contains(char::is_control), "{line}");

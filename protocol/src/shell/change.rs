@@ -120,9 +120,9 @@ async fn put<B: Manage>(
         let undo = undo.map(|undo| printable(format!("; to bring it back: {undo}"))).unwrap_or_default();
         return Ok(Left::Some(format!("{kept}{undo}")));
     };
-    let after = read(field)
-        .await
-        .map_err(|failure| failure.about("it was written, and cannot be read back").with_retry(Retry::No))?;
+    let after = read(field).await.map_err(|failure| {
+        failure.context("it was written, and cannot be read back").with_retry(Retry::No)
+    })?;
     if !is_same(field, value.expose(), after.expose()) {
         return Err(Failure::new(
             Kind::InvalidValue,

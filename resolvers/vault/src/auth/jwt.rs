@@ -28,7 +28,7 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
             // Readable for all of the pod, as Kubernetes mounts it.
             (file::read_secret(&pod, "jwt_file")?, pod.display().to_string())
         }
-        None if is_of_pod => return Err(none().about(format!("this is no pod (no {SERVICE_ACCOUNT})"))),
+        None if is_of_pod => return Err(none().context(format!("this is no pod (no {SERVICE_ACCOUNT})"))),
         None => return Err(none()),
     };
     let (jwt, origin) = word(found, "JWT")?;

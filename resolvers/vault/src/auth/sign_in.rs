@@ -70,10 +70,9 @@ pub(super) async fn sign_out(
     let mut ended = was_refused.then_some(REMOVED_REFUSAL);
     if let Some(token) = cache.session(&token_of) {
         let revoked = revoke(login, server, &token).await;
-        ended =
-            Some(revoked.map_err(|failure| {
-                failure.about("the session is still kept, since it could not be revoked")
-            })?);
+        ended = Some(revoked.map_err(|failure| {
+            failure.context("the session is still kept, since it could not be revoked")
+        })?);
     }
     cache.remove(&token_of);
     cache.remove(&secret_id_of);
