@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::document::About;
+use crate::document::Metadata;
 use crate::failure::Failure;
 use crate::fetch_sink::FetchSink;
 use crate::secret::Secret;
@@ -126,7 +126,7 @@ pub trait Manage: Backend {
         _session: &Self::Session,
         _locator: &Self::Locator,
         _content: &Secret,
-        _over: Option<&About>,
+        _over: Option<&Metadata>,
     ) -> impl Future<Output = Result<Option<String>, Failure>> {
         not_offered("written")
     }
@@ -147,7 +147,7 @@ pub trait Manage: Backend {
         &self,
         _session: &Self::Session,
         _locator: &Self::Locator,
-        _over: &About,
+        _over: &Metadata,
     ) -> impl Future<Output = Result<String, Failure>> {
         not_offered("deleted")
     }

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct Document {
     pub(crate) content: Content,
-    pub(crate) about: Arc<About>,
+    pub(crate) about: Arc<Metadata>,
 }
 
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) enum Content {
 
 /// What a store knows of a document beside its content, each as the store writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
+pub struct Metadata {
     /// Which version it is.
     pub version: Option<String>,
     /// When this version was made.
@@ -36,7 +36,7 @@ pub struct About {
 #[derive(Debug)]
 pub struct Value {
     text: Secret,
-    about: Arc<About>,
+    about: Arc<Metadata>,
 }
 
 impl Document {
@@ -54,15 +54,15 @@ impl Document {
 
     /// The same document, with what is known of it.
     #[must_use]
-    pub fn about(self, about: About) -> Self {
-        Self { about: Arc::new(about), ..self }
+    pub fn with_metadata(self, metadata: Metadata) -> Self {
+        Self { about: Arc::new(metadata), ..self }
     }
 }
 
 impl Value {
     /// The text of a field, and what is known of its document.
     #[must_use]
-    pub fn new(text: Secret, about: Arc<About>) -> Self {
+    pub fn new(text: Secret, about: Arc<Metadata>) -> Self {
         Self { text, about }
     }
 
@@ -74,7 +74,7 @@ impl Value {
 
     /// What is known of its document.
     #[must_use]
-    pub fn about(&self) -> &About {
+    pub fn metadata(&self) -> &Metadata {
         &self.about
     }
 }

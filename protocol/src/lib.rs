@@ -105,7 +105,7 @@ mod watchdog;
 pub mod wire;
 
 pub use backend::{Backend, Listed, Listing, Lock, Manage, Unlock};
-pub use document::{About, Document, Value};
+pub use document::{Document, Metadata, Value};
 pub use failure::{Failure, Kind, Retry, request_id};
 pub use fetch_sink::FetchSink;
 #[cfg(feature = "net")]

@@ -20,7 +20,7 @@ use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
-use crate::document::{About, Value};
+use crate::document::{Metadata, Value};
 use crate::failure::{Failure, Kind, Told};
 use crate::secret::Secret;
 
@@ -258,14 +258,14 @@ fn write(entries: Vec<Entry>, length: usize) -> Secret {
 pub fn report(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
     let (response, _) = fit_with(ids, outcomes, limit, in_report)?;
     let known = ids.iter().zip(outcomes).filter_map(|(id, outcome)| {
-        Some(format!("{}:{{{}}}", quote(id), facts(outcome.as_ref().ok()?.about())))
+        Some(format!("{}:{{{}}}", quote(id), facts(outcome.as_ref().ok()?.metadata())))
     });
     let known: Vec<_> = known.collect();
     let rest = response.expose().strip_suffix('}')?;
     Some(Secret::new(format!("{rest},\"about\":{{{}}}}}", known.join(","))))
 }
 
-fn facts(about: &About) -> String {
+fn facts(about: &Metadata) -> String {
     let facts = [("version", &about.version), ("created", &about.created), ("expires", &about.expires)];
     let facts = facts.iter().filter_map(|(name, fact)| Some(format!("\"{name}\":{}", quote(fact.as_ref()?))));
     facts.collect::<Vec<_>>().join(",")

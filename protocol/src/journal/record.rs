@@ -99,7 +99,7 @@ impl<'a> LogRecord<'a> {
 
     fn add(&mut self, id: &'a str, outcome: &'a Outcome, time: Duration) {
         let (failure, request) = match outcome {
-            Ok(value) => (None, value.about().request.as_deref()),
+            Ok(value) => (None, value.metadata().request.as_deref()),
             Err(failure) => (Some(failure), failure.request_id()),
         };
         self.ids.push(id);
@@ -258,7 +258,7 @@ fn shorten(mut line: String) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::document::{About, Value};
+    use crate::document::{Metadata, Value};
     use crate::failure::Kind;
     use crate::secret::Secret;
     use crate::store::NameKeys;
@@ -279,7 +279,7 @@ mod tests {
     }
 
     fn good(request: &str) -> Value {
-        let about = About { request: Some(request.into()), ..About::default() };
+        let about = Metadata { request: Some(request.into()), ..Metadata::default() };
         Value::new(Secret::new("sk-value".into()), about.into())
     }
 

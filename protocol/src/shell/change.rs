@@ -8,7 +8,7 @@ use super::edit::edited;
 use super::oddity::oddity;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
-use crate::document::{About, Value};
+use crate::document::{Metadata, Value};
 use crate::failure::{Failure, Kind, Retry, plural, printable};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
@@ -86,7 +86,7 @@ enum Left {
     /// Fields; with what there is to say of them.
     Some(String),
     /// Nothing, and nothing was written: what was known of it when it was read.
-    Nothing(About),
+    Nothing(Metadata),
 }
 
 /// Writes `value` into its place, or takes it out.
@@ -107,9 +107,9 @@ async fn put<B: Manage>(
     };
     let edited = edited(before.as_ref().map(Value::expose), field, value)?;
     let Some(content) = edited.content else {
-        return Ok(Left::Nothing(before.map(|before| before.about().clone()).unwrap_or_default()));
+        return Ok(Left::Nothing(before.map(|before| before.metadata().clone()).unwrap_or_default()));
     };
-    let over = before.as_ref().map(Value::about);
+    let over = before.as_ref().map(Value::metadata);
     let run = settings.run();
     let undo = run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
     let kept = match edited.kept.as_slice() {
@@ -136,7 +136,7 @@ async fn put<B: Manage>(
     let cautions = cautions.collect::<Vec<_>>().concat();
     let length = value.expose().chars().count();
     let version =
-        after.about().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
+        after.metadata().version.as_ref().map(|version| format!(", version {version}")).unwrap_or_default();
     Ok(Left::Some(format!(" ({length} character{}{version}){kept}{cautions}", plural(length))))
 }
 

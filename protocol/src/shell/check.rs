@@ -113,7 +113,7 @@ fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
 impl<'a> Found<'a> {
     fn of(((id, outcome), time): ((&'a String, &'a Outcome), &'a Duration)) -> Self {
         let (value, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
-        let about = value.map(Value::about);
+        let about = value.map(Value::metadata);
         Self {
             id,
             ok: outcome.is_ok(),

@@ -161,7 +161,7 @@ impl Finding {
         let facts = outcome.as_ref().map_or_else(
             |_| Vec::new(),
             |value| {
-                let version = value.about().version.as_ref().map(|version| format!("version {version}"));
+                let version = value.metadata().version.as_ref().map(|version| format!("version {version}"));
                 let length = value.expose().chars().count();
                 std::iter::once(format!("{length} character{}", plural(length))).chain(version).collect()
             },

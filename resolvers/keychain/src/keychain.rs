@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use secretref_protocol::{
-    About, Backend, Document, Failure, FetchSink, Field, Name, Run, Secret, Settings, Stage, Store, file,
+    Backend, Document, Failure, FetchSink, Field, Metadata, Name, Run, Secret, Settings, Stage, Store, file,
 };
 #[cfg(target_os = "linux")]
 use secretref_protocol::{Home, Source};
@@ -164,7 +164,7 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
     })?;
     let version = contents.version(service, account).map(|version| version.to_string());
     let text = Secret::new(value.expose().to_owned());
-    Ok(Document::text(text).about(About { version, ..About::default() }))
+    Ok(Document::text(text).with_metadata(Metadata { version, ..Metadata::default() }))
 }
 
 impl Kind {

@@ -1,6 +1,6 @@
 //! What a person changes: listing, writing and deleting entries.
 
-use secretref_protocol::{About, Failure, Listing, Lock, Manage, Secret, Unlock};
+use secretref_protocol::{Failure, Listing, Lock, Manage, Metadata, Secret, Unlock};
 
 #[cfg(any(target_os = "macos", target_os = "windows"))]
 use crate::entry::NOTHING_KEPT;
@@ -37,7 +37,7 @@ impl Manage for Keychain {
         open: &Open,
         locator: &Locator,
         content: &Secret,
-        over: Option<&About>,
+        over: Option<&Metadata>,
     ) -> Result<Option<String>, Failure> {
         match open {
             #[cfg(target_os = "linux")]
@@ -65,7 +65,7 @@ impl Manage for Keychain {
         }
     }
 
-    async fn delete(&self, open: &Open, locator: &Locator, over: &About) -> Result<String, Failure> {
+    async fn delete(&self, open: &Open, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
         let kept = match open {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.delete(locator).await?,

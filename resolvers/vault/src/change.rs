@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use http::{Method, StatusCode};
 use secretref_protocol::net::{Request, Response};
-use secretref_protocol::{About, Failure, Secret};
+use secretref_protocol::{Failure, Metadata, Secret};
 use serde_json::value::RawValue;
 
 use crate::locator::{Kv, Locator};
@@ -20,7 +20,7 @@ pub(crate) async fn put(
     session: &Session,
     locator: &Locator,
     content: &Secret,
-    over: Option<&About>,
+    over: Option<&Metadata>,
 ) -> Result<Option<String>, Failure> {
     if serde_json::from_str::<BTreeMap<String, &RawValue>>(content.expose()).is_err() {
         return Err(Failure::invalid_value(
@@ -58,7 +58,7 @@ pub(crate) async fn put(
 ///
 /// The server deletes whatever is the newest. It keeps what it deleted, so that a version that somebody else wrote meanwhile
 /// is told, and can be brought back.
-pub(crate) async fn delete(session: &Session, locator: &Locator, over: &About) -> Result<String, Failure> {
+pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
     let kv = session.engine_to_write(&locator.mount).await?;
     let read = read_as(kv, over, locator)?;
     if read.is_some() && Some(newest(session, locator).await?.version) != read {
@@ -130,7 +130,7 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
 
 /// The version that a change is made over: none with version 1 of the engine. Fails where what was read is no secret of the
 /// engine that the server names: what a change writes may hold nothing that was found elsewhere.
-fn read_as(kv: Kv, over: &About, locator: &Locator) -> Result<Option<u64>, Failure> {
+fn read_as(kv: Kv, over: &Metadata, locator: &Locator) -> Result<Option<u64>, Failure> {
     let version = over.version.as_ref().and_then(|version| version.parse().ok());
     if version.is_some() == (kv == Kv::V2) {
         return Ok(version);

@@ -1,6 +1,6 @@
 //! What a person changes: listing, writing and deleting secrets.
 
-use secretref_protocol::{About, Failure, Listing, Manage, Secret};
+use secretref_protocol::{Failure, Listing, Manage, Metadata, Secret};
 
 use crate::folder::Folder;
 use crate::locator::Locator;
@@ -18,12 +18,12 @@ impl Manage for Vault {
         session: &Session,
         locator: &Locator,
         content: &Secret,
-        over: Option<&About>,
+        over: Option<&Metadata>,
     ) -> Result<Option<String>, Failure> {
         change::put(session, locator, content, over).await
     }
 
-    async fn delete(&self, session: &Session, locator: &Locator, over: &About) -> Result<String, Failure> {
+    async fn delete(&self, session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
         change::delete(session, locator, over).await
     }
 }

@@ -7,7 +7,7 @@ use std::fmt::Display;
 
 use http::StatusCode;
 use secretref_protocol::net::{Request, Response};
-use secretref_protocol::{About, Document, Failure, Kind, Secret};
+use secretref_protocol::{Document, Failure, Kind, Metadata, Secret};
 use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
@@ -186,24 +186,24 @@ fn found(reply: &Response, kv: Kv) -> Option<Found> {
     let envelope = envelope(reply)?;
     let data = envelope.data?;
     let (fields, about, is_certain) = match kv {
-        Kv::V1 => (data.get(), About::default(), true),
+        Kv::V1 => (data.get(), Metadata::default(), true),
         Kv::V2 => {
             let Versioned { data, metadata, has_ttl, has_lease } = versioned(data)?;
             let is_unleased = envelope.lease_duration.is_some_and(|seconds| seconds.get() == "0");
             let metadata = metadata?;
             // A version can be written without any field.
-            (data.map_or("{}", RawValue::get), metadata.about(), is_unleased && !has_ttl && !has_lease)
+            (data.map_or("{}", RawValue::get), metadata.metadata(), is_unleased && !has_ttl && !has_lease)
         }
     };
     let fields = fields.starts_with('{').then(|| Secret::new(fields.to_owned()))?;
-    let document = Document::fields(fields).about(About { request: envelope.request(), ..about });
+    let document = Document::fields(fields).with_metadata(Metadata { request: envelope.request(), ..about });
     Some(Found { document, is_certain })
 }
 
 impl VersionMetadata {
-    fn about(self) -> About {
+    fn metadata(self) -> Metadata {
         let time = |text: String| is_time(&text).then_some(text);
-        About {
+        Metadata {
             version: Some(self.version.to_string()),
             created: time(self.created_time),
             expires: time(self.deletion_time),
