@@ -115,4 +115,4 @@ pub use secret::Secret;
 pub use selector::{Field, Name};
 pub use settings::{Home, Settings, Source};
 pub use shell::main;
-pub use store::{Kind as SettingKind, NameKeys, Setting, Store, security_sensitive};
+pub use store::{Kind as SettingType, NameKeys, Setting, Store, security_sensitive};

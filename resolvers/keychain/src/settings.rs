@@ -1,6 +1,6 @@
 //! The settings of the keychain.
 
-use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, security_sensitive};
+use secretref_protocol::{NameKeys, Setting, SettingType as Kind, Store, security_sensitive};
 
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {

@@ -1,7 +1,7 @@
 //! The way to the server: its settings, named as Vault and OpenBao name them.
 
 use secretref_protocol::net::{Address, Variables, tls_settings};
-use secretref_protocol::{Failure, Setting, SettingKind as Kind, Settings, security_sensitive};
+use secretref_protocol::{Failure, Setting, SettingType as Kind, Settings, security_sensitive};
 
 /// Where the server is. Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
 pub(crate) const ADDRESS: &[Setting] = &[security_sensitive(

@@ -1,6 +1,6 @@
 //! The settings of Vault, named as Vault and OpenBao name them.
 
-use secretref_protocol::{NameKeys, Setting, SettingKind as Kind, Store, net, security_sensitive};
+use secretref_protocol::{NameKeys, Setting, SettingType as Kind, Store, net, security_sensitive};
 
 use crate::route;
 
