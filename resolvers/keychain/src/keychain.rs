@@ -19,13 +19,13 @@ use crate::systemd;
 
 /// A keychain, and what ids leave out.
 pub(crate) struct Keychain {
-    kind: Kind,
+    kind: KeychainType,
     pub(crate) service: String,
     pub(crate) run: Run,
 }
 
 /// Where the secrets are.
-enum Kind {
+enum KeychainType {
     #[cfg(target_os = "linux")]
     SecretService(Bus, Wire, Home),
     #[cfg(any(target_os = "macos", target_os = "windows"))]
@@ -58,17 +58,17 @@ impl Backend for Keychain {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let service = settings.required("service")?.to_owned();
-        Ok(Self { kind: Kind::of(settings)?, service, run: settings.run().clone() })
+        Ok(Self { kind: KeychainType::of(settings)?, service, run: settings.run().clone() })
     }
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
         match self.kind {
             #[cfg(target_os = "linux")]
-            Kind::SecretService(..) => Locator::of(name, &self.service),
+            KeychainType::SecretService(..) => Locator::of(name, &self.service),
             #[cfg(any(target_os = "macos", target_os = "windows"))]
-            Kind::Native => self.pair(name, Native::NAME),
-            Kind::File { .. } => self.pair(name, "file"),
-            Kind::Systemd(_) => Locator::of_file(name),
+            KeychainType::Native => self.pair(name, Native::NAME),
+            KeychainType::File { .. } => self.pair(name, "file"),
+            KeychainType::Systemd(_) => Locator::of_file(name),
         }
     }
 
@@ -86,15 +86,17 @@ impl Backend for Keychain {
     async fn session(&self, (): &(), _: &[Vec<Locator>], _refused: Option<&Open>) -> Result<Open, Failure> {
         match &self.kind {
             #[cfg(target_os = "linux")]
-            Kind::SecretService(bus, wire, home) => {
+            KeychainType::SecretService(bus, wire, home) => {
                 let service = Service::connect(bus, *wire, home.clone());
                 let step = self.run.begin(Stage::Connection);
                 self.run.end(step, service.await).map(|service| Open::SecretService(Box::new(service)))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
-            Kind::Native => Native::open().map(Open::Native),
-            Kind::File { folder, identity } => Ok(Open::File(Files::of(folder.clone(), identity.clone()))),
-            Kind::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
+            KeychainType::Native => Native::open().map(Open::Native),
+            KeychainType::File { folder, identity } => {
+                Ok(Open::File(Files::of(folder.clone(), identity.clone())))
+            }
+            KeychainType::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
         }
     }
 
@@ -167,7 +169,7 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
     Ok(Document::text(text).with_metadata(Metadata { version, ..Metadata::default() }))
 }
 
-impl Kind {
+impl KeychainType {
     fn of(settings: &Settings) -> Result<Self, Failure> {
         match settings.text("store") {
             #[cfg(target_os = "linux")]
