@@ -72,7 +72,7 @@ pub trait Backend: Sized + 'static {
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
 
     /// Asks the store what it thinks of a session, for somebody who watches, and notes it with
-    /// [`Run::note`](crate::Run::note): whose it is, how long it holds, what it may do. A resolve does not.
+    /// [`Run::fact`](crate::Run::fact): whose it is, how long it holds, what it may do. A resolve does not.
     fn inspect(&self, _session: &Self::Session) -> impl Future<Output = Result<(), Failure>> {
         std::future::ready(Ok(()))
     }

@@ -159,7 +159,7 @@ impl Run {
         self.inner.started.elapsed()
     }
 
-    /// Whether [`Run::note`] is worth an effort.
+    /// Whether [`Run::fact`] is worth an effort.
     #[must_use]
     pub fn is_traced(&self) -> bool {
         self.inner.traced
@@ -213,7 +213,7 @@ impl Run {
     }
 
     /// Says something of the last step of its kind, at this origin if there is one, if somebody wants to know.
-    pub fn note(&self, stage: Stage, fact: impl Display) {
+    pub fn fact(&self, stage: Stage, fact: impl Display) {
         if !self.is_traced() {
             return;
         }
@@ -372,7 +372,7 @@ mod tests {
         assert!(run.timeout(limit).what().ends_with("step: read (https://login.test)"));
         let _ = store.begin(Stage::Connection);
         let connection = login.begin(Stage::Connection);
-        store.note(Stage::Connection, "to the store");
+        store.fact(Stage::Connection, "to the store");
         let _ = login.end(connection, Ok(()));
         assert!(run.timeout(limit).what().ends_with("step: connection (https://store.test)"));
         let facts: Vec<_> = run.steps().into_iter().map(|step| step.facts.len()).collect();
@@ -383,9 +383,9 @@ mod tests {
     fn facts_are_kept_for_somebody_who_watches() {
         for (run, facts) in [(Run::new(Instant::now()), 0), (Run::traced(Instant::now()), 1)] {
             let _ = run.end(run.begin(Stage::Tls), Ok(()));
-            run.note(Stage::Tls, "TLS 1.3");
-            run.note(Stage::Tls, "TLS 1.3");
-            run.note(Stage::Read, "nothing was read");
+            run.fact(Stage::Tls, "TLS 1.3");
+            run.fact(Stage::Tls, "TLS 1.3");
+            run.fact(Stage::Read, "nothing was read");
             assert_eq!(run.steps()[0].facts.len(), facts);
         }
     }

@@ -27,7 +27,7 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
         _ => "TLS",
     };
     let http = if tls.alpn_protocol() == Some(b"h2") { "HTTP/2" } else { "HTTP/1.1" };
-    run.note(Stage::Tls, format!("{protocol}, {http}"));
+    run.fact(Stage::Tls, format!("{protocol}, {http}"));
     let chain = tls.peer_certificates().unwrap_or_default();
     let Some(roots) = roots else {
         let warning =
@@ -35,14 +35,14 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
         return run.warn(Stage::Tls, warning);
     };
     let length = chain.len();
-    run.note(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
+    run.fact(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
     if let Some(names) = chain.first().and_then(names) {
         note_names(run, &names);
     }
     if let Some(end) = end(roots, chain) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         run.ends("certificate", end.saturating_sub(now));
-        run.note(Stage::Tls, ends(end, now));
+        run.fact(Stage::Tls, ends(end, now));
     }
 }
 
@@ -51,7 +51,7 @@ pub(super) fn note_names(run: &Run, names: &[String]) {
     for name in names {
         run.redact("host", name);
     }
-    run.note(Stage::Tls, format!("the certificate is for {}", names.join(", ")));
+    run.fact(Stage::Tls, format!("the certificate is for {}", names.join(", ")));
 }
 
 /// `expires in 42 days`, or `expired 3 days ago`, of what ends at `end`; both are since the epoch.

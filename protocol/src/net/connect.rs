@@ -35,7 +35,7 @@ pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) ->
         (None, Some(path)) => route.run.end(route.run.begin(Stage::Connection), unix(address, path).await)?,
         (Some(proxy), _) => by_proxy(route, proxy, tls).await?,
     };
-    route.run.note(Stage::Connection, address);
+    route.run.fact(Stage::Connection, address);
     match tls.filter(|_| address.is_secure()) {
         None => Ok(Stream { io, is_h2: false }),
         Some(tls) => route.run.end(route.run.begin(Stage::Tls), tls.secure(route, io, http).await),
@@ -45,7 +45,7 @@ pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) ->
 async fn by_proxy(route: &Route, proxy: &Proxy, tls: Option<&Tls>) -> Result<Box<dyn Io>, Failure> {
     let io = tcp(&route.run, &proxy.address, "proxy").await?;
     let io = route.run.end(route.run.begin(Stage::Proxy), through(route, proxy, tls, io).await)?;
-    route.run.note(Stage::Proxy, &proxy.address);
+    route.run.fact(Stage::Proxy, &proxy.address);
     Ok(io)
 }
 
@@ -112,7 +112,7 @@ fn note_found(run: &Run, address: &Address, found: &[SocketAddr]) {
     for ip in &ips {
         run.redact("ip", ip);
     }
-    run.note(Stage::LookUp, format!("{} is {}", address.host(), ips.join(", ")));
+    run.fact(Stage::LookUp, format!("{} is {}", address.host(), ips.join(", ")));
 }
 
 async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {

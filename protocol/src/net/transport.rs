@@ -202,7 +202,7 @@ fn note_way(route: &Route, location: &str) {
     if let Some((host, whole)) = route.address.led_to(location).filter(|_| route.run.is_traced()) {
         route.run.redact("host", host);
         route.run.redact("address", whole.as_str());
-        route.run.note(Stage::Connection, format!("the server redirects to {whole}"));
+        route.run.fact(Stage::Connection, format!("the server redirects to {whole}"));
     }
 }
 

@@ -66,7 +66,7 @@ pub(super) fn doctor<B: Backend>(
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
         progress.end();
         for fact in &facts {
-            reporter.run.note(Stage::Configuration, fact);
+            reporter.run.fact(Stage::Configuration, fact);
         }
         reporter.report(Some(&answer))
     })

@@ -105,17 +105,17 @@ impl Backend for Keychain {
             #[cfg(target_os = "linux")]
             Open::SecretService(service) => service.inspect(&self.run).await?,
             #[cfg(any(target_os = "macos", target_os = "windows"))]
-            Open::Native(_) => self.run.note(Stage::SignIn, "the keychain of the system"),
+            Open::Native(_) => self.run.fact(Stage::SignIn, "the keychain of the system"),
             Open::File(files) => {
                 for fact in files.rights() {
-                    self.run.note(Stage::SignIn, fact);
+                    self.run.fact(Stage::SignIn, fact);
                 }
                 let entries = files.read()?.names().count();
                 let what = if entries == 1 { "entry" } else { "entries" };
-                self.run.note(Stage::SignIn, format!("it opens, and has {entries} {what}"));
+                self.run.fact(Stage::SignIn, format!("it opens, and has {entries} {what}"));
             }
             Open::Systemd(folder) => {
-                self.run.note(Stage::SignIn, format!("the credentials in {}", folder.display()));
+                self.run.fact(Stage::SignIn, format!("the credentials in {}", folder.display()));
             }
         }
         Ok(())

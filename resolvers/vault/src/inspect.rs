@@ -16,7 +16,7 @@ const EVERYWHERE: [&str; 2] = ["default", "root"];
 /// Asks the server what it thinks of the token, and notes that beside how it was come by.
 pub(crate) async fn inspect(auth: &Auth, session: &Session) -> Result<(), Failure> {
     let run = &session.server().route().run;
-    let note = |fact: &str| run.note(Stage::SignIn, fact);
+    let note = |fact: &str| run.fact(Stage::SignIn, fact);
     note(&session.token().origin());
     if let Some(held) = session.token().held() {
         let age = held.age.map(|age| format!("with a session that was kept for {} so far", span(age)));
@@ -44,7 +44,7 @@ const SOON: u64 = 7 * 24 * 60 * 60;
 
 /// Tells what the server knows of a token; one that `is_given` is not replaced when it ends.
 fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
-    let note = |fact: &str| run.note(Stage::SignIn, fact);
+    let note = |fact: &str| run.fact(Stage::SignIn, fact);
     match looked.ttl {
         0 => note("never expires"),
         seconds => {

@@ -12,10 +12,10 @@ use crate::locator::keychain_of;
 impl Service {
     /// Notes what the provider says of itself.
     pub(crate) async fn inspect(&self, run: &Run) -> Result<(), Failure> {
-        run.note(Stage::Connection, format!("the bus at {}", self.place));
+        run.fact(Stage::Connection, format!("the bus at {}", self.place));
         self.databases().await?;
         self.session().await?;
-        run.note(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
+        run.fact(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
         let collections = self.collections().await?;
         let mut state = Ok(());
         if !collections.iter().any(|collection| collection.is_default) {
@@ -26,7 +26,7 @@ impl Service {
                 state = Err(self.closed(&collection, "the default keychain").await);
             }
             if let Some(caution) = self.clear_text(&collection.path).await {
-                run.note(Stage::SignIn, caution);
+                run.fact(Stage::SignIn, caution);
                 run.redact("keychain", keychain_of(&collection.path));
             }
             let Collection { label, is_locked, is_default, .. } = collection;
@@ -37,7 +37,7 @@ impl Service {
                 // gnome-keyring has one more that lasts for the session, and is always so.
                 (false, false) => continue,
             };
-            run.note(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
+            run.fact(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
             run.redact("keychain", label);
         }
         state
