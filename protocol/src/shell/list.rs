@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::listing::SortedListing;
 use super::output::{fail, print, print_note};
-use super::session_task::{Done, READER, Task, run_task};
+use super::session_task::{Done, OUTPUT_TIMEOUT, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -29,7 +29,7 @@ pub(super) fn list<B: Manage>(
     } else {
         sorted.ids.iter().flat_map(|id| [id, "\n"]).collect()
     };
-    let cut = print(&text, Deadline::new(Instant::now(), READER));
+    let cut = print(&text, Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
     if !json {
         say(&sorted, prefix);
     }

@@ -20,13 +20,13 @@ use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 
 /// How long after the deadline the process ends, whatever it does: long enough to say why.
-const REST: Duration = Duration::from_millis(200);
+const EXIT_GRACE: Duration = Duration::from_millis(200);
 
 /// How long a person may take to read, or a program behind a pipe.
-pub(super) const READER: Duration = Duration::from_hours(24);
+pub(super) const OUTPUT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// What there is to add where nobody knows whether a change was made.
-pub(super) const MAYBE: &str = "it may have been done all the same: see with `check`";
+pub(super) const UNKNOWN_OUTCOME: &str = "it may have been done all the same: see with `check`";
 
 /// What is to be done.
 pub(super) enum Task<'t> {
@@ -54,7 +54,7 @@ pub(super) fn run_task<B: Manage>(
     (deadline, watchdog): (Deadline, &Watchdog),
     task: &Task<'_>,
 ) -> Result<Done, Failure> {
-    watchdog.move_to(deadline.later(REST));
+    watchdog.move_to(deadline.later(EXIT_GRACE));
     let run = settings.run();
     let progress = Progress::start(run, watchdog);
     watchdog.answer_with(give_up(run.clone(), progress.clone(), deadline));
@@ -93,7 +93,7 @@ pub(super) fn run_task<B: Manage>(
         let act = with_session(&backend, settings, deadline, &scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
         // Nobody waits for what a person reads.
-        watchdog.move_to(Deadline::new(Instant::now(), READER));
+        watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
         done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
     })?
 }
@@ -103,7 +103,7 @@ fn give_up(run: Run, progress: Progress, deadline: Deadline) -> impl FnOnce() + 
     move || {
         if progress.end() {
             let late = run.timeout(deadline.limit());
-            let late = if run.may_have_written(&late) { late.hint(MAYBE) } else { late };
+            let late = if run.may_have_written(&late) { late.hint(UNKNOWN_OUTCOME) } else { late };
             explain(None, &late);
             process::exit(Exit::Deadline);
         }

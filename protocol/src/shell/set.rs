@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::change::written_name;
 use super::output::{explain, fail, print_note};
 use super::prompt;
-use super::session_task::{Done, MAYBE, Task, run_task};
+use super::session_task::{Done, Task, UNKNOWN_OUTCOME, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
@@ -69,8 +69,11 @@ fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {
         }
         Ok(_) => Exit::Internal,
         Err(failure) => {
-            let failure =
-                if settings.run().may_have_written(&failure) { failure.hint(MAYBE) } else { failure };
+            let failure = if settings.run().may_have_written(&failure) {
+                failure.hint(UNKNOWN_OUTCOME)
+            } else {
+                failure
+            };
             fail(failure.kind().is_of_id().then_some(id), &failure)
         }
     }
