@@ -44,9 +44,9 @@ impl Answer {
         }
     }
 
-    fn of(settled: Vec<(Outcome, Duration)>) -> Self {
+    fn new(settled: Vec<(Outcome, Duration)>) -> Self {
         let (outcomes, times): (Vec<_>, _) = settled.into_iter().unzip();
-        let exit = Exit::of(&outcomes);
+        let exit = Exit::from_outcomes(&outcomes);
         Self { outcomes, times, exit }
     }
 }
@@ -70,7 +70,7 @@ pub fn answer<B: Backend>(
         let run = settings.run().clone();
         move || {
             if let Some(outcomes) = outcomes.take(&run.timeout(deadline.limit())) {
-                process::exit(write(&ids, Answer::of(outcomes)));
+                process::exit(write(&ids, Answer::new(outcomes)));
             }
         }
     });
@@ -89,7 +89,7 @@ pub fn answer<B: Backend>(
     };
     match outcomes.take(&rest) {
         Some(outcomes) => {
-            let answer = Answer::of(outcomes);
+            let answer = Answer::new(outcomes);
             let nothing_done = answer.outcomes.iter().all(Result::is_err);
             let exit = exit.filter(|_| nothing_done).unwrap_or(answer.exit);
             write(ids, Answer { exit, ..answer })

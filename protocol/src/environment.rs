@@ -21,7 +21,7 @@ impl Environment {
     /// The surroundings of this process.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the room that may")]
-    pub fn of_process() -> Self {
+    pub fn from_process() -> Self {
         Self { variables: Box::new(|name| std::env::var_os(name)), uid: rustix::process::geteuid().as_raw() }
     }
 

@@ -57,8 +57,8 @@ impl Exit {
 
     /// The code of a command that fails with `failure`.
     #[must_use]
-    pub fn of_failure(failure: &Failure) -> Self {
-        match Self::of(&[Err(failure.clone())]) {
+    pub fn from_failure(failure: &Failure) -> Self {
+        match Self::from_outcomes(&[Err(failure.clone())]) {
             Self::Done => Self::IdFailed,
             exit => exit,
         }
@@ -67,7 +67,7 @@ impl Exit {
     /// The code of an answer: [`Exit::Done`] if any id got a value or the store's verdict, or if all failures belong
     /// to ids; else the code of the cause.
     #[must_use]
-    pub fn of(outcomes: &[Outcome]) -> Self {
+    pub fn from_outcomes(outcomes: &[Outcome]) -> Self {
         let kinds = || outcomes.iter().filter_map(|outcome| outcome.as_ref().err().map(Failure::kind));
         let answered = outcomes.iter().any(Result::is_ok) || kinds().any(Kind::is_verdict);
         if answered || kinds().all(Kind::is_of_id) {
@@ -90,26 +90,27 @@ mod tests {
     use super::*;
     use crate::secret::Secret;
 
-    fn of(kinds: &[Kind]) -> i32 {
-        Exit::of(&kinds.iter().map(|kind| Err(Failure::new(*kind, "", ""))).collect::<Vec<_>>()).code()
+    fn from_outcomes(kinds: &[Kind]) -> i32 {
+        Exit::from_outcomes(&kinds.iter().map(|kind| Err(Failure::new(*kind, "", ""))).collect::<Vec<_>>())
+            .code()
     }
 
     #[test]
     fn the_process_fails_only_where_nothing_could_be_done() {
-        assert_eq!(of(&[]), 0);
-        assert_eq!(of(&[Kind::NotFound, Kind::AccessDenied]), 0);
-        assert_eq!(of(&[Kind::InvalidId, Kind::NotAllowed]), 0);
-        assert_eq!(of(&[Kind::Internal, Kind::NotFound]), 0);
-        assert_eq!(of(&[Kind::Internal, Kind::InvalidId]), 8);
-        assert_eq!(of(&[Kind::Unavailable, Kind::NotFound]), 0);
-        assert_eq!(of(&[Kind::Unavailable, Kind::InvalidId]), 5);
-        assert_eq!(of(&[Kind::Misconfigured]), 3);
-        assert_eq!(of(&[Kind::Unauthenticated, Kind::Timeout]), 4);
-        assert_eq!(of(&[Kind::RateLimited]), 5);
-        assert_eq!(of(&[Kind::Timeout, Kind::Unavailable]), 5);
-        assert_eq!(of(&[Kind::Timeout]), 6);
+        assert_eq!(from_outcomes(&[]), 0);
+        assert_eq!(from_outcomes(&[Kind::NotFound, Kind::AccessDenied]), 0);
+        assert_eq!(from_outcomes(&[Kind::InvalidId, Kind::NotAllowed]), 0);
+        assert_eq!(from_outcomes(&[Kind::Internal, Kind::NotFound]), 0);
+        assert_eq!(from_outcomes(&[Kind::Internal, Kind::InvalidId]), 8);
+        assert_eq!(from_outcomes(&[Kind::Unavailable, Kind::NotFound]), 0);
+        assert_eq!(from_outcomes(&[Kind::Unavailable, Kind::InvalidId]), 5);
+        assert_eq!(from_outcomes(&[Kind::Misconfigured]), 3);
+        assert_eq!(from_outcomes(&[Kind::Unauthenticated, Kind::Timeout]), 4);
+        assert_eq!(from_outcomes(&[Kind::RateLimited]), 5);
+        assert_eq!(from_outcomes(&[Kind::Timeout, Kind::Unavailable]), 5);
+        assert_eq!(from_outcomes(&[Kind::Timeout]), 6);
         let mixed = [Ok(Secret::new("v".into()).into()), Err(Failure::new(Kind::Timeout, "", ""))];
-        assert_eq!(Exit::of(&mixed), Exit::Done);
+        assert_eq!(Exit::from_outcomes(&mixed), Exit::Done);
     }
 
     #[test]

@@ -258,7 +258,7 @@ impl Failure {
 
 /// A failure in the JSON of a command: one shape for `get`, `check`, `list` and `doctor`.
 #[derive(Serialize, Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Told {
+pub(crate) struct FailureReport {
     pub(crate) code: &'static str,
     /// What failed.
     pub(crate) message: String,
@@ -266,8 +266,8 @@ pub(crate) struct Told {
     pub(crate) remedy: String,
 }
 
-impl Told {
-    pub(crate) fn of(failure: &Failure) -> Self {
+impl FailureReport {
+    pub(crate) fn new(failure: &Failure) -> Self {
         Self { code: failure.kind.code(), message: failure.what.clone(), remedy: failure.remedy.clone() }
     }
 }

@@ -104,13 +104,13 @@ pub(crate) fn locate<B: Backend>(
     })?;
     match entry {
         Some(name) => backend.locate(name),
-        None => backend.locate(&Name::of_id(&parsed)?),
+        None => backend.locate(&Name::from_id(&parsed)?),
     }
 }
 
 /// A pattern for an id that the store has to refuse for how it is written would help nobody.
 fn mistyped<B: Backend>(backend: &B, id: &Id, denied: Failure) -> Failure {
-    let located = Name::of_id(id).and_then(|name| backend.locate(&name));
+    let located = Name::from_id(id).and_then(|name| backend.locate(&name));
     match located.ok().and_then(|(locator, _)| backend.surplus(&locator)) {
         Some(surplus) => {
             Failure::new(denied.kind(), denied.what(), surplus).hint(format!("else {}", denied.remedy()))

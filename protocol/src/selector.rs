@@ -51,7 +51,7 @@ pub enum Field {
 
 impl Name {
     /// Reads an id as `name[#field[#version]]`.
-    pub fn of_id(id: &Id) -> Result<Self, Failure> {
+    pub fn from_id(id: &Id) -> Result<Self, Failure> {
         let mut parts = id.as_str().split('#');
         let name = parts.next().unwrap_or_default().to_owned();
         let field = parts.next().map(Field::parse);
@@ -306,7 +306,7 @@ mod tests {
     }
 
     fn read(id: &str) -> Result<(String, Option<Field>, Option<String>), &'static str> {
-        let name = Name::of_id(&Id::parse(id).unwrap()).map_err(|failure| failure.kind().code())?;
+        let name = Name::from_id(&Id::parse(id).unwrap()).map_err(|failure| failure.kind().code())?;
         Ok((name.name, name.field, name.version))
     }
 

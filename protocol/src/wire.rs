@@ -21,7 +21,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use crate::document::{Metadata, Value};
-use crate::failure::{Failure, Kind, Told};
+use crate::failure::{Failure, FailureReport, Kind};
 use crate::secret::Secret;
 
 /// The most bytes a request may have.
@@ -207,7 +207,7 @@ fn in_response(failure: &Failure) -> String {
 }
 
 fn in_report(failure: &Failure) -> String {
-    serde_json::to_string(&Told::of(failure)).unwrap_or_else(|_| in_response(failure))
+    serde_json::to_string(&FailureReport::new(failure)).unwrap_or_else(|_| in_response(failure))
 }
 
 fn bare(kind: Kind, message: &str) -> String {

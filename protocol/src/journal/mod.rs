@@ -123,7 +123,7 @@ impl Journal {
             provider: self.0.provider.get().map(String::as_str),
             took: self.0.run.elapsed(),
         };
-        send(&LogRecord::of(head, ids, answer, whole));
+        send(&LogRecord::new(head, ids, answer, whole));
     }
 }
 

@@ -67,7 +67,7 @@ fn is_refused(outcome: &Outcome) -> bool {
 const NO_ID: &str = "(no id)";
 
 impl<'a> LogRecord<'a> {
-    pub(super) fn of(
+    pub(super) fn new(
         head: Head<'a>,
         ids: &'a [String],
         answer: &'a Answer,
@@ -81,7 +81,7 @@ impl<'a> LogRecord<'a> {
             ids: Vec::new(),
             codes: whole.iter().map(|failure| failure.kind().code()).collect(),
             requests: Vec::new(),
-            groups: whole.map(|failure| Group::of(Some(failure))).into_iter().collect(),
+            groups: whole.map(|failure| Group::new(Some(failure))).into_iter().collect(),
             others: 0,
         };
         let told = || {
@@ -107,7 +107,7 @@ impl<'a> LogRecord<'a> {
         note(&mut self.requests, request);
         let group = match self.groups.iter_mut().position(|group| group.is_of(failure)) {
             Some(at) => &mut self.groups[at],
-            None if self.groups.len() < NAMED => self.groups.push_mut(Group::of(failure)),
+            None if self.groups.len() < NAMED => self.groups.push_mut(Group::new(failure)),
             None => {
                 self.others += 1;
                 return;
@@ -199,7 +199,7 @@ impl<'a> LogRecord<'a> {
 }
 
 impl<'a> Group<'a> {
-    fn of(failure: Option<&'a Failure>) -> Self {
+    fn new(failure: Option<&'a Failure>) -> Self {
         Self { failure, ids: Vec::new(), requests: Vec::new(), latest: Duration::ZERO }
     }
 
@@ -290,9 +290,9 @@ mod tests {
     /// Line and record of a run that came to this, each outcome after 8 ms.
     fn told(ids: &[&str], outcomes: Vec<Outcome>, whole: Option<&Failure>) -> (String, String) {
         let ids: Vec<_> = ids.iter().map(|&id| id.to_owned()).collect();
-        let exit = whole.map_or_else(|| Exit::of(&outcomes), Exit::of_failure);
+        let exit = whole.map_or_else(|| Exit::from_outcomes(&outcomes), Exit::from_failure);
         let answer = Answer { times: vec![Duration::from_millis(8); outcomes.len()], outcomes, exit };
-        let record = LogRecord::of(head(Some("vault")), &ids, &answer, whole);
+        let record = LogRecord::new(head(Some("vault")), &ids, &answer, whole);
         (record.line(), record.journald())
     }
 
@@ -390,7 +390,7 @@ mod tests {
     #[test]
     fn a_line_of_syslog_begins_as_the_daemons_want_it() {
         let answer = Answer { outcomes: Vec::new(), times: Vec::new(), exit: Exit::Done };
-        let line = LogRecord::of(head(None), &[], &answer, None).syslog();
+        let line = LogRecord::new(head(None), &[], &answer, None).syslog();
         let pid = std::process::id();
         assert_eq!(line, format!("<14>secretref-test[{pid}]: run 00ff: 0 ids resolved in 12 ms"));
     }

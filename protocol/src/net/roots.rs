@@ -117,11 +117,11 @@ impl TrustAnchors {
         let key = self.key;
         let mut named = Vec::new();
         let store = match &self.roots {
-            Roots::System => of_system(key),
-            Roots::File(path) => of_file(path, key, &mut named),
-            Roots::Bundle(path) => of_file(path, key, &mut Vec::new()),
-            Roots::Folder(path) => of_folder(path, key, &mut named),
-            Roots::Text(text) => of_text(text, key, &mut named),
+            Roots::System => from_system(key),
+            Roots::File(path) => from_file(path, key, &mut named),
+            Roots::Bundle(path) => from_file(path, key, &mut Vec::new()),
+            Roots::Folder(path) => from_folder(path, key, &mut named),
+            Roots::Text(text) => from_text(text, key, &mut named),
             Roots::Unchecked => return Ok(None),
         }?;
         Ok(Some(Anchors { store: Arc::new(store), named }))
@@ -173,7 +173,7 @@ fn is_of_system(path: &Path) -> bool {
 
 type Named = Vec<CertificateDer<'static>>;
 
-fn of_file(path: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
+fn from_file(path: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let read = file::read(path, key).map_err(|failure| {
         let place = place(path, key);
         let remedy = "name a PEM file in it, or set `ca_path` to the folder";
@@ -184,7 +184,7 @@ fn of_file(path: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, F
     if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
 }
 
-fn of_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
+fn from_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let place = format!("`{key}`");
     let roots = added(RootCertStore::empty(), text.as_bytes(), &place, named)?;
     if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
@@ -192,7 +192,7 @@ fn of_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, Fa
 
 /// Every file of the folder, links followed; what holds no certificate is passed over, as is what is no file: Kubernetes
 /// mounts through a folder in it.
-fn of_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
+fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
     };
@@ -249,7 +249,7 @@ fn wrong(place: &str, why: &str) -> Failure {
     Failure::misconfigured(format!("{place} {why}"), REMEDY)
 }
 
-fn of_system(key: &str) -> Result<RootCertStore, Failure> {
+fn from_system(key: &str) -> Result<RootCertStore, Failure> {
     let mut roots = RootCertStore::empty();
     if let Some(bytes) = BUNDLES.iter().find_map(|path| std::fs::read(path).ok()) {
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok));

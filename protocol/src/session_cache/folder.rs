@@ -42,7 +42,7 @@ pub(super) struct Lock {
 impl Folder {
     /// The folder that `keep_session` names: a path, or with `auto` the first of the user's runtime folders that serves;
     /// or else why there is none.
-    pub(super) fn of(settings: &Settings) -> Result<Result<Self, String>, Failure> {
+    pub(super) fn from_settings(settings: &Settings) -> Result<Result<Self, String>, Failure> {
         match settings.text("keep_session") {
             Some("off") => Ok(Err("`keep_session` is off".into())),
             None | Some("auto") => Ok(Self::first(&settings.runtime_folders())),

@@ -73,7 +73,7 @@ impl From<Failure> for LoginError {
 impl CacheKey {
     /// The identity with these parts, such as store, address, mount and role. None of them may be a secret.
     #[must_use]
-    pub fn of(parts: &[&str]) -> Self {
+    pub fn new(parts: &[&str]) -> Self {
         let mut hash = digest::Context::new(&digest::SHA256);
         for part in parts {
             hash.update(&part.len().to_le_bytes());
@@ -87,8 +87,8 @@ impl SessionCache {
     /// The place that `keep_session` names.
     ///
     /// Fails with `MISCONFIGURED` where it is a path that cannot serve; with `auto` there is then no place.
-    pub fn of(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self { folder: Folder::of(settings)?, patience: settings.timeout() / 2 })
+    pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
+        Ok(Self { folder: Folder::from_settings(settings)?, patience: settings.timeout() / 2 })
     }
 
     /// Where sessions are kept, or why they are not.

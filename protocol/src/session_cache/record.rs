@@ -126,7 +126,7 @@ impl Record {
             }
             Err(miss) => {
                 let earlier = self.head.refusals.iter().find(|refusal| refusal.mark == mark);
-                let Some(refusal) = Refusal::of(miss, mark, earlier, now) else { return self };
+                let Some(refusal) = Refusal::new(miss, mark, earlier, now) else { return self };
                 self.head.refusals.retain(|earlier| earlier.mark != refusal.mark);
                 self.head.refusals.push(refusal);
                 let surplus = self.head.refusals.len().saturating_sub(REFUSALS);
@@ -159,7 +159,7 @@ impl Record {
 impl Refusal {
     /// How long to leave the store alone: a credential that it refused for longer each time, as long as the refusals are
     /// not far apart; after a pause that it asked for itself, everybody.
-    fn of(miss: &LoginError, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
+    fn new(miss: &LoginError, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
         let again = earlier.filter(|earlier| millis(now) < earlier.until.saturating_add(millis(LONGEST)));
         let (failure, mark, pause) = match miss {
             LoginError::Refused(failure) => {

@@ -65,15 +65,15 @@ impl Settings {
         setting: &Setting,
         file_key: &'static str,
     ) -> Result<Option<(Secret, String)>, Failure> {
-        let of_file = || match self.path(file_key)? {
+        let from_file = || match self.path(file_key)? {
             Some(path) => Ok(Some((self.read_secret(&path, file_key)?, path.display().to_string()))),
             None => Ok(None),
         };
         if self.source(file_key) > self.source(setting.key) {
-            return of_file();
+            return from_file();
         }
         match self.secret(setting)? {
-            None => of_file(),
+            None => from_file(),
             found => Ok(found),
         }
     }

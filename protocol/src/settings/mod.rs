@@ -77,9 +77,9 @@ pub fn timeout_of(flags: &Flags) -> Option<Duration> {
 /// What a flag says, else the profile.
 fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Option<Value>, Failure> {
     if let Some((_, texts)) = flags.iter().find(|(key, _)| *key == setting.key) {
-        return Value::of_texts(setting, texts).map(Some);
+        return Value::from_texts(setting, texts).map(Some);
     }
-    profile.values.remove(setting.key).map(|value| Value::of_toml(setting, value)).transpose()
+    profile.values.remove(setting.key).map(|value| Value::from_toml(setting, value)).transpose()
 }
 
 /// What the first of the setting's variables says that counts and is set, else the default.
@@ -90,11 +90,11 @@ fn unwritten(
 ) -> Result<Option<Given>, Failure> {
     let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
     if let Some((name, text)) = counting.find_map(|name| Some((*name, environment.variable(name)?))) {
-        let value = Value::of_text(setting, name, text)?;
+        let value = Value::from_text(setting, name, text)?;
         return Ok(Some(Given { value, source: Source::Environment, variable: Some(name) }));
     }
     let default =
-        setting.default.map(|text| Value::of_text(setting, setting.key, text.to_owned())).transpose()?;
+        setting.default.map(|text| Value::from_text(setting, setting.key, text.to_owned())).transpose()?;
     Ok(default.map(|value| Given { value, source: Source::Default, variable: None }))
 }
 
@@ -104,7 +104,7 @@ pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
     flags
         .iter()
         .filter_map(|(key, texts)| Some((setting(key)?, texts)))
-        .try_for_each(|(setting, texts)| Value::of_texts(setting, texts).map(drop))
+        .try_for_each(|(setting, texts)| Value::from_texts(setting, texts).map(drop))
 }
 
 impl Settings {

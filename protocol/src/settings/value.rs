@@ -16,18 +16,18 @@ pub(super) enum Value {
 }
 
 impl Value {
-    pub(super) fn of_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
+    pub(super) fn from_texts(setting: &Setting, texts: &[String]) -> Result<Self, Failure> {
         let flag = setting.flag();
         match (setting.kind, texts) {
             (Kind::List, texts) => Self::of_list(&flag, texts.to_vec()),
             (Kind::Switch, []) => Ok(Self::Switch(true)),
-            (_, [.., text]) => Self::of_text(setting, &flag, text.clone()),
+            (_, [.., text]) => Self::from_text(setting, &flag, text.clone()),
             (_, []) => Err(Failure::misconfigured(format!("`{flag}` has no value"), "write one after it")),
         }
     }
 
     /// `place` is what the person wrote the value for: a flag, a variable or a key.
-    pub(super) fn of_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
+    pub(super) fn from_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
         let refuse = |expected: String, remedy: String| {
             Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
         };
@@ -68,7 +68,7 @@ impl Value {
         if texts.iter().any(|text| is_blank(text)) { Err(empty(place)) } else { Ok(Self::List(texts)) }
     }
 
-    pub(super) fn of_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
+    pub(super) fn from_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
         let expected = match setting.kind {
             Kind::List => "a list of strings",
             Kind::Switch => "true or false",
@@ -89,13 +89,13 @@ impl Value {
             (Kind::Switch, toml::Value::Boolean(on)) => Ok(Self::Switch(on)),
             (Kind::Switch | Kind::List, _) => Err(wrong()),
             (Kind::Size, toml::Value::Integer(bytes)) => {
-                Self::of_text(setting, setting.key, bytes.to_string())
+                Self::from_text(setting, setting.key, bytes.to_string())
             }
             // A number where its text is meant, such as `kv_version = 2`.
             (Kind::Choice(_), toml::Value::Integer(number)) => {
-                Self::of_text(setting, setting.key, number.to_string())
+                Self::from_text(setting, setting.key, number.to_string())
             }
-            (_, toml::Value::String(text)) => Self::of_text(setting, setting.key, text),
+            (_, toml::Value::String(text)) => Self::from_text(setting, setting.key, text),
             _ => Err(wrong()),
         }
     }
@@ -153,10 +153,10 @@ mod tests {
                 Kind::List => toml::Value::Array(vec![toml::Value::String(text.into())]),
                 _ => toml::Value::String(text.into()),
             };
-            let flag = Value::of_texts(&setting, &[text.to_owned()]).err().unwrap();
+            let flag = Value::from_texts(&setting, &[text.to_owned()]).err().unwrap();
             assert_eq!(flag.what(), "`--a-key` is set to an empty text", "{kind:?}");
             // A switch in a profile is no text at all.
-            let profile = Value::of_toml(&setting, toml).err().unwrap();
+            let profile = Value::from_toml(&setting, toml).err().unwrap();
             assert!(kind == Kind::Switch || profile.what() == "`a_key` is set to an empty text", "{kind:?}");
         }
     }

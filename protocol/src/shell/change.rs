@@ -25,7 +25,7 @@ pub(super) struct Target<B: Backend> {
 
 impl<B: Backend> Target<B> {
     /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
-    pub(super) fn of(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
+    pub(super) fn to_write(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
         let target = Self::read(backend, settings, id)?;
         written_name(settings, id)?;
         Ok(target)
@@ -42,7 +42,7 @@ impl<B: Backend> Target<B> {
 pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
     let parsed = Id::parse(id)?;
     settings.allow().check(&parsed)?;
-    let read = Name::of_id(&parsed);
+    let read = Name::from_id(&parsed);
     let name = settings.name(id).map_or_else(|| read.as_ref(), Ok).map_err(Clone::clone)?;
     match (&name.version, &name.field) {
         (Some(_), _) => {

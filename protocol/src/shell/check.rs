@@ -15,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::failure::{Told, plural, printable};
+use crate::failure::{FailureReport, plural, printable};
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 use crate::wire::Outcome;
@@ -37,7 +37,7 @@ struct Found<'a> {
     /// The same in seconds from now.
     expires_in: Option<i64>,
     #[serde(flatten)]
-    failure: Option<Told>,
+    failure: Option<FailureReport>,
 }
 
 #[derive(Serialize)]
@@ -69,7 +69,7 @@ pub(super) fn check<B: Backend>(
     let progress = Progress::start(settings.run(), watchdog);
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
         progress.end();
-        let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::of).collect();
+        let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::new).collect();
         let warnings: Vec<_> = run.warnings().into_iter().map(|(_, warning)| warning).collect();
         let cut = if json {
             let expires_in =
@@ -79,7 +79,7 @@ pub(super) fn check<B: Backend>(
             print(&format!("{}\n", serde_json::to_string(&report).unwrap_or_default()), deadline)
         } else {
             let widest = ids.iter().map(|id| id.chars().count()).max().unwrap_or(0);
-            let lines: String = found.iter().map(|found| found.line(widest, Style::of_stdout())).collect();
+            let lines: String = found.iter().map(|found| found.line(widest, Style::for_stdout())).collect();
             let cut = print(&lines, deadline);
             explain_all(ids, &answer);
             for (id, odd) in found.iter().filter_map(|found| Some((found.id, found.odd?))) {
@@ -111,7 +111,7 @@ fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
 }
 
 impl<'a> Found<'a> {
-    fn of(((id, outcome), time): ((&'a String, &'a Outcome), &'a Duration)) -> Self {
+    fn new(((id, outcome), time): ((&'a String, &'a Outcome), &'a Duration)) -> Self {
         let (value, failure) = (outcome.as_ref().ok(), outcome.as_ref().err());
         let about = value.map(Value::metadata);
         Self {
@@ -124,7 +124,7 @@ impl<'a> Found<'a> {
             created: about.and_then(|about| about.created.as_deref()),
             expires: about.and_then(|about| about.expires.as_deref()),
             expires_in: about.and_then(|about| Some(seconds(about.expires.as_deref()?)? - now())),
-            failure: failure.map(Told::of),
+            failure: failure.map(FailureReport::new),
         }
     }
 

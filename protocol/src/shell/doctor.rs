@@ -181,13 +181,13 @@ impl Reporter {
             stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, (self.always)(*stage))).collect();
         match &self.args.ids[..] {
             [] => {}
-            [_] => findings.push(Finding::of_read(outcomes.first(), &steps)),
-            ids => findings.extend(Finding::of_reads(ids, outcomes, &steps)),
+            [_] => findings.push(Finding::from_read(outcomes.first(), &steps)),
+            ids => findings.extend(Finding::from_reads(ids, outcomes, &steps)),
         }
         // A step that was done again, and well, has not failed.
         let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
         let failed = Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back();
-        let of_steps = failed.map_or(Exit::Done, Exit::of_failure);
+        let of_steps = failed.map_or(Exit::Done, Exit::from_failure);
         let of_ids = answer.map_or(Exit::Done, Answer::shell_exit);
         let exit = if of_ids == Exit::Done { of_steps } else { of_ids };
         self.print(findings, exit == Exit::Done).unwrap_or(exit)
@@ -206,7 +206,7 @@ impl Reporter {
 
     fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
         let names = if self.args.names { None } else { Some(self.run.names()) };
-        let redactor = names.map(|names| Redactor::of(names, words(self.store), Path::exists));
+        let redactor = names.map(|names| Redactor::new(names, words(self.store), Path::exists));
         let redacted = |finding: Finding| match &redactor {
             Some(redactor) => finding.redacted(redactor),
             None => finding,
@@ -223,7 +223,7 @@ impl Reporter {
                 self.deadline,
             );
         }
-        let cut = print(&report.text(Style::of_stdout()), self.deadline);
+        let cut = print(&report.text(Style::for_stdout()), self.deadline);
         if redactor.is_some() {
             print_note(
                 "names of hosts, files and secrets are left out, so that this can be shown to others; --names shows them",

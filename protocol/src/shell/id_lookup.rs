@@ -27,7 +27,7 @@ pub(super) type Target<B> = (<B as Backend>::Locator, Field);
 
 impl<'s, B: Backend> Targets<'s, B> {
     /// What the settings have so far.
-    pub(super) fn of(backend: &'s B, settings: &'s Settings) -> Self {
+    pub(super) fn new(backend: &'s B, settings: &'s Settings) -> Self {
         let mut aliases = HashMap::new();
         for (id, name) in settings.entries() {
             if let Ok(target) = backend.locate(name) {
@@ -52,7 +52,7 @@ impl<'s, B: Backend> Targets<'s, B> {
     pub(super) fn leads_to(&self, id: &Id) -> Option<Target<B>> {
         match self.settings.name(id.as_str()) {
             Some(name) => self.backend.locate(name).ok(),
-            None => self.backend.locate(&Name::of_id(id).ok()?).ok(),
+            None => self.backend.locate(&Name::from_id(id).ok()?).ok(),
         }
     }
 
@@ -187,7 +187,7 @@ mod tests {
         let run = Run::new(Instant::now());
         let settings =
             Settings::load(&Colons::STORE, &Vec::new(), Some(profile), &environment, &run).unwrap();
-        look(&mut Targets::of(&Colons, &settings));
+        look(&mut Targets::new(&Colons, &settings));
     }
 
     #[test]

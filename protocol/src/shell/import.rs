@@ -59,7 +59,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
             }
             Err(failure) => {
                 explain(Some(id), &failure);
-                exit = Exit::of_failure(&failure);
+                exit = Exit::from_failure(&failure);
                 // What is no fault of the id's would meet the others, too.
                 if !failure.kind().is_of_id() {
                     break;

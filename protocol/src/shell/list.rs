@@ -8,7 +8,7 @@ use super::session_task::{Done, OUTPUT_TIMEOUT, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Told, printable};
+use crate::failure::{FailureReport, printable};
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 
@@ -47,7 +47,7 @@ fn say(sorted: &SortedListing, prefix: &str) {
         print_note(format!("there is nothing{begins}"));
     }
     for unread in &sorted.unread {
-        let Told { code, message, remedy } = &unread.failure;
+        let FailureReport { code, message, remedy } = &unread.failure;
         print_note(format!("{}: {message} ({code}): {remedy}", unread.name));
     }
     if sorted.not_allowed > 0 {

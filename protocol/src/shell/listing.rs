@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::id_lookup::{Targets, entry};
 use crate::backend::{Backend, Listed, Listing};
-use crate::failure::{Failure, Told, printable};
+use crate::failure::{Failure, FailureReport, printable};
 use crate::id::Id;
 use crate::selector::Name;
 use crate::settings::Settings;
@@ -32,7 +32,7 @@ pub(super) struct Unnamed {
 pub(super) struct Unread {
     pub(super) name: String,
     #[serde(flatten)]
-    pub(super) failure: Told,
+    pub(super) failure: FailureReport,
 }
 
 /// Sorts what there is by what can be done with it.
@@ -44,7 +44,7 @@ pub(super) fn classify<B: Backend>(
 ) -> SortedListing {
     let mut sorted = SortedListing::default();
     let allow = settings.allow();
-    let mut targets = Targets::of(backend, settings);
+    let mut targets = Targets::new(backend, settings);
     let mut unnamed = Vec::new();
     let mut unread = listing.unread;
     // What stands in the profile is what a gateway's config has.
@@ -85,14 +85,14 @@ pub(super) fn classify<B: Backend>(
         Err(_) => true,
     };
     let unread = unread.into_iter().filter(|(name, _)| is_allowed(name));
-    sorted.unread = unread.map(Unread::of).collect();
+    sorted.unread = unread.map(Unread::new).collect();
     sorted.ids.sort_unstable();
     sorted.ids.dedup();
     sorted
 }
 
 impl Unread {
-    fn of((name, failure): (String, Failure)) -> Self {
-        Self { name: printable(name), failure: Told::of(&failure) }
+    fn new((name, failure): (String, Failure)) -> Self {
+        Self { name: printable(name), failure: FailureReport::new(&failure) }
     }
 }

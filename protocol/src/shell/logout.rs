@@ -18,7 +18,7 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
     let mut exit = Exit::Done;
     for failure in ended.iter().filter_map(|ended| ended.as_ref().err()) {
         explain(None, failure);
-        exit = Exit::of_failure(failure);
+        exit = Exit::from_failure(failure);
     }
     let mut said: Vec<_> = ended.iter().filter_map(|ended| *ended.as_ref().ok()?).collect();
     said.dedup();

@@ -20,7 +20,7 @@ pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
     let mut text = match page {
         "profile" => profile(store),
         "protocol" => protocol(),
-        _ => of_command(store, command::<B>()),
+        _ => command_page(store, command::<B>()),
     };
     put(&mut text, "@BINARY@", &escaped(store.binary));
     put(&mut text, "@NAME@", &escaped(store.name()));
@@ -36,7 +36,7 @@ fn put(page: &mut String, target: &str, words: &str) {
     *page = page.replace(target, words.trim_end());
 }
 
-fn of_command(store: &'static Store, mut command: Command) -> String {
+fn command_page(store: &'static Store, mut command: Command) -> String {
     command.build();
     let mut page = include_str!("pages/command.1").to_owned();
     let binary = store.binary;

@@ -92,7 +92,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     if so_far != DEFAULT_TIMEOUT || started != first {
         watchdog.move_to(Deadline::new(started, so_far));
     }
-    let environment = Environment::of_process();
+    let environment = Environment::from_process();
     if let Some(profile) = &line.profile {
         run.redact("profile", profile);
     }

@@ -21,7 +21,7 @@ pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
 
 /// Says what failed and what to do.
 pub(super) fn explain(id: Option<&str>, failure: &Failure) {
-    let style = Style::of_stderr();
+    let style = Style::for_stderr();
     let id = id.map(|id| printable(format!("{id}: "))).unwrap_or_default();
     let (error, hint) = (style.tone(Tone::Bad, "error:"), style.tone(Tone::Quiet, "hint:"));
     say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
@@ -30,7 +30,7 @@ pub(super) fn explain(id: Option<&str>, failure: &Failure) {
 /// The end of a command that fails: says why, and gives the code.
 pub(super) fn fail(id: Option<&str>, failure: &Failure) -> Exit {
     explain(id, failure);
-    Exit::of_failure(failure)
+    Exit::from_failure(failure)
 }
 
 /// Explains every id that has no value. One cause for all of them is no id's own, and said once.
@@ -50,13 +50,13 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
 /// Says something that is no failure.
 pub(super) fn print_note(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
-    say(format!("{} {text}", Style::of_stderr().tone(Tone::Quiet, "note:")));
+    say(format!("{} {text}", Style::for_stderr().tone(Tone::Quiet, "note:")));
 }
 
 /// Says what is going to go wrong, or could.
 pub(super) fn warn(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
-    say(format!("{} {text}", Style::of_stderr().tone(Tone::Bad, "warning:")));
+    say(format!("{} {text}", Style::for_stderr().tone(Tone::Bad, "warning:")));
 }
 
 /// `12.3 ms`.

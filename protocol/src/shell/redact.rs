@@ -20,7 +20,7 @@ pub(super) struct Redactor {
 impl Redactor {
     /// Leaves out these names, `(what, name)`: each becomes `<what>`. A name that is an ordinary word of this program, one of
     /// its own `words`, or this machine's for itself tells nothing and stays.
-    pub(super) fn of(
+    pub(super) fn new(
         names: impl IntoIterator<Item = (&'static str, String)>,
         words: Vec<String>,
         exists: fn(&Path) -> bool,
@@ -121,10 +121,10 @@ mod tests {
 
     use super::*;
 
-    fn of(names: &[(&'static str, &str)]) -> Redactor {
+    fn new(names: &[(&'static str, &str)]) -> Redactor {
         let names = names.iter().map(|(what, name)| (*what, (*name).to_owned()));
         let words = ["token", "--profile", "password_file"].map(str::to_owned).to_vec();
-        Redactor::of(names, words, |path| {
+        Redactor::new(names, words, |path| {
             ["/srv/my certs", "/srv/my certs/a b.pem", "./my certs/a b.pem"]
                 .iter()
                 .any(|there| path == Path::new(there))
@@ -133,15 +133,15 @@ mod tests {
 
     #[test]
     fn names_are_left_out_the_longest_first_and_as_whole_words() {
-        let redactor = of(&[("host", "safe"), ("address", "https://safe:8200"), ("ip", "10.0.0.1")]);
+        let redactor = new(&[("host", "safe"), ("address", "https://safe:8200"), ("ip", "10.0.0.1")]);
         assert_eq!(redactor.redact("no way to https://safe:8200 (10.0.0.1)"), "no way to <address> (<ip>)");
-        let redactor = of(&[("host", "safe")]);
+        let redactor = new(&[("host", "safe")]);
         assert_eq!(redactor.redact("a safe place, not safes"), "a <host> place, not safes");
     }
 
     #[test]
     fn paths_of_files_are_left_out_whoever_names_them() {
-        let redactor = of(&[]);
+        let redactor = new(&[]);
         let text =
             "/home/jo/token, which `token_file` names, is in /home/jo/x: chmod it (/v1/sys/health, 3/4)";
         let left = "<path>, which `token_file` names, is in <path>: chmod it (/v1/sys/health, 3/4)";
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_path_ends_where_its_file_does() {
-        let redactor = of(&[("ca_path", "./my certs")]);
+        let redactor = new(&[("ca_path", "./my certs")]);
         for (text, left) in [
             ("/srv/my certs/a b.pem, which", "<path>, which"),
             ("/srv/my certs has no certificate", "<path> has no certificate"),
@@ -168,15 +168,15 @@ mod tests {
     #[test]
     fn words_of_the_program_stay_whatever_is_called_so() {
         let redactor =
-            of(&[("name", "profile"), ("name", "--profile"), ("field", "password"), ("name", "file")]);
+            new(&[("name", "profile"), ("name", "--profile"), ("field", "password"), ("name", "file")]);
         let text = "write it to password_file, or name it after --profile";
         assert_eq!(redactor.redact(text), text);
-        assert_eq!(of(&[("name", "--profile x")]).redact("after --profile x"), "after <name>");
+        assert_eq!(new(&[("name", "--profile x")]).redact("after --profile x"), "after <name>");
     }
 
     #[test]
     fn what_tells_nothing_stays() {
-        let redactor = of(&[
+        let redactor = new(&[
             ("role", "token"),
             ("policy", "gateway"),
             ("host", "localhost"),
@@ -191,7 +191,7 @@ mod tests {
         #[test]
         fn nothing_of_a_name_that_stands_alone_is_left(before in "[ ,.:é]{0,5}", after in "[ ,.:é]{0,5}") {
             let text = format!("{before}db-7.corp.example{after}");
-            prop_assert_eq!(of(&[("host", "db-7.corp.example")]).redact(&text), format!("{before}<host>{after}"));
+            prop_assert_eq!(new(&[("host", "db-7.corp.example")]).redact(&text), format!("{before}<host>{after}"));
         }
     }
 }

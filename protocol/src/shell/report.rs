@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::output::{micros, millis};
 use super::redact::Redactor;
 use super::style::{Style, Tone};
-use crate::failure::{Failure, Told, plural, printable};
+use crate::failure::{Failure, FailureReport, plural, printable};
 use crate::run::{Stage, Step};
 use crate::wire::Outcome;
 
@@ -26,7 +26,7 @@ pub(super) struct Finding {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Told>,
+    failure: Option<FailureReport>,
 }
 
 #[derive(Serialize, Clone, Copy, PartialEq, Eq)]
@@ -64,13 +64,13 @@ impl Finding {
         let are_several =
             steps.iter().filter_map(|step| step.origin.as_ref()).any(|other| Some(other) != one);
         let finding = |origin: &Option<Arc<str>>| {
-            let found = Self::of(stage, origin.as_ref(), steps, warnings)?;
+            let found = Self::new(stage, origin.as_ref(), steps, warnings)?;
             Some(Self { origin: origin.as_deref().filter(|_| are_several).map(str::to_owned), ..found })
         };
         origins.into_iter().filter_map(finding).collect()
     }
 
-    fn of(
+    fn new(
         stage: Stage,
         origin: Option<&Arc<str>>,
         steps: &[Step],
@@ -107,7 +107,7 @@ impl Finding {
             status,
             micros: (!is_skipped).then(|| micros(time)),
             facts,
-            failure: last.failure.as_ref().filter(|_| !is_skipped).map(Told::of),
+            failure: last.failure.as_ref().filter(|_| !is_skipped).map(FailureReport::new),
         })
     }
 
@@ -123,17 +123,17 @@ impl Finding {
     }
 
     /// What the read of the only id came to.
-    pub(super) fn of_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
+    pub(super) fn from_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
         let Some(outcome) = outcome else { return Self::skipped(Stage::Read) };
-        let finding = Self::of_outcome(Stage::Read.to_string(), outcome, steps);
+        let finding = Self::from_outcome(Stage::Read.to_string(), outcome, steps);
         let is_skipped = finding.status == Status::Skipped;
         Self { micros: (!is_skipped).then(|| micros(reading(steps))), ..finding }
     }
 
     /// What the reads came to: together, and each id by its number, which tells ids apart where their names are left out.
-    pub(super) fn of_reads(ids: &[String], outcomes: &[Outcome], steps: &[Step]) -> Vec<Self> {
+    pub(super) fn from_reads(ids: &[String], outcomes: &[Outcome], steps: &[Step]) -> Vec<Self> {
         let each = ids.iter().zip(outcomes).enumerate().map(|(at, (id, outcome))| {
-            let mut finding = Self::of_outcome(format!("id {}", at + 1), outcome, steps);
+            let mut finding = Self::from_outcome(format!("id {}", at + 1), outcome, steps);
             finding.facts.insert(0, id.clone());
             finding
         });
@@ -154,7 +154,7 @@ impl Finding {
     }
 
     /// What became of one id.
-    fn of_outcome(step: String, outcome: &Outcome, steps: &[Step]) -> Self {
+    fn from_outcome(step: String, outcome: &Outcome, steps: &[Step]) -> Self {
         let failure = outcome.as_ref().err();
         // No read was come to where a step before it failed so.
         let is_skipped = failure.is_some_and(|failure| is_of_earlier(Stage::Read, failure, steps));
@@ -171,7 +171,7 @@ impl Finding {
             Some(_) if is_skipped => Status::Skipped,
             Some(_) => Status::Failed,
         };
-        let failure = failure.filter(|_| !is_skipped).map(Told::of);
+        let failure = failure.filter(|_| !is_skipped).map(FailureReport::new);
         Self { step, origin: None, status, micros: None, facts, failure }
     }
 
@@ -180,7 +180,7 @@ impl Finding {
         Self {
             origin: self.origin.map(redact),
             facts: self.facts.into_iter().map(redact).collect(),
-            failure: self.failure.map(|told| Told {
+            failure: self.failure.map(|told| FailureReport {
                 message: redact(told.message),
                 remedy: redact(told.remedy),
                 ..told
@@ -219,7 +219,7 @@ impl Report {
     pub(super) fn text(&self, style: Style) -> String {
         let widest = self.steps.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
         let mut text = format!("{} on {}\n", self.resolver, self.system);
-        let mut told: Vec<&Told> = Vec::new();
+        let mut told: Vec<&FailureReport> = Vec::new();
         for finding in &self.steps {
             text.push_str(&finding.line(widest, style));
             if let Some(failure) = &finding.failure
@@ -255,8 +255,8 @@ impl Finding {
     }
 }
 
-fn explained(failure: &Told, style: Style) -> String {
-    let Told { code, message, remedy } = failure;
+fn explained(failure: &FailureReport, style: Style) -> String {
+    let FailureReport { code, message, remedy } = failure;
     let hint = style.tone(Tone::Quiet, "hint:");
     format!("         {message} ({code})\n         {hint} {remedy}\n")
 }

@@ -62,7 +62,7 @@ pub(super) fn run_task<B: Manage>(
     let target = match task {
         Task::List(_) | Task::Unlock(None, _) => None,
         Task::Unlock(Some(id), _) => Some(Target::read(&backend, settings, id)?),
-        Task::Set(id, _) | Task::Delete(id) => Some(Target::of(&backend, settings, id)?),
+        Task::Set(id, _) | Task::Delete(id) => Some(Target::to_write(&backend, settings, id)?),
     };
     let scope = match (task, &target) {
         (_, Some(target)) => backend.scope(&target.locator),

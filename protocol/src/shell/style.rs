@@ -16,11 +16,11 @@ pub(super) enum Tone {
 }
 
 impl Style {
-    pub(super) fn of_stdout() -> Self {
+    pub(super) fn for_stdout() -> Self {
         Self(stdout_is_terminal() && is_wanted())
     }
 
-    pub(super) fn of_stderr() -> Self {
+    pub(super) fn for_stderr() -> Self {
         Self(stderr_is_terminal() && is_wanted())
     }
 
@@ -37,10 +37,10 @@ impl Style {
 
 /// <https://no-color.org>
 fn is_wanted() -> bool {
-    is_able() && Environment::of_process().variable("NO_COLOR").is_none()
+    is_able() && Environment::from_process().variable("NO_COLOR").is_none()
 }
 
 /// Whether the terminal takes more than text. One that does not say what it is, gets text.
 pub(super) fn is_able() -> bool {
-    Environment::of_process().variable("TERM").is_some_and(|term| term != "dumb")
+    Environment::from_process().variable("TERM").is_some_and(|term| term != "dumb")
 }

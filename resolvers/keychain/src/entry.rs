@@ -49,7 +49,7 @@ mod tests {
         ] {
             let listed = listed("openclaw", service, account);
             assert_eq!(listed.id, want);
-            let of = |name: &Name| Locator::of(name, "openclaw").unwrap().0;
+            let of = |name: &Name| Locator::from_name(name, "openclaw").unwrap().0;
             assert_eq!(of(&listed.name), of(&Name { name: want.into(), ..Name::default() }));
         }
         assert_eq!(listed("openclaw", "s", "a/b").id, "s a/b");

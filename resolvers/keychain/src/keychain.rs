@@ -58,17 +58,17 @@ impl Backend for Keychain {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let service = settings.required("service")?.to_owned();
-        Ok(Self { kind: KeychainType::of(settings)?, service, run: settings.run().clone() })
+        Ok(Self { kind: KeychainType::from_settings(settings)?, service, run: settings.run().clone() })
     }
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
         match self.kind {
             #[cfg(target_os = "linux")]
-            KeychainType::SecretService(..) => Locator::of(name, &self.service),
+            KeychainType::SecretService(..) => Locator::from_name(name, &self.service),
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             KeychainType::Native => self.pair(name, Native::NAME),
             KeychainType::File { .. } => self.pair(name, "file"),
-            KeychainType::Systemd(_) => Locator::of_file(name),
+            KeychainType::Systemd(_) => Locator::from_file(name),
         }
     }
 
@@ -94,7 +94,7 @@ impl Backend for Keychain {
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             KeychainType::Native => Native::open().map(Open::Native),
             KeychainType::File { folder, identity } => {
-                Ok(Open::File(Files::of(folder.clone(), identity.clone())))
+                Ok(Open::File(Files::new(folder.clone(), identity.clone())))
             }
             KeychainType::Systemd(folder) => Ok(Open::Systemd(folder.clone())),
         }
@@ -139,7 +139,7 @@ impl Backend for Keychain {
 impl Keychain {
     /// Where a name leads in a store that knows nothing of an entry but its service and account.
     fn pair(&self, name: &Name, store: &str) -> Result<(Locator, Field), Failure> {
-        let (locator, field) = Locator::of(name, &self.service)?;
+        let (locator, field) = Locator::from_name(name, &self.service)?;
         locator.pair(store)?;
         Ok((locator, field))
     }
@@ -170,14 +170,14 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
 }
 
 impl KeychainType {
-    fn of(settings: &Settings) -> Result<Self, Failure> {
+    fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         match settings.text("store") {
             #[cfg(target_os = "linux")]
             None | Some("secret-service") => {
                 refuse_of_file(settings)?;
                 let is_variable = settings.source("bus") == Some(Source::Environment);
-                let bus = Bus::of(settings.text("bus"), is_variable, settings.uid())?;
-                let wire = Wire::of(settings.text("session"));
+                let bus = Bus::new(settings.text("bus"), is_variable, settings.uid())?;
+                let wire = Wire::from_word(settings.text("session"));
                 Ok(Self::SecretService(bus, wire, settings.home().clone()))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]

@@ -31,7 +31,7 @@ impl Locator {
     /// `github.com/token` is an account of a service, with the service up to the last slash; `openai` an account of the
     /// `service` of the settings. An entry of `[ids]` has the account to the letter in `name`, the service in `service`,
     /// and any other attribute under its own name; without `name` it is looked for by its attributes alone.
-    pub(crate) fn of(name: &Name, service: &str) -> Result<(Self, Field), Failure> {
+    pub(crate) fn from_name(name: &Name, service: &str) -> Result<(Self, Field), Failure> {
         let field = field(name)?;
         let mut more = name.others.clone();
         if name.is_entry && name.name.is_empty() {
@@ -66,7 +66,7 @@ impl Locator {
 
     /// Finds which file of systemd's credentials a name means: `openclaw/openai` is `openclaw_openai`, as systemd names
     /// the files of a folder that it loads.
-    pub(crate) fn of_file(name: &Name) -> Result<(Self, Field), Failure> {
+    pub(crate) fn from_file(name: &Name) -> Result<(Self, Field), Failure> {
         let field = field(name)?;
         if !name.others.is_empty() {
             return Err(no_attributes("systemd"));
@@ -211,8 +211,10 @@ mod tests {
         Name { name: name.into(), ..Name::default() }
     }
 
-    fn of(name: &Name) -> Result<Locator, &'static str> {
-        Locator::of(name, "openclaw").map(|(locator, _)| locator).map_err(|failure| failure.kind().code())
+    fn from_name(name: &Name) -> Result<Locator, &'static str> {
+        Locator::from_name(name, "openclaw")
+            .map(|(locator, _)| locator)
+            .map_err(|failure| failure.kind().code())
     }
 
     #[test]
@@ -233,7 +235,7 @@ mod tests {
             (entry("", &[("Title", "Mail"), ("collection", "login")]), "Title=Mail"),
             (entry("", &[("service", "smtp")]), "service=smtp"),
         ] {
-            let searches = of(&name).unwrap();
+            let searches = from_name(&name).unwrap();
             let searches: Vec<String> = searches
                 .searches()
                 .iter()
@@ -249,21 +251,21 @@ mod tests {
     #[test]
     fn what_cannot_be_an_entry() {
         for name in ["openclaw/", "/openai", ""] {
-            assert_eq!(of(&id(name)), Err("INVALID_ID"), "{name}");
+            assert_eq!(from_name(&id(name)), Err("INVALID_ID"), "{name}");
         }
-        assert_eq!(of(&Name { version: Some("3".into()), ..id("a") }), Err("INVALID_ID"));
-        assert_eq!(of(&entry("", &[("collection", "login")])), Err("INVALID_ID"));
+        assert_eq!(from_name(&Name { version: Some("3".into()), ..id("a") }), Err("INVALID_ID"));
+        assert_eq!(from_name(&entry("", &[("collection", "login")])), Err("INVALID_ID"));
     }
 
     #[test]
     fn ids_of_one_entry_have_equal_locators() {
-        assert_eq!(of(&id("openclaw/openai")), of(&id("openai")));
-        assert_eq!(of(&id("openai")), of(&entry("openai", &[("service", "openclaw")])));
+        assert_eq!(from_name(&id("openclaw/openai")), from_name(&id("openai")));
+        assert_eq!(from_name(&id("openai")), from_name(&entry("openai", &[("service", "openclaw")])));
     }
 
     #[test]
     fn the_file_of_a_credential() {
-        let of = |name: &Name| Locator::of_file(name).ok().map(|(locator, _)| locator.to_string());
+        let from_name = |name: &Name| Locator::from_file(name).ok().map(|(locator, _)| locator.to_string());
         for (name, want) in [
             (id("openai"), Some("openai")),
             (id("openclaw/openai"), Some("openclaw_openai")),
@@ -272,17 +274,17 @@ mod tests {
             (entry("..", &[]), None),
             (entry("a", &[("service", "s")]), None),
         ] {
-            assert_eq!(of(&name).as_deref(), want, "{name:?}");
+            assert_eq!(from_name(&name).as_deref(), want, "{name:?}");
         }
     }
 
     #[test]
     fn a_store_of_pairs_takes_no_attributes() {
         let pair = |name: &Name| {
-            of(name).unwrap().pair("file").map(|(service, account)| format!("{service}|{account}"))
+            from_name(name).unwrap().pair("file").map(|(service, account)| format!("{service}|{account}"))
         };
         assert_eq!(pair(&id("openai")).unwrap(), "openclaw|openai");
         assert_eq!(pair(&entry("a", &[("x", "y")])).unwrap_err().kind().code(), "INVALID_ID");
-        assert_eq!(of(&entry("a", &[("x", "y")])).unwrap().to_string(), "openclaw/a with x=y");
+        assert_eq!(from_name(&entry("a", &[("x", "y")])).unwrap().to_string(), "openclaw/a with x=y");
     }
 }

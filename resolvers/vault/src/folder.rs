@@ -24,7 +24,7 @@ pub(crate) struct Folder<'s> {
 
 impl<'s> Folder<'s> {
     /// Takes the beginning of an id apart.
-    pub(crate) fn of(prefix: &str, defaults: &'s Defaults) -> Result<Self, Failure> {
+    pub(crate) fn new(prefix: &str, defaults: &'s Defaults) -> Result<Self, Failure> {
         let (mount, rest) = mount_of_id(prefix, defaults)?;
         let (rest, field) = match rest.split_once('#') {
             Some((rest, field)) => (rest, Some(field.to_owned())),
@@ -36,7 +36,7 @@ impl<'s> Folder<'s> {
         }
         Ok(Self {
             defaults,
-            mount: Mount::of(mount, None, defaults)?,
+            mount: Mount::new(mount, None, defaults)?,
             is_mount_named: mount.is_some(),
             path: path.to_owned(),
             name: name.to_owned(),
@@ -86,7 +86,7 @@ impl<'s> Folder<'s> {
 
     /// Where the secret at a path is, and why an id cannot lead there where none can.
     pub(crate) fn locator(&self, path: &str, kv: Kv) -> Result<Locator, Failure> {
-        let (mut locator, _) = Locator::of(&self.named(path, Field::Whole), self.defaults)?;
+        let (mut locator, _) = Locator::from_name(&self.named(path, Field::Whole), self.defaults)?;
         locator.mount.kv = Some(kv);
         Ok(locator)
     }
@@ -133,13 +133,13 @@ mod tests {
             ("team/kv:a/", "/v1/team/kv/metadata/a/?list=true", "any", ""),
         ] {
             let defaults = defaults(None);
-            let folder = Folder::of(prefix, &defaults).unwrap();
+            let folder = Folder::new(prefix, &defaults).unwrap();
             assert_eq!(folder.request(Kv::V2, &folder.path).path(), path);
             assert!(folder.has(inside) && (outside.is_empty() || !folder.has(outside)), "{prefix}");
         }
-        assert!(Folder::of("a//b", &defaults(None)).is_err());
-        assert!(Folder::of("../b", &defaults(None)).is_err());
-        assert!(Folder::of("auth:token/", &defaults(Some(Kv::V1))).is_err());
+        assert!(Folder::new("a//b", &defaults(None)).is_err());
+        assert!(Folder::new("../b", &defaults(None)).is_err());
+        assert!(Folder::new("auth:token/", &defaults(Some(Kv::V1))).is_err());
     }
 
     /// What names an id lists by, and whether such an id leads back.
@@ -154,14 +154,18 @@ mod tests {
             ("", "a", "/x~y", "a#/~1x~0y"),
         ] {
             let defaults = defaults(None);
-            let folder = Folder::of(prefix, &defaults).unwrap();
+            let folder = Folder::new(prefix, &defaults).unwrap();
             let listed = folder.listed(path, key).unwrap();
             let (text, field) = listed.id.split_once('#').unwrap();
             let name = Name { name: text.into(), field: Some(Field::parse(field)), ..Name::default() };
             assert_eq!(listed.id, id);
-            assert_eq!(Locator::of(&name, &defaults), Locator::of(&listed.name, &defaults), "{id}");
+            assert_eq!(
+                Locator::from_name(&name, &defaults),
+                Locator::from_name(&listed.name, &defaults),
+                "{id}"
+            );
         }
         let defaults = defaults(None);
-        assert!(Folder::of("a#k", &defaults).unwrap().listed("a", "other").is_none());
+        assert!(Folder::new("a#k", &defaults).unwrap().listed("a", "other").is_none());
     }
 }

@@ -28,5 +28,5 @@ fn kv(is_v1: bool) -> Kv {
 }
 
 fn locator(name: &Name, kv: Kv) -> Result<(Locator, Field), Failure> {
-    Locator::of(name, &Defaults { kv: Some(kv), mount: "secret".to_owned(), namespace: None })
+    Locator::from_name(name, &Defaults { kv: Some(kv), mount: "secret".to_owned(), namespace: None })
 }

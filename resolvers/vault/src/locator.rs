@@ -39,7 +39,7 @@ pub(crate) enum Kv {
 
 impl Kv {
     /// The value of the setting `kv_version`, if it is not `auto`.
-    pub(crate) fn of(word: Option<&str>) -> Option<Self> {
+    pub(crate) fn from_word(word: Option<&str>) -> Option<Self> {
         match word {
             Some("1") => Some(Self::V1),
             Some("2") => Some(Self::V2),
@@ -62,7 +62,7 @@ impl Locator {
     /// `providers/openai#apiKey` names a field; `providers/openai/apiKey`, without a `#`, has it as the last segment,
     /// as the gateway's bundled plugin writes ids. `kv:` before either reads another mount; in the name of an `[ids]`
     /// entry a colon is a colon.
-    pub(crate) fn of(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
+    pub(crate) fn from_name(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
         let (prefix, path) =
             if name.is_entry { (None, &*name.name) } else { mount_of_id(&name.name, defaults)? };
         let (path, field) = match &name.field {
@@ -70,7 +70,7 @@ impl Locator {
             None => last_segment(path)?,
         };
         let locator = Self {
-            mount: Mount::of(name.key("mount").or(prefix), name.key("namespace"), defaults)?,
+            mount: Mount::new(name.key("mount").or(prefix), name.key("namespace"), defaults)?,
             path: segments(path, "path")?,
             version: name.version.as_deref().map(version).transpose()?,
         };
@@ -142,7 +142,7 @@ impl fmt::Display for Locator {
 
 impl Mount {
     /// The mount and namespace that are named, else those of the settings.
-    pub(crate) fn of(
+    pub(crate) fn new(
         path: Option<&str>,
         namespace: Option<&str>,
         defaults: &Defaults,
@@ -261,7 +261,7 @@ mod tests {
 
     fn of(name: &Name) -> Result<String, &'static str> {
         let (locator, field) =
-            Locator::of(name, &defaults(Kv::V2)).map_err(|failure| failure.kind().code())?;
+            Locator::from_name(name, &defaults(Kv::V2)).map_err(|failure| failure.kind().code())?;
         Ok(format!("{} {field}", locator.request_path(Kv::V2)))
     }
 
@@ -277,13 +277,13 @@ mod tests {
             version: version.map(str::to_owned),
             ..Name::default()
         };
-        let (locator, _) = Locator::of(&name(None), &defaults(Kv::V1)).unwrap();
+        let (locator, _) = Locator::from_name(&name(None), &defaults(Kv::V1)).unwrap();
         assert_eq!(locator.request_path(Kv::V1), "/v1/secret/a/b");
-        assert!(Locator::of(&name(Some("3")), &defaults(Kv::V1)).is_err());
+        assert!(Locator::from_name(&name(Some("3")), &defaults(Kv::V1)).is_err());
         let any_path = Name { name: "auth:token/lookup-self".into(), ..name(None) };
-        assert!(Locator::of(&any_path, &defaults(Kv::V1)).is_err());
+        assert!(Locator::from_name(&any_path, &defaults(Kv::V1)).is_err());
         let entry = Name { is_entry: true, keys: vec![("mount", "kv1".into())], ..any_path };
-        assert!(Locator::of(&entry, &defaults(Kv::V1)).is_ok());
+        assert!(Locator::from_name(&entry, &defaults(Kv::V1)).is_ok());
     }
 
     fn named(name: &str, field: Option<&str>, version: Option<&str>) -> Result<String, &'static str> {
@@ -318,7 +318,7 @@ mod tests {
     fn what_is_in_a_path_twice_is_found() {
         let of = |kv, name: &str| {
             let name = Name { name: name.into(), field: Some(Field::Whole), ..Name::default() };
-            let (locator, _) = Locator::of(&name, &defaults(kv)).unwrap();
+            let (locator, _) = Locator::from_name(&name, &defaults(kv)).unwrap();
             locator.surplus(kv).and_then(|surplus| Some(surplus.split_once(" out")?.0.to_owned()))
         };
         for (name, v2, v1) in [

@@ -10,7 +10,7 @@ use crate::{change, list};
 
 impl Manage for Vault {
     async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
-        list::list(session, &Folder::of(prefix, &self.defaults)?).await
+        list::list(session, &Folder::new(prefix, &self.defaults)?).await
     }
 
     async fn put(

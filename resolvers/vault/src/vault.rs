@@ -37,14 +37,14 @@ impl Backend for Vault {
                 "write where the secrets engine is mounted",
             ));
         }
-        let kv = Kv::of(settings.text("kv_version"));
+        let kv = Kv::from_word(settings.text("kv_version"));
         if kv.is_none() && mount.trim_end_matches('/').ends_with("/data") {
             return Err(Failure::misconfigured(
                 "`mount` ends in /data, which is added to it",
                 "leave /data out, or set `kv_version` if the mount is called so",
             ));
         }
-        let auth = Auth::of(settings, &client)?;
+        let auth = Auth::from_settings(settings, &client)?;
         if settings.run().is_traced() {
             auth.redact(settings.run());
         }
@@ -60,7 +60,7 @@ impl Backend for Vault {
     }
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
-        Locator::of(name, &self.defaults)
+        Locator::from_name(name, &self.defaults)
     }
 
     fn surplus(&self, locator: &Locator) -> Option<String> {

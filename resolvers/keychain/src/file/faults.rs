@@ -35,7 +35,7 @@ impl Place {
     }
 
     fn files(&self) -> Files {
-        Files::of(self.folder.clone(), None)
+        Files::new(self.folder.clone(), None)
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -206,13 +206,13 @@ fn an_identity_can_be_elsewhere_and_is_then_never_made() {
     fs::rename(place.file(IDENTITY), &at).unwrap();
     symlink(&at, mounted.path().join("keychain-identity")).unwrap();
     fs::set_permissions(&at, fs::Permissions::from_mode(0o400)).unwrap();
-    let files = Files::of(place.folder.clone(), Some(mounted.path().join("keychain-identity")));
+    let files = Files::new(place.folder.clone(), Some(mounted.path().join("keychain-identity")));
     set(&files, "b", "second").unwrap();
     assert_eq!((value(&files, "a"), value(&files, "b")), (Some("first".into()), Some("second".into())));
     assert!(!place.file(IDENTITY).exists());
     assert!(files.rights().iter().any(|fact| fact.contains("elsewhere")), "{:?}", files.rights());
 
-    let nowhere = Files::of(mounted.path().join("new"), Some(mounted.path().join("none")));
+    let nowhere = Files::new(mounted.path().join("new"), Some(mounted.path().join("none")));
     assert_eq!(set(&nowhere, "a", "x").unwrap_err().kind(), Kind::Misconfigured);
     assert!(!mounted.path().join("none").exists());
 }

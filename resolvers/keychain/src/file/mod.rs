@@ -52,7 +52,7 @@ pub(crate) struct Files {
 
 impl Files {
     /// The store in `folder`, whose identity is in the file `identity`, else in the folder too. Opens nothing.
-    pub(crate) fn of(folder: PathBuf, identity: Option<PathBuf>) -> Self {
+    pub(crate) fn new(folder: PathBuf, identity: Option<PathBuf>) -> Self {
         Self { folder, elsewhere: identity, at: |_| () }
     }
 

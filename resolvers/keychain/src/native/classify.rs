@@ -35,7 +35,7 @@ pub(super) fn classify(error: &Error, what: &dyn Display) -> Failure {
         ),
         Error::NoStorageAccess(_) | Error::NoDefaultStore => out_of_reach(),
         Error::PlatformFailure(error) => status(error.as_ref())
-            .and_then(|status| of_status(status, what))
+            .and_then(|status| from_status(status, what))
             .unwrap_or_else(|| unexplained(what)),
         _ => unexplained(what),
     }
@@ -44,7 +44,7 @@ pub(super) fn classify(error: &Error, what: &dyn Display) -> Failure {
 /// What macOS means by a number of its `SecBase.h` that keyring has no word for.
 ///
 /// It says of a locked keychain what it says of an entry that it would ask a person about.
-pub(super) fn of_status(status: i32, what: &dyn Display) -> Option<Failure> {
+pub(super) fn from_status(status: i32, what: &dyn Display) -> Option<Failure> {
     let (kind, what, remedy) = match status {
         // errSecInteractionNotAllowed, errSecInteractionRequired, errSecInDarkWake
         -25308 | -25315 | -25320 => (
@@ -119,7 +119,7 @@ mod tests {
 
     #[test]
     fn what_would_open_a_window_is_no_refusal() {
-        let kind = |status| of_status(status, &"s/a").map(|failure| failure.kind());
+        let kind = |status| from_status(status, &"s/a").map(|failure| failure.kind());
         for (status, want) in [
             (-25308, Some(Kind::Unavailable)),
             (-25293, Some(Kind::AccessDenied)),

@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Kind};
 use security_framework::os::macos::keychain::{SecKeychain, SecPreferencesDomain};
 
-use super::classify::{of_status, unexplained};
+use super::classify::{from_status, unexplained};
 
 /// Sees to it that what would need a person fails at once.
 pub(super) fn open_no_window() -> Result<(), Failure> {
@@ -27,7 +27,7 @@ pub(super) fn unlock(password: &str) -> Result<String, Failure> {
         )),
         Err(error) => {
             let what = "the keychain";
-            Err(of_status(error.code(), &what).unwrap_or_else(|| unexplained(&what)))
+            Err(from_status(error.code(), &what).unwrap_or_else(|| unexplained(&what)))
         }
     }
 }

@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     fn locator(account: &str) -> Locator {
-        Locator::of(&Name { name: account.into(), ..Name::default() }, "openclaw").unwrap().0
+        Locator::from_name(&Name { name: account.into(), ..Name::default() }, "openclaw").unwrap().0
     }
 
     /// keyring's own store in memory takes the place of the system's.

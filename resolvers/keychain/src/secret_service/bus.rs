@@ -32,7 +32,7 @@ impl Bus {
     /// puts the bus of a user, which needs no environment to be found.
     ///
     /// <https://dbus.freedesktop.org/doc/dbus-specification.html#addresses>
-    pub(crate) fn of(setting: Option<&str>, is_variable: bool, uid: u32) -> Result<Self, Failure> {
+    pub(crate) fn new(setting: Option<&str>, is_variable: bool, uid: u32) -> Result<Self, Failure> {
         let own = || Address::Path(format!("/run/user/{uid}/bus").into());
         let Some(text) = setting else { return Ok(Self(vec![own()])) };
         if text.starts_with('/') {
@@ -174,7 +174,7 @@ mod tests {
             (Some("disabled:"), None),
         ] {
             assert_eq!(
-                Bus::of(setting, false, 7).ok().map(|bus| bus.to_string()).as_deref(),
+                Bus::new(setting, false, 7).ok().map(|bus| bus.to_string()).as_deref(),
                 want,
                 "{setting:?}"
             );
@@ -183,7 +183,7 @@ mod tests {
 
     #[test]
     fn what_set_a_wrong_address_is_named() {
-        let what = |is_variable| Bus::of(Some("disabled:"), is_variable, 7).unwrap_err().to_string();
+        let what = |is_variable| Bus::new(Some("disabled:"), is_variable, 7).unwrap_err().to_string();
         assert!(what(true).contains("$DBUS_SESSION_BUS_ADDRESS has no address"), "{}", what(true));
         assert!(what(false).contains("`bus` is not"), "{}", what(false));
     }

@@ -172,7 +172,7 @@ fn lone_line(
 ) -> Option<Result<Listed, (String, Failure)>> {
     let mut line = line(default, said.clone())?;
     let find = |line: &Listed| {
-        let (locator, _) = Locator::of(&line.name, default)?;
+        let (locator, _) = Locator::from_name(&line.name, default)?;
         entries.find(&locator).only(&locator)
     };
     if find(&line).is_ok() {

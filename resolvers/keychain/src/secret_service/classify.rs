@@ -25,8 +25,8 @@ const SECRET: &str = "org.freedesktop.Secret.Error.";
 /// What an error means that is not about a single entry.
 pub(super) fn classify(error: &zbus::Error) -> Failure {
     match error {
-        zbus::Error::FDO(error) => of_bus(error),
-        zbus::Error::MethodError(name, ..) => of_provider(name.as_str()),
+        zbus::Error::FDO(error) => from_bus(error),
+        zbus::Error::MethodError(name, ..) => from_provider(name.as_str()),
         zbus::Error::InputOutput(_) => gone(),
         _ => Failure::new(
             Kind::Unavailable,
@@ -36,7 +36,7 @@ pub(super) fn classify(error: &zbus::Error) -> Failure {
     }
 }
 
-fn of_bus(error: &fdo::Error) -> Failure {
+fn from_bus(error: &fdo::Error) -> Failure {
     use fdo::Error as E;
     match error {
         E::ServiceUnknown(_) | E::NameHasNoOwner(_) | E::SpawnServiceNotFound(_) => no_provider(),
@@ -86,7 +86,7 @@ fn of_bus(error: &fdo::Error) -> Failure {
     }
 }
 
-fn of_provider(name: &str) -> Failure {
+fn from_provider(name: &str) -> Failure {
     match name.strip_prefix(SECRET) {
         Some("IsLocked") => locked("the keychain"),
         Some("NoSession" | "NoSuchObject") => {
@@ -207,7 +207,7 @@ mod tests {
             (fdo::Error::NotSupported(text()), Kind::Misconfigured, "kind of session"),
             (fdo::Error::UnknownMethod(text()), Kind::Unavailable, "does not speak"),
         ] {
-            let failure = of_bus(&error);
+            let failure = from_bus(&error);
             assert_eq!(failure.kind(), kind, "{error}");
             assert!(failure.what().contains(words), "{error}: {failure}");
         }
@@ -215,10 +215,10 @@ mod tests {
 
     #[test]
     fn only_what_passes_is_asked_again() {
-        assert_eq!(of_bus(&fdo::Error::Disconnected(String::new())).retry(), Retry::Soon);
-        assert_eq!(of_bus(&fdo::Error::ServiceUnknown(String::new())).retry(), Retry::No);
-        assert_eq!(of_provider("org.freedesktop.Secret.Error.IsLocked").retry(), Retry::No);
-        assert_eq!(of_provider("org.freedesktop.Secret.Error.NoSession").retry(), Retry::Soon);
-        assert!(of_provider("org.kde.Odd").what().ends_with("failed with org.kde.Odd"));
+        assert_eq!(from_bus(&fdo::Error::Disconnected(String::new())).retry(), Retry::Soon);
+        assert_eq!(from_bus(&fdo::Error::ServiceUnknown(String::new())).retry(), Retry::No);
+        assert_eq!(from_provider("org.freedesktop.Secret.Error.IsLocked").retry(), Retry::No);
+        assert_eq!(from_provider("org.freedesktop.Secret.Error.NoSession").retry(), Retry::Soon);
+        assert!(from_provider("org.kde.Odd").what().ends_with("failed with org.kde.Odd"));
     }
 }

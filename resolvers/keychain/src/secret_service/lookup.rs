@@ -149,7 +149,7 @@ mod tests {
         ] {
             let others = host.map(|host| ("host".to_owned(), host.to_owned())).into_iter().collect();
             let name = Name { name: account.into(), others, is_entry: true, ..Name::default() };
-            let (locator, _) = Locator::of(&name, "s").unwrap();
+            let (locator, _) = Locator::from_name(&name, "s").unwrap();
             let found: Vec<_> = entries.find(&locator).unlocked.iter().map(ToString::to_string).collect();
             assert_eq!(found, want, "{account} {host:?}");
         }

@@ -84,7 +84,7 @@ mod tests {
         let silent = Attributes::default();
         let entries = [("/own", own), ("/other", other), ("/hashed", hashed), ("/silent", silent)];
         let mut known: Known = entries.into_iter().map(|(name, said)| (path(name), said)).collect();
-        let (locator, _) = Locator::of(&Name { name: "s/a".into(), ..Name::default() }, "x").unwrap();
+        let (locator, _) = Locator::from_name(&Name { name: "s/a".into(), ..Name::default() }, "x").unwrap();
         for (unlocked, locked, want) in [
             (&["/own"][..], &[][..], "/own|"),
             (&["/other"], &[], "|"),

@@ -52,7 +52,7 @@ const EXPONENT: usize = 32;
 
 impl Wire {
     /// Reads the setting `session`.
-    pub(crate) fn of(word: Option<&str>) -> Self {
+    pub(crate) fn from_word(word: Option<&str>) -> Self {
         if word == Some("encrypted") { Self::Encrypted } else { Self::Plain }
     }
 

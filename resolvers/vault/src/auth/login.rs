@@ -61,7 +61,7 @@ impl Login {
 
     /// For whom `what` is kept.
     pub(super) fn identity(&self, server: &Server, what: &str) -> CacheKey {
-        CacheKey::of(&["vault", what, &server.place(), self.method, &self.mount, &self.who])
+        CacheKey::new(&["vault", what, &server.place(), self.method, &self.mount, &self.who])
     }
 }
 

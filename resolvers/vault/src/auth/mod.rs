@@ -43,12 +43,12 @@ pub(crate) enum Auth {
 impl Auth {
     /// What the setting `auth` names, or, without it, the first token that there is. Reads the files of a credential
     /// anew.
-    pub(crate) fn of(settings: &Settings, client: &Client) -> Result<Self, Failure> {
+    pub(crate) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         used(settings)?;
         let login = match settings.text("auth") {
             None => return token::first(settings),
             Some("token") => return token::given(settings),
-            Some("token_file") => return token::of_file(settings),
+            Some("token_file") => return token::from_file(settings),
             Some("agent") => return Ok(Self::Agent),
             Some("approle") => approle::login(settings),
             Some("aws") => aws::login(settings, client),
@@ -59,7 +59,7 @@ impl Auth {
             Some("userpass") => password::login(settings, "userpass"),
             Some(_) => Err(Failure::internal("a method that is in no table")),
         };
-        Ok(Self::Login { login: Box::new(login?), cache: SessionCache::of(settings)? })
+        Ok(Self::Login { login: Box::new(login?), cache: SessionCache::from_settings(settings)? })
     }
 
     /// Ends the session that is kept, on the server too. Says what there was to end.

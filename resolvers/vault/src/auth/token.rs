@@ -97,7 +97,7 @@ impl Token {
 pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
     match settings.credential(&TOKEN, "token_file")? {
         Some(found) => of(found),
-        None => of_login(settings),
+        None => from_login(settings),
     }
 }
 
@@ -107,15 +107,15 @@ pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
 }
 
 /// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
-pub(super) fn of_file(settings: &Settings) -> Result<Auth, Failure> {
+pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
     match settings.path("token_file")? {
         Some(path) => of((settings.read_secret(&path, "token_file")?, path.display().to_string())),
-        None => of_login(settings),
+        None => from_login(settings),
     }
 }
 
 /// What a person's `vault login` left, unless the profile relies on a variable: then it is not the token that is meant.
-fn of_login(settings: &Settings) -> Result<Auth, Failure> {
+fn from_login(settings: &Settings) -> Result<Auth, Failure> {
     let relies_on_variable = !settings.relies_on(&["token", "token_file"]).is_empty();
     let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
     let path = path.ok_or_else(|| none(settings))?;

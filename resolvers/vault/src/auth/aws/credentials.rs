@@ -34,11 +34,11 @@ pub(super) enum Origin {
 impl Origin {
     /// The shared file that a flag or the profile names, else the environment, else the file at its usual place, else the
     /// instance.
-    pub(super) fn of(settings: &Settings, client: &Client) -> Result<Self, Failure> {
+    pub(super) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         let named = settings.path("aws_credentials_file")?;
         let is_nearer = settings.source("aws_credentials_file") == Some(Source::Written);
         if let (Some(path), true) = (&named, is_nearer) {
-            return of_file(settings, path);
+            return from_file(settings, path);
         }
         if let Some((key_id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? {
             let (secret_key, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
@@ -56,7 +56,7 @@ impl Origin {
         }
         let usual = || settings.in_home(".aws/credentials").filter(|path| file::is_there(path));
         if let Some(path) = named.or_else(usual) {
-            return of_file(settings, &path);
+            return from_file(settings, &path);
         }
         let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
         let address = Address::of_metadata("aws_metadata", address, settings.is_on("allow_http"))?;
@@ -91,14 +91,14 @@ impl Origin {
     pub(super) async fn credentials(&self) -> Result<&Credentials, Failure> {
         match self {
             Self::Found { credentials, .. } => Ok(credentials),
-            Self::Instance { service, fetched } => fetched.get_or_try_init(|| of_instance(service)).await,
+            Self::Instance { service, fetched } => fetched.get_or_try_init(|| from_instance(service)).await,
         }
     }
 }
 
 /// One section of the shared file.
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>
-fn of_file(settings: &Settings, path: &Path) -> Result<Origin, Failure> {
+fn from_file(settings: &Settings, path: &Path) -> Result<Origin, Failure> {
     let section = settings.text("aws_profile").unwrap_or("default");
     let text = file::read_secret(path, "aws_credentials_file")?;
     let credentials = parse(text.expose(), section).ok_or_else(|| {
@@ -131,7 +131,7 @@ fn parse(text: &str, section: &str) -> Option<Credentials> {
 }
 
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
-async fn of_instance(service: &Transport) -> Result<Credentials, Failure> {
+async fn from_instance(service: &Transport) -> Result<Credentials, Failure> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Found {
@@ -183,7 +183,7 @@ mod tests {
     fn a_section_of_the_shared_file() {
         let text = "[default]\naws_access_key_id = AKIA1\naws_secret_access_key=abc/+=\n\n[ other ]\n# a comment\nAWS_ACCESS_KEY_ID=AKIA2\n\
                     aws_secret_access_key = x=y\naws_session_token = t\n[empty]\naws_access_key_id = AKIA3\n";
-        let of = |section| {
+        let from_settings = |section| {
             parse(text, section).map(|found| {
                 (
                     found.key_id,
@@ -192,9 +192,9 @@ mod tests {
                 )
             })
         };
-        assert_eq!(of("default"), Some(("AKIA1".into(), "abc/+=".into(), None)));
-        assert_eq!(of("other"), Some(("AKIA2".into(), "x=y".into(), Some("t".into()))));
-        assert_eq!(of("empty"), None);
-        assert_eq!(of("absent"), None);
+        assert_eq!(from_settings("default"), Some(("AKIA1".into(), "abc/+=".into(), None)));
+        assert_eq!(from_settings("other"), Some(("AKIA2".into(), "x=y".into(), Some("t".into()))));
+        assert_eq!(from_settings("empty"), None);
+        assert_eq!(from_settings("absent"), None);
     }
 }

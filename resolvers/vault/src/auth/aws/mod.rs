@@ -14,7 +14,7 @@ use signer::Signer;
 /// Reads where the credentials are.
 pub(super) fn login(settings: &Settings, client: &Client) -> Result<Login, Failure> {
     let role = settings.required("role")?.to_owned();
-    let source = Origin::of(settings, client)?;
+    let source = Origin::from_settings(settings, client)?;
     Ok(Login {
         method: "aws",
         mount: Login::mount(settings, "aws")?,
