@@ -90,7 +90,7 @@ impl Request {
             return Err(refuse(format!("the request is longer than {REQUEST_LIMIT} bytes")));
         }
         if !is_object(bytes) {
-            return Err(refuse("the request is no JSON object".into()));
+            return Err(refuse("the request is not a JSON object".into()));
         }
         // The parser's own words quote what they met; line and column are enough, and quote nothing.
         let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
@@ -344,7 +344,7 @@ mod tests {
             assert!(refused(bad.as_bytes()).contains("not as the protocol says"), "{bad}");
         }
         for bad in ["[]", "null", "\n", r#"[1,["a"],"x"]"#] {
-            assert!(refused(bad.as_bytes()).contains("no JSON object"), "{bad}");
+            assert!(refused(bad.as_bytes()).contains("not a JSON object"), "{bad}");
         }
         assert!(refused(b"{\"protocolVersion\":1,\"ids\":[\"\xff\"]}").contains("not as the protocol says"));
     }

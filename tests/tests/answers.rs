@@ -26,7 +26,7 @@ fn every_answer_that_is_no_secret_has_its_failure() {
         ("502 x", "<html>", 5, "UNAVAILABLE", "502"),
         ("472 x", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "standby"),
         ("429 x", "", 5, "RATE_LIMITED", "429"),
-        ("400 x", r#"{"errors":["x"]}"#, 0, "INVALID_ID", "400"),
+        ("400 x", r#"{"errors":["x"]}"#, 5, "UNAVAILABLE", "400"),
         ("418 x", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "418"),
         ("404 x", "<h1>nginx</h1>", 5, "UNAVAILABLE", "not as a Vault does"),
         ("400 x", "Client sent an HTTP request to an HTTPS server.", 5, "UNAVAILABLE", "write https://"),

@@ -544,7 +544,7 @@ fn settings_of_another_way_to_sign_in_are_refused() {
         ),
         ("auth = \"agent\"\nusername = \"u\"\n", "`username` is set, which `auth` = agent does not use"),
         ("auth = \"cert\"\n", "`auth` = cert needs TLS"),
-        ("auth = \"jwt\"\n", "there is no JWT to sign in with: set `jwt_file`"),
+        ("auth = \"jwt\"\n", "there is no JWT to sign in with: `jwt_file` is not set"),
     ] {
         let (code, message, exit) = failure(&start(&fake_profile(&folder, &fake, lines)));
         assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)), "{message}");
