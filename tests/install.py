@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 """Installs the real servers and the real gateway that tests run against, each once, under target/servers.
 
-usage: tests/install.py openbao | gateway | aws
+usage: tests/install.py [openbao | gateway | aws]...
 
-Prints the path of what was installed. Every version is pinned; what has a known hash is checked by it.
+Installs all of them without an argument. Prints the path of each. Every version is pinned, and a file with a known hash
+is checked by it.
 """
 
 import hashlib
@@ -126,7 +127,9 @@ def run(command, lacking, **options):
 
 
 if __name__ == "__main__":
-    wanted = {"openbao": openbao, "gateway": gateway, "aws": aws}.get(sys.argv[1] if len(sys.argv) == 2 else None)
-    if wanted is None:
+    installers = {"openbao": openbao, "gateway": gateway, "aws": aws}
+    wanted = sys.argv[1:] or list(installers)
+    if any(name not in installers for name in wanted):
         sys.exit(__doc__)
-    print(wanted())
+    for name in wanted:
+        print(installers[name]())

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{CANARY, check_failure};
-use secretref_protocol::fuzz::{Id, Profile, World};
+use secretref_protocol::fuzz::{Environment, Id, Profile};
 use secretref_protocol::{Field, Name, Run, Settings};
 use secretref_vault::fuzz::STORE;
 use toml::{Table, Value};
@@ -27,12 +27,12 @@ fuzz_target!(|text: &str| {
 
     let (env, has_address) = (profile.env.clone(), profile.values.contains_key("address"));
     let ids: Vec<_> = profile.ids.keys().cloned().collect();
-    let world = World::new(u32::MAX - 1, |name| match name {
+    let environment = Environment::new(u32::MAX - 1, |name| match name {
         "VAULT_ADDR" => Some(AMBIENT.to_owned()),
         "VAULT_TOKEN" => Some(CANARY.to_owned()),
         _ => None,
     });
-    match Settings::load(&STORE, &Vec::new(), Some(profile), &world, &Run::new(Instant::now())) {
+    match Settings::load(&STORE, &Vec::new(), Some(profile), &environment, &Run::new(Instant::now())) {
         Err(failure) => check_failure(&failure, &keys),
         Ok(settings) => {
             let is_listed = |name: &str| env.iter().any(|listed| listed == name);

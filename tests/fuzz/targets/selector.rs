@@ -21,7 +21,7 @@ fuzz_target!(|input: &str| {
         Err(failure) => return check_failure(&failure, ""),
     };
     is_allowed(&id, pattern);
-    match Name::of_id(&id) {
+    match Name::from_id(&id) {
         Ok(name) => {
             assert_eq!(write(&name), id.as_str());
             if let Some(field) = leads_somewhere(&name, id.as_str()) {

@@ -43,7 +43,7 @@ fn read_head(head: &str) -> Option<(bool, Name, Response)> {
     let mut words = lines.next()?.split(' ');
     let is_v1 = words.next()? == "1";
     let status = StatusCode::from_bytes(words.next()?.as_bytes()).ok()?;
-    let name = Name::of_id(&Id::parse(words.next()?).ok()?).ok()?;
+    let name = Name::from_id(&Id::parse(words.next()?).ok()?).ok()?;
     let header = |line: &str| {
         let (name, value) = line.split_once(": ")?;
         Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
@@ -58,7 +58,7 @@ fn check_refusal(failure: &Failure, status: StatusCode) {
         assert_eq!(status, StatusCode::NOT_FOUND);
     }
     let may_pass = status.is_server_error() || [412, 429, 472, 473].contains(&status.as_u16());
-    assert!(may_pass || failure.asks_again() == Retry::No, "{status}: {failure}");
+    assert!(may_pass || failure.retry() == Retry::No, "{status}: {failure}");
 }
 
 /// The fields are those that `serde_json` finds.
