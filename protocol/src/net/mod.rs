@@ -1,4 +1,4 @@
-//! The way to a store that is reached over HTTP: client, address, proxy, roots, identity, TLS, connection, lanes.
+//! The way to a store that is reached over HTTP: client, address, proxy, roots, identity, TLS, connection, pool.
 //!
 //! A [`Client`] has all origins of a run: the store, what one signs in at, the metadata service of an instance. A
 //! [`Transport`] is one of them. It opens as few connections as will do, never one before it is needed, and knows of
@@ -11,8 +11,8 @@ mod client;
 mod connect;
 mod heard;
 mod identity;
-mod lanes;
 mod message;
+mod pool;
 mod proxy;
 mod refusal;
 mod roots;

@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
 use tokio::time::timeout;
 
-use super::lanes::{Body, Lane, Lanes};
+use super::pool::{Body, Permit, Pool};
 use super::{Replay, Request, Response, Route, tunnel};
 use crate::failure::{Failure, Retry, plural};
 use crate::run::Stage;
@@ -22,7 +22,7 @@ const REDIRECTS: usize = 3;
 
 /// One origin and the connections to it. Requests may be sent at the same time; they share what is open.
 pub struct Transport {
-    lanes: Lanes,
+    pool: Pool,
     /// How many answers have come.
     answers: AtomicUsize,
 }
@@ -40,18 +40,18 @@ enum Miss {
 impl Transport {
     /// A transport that has not connected yet. Reads the files of certificates and keys if the address is https.
     pub fn new(route: Route) -> Result<Self, Failure> {
-        Ok(Self { lanes: Lanes::new(route)?, answers: AtomicUsize::new(0) })
+        Ok(Self { pool: Pool::new(route)?, answers: AtomicUsize::new(0) })
     }
 
     /// The way to the origin.
     #[must_use]
     pub fn route(&self) -> &Route {
-        self.lanes.route()
+        self.pool.route()
     }
 
     /// Announces requests to come, so that the right number of connections is opened from the start.
     pub fn expect(&self, requests: usize) {
-        self.lanes.expect(requests);
+        self.pool.expect(requests);
     }
 
     /// Sends a request and reads the whole response.
@@ -114,7 +114,7 @@ impl Transport {
         Some(tunnel::refused(proxy, &self.route().address, status.as_u16()))
     }
 
-    /// Sends a request over the first free lane. One that is lost with its connection is sent again at once, as long as
+    /// Sends a request as soon as the pool permits. One that is lost with its connection is sent again at once, as long as
     /// others have got answers meanwhile, and a few times more where it shared the connection: a server may close one
     /// after so many requests. Whatever else fails is the engine's to ask again.
     async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
@@ -125,7 +125,7 @@ impl Transport {
             match self.exchange_once(request).await {
                 Ok(response) => return Ok(response),
                 Err(Miss::Failed(failure)) => return Err(failure),
-                Err(Miss::Lost { .. }) if let Some(refusal) = self.lanes.refusal() => return Err(refusal),
+                Err(Miss::Lost { .. }) if let Some(refusal) = self.pool.refusal() => return Err(refusal),
                 Err(Miss::Lost { .. }) if may_repeat && self.answers.load(Ordering::Relaxed) > before => {}
                 Err(Miss::Lost { shared: true }) if may_repeat && chances > 0 => chances -= 1,
                 Err(Miss::Lost { .. }) => {
@@ -140,22 +140,23 @@ impl Transport {
     }
 
     async fn exchange_once(&self, request: &Request) -> Result<Response, Miss> {
-        let mut lane = self.lanes.lane().await.map_err(Miss::Failed)?;
-        let message = self.message(request, lane.is_shared()).map_err(Miss::Failed)?;
-        let (head, mut body) = lane.send(message).await.map_err(|error| lost(&lane, &error))?.into_parts();
+        let mut permit = self.pool.permit().await.map_err(Miss::Failed)?;
+        let message = self.message(request, permit.is_shared()).map_err(Miss::Failed)?;
+        let (head, mut body) =
+            permit.send(message).await.map_err(|error| lost(&permit, &error))?.into_parts();
         if body.size_hint().lower() > request.limit as u64 {
             return Err(Miss::Failed(too_long(request.limit)));
         }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.map_err(|error| lost(&lane, &error))?.into_data() {
+            if let Ok(data) = frame.map_err(|error| lost(&permit, &error))?.into_data() {
                 if bytes.len() + data.len() > request.limit {
                     return Err(Miss::Failed(too_long(request.limit)));
                 }
                 bytes.extend_from_slice(&data);
             }
         }
-        lane.release().await;
+        permit.release().await;
         self.answers.fetch_add(1, Ordering::Relaxed);
         Ok(Response { status: head.status, headers: head.headers, body: bytes })
     }
@@ -217,13 +218,13 @@ fn too_long(limit: usize) -> Failure {
 }
 
 /// Gives the connection up, unless the server ended this one stream of it alone (RFC 9113 §5.4.2).
-fn lost(lane: &Lane, error: &hyper::Error) -> Miss {
+fn lost(permit: &Permit, error: &hyper::Error) -> Miss {
     let of_stream =
         error.source().and_then(|source| source.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_reset);
     if !of_stream {
-        lane.retire();
+        permit.retire();
     }
-    Miss::Lost { shared: lane.is_shared() }
+    Miss::Lost { shared: permit.is_shared() }
 }
 
 #[cfg(test)]
