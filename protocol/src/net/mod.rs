@@ -6,10 +6,10 @@
 //! what decides the speed of a resolve is how many connections are opened and when.
 
 mod address;
+mod alert_stream;
 mod chain;
 mod client;
 mod connect;
-mod heard;
 mod identity;
 mod message;
 mod pool;

@@ -9,7 +9,7 @@ use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
 use tokio_rustls::TlsConnector;
 
-use super::heard::Heard;
+use super::alert_stream::AlertStream;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
 use super::verifier::Verifier;
@@ -82,7 +82,7 @@ impl Tls {
         }
         // RFC 7301: a server that ignores the question speaks HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
-        Ok(Stream { io: Box::new(Heard { stream, alert: Arc::clone(&self.alert) }), is_h2 })
+        Ok(Stream { io: Box::new(AlertStream { stream, alert: Arc::clone(&self.alert) }), is_h2 })
     }
 
     /// Whether the server refused the client's certificate on a connection that seemed to be open.

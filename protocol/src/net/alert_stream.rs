@@ -1,4 +1,4 @@
-//! A stream of TLS that keeps what the other side said at its end.
+//! A TLS stream that keeps the alert with which the server ended it.
 
 use std::io;
 use std::pin::Pin;
@@ -12,13 +12,13 @@ use tokio_rustls::client::TlsStream;
 use super::refusal::tls_error;
 use super::stream::Io;
 
-/// A stream that keeps the alert which ended it: HTTP/2 makes a text of the error, and a failure is not read from texts.
-pub(super) struct Heard {
+/// A TLS stream that keeps the alert. The HTTP/2 library turns the error into text, and text decides no failure.
+pub(super) struct AlertStream {
     pub(super) stream: TlsStream<Box<dyn Io>>,
     pub(super) alert: Arc<OnceLock<AlertDescription>>,
 }
 
-impl AsyncRead for Heard {
+impl AsyncRead for AlertStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -34,15 +34,15 @@ impl AsyncRead for Heard {
     }
 }
 
-impl AsyncWrite for Heard {
+impl AsyncWrite for AlertStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         let wrote = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.hear(cx, wrote)
+        self.keep_alert(cx, wrote)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let flushed = Pin::new(&mut self.stream).poll_flush(cx);
-        self.hear(cx, flushed)
+        self.keep_alert(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -50,9 +50,9 @@ impl AsyncWrite for Heard {
     }
 }
 
-impl Heard {
-    /// Where a server has closed, writing may fail before its last words are read.
-    fn hear<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+impl AlertStream {
+    /// Reads the alert when a write fails: a server that has closed may have sent one before.
+    fn keep_alert<T>(&mut self, cx: &mut Context<'_>, wrote: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(wrote, Poll::Ready(Err(_))) {
             let _ = Pin::new(self).poll_read(cx, &mut ReadBuf::new(&mut [0; 1]));
         }
