@@ -7,7 +7,7 @@
 
 mod address;
 mod alert_stream;
-mod chain;
+mod certificate_info;
 mod client;
 mod connect;
 mod identity;

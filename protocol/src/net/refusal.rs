@@ -7,7 +7,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 
 use super::verifier::{self, Shown};
-use super::{Address, Proxy, Role, Route, chain, identity};
+use super::{Address, Proxy, Role, Route, certificate_info, identity};
 use crate::failure::{Failure, Retry};
 
 /// Why there is no connection to the store, which showed this.
@@ -82,7 +82,9 @@ fn flaw(wrong: &CertificateError, address: &Address) -> (String, String) {
     match wrong {
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
             let since = match wrong {
-                Wrong::ExpiredContext { not_after, time } => chain::ends(span(*not_after), span(*time)),
+                Wrong::ExpiredContext { not_after, time } => {
+                    certificate_info::ends(span(*not_after), span(*time))
+                }
                 _ => "expired".to_owned(),
             };
             (format!("has {since}"), "renew it on the server, and check this machine's clock".into())
@@ -129,7 +131,7 @@ fn is_sha_1(algorithm: &[u8]) -> bool {
 /// who watches alone: they are the server's words.
 fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
     if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
-        chain::note_names(&route.run, &chain::presented(presented));
+        certificate_info::record_names(&route.run, &certificate_info::presented(presented));
     }
     match &route.server_name {
         Some(name) => (

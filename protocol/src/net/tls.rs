@@ -13,7 +13,7 @@ use super::alert_stream::AlertStream;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
 use super::verifier::Verifier;
-use super::{Proxy, Roots, Route, TrustAnchors, Versions, chain, identity, refusal};
+use super::{Proxy, Roots, Route, TrustAnchors, Versions, certificate_info, identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
 
@@ -78,7 +78,12 @@ impl Tls {
         let stream = connected
             .map_err(|error| refusal::of_store(route, &error, verifier.and_then(Verifier::refused)))?;
         if route.run.is_traced() {
-            chain::note(&route.run, stream.get_ref().1, verifier.map(Verifier::store), route.trust.key);
+            certificate_info::record(
+                &route.run,
+                stream.get_ref().1,
+                verifier.map(Verifier::store),
+                route.trust.key,
+            );
         }
         // RFC 7301: a server that ignores the question speaks HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");

@@ -1,4 +1,4 @@
-//! What a server's certificate says, for somebody who watches: whom it is for, and until when.
+//! Facts about a server's certificate, for `doctor`: its names and its end.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,14 +13,15 @@ use rustls::{CertificateError, ClientConnection, Error as TlsError, RootCertStor
 use crate::failure::plural;
 use crate::run::{Run, Stage};
 
-/// When no certificate is valid any more: the year 9999 is the last that one can name (RFC 5280 §4.1.2.5).
-const FAR: Duration = Duration::from_hours(70_389_528);
+/// The time since the epoch after which no certificate is valid: they end in the year 9999 or earlier (RFC 5280 §4.1.2.5).
+const AFTER_ANY_END: Duration = Duration::from_hours(70_389_528);
 
-/// A day.
+/// The seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
 
-/// Notes what was agreed on with the server, and what its certificate says. `roots` are those whom it was checked by.
-pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCertStore>>, trust: &str) {
+/// Records what the handshake agreed on, and what the server's certificate says. `roots` are the authorities that it was
+/// checked with; without them it was not checked. `trust` is the setting that names them.
+pub(super) fn record(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCertStore>>, trust: &str) {
     let protocol = match tls.protocol_version() {
         Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
         Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
@@ -31,13 +32,13 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     let chain = tls.peer_certificates().unwrap_or_default();
     let Some(roots) = roots else {
         let warning =
-            format!("the certificate is not checked (`{trust}`): a machine in between can read the token");
+            format!("the certificate is not verified (`{trust}`): a machine in between can read the token");
         return run.warn(Stage::Tls, warning);
     };
     let length = chain.len();
     run.fact(Stage::Tls, format!("a chain of {length} certificate{}, trusted by `{trust}`", plural(length)));
     if let Some(names) = chain.first().and_then(names) {
-        note_names(run, &names);
+        record_names(run, &names);
     }
     if let Some(end) = end(roots, chain) {
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -46,15 +47,15 @@ pub(super) fn note(run: &Run, tls: &ClientConnection, roots: Option<&Arc<RootCer
     }
 }
 
-/// Notes whom a certificate is for.
-pub(super) fn note_names(run: &Run, names: &[String]) {
+/// Records the names of a certificate.
+pub(super) fn record_names(run: &Run, names: &[String]) {
     for name in names {
         run.redact("host", name);
     }
     run.fact(Stage::Tls, format!("the certificate is for {}", names.join(", ")));
 }
 
-/// `expires in 42 days`, or `expired 3 days ago`, of what ends at `end`; both are since the epoch.
+/// Returns `expires in 42 days`, or `expired 3 days ago`. `end` and `now` are since the epoch.
 pub(super) fn ends(end: Duration, now: Duration) -> String {
     let days = end.abs_diff(now).as_secs() / DAY;
     let several = plural(usize::try_from(days).unwrap_or(usize::MAX));
@@ -65,16 +66,16 @@ pub(super) fn ends(end: Duration, now: Duration) -> String {
     }
 }
 
-/// The names of a certificate, as the verifier of the TLS library says them of one that lacks a name.
+/// Takes the names of a certificate out of the list in the TLS library's error, such as `DnsName("a.example")`.
 pub(super) fn presented(names: &[String]) -> Vec<String> {
     let inner = |name: &str| Some(name.split_once('(')?.1.strip_suffix(')')?.trim_matches('"').to_owned());
     names.iter().filter_map(|name| inner(name)).collect()
 }
 
-/// The names that a certificate is for: the library says them where it does not find another.
+/// Returns the names of a certificate, from the library's error for a name that never matches.
 fn names(certificate: &CertificateDer<'_>) -> Option<Vec<String>> {
-    let nobody = ServerName::try_from("secretref.invalid").ok()?;
-    match verify_server_name(&ParsedCertificate::try_from(certificate).ok()?, &nobody) {
+    let unmatched = ServerName::try_from("secretref.invalid").ok()?;
+    match verify_server_name(&ParsedCertificate::try_from(certificate).ok()?, &unmatched) {
         Err(TlsError::InvalidCertificate(CertificateError::NotValidForNameContext {
             presented: names,
             ..
@@ -83,14 +84,14 @@ fn names(certificate: &CertificateDer<'_>) -> Option<Vec<String>> {
     }
 }
 
-/// When the first certificate ends: the library says so at a time when it has.
+/// Returns the end of the first certificate since the epoch, from the library's error for a time after any end.
 fn end(roots: &Arc<RootCertStore>, chain: &[CertificateDer<'_>]) -> Option<Duration> {
-    let nobody = ServerName::try_from("secretref.invalid").ok()?;
-    let time = UnixTime::since_unix_epoch(FAR);
+    let unmatched = ServerName::try_from("secretref.invalid").ok()?;
+    let time = UnixTime::since_unix_epoch(AFTER_ANY_END);
     let provider = Arc::new(ring::default_provider());
     let verifier = WebPkiServerVerifier::builder_with_provider(Arc::clone(roots), provider).build().ok()?;
     let (first, others) = chain.split_first()?;
-    match verifier.verify_server_cert(first, others, &nobody, &[], time) {
+    match verifier.verify_server_cert(first, others, &unmatched, &[], time) {
         Err(TlsError::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })) => {
             Some(Duration::from_secs(not_after.as_secs()))
         }
