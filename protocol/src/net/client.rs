@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::uri::{PathAndQuery, Uri};
 
 use super::proxy::Proxies;
-use super::{Address, Identity, Request, Response, Route, Transport, TrustAnchors, Versions};
+use super::{Address, ClientIdentity, Request, Response, Route, Transport, TrustAnchors, Versions};
 use crate::failure::Failure;
 use crate::run::Run;
 use crate::settings::Settings;
@@ -21,7 +21,7 @@ const METADATA_PATIENCE: Duration = Duration::from_secs(1);
 /// Its future is `Send` and it has a `Debug`, so that an SDK can hold it: see [`Client::send`].
 pub struct Client {
     trust: Arc<TrustAnchors>,
-    identity: Option<Arc<Identity>>,
+    identity: Option<Arc<ClientIdentity>>,
     server_name: Option<String>,
     proxies: Proxies,
     http: Versions,
@@ -58,7 +58,7 @@ impl Client {
     pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self {
             trust: Arc::new(TrustAnchors::from_settings(settings)?),
-            identity: Identity::of(settings)?.map(Arc::new),
+            identity: ClientIdentity::of(settings)?.map(Arc::new),
             server_name: settings.text("tls_server_name").map(str::to_owned),
             proxies: Proxies::from_settings(settings)?,
             http: Versions::of(settings.text("http")),

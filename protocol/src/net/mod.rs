@@ -9,8 +9,8 @@ mod address;
 mod alert_stream;
 mod certificate_info;
 mod client;
+mod client_identity;
 mod connect;
-mod identity;
 mod message;
 mod pool;
 mod proxy;
@@ -30,7 +30,7 @@ use std::time::Duration;
 
 pub use address::Address;
 pub use client::{Client, Role, Target};
-pub use identity::Identity;
+pub use client_identity::ClientIdentity;
 pub use message::{Replay, Request, Response};
 pub use proxy::Proxy;
 pub use roots::{Roots, TrustAnchors};
@@ -51,7 +51,7 @@ pub struct Route {
     /// The name that the server's certificate must have, if not the address's host.
     pub server_name: Option<String>,
     /// Who the client is, for a server that asks for a certificate.
-    pub identity: Option<Arc<Identity>>,
+    pub identity: Option<Arc<ClientIdentity>>,
     /// What stands before it.
     pub proxy: Option<Proxy>,
     /// Which versions of HTTP to offer over TLS.

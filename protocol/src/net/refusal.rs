@@ -7,7 +7,7 @@ use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 
 use super::verifier::{self, Shown};
-use super::{Address, Proxy, Role, Route, certificate_info, identity};
+use super::{Address, Proxy, Role, Route, certificate_info, client_identity};
 use crate::failure::{Failure, Retry};
 
 /// Why there is no connection to the store, which showed this.
@@ -21,7 +21,9 @@ pub(super) fn of_store(route: &Route, error: &io::Error, shown: Option<Shown>) -
             let (why, remedy) = refused_certificate(route, wrong, shown);
             Failure::unavailable(format!("the certificate of {route} {why}"), remedy).with_retry(Retry::No)
         }
-        Some(TlsError::AlertReceived(alert)) if let Some(failure) = identity::refused(route, *alert) => {
+        Some(TlsError::AlertReceived(alert))
+            if let Some(failure) = client_identity::refused(route, *alert) =>
+        {
             failure
         }
         Some(_) => Failure::unavailable(

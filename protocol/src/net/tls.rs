@@ -13,7 +13,7 @@ use super::alert_stream::AlertStream;
 use super::stream::{Io, Stream};
 use super::unverified::Unverified;
 use super::verifier::Verifier;
-use super::{Proxy, Roots, Route, TrustAnchors, Versions, certificate_info, identity, refusal};
+use super::{Proxy, Roots, Route, TrustAnchors, Versions, certificate_info, client_identity, refusal};
 use crate::failure::Failure;
 use crate::streams::say;
 
@@ -92,7 +92,7 @@ impl Tls {
 
     /// Whether the server refused the client's certificate on a connection that seemed to be open.
     pub(super) fn refusal(&self, route: &Route) -> Option<Failure> {
-        identity::refused(route, *self.alert.get()?)
+        client_identity::refused(route, *self.alert.get()?)
     }
 }
 

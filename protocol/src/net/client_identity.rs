@@ -22,14 +22,14 @@ const KEY: &str = "client_key";
 
 /// A certificate and its key, as PEM files.
 #[derive(Debug)]
-pub struct Identity {
+pub struct ClientIdentity {
     certificate: PathBuf,
     key: PathBuf,
     /// What messages call the settings of both.
     called: (&'static str, &'static str),
 }
 
-impl Identity {
+impl ClientIdentity {
     /// What the settings `client_cert` and `client_key` name; one without the other is a mistake.
     pub fn of(settings: &Settings) -> Result<Option<Self>, Failure> {
         let called = (settings.called(CERTIFICATE), settings.called(KEY));
