@@ -8,6 +8,7 @@ use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
+use crate::outcome::Outcome;
 use crate::outcomes::Outcomes;
 use crate::process;
 use crate::resolve::resolve;
@@ -15,7 +16,7 @@ use crate::run::Stage;
 use crate::runtime;
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
-use crate::wire::{Outcome, frame};
+use crate::wire::frame;
 
 /// What a run came to: an outcome for each id, in the order of the ids, and how protocol mode should end.
 pub struct Answer {

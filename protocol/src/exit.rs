@@ -1,7 +1,7 @@
 //! Exit codes: what help, documentation and tests read.
 
 use crate::failure::{Failure, Kind};
-use crate::wire::Outcome;
+use crate::outcome::Outcome;
 
 /// How a process ends.
 ///

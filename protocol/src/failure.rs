@@ -1,11 +1,10 @@
 //! Why an id has no value: of which kind, what happened, and what to do about it.
 
 use std::error::Error;
+use std::fmt;
 use std::time::Duration;
-use std::{fmt, io};
 
-use rustix::io::Errno;
-use serde::Serialize;
+use crate::text::printable;
 
 /// Why an id has no value.
 ///
@@ -166,23 +165,6 @@ impl Failure {
         Self::invalid_value(format!("{what} is not UTF-8 text"), "store it again, binary data as base64")
     }
 
-    /// What it means that this process may open no more files: neither a bug nor the network. `None` where `error` is
-    /// another.
-    #[must_use]
-    pub fn too_many_files(error: &io::Error) -> Option<Self> {
-        (Errno::from_io_error(error)? == Errno::MFILE).then(|| {
-            let remedy = "raise the limit (`ulimit -n`, LimitNOFILE= of a service)";
-            Self::misconfigured("this process has as many files open as it may", remedy)
-        })
-    }
-
-    /// That no thread could be started for `task`: the limit is on all processes of a user or container, so it may pass.
-    pub fn no_thread(task: impl fmt::Display) -> Self {
-        let remedy = "raise the limit of processes (`ulimit -u`, TasksMax= of a service, pids.max of a container) or of \
-                      memory";
-        Self::unavailable(format!("no thread can be started {task}"), remedy)
-    }
-
     /// A bug: `place` says where, and nothing of what was being worked on.
     pub fn internal(place: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")
@@ -256,57 +238,11 @@ impl Failure {
     }
 }
 
-/// A failure in the JSON of a command: one shape for `get`, `check`, `list` and `doctor`.
-#[derive(Serialize, Debug, Clone, PartialEq, Eq)]
-pub(crate) struct FailureReport {
-    pub(crate) code: &'static str,
-    /// What failed.
-    pub(crate) message: String,
-    /// What to do next.
-    pub(crate) remedy: String,
-}
-
-impl FailureReport {
-    pub(crate) fn new(failure: &Failure) -> Self {
-        Self { code: failure.kind.code(), message: failure.what.clone(), remedy: failure.remedy.clone() }
-    }
-}
-
 /// What a store calls a request, if it is no more than a name: 1 to 64 letters, digits and dashes.
 #[must_use]
 pub fn request_id(text: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.to_owned())
-}
-
-/// Some words come from a server or a file: they are not to move a terminal's cursor, turn its text around, nor start a
-/// line.
-pub(crate) fn printable(text: String) -> String {
-    if text.contains(is_unprintable) { text.replace(is_unprintable, "\u{fffd}") } else { text }
-}
-
-/// The same for a text of several lines.
-pub(crate) fn printable_lines(text: &str) -> String {
-    text.replace(|c| c != '\n' && is_unprintable(c), "\u{fffd}")
-}
-
-/// What the system says of an error, in words alone: `connection refused`.
-pub(crate) fn words(error: &io::Error) -> String {
-    match Errno::from_io_error(error) {
-        Some(errno) => nix::errno::Errno::from_raw(errno.raw_os_error()).desc().to_lowercase(),
-        None => error.kind().to_string(),
-    }
-}
-
-/// The ending of a word for so many things.
-pub(crate) fn plural(count: usize) -> &'static str {
-    if count == 1 { "" } else { "s" }
-}
-
-/// Whether a character does something else than to be seen: controls, and those of Unicode's bidirectional algorithm
-/// (UAX #9).
-pub(crate) fn is_unprintable(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// `what: remedy`, on one line, as in `errors[id].message`.

@@ -11,9 +11,9 @@ use futures_util::FutureExt as _;
 
 use crate::document::{Document, Value};
 use crate::failure::{Failure, Retry};
+use crate::outcome::accept;
 use crate::outcomes::Outcomes;
 use crate::selector::Field;
-use crate::wire;
 
 /// For each document, the ids that read it: the place on the board, and the field.
 pub(crate) type Wanted<L> = HashMap<L, Vec<(usize, Field)>>;
@@ -42,7 +42,7 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
         match read {
             Ok(document) => {
                 for (at, field) in self.wanted.get(locator).into_iter().flatten() {
-                    let outcome = guarded(|| field.take(&document, self.json).and_then(wire::accept));
+                    let outcome = guarded(|| field.take(&document, self.json).and_then(accept));
                     let outcome = outcome.map(|text| Value::new(text, Arc::clone(&document.about)));
                     self.outcomes.settle(*at, outcome.map_err(|failure| failure.context(locator)));
                 }

@@ -7,8 +7,9 @@ use std::path::Path;
 
 use rustix::fs::{Mode, OFlags};
 
-use crate::failure::{Failure, words};
+use crate::failure::Failure;
 use crate::secret::Secret;
+use crate::system_error::words;
 
 /// The most bytes of such a file.
 const LIMIT: u64 = 1 << 20;

@@ -4,8 +4,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::failure::Failure;
+use crate::outcome::{Outcome, does_not_fit};
 use crate::run::Run;
-use crate::wire::{self, Outcome};
 
 /// One slot for each id of a request. Every id gets an outcome by construction: what nobody settled becomes a failure
 /// when the board is taken down.
@@ -41,7 +41,7 @@ impl Outcomes {
         let now = self.run.elapsed();
         self.change(at, |slot, room| {
             let outcome = match outcome {
-                Ok(value) if value.expose().len() > *room => Err(wire::does_not_fit()),
+                Ok(value) if value.expose().len() > *room => Err(does_not_fit()),
                 Ok(value) => {
                     *room -= value.expose().len();
                     Ok(value)

@@ -11,11 +11,11 @@ use crate::deadline::Deadline;
 use crate::failure::{Failure, Retry};
 use crate::fetch_sink::{FetchSink, Wanted, caught, guarded};
 use crate::id::Id;
+use crate::outcome::Outcome;
 use crate::outcomes::Outcomes;
 use crate::run::{Run, Stage};
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::wire::Outcome;
 
 /// The most times that one thing is asked for, where the store does not say when to come back.
 const TRIES: u32 = 3;
@@ -334,7 +334,6 @@ mod tests {
     use crate::secret::Secret;
     use crate::selector::Field;
     use crate::store::{NameKeys, Store};
-    use crate::wire;
 
     /// A store whose secrets are instructions: the path says how the read of it goes.
     #[derive(Default)]
@@ -435,7 +434,7 @@ mod tests {
             .await;
         });
         let outcomes = outcomes.take(&Failure::new(Kind::Timeout, "", "")).unwrap();
-        let shown = |(outcome, _): (wire::Outcome, Duration)| {
+        let shown = |(outcome, _): (Outcome, Duration)| {
             outcome.map(|value| value.expose().to_owned()).map_err(|failure| failure.kind())
         };
         (outcomes.into_iter().map(shown).collect(), backend.reads.take(), backend.sessions.get())

@@ -6,10 +6,11 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::journal::Journal;
+use crate::outcome::does_not_fit;
 use crate::settings::{DEFAULT_MAX_OUTPUT, Settings};
 use crate::streams::{Input, Written, read_stdin, say, write_stdout};
 use crate::watchdog::{GRACE, Watchdog};
-use crate::wire::{EMPTY, REQUEST_LIMIT, Request, does_not_fit, fit};
+use crate::wire::{EMPTY, REQUEST_LIMIT, Request, fit};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
 ///

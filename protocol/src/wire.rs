@@ -14,15 +14,18 @@
 //! );
 //! ```
 
+use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
+use std::marker::PhantomData;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::document::{Metadata, Value};
-use crate::failure::{Failure, FailureReport, Kind};
+use crate::failure::{Failure, Kind};
+use crate::outcome::{Outcome, does_not_fit};
 use crate::secret::Secret;
+use crate::text::quote;
 
 /// The most bytes a request may have.
 pub const REQUEST_LIMIT: usize = 256 * 1024;
@@ -30,51 +33,25 @@ pub const REQUEST_LIMIT: usize = 256 * 1024;
 /// The most ids a request may have.
 pub const IDS_LIMIT: usize = 512;
 
-/// The response to a request for nothing, which is also the shortest there is.
+/// The response to a request without ids. No response is shorter.
 pub const EMPTY: &str = r#"{"protocolVersion":1,"values":{},"errors":{}}"#;
-
-/// Values that a gateway takes for a redacted secret and refuses, compared after trimming.
-const REDACTION_WORDS: [&str; 10] = [
-    "__OPENCLAW_REDACTED__",
-    "REDACTED",
-    "xoxb-REDACTED",
-    "xapp-REDACTED",
-    "***",
-    "[redacted]",
-    "[REDACTED]",
-    "<redacted>",
-    "[REDACTED_PRIVATE_KEY]",
-    "[REDACTED CREDENTIAL]",
-];
-
-/// What became of one id: its value, or why it has none.
-pub type Outcome = Result<Value, Failure>;
 
 /// A gateway's request.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Request {
-    /// The ids as they were sent, each once, in the order of their first appearance; not yet checked.
+    /// The ids as the gateway sent them, not checked: each once, in the order of their first appearance.
     pub ids: Vec<String>,
-    /// The alias under which the gateway asks, if it has sent one, and one that can be.
+    /// The name of the gateway's provider, if the gateway sent a valid one.
     pub provider: Option<String>,
-}
-
-/// The request as it stands in JSON. Other fields are ignored: some consumers add more.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Envelope<'a> {
-    protocol_version: u64,
-    ids: Vec<String>,
-    /// Whatever it is: no request fails for it.
-    #[serde(borrow)]
-    provider: Option<&'a RawValue>,
 }
 
 impl Request {
     /// Reads the one JSON document that a gateway sends.
     ///
-    /// Fails where it is no request at all: too long, not one JSON document in UTF-8, another version, too many ids.
-    /// What is wrong with a single id is not judged here.
+    /// # Errors
+    ///
+    /// `INVALID_ID` if the bytes are not a request: longer than [`REQUEST_LIMIT`], not one JSON document in UTF-8, another
+    /// version, or more than [`IDS_LIMIT`] ids. A single id that is not valid is not an error here.
     pub fn parse(bytes: &[u8]) -> Result<Self, Failure> {
         let refuse = |what: String| {
             Failure::new(
@@ -92,19 +69,16 @@ impl Request {
         if !is_object(bytes) {
             return Err(refuse("the request is not a JSON object".into()));
         }
-        // The parser's own words quote what they met; line and column are enough, and quote nothing.
-        let envelope: Envelope = serde_json::from_slice(bytes).map_err(|error| {
+        // Not the parser's own message: it quotes the request, which could be a secret.
+        let envelope: Envelope<u64, Vec<String>> = serde_json::from_slice(bytes).map_err(|error| {
             refuse(format!(
                 "the request is not as the protocol says, at line {} column {}",
                 error.line(),
                 error.column()
             ))
         })?;
-        if envelope.protocol_version != 1 {
-            return Err(refuse(format!(
-                "the request has protocolVersion {}, not 1",
-                envelope.protocol_version
-            )));
+        if envelope.version != 1 {
+            return Err(refuse(format!("the request has protocolVersion {}, not 1", envelope.version)));
         }
         let mut seen = HashSet::new();
         let ids: Vec<_> = envelope.ids.into_iter().filter(|id| seen.insert(id.clone())).collect();
@@ -115,27 +89,66 @@ impl Request {
     }
 }
 
-/// What makes a JSON object a request, whatever it holds.
-#[derive(Deserialize)]
-struct Marks {
-    #[serde(rename = "protocolVersion")]
-    _version: IgnoredAny,
-    #[serde(rename = "ids")]
-    _ids: IgnoredAny,
+/// The members of a request. Other members are ignored: some consumers send more.
+struct Envelope<'a, V, I> {
+    version: V,
+    ids: I,
+    /// Any JSON: no request fails because of it.
+    provider: Option<&'a RawValue>,
 }
 
-/// Whether these bytes are a request, be it one of another version.
+impl<'de: 'a, 'a, V: Deserialize<'de>, I: Deserialize<'de>> Deserialize<'de> for Envelope<'a, V, I> {
+    fn deserialize<D: Deserializer<'de>>(json: D) -> Result<Self, D::Error> {
+        json.deserialize_map(EnvelopeVisitor(PhantomData))
+    }
+}
+
+// By hand: the derive macros are two thirds of what this crate would depend on.
+struct EnvelopeVisitor<V, I>(PhantomData<(V, I)>);
+
+impl<'de, V: Deserialize<'de>, I: Deserialize<'de>> Visitor<'de> for EnvelopeVisitor<V, I> {
+    type Value = Envelope<'de, V, I>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a request")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+        let (mut version, mut ids, mut provider) = (None, None, None);
+        while let Some(name) = map.next_key::<Cow<'de, str>>()? {
+            let is_first = match &*name {
+                "protocolVersion" => version.replace(map.next_value()?).is_none(),
+                "ids" => ids.replace(map.next_value()?).is_none(),
+                "provider" => provider.replace(map.next_value()?).is_none(),
+                _ => {
+                    map.next_value::<IgnoredAny>()?;
+                    true
+                }
+            };
+            if !is_first {
+                return Err(A::Error::custom("a member is there twice"));
+            }
+        }
+        let missing = A::Error::missing_field;
+        let version = version.ok_or_else(|| missing("protocolVersion"))?;
+        Ok(Envelope { version, ids: ids.ok_or_else(|| missing("ids"))?, provider })
+    }
+}
+
+/// Says that these bytes are a request, of this version or another.
+#[cfg(feature = "cli")]
 pub(crate) fn is_request(bytes: &[u8]) -> bool {
-    marks(bytes).is_some_and(|marks| marks.is_ok())
+    members(bytes).is_some_and(|members| members.is_ok())
 }
 
-/// Whether these bytes are a request, or could be the start of one.
+/// Says that these bytes are a request, or could be the start of one.
+#[cfg(feature = "cli")]
 pub(crate) fn begins_request(bytes: &[u8]) -> bool {
-    marks(bytes).is_some_and(|marks| marks.map_or_else(|error| error.is_eof(), |_| true))
+    members(bytes).is_some_and(|members| members.map_or_else(|error| error.is_eof(), |_| true))
 }
 
-/// `None` where it is no object: the parser takes an array for a struct, too.
-fn marks(bytes: &[u8]) -> Option<serde_json::Result<Marks>> {
+#[cfg(feature = "cli")]
+fn members(bytes: &[u8]) -> Option<serde_json::Result<Envelope<'_, IgnoredAny, IgnoredAny>>> {
     is_object(bytes).then(|| serde_json::from_slice(bytes))
 }
 
@@ -143,7 +156,7 @@ fn is_object(bytes: &[u8]) -> bool {
     bytes.trim_ascii_start().starts_with(b"{")
 }
 
-/// The alias in this JSON text, `^[a-z][a-z0-9_-]{0,63}$` as for the gateway; anything else is of no use to a reader.
+/// Returns the provider's name in this JSON text if it is valid for the gateway: `^[a-z][a-z0-9_-]{0,63}$`.
 fn alias(json: &str) -> Option<String> {
     let alias = json.strip_prefix('"')?.strip_suffix('"')?;
     let goes_on_well = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"_-".contains(&byte);
@@ -153,32 +166,8 @@ fn alias(json: &str) -> Option<String> {
     is_alias.then(|| alias.to_owned())
 }
 
-/// Whether a gateway would take this text as a secret; it stops at a blank value, and refuses its own redaction words.
-pub fn accept(value: Secret) -> Result<Secret, Failure> {
-    // JavaScript's `trim` takes a byte order mark for white space; Rust's does not.
-    let text = value.expose().trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
-    if text.is_empty() {
-        return Err(Failure::invalid_value("the value is empty or blank", "store a value in it"));
-    }
-    if REDACTION_WORDS.contains(&text) {
-        return Err(Failure::invalid_value(
-            "the value is a word that stands for a redacted secret",
-            "store the secret itself",
-        ));
-    }
-    Ok(value)
-}
-
-/// The failure of a value for which there is no room.
-#[must_use]
-pub fn does_not_fit() -> Failure {
-    Failure::invalid_value(
-        "the value does not fit in the response",
-        "raise max_output, and the gateway's maxOutputBytes",
-    )
-}
-
-/// The bytes of the response for `ids` without any byte of a value.
+/// Returns how many bytes the response for `ids` has without its values.
+#[cfg(feature = "cli")]
 pub(crate) fn frame(ids: &[String]) -> usize {
     let entry = |id: &String| quote(id).len() + r#":"","#.len();
     EMPTY.len() + ids.iter().map(entry).sum::<usize>()
@@ -186,42 +175,23 @@ pub(crate) fn frame(ids: &[String]) -> usize {
 
 /// Writes the response: every id in exactly one of `values` and `errors`, in the order of the request.
 ///
-/// It never has more than `limit` bytes. An outcome that does not fit gives way, in the order of the request: a value
-/// to an error, a message to none. `None` where not even the shortest response fits.
+/// The response has at most `limit` bytes. If an outcome does not fit, its value is replaced by an error, and then the
+/// error's message is left out; the first ids of the request keep theirs longest. Returns `None` if even the shortest
+/// response does not fit.
 #[must_use]
 pub fn respond(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
     fit(ids, outcomes, limit).map(|(response, _)| response)
 }
 
-/// The response as [`respond`] writes it, and the places of the values that gave way in it.
+/// Returns the response as [`respond`] writes it, and the indexes of the values that errors replaced.
 pub(crate) fn fit(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<(Secret, Vec<usize>)> {
-    fit_with(ids, outcomes, limit, in_response)
-}
-
-/// How a failure is written.
-type Tell = fn(&Failure) -> String;
-
-/// For a gateway, of which some show the message: it says what to do, too.
-fn in_response(failure: &Failure) -> String {
-    bare(failure.kind(), &failure.to_string())
-}
-
-fn in_report(failure: &Failure) -> String {
-    serde_json::to_string(&FailureReport::new(failure)).unwrap_or_else(|_| in_response(failure))
-}
-
-fn bare(kind: Kind, message: &str) -> String {
-    format!(r#"{{"code":"{}","message":{}}}"#, kind.code(), quote(message))
-}
-
-fn fit_with(ids: &[String], outcomes: &[Outcome], limit: usize, tell: Tell) -> Option<(Secret, Vec<usize>)> {
     let pairs = || ids.iter().zip(outcomes);
-    let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit, tell)).collect();
+    let best: Vec<_> = pairs().filter_map(|(id, outcome)| Entry::best(id, outcome, limit)).collect();
     let length = EMPTY.len() + best.iter().map(|entry| entry.text.len() + 1).sum::<usize>();
     if best.len() == outcomes.len() && length <= limit {
         return Some((write(best, length), Vec::new()));
     }
-    let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit, tell)).collect();
+    let choices: Vec<_> = pairs().map(|(id, outcome)| Entry::choices(id, outcome, limit)).collect();
     let shortest = |choices: &Vec<Entry>| choices.iter().map(|entry| entry.text.len()).min().unwrap_or(0);
     let mut length = EMPTY.len() + choices.iter().map(|choices| shortest(choices) + 1).sum::<usize>();
     if length > limit {
@@ -242,7 +212,7 @@ fn fit_with(ids: &[String], outcomes: &[Outcome], limit: usize, tell: Tell) -> O
 }
 
 fn write(entries: Vec<Entry>, length: usize) -> Secret {
-    // Sized once: a buffer that grows would leave copies of secrets behind, if only until they are wiped.
+    // Allocated once: a buffer that grows would leave copies of secrets behind.
     let mut response = String::with_capacity(length);
     let (values, errors): (Vec<_>, Vec<_>) = entries.into_iter().partition(|entry| entry.is_value);
     response.push_str(r#"{"protocolVersion":1,"values":{"#);
@@ -251,24 +221,6 @@ fn write(entries: Vec<Entry>, length: usize) -> Secret {
     push_list(&mut response, &errors);
     response.push_str("}}");
     Secret::new(response)
-}
-
-/// The response, with the remedies by themselves and with what is known of each value's document under `about`: for a person or a script, not a gateway.
-#[must_use]
-pub fn report(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<Secret> {
-    let (response, _) = fit_with(ids, outcomes, limit, in_report)?;
-    let known = ids.iter().zip(outcomes).filter_map(|(id, outcome)| {
-        Some(format!("{}:{{{}}}", quote(id), facts(outcome.as_ref().ok()?.metadata())))
-    });
-    let known: Vec<_> = known.collect();
-    let rest = response.expose().strip_suffix('}')?;
-    Some(Secret::new(format!("{rest},\"about\":{{{}}}}}", known.join(","))))
-}
-
-fn facts(about: &Metadata) -> String {
-    let facts = [("version", &about.version), ("created", &about.created), ("expires", &about.expires)];
-    let facts = facts.iter().filter_map(|(name, fact)| Some(format!("\"{name}\":{}", quote(fact.as_ref()?))));
-    facts.collect::<Vec<_>>().join(",")
 }
 
 fn push_list(response: &mut String, entries: &[Entry]) {
@@ -280,41 +232,38 @@ fn push_list(response: &mut String, entries: &[Entry]) {
     }
 }
 
-/// One id's member of `values` or `errors`, with its name, as JSON.
+/// The member of `values` or `errors` for one id, with its name, as JSON.
 struct Entry {
     text: String,
     is_value: bool,
 }
 
 impl Entry {
-    /// The best way to write an outcome; `None` where a value alone would pass the limit.
-    fn best(id: &str, outcome: &Outcome, limit: usize, tell: Tell) -> Option<Self> {
+    /// Returns the best way to write an outcome; `None` if its value alone is longer than the limit.
+    fn best(id: &str, outcome: &Outcome, limit: usize) -> Option<Self> {
         match outcome {
             Ok(value) if value.expose().len() < limit => {
                 let text = format!("{}:{}", quote(id), quote(value.expose()));
                 Some(Self { text, is_value: true })
             }
             Ok(_) => None,
-            Err(failure) => Some(Self::error(id, &tell(failure))),
+            Err(failure) => Some(Self::error(id, failure.kind(), &failure.to_string())),
         }
     }
 
-    /// How an outcome can be written, the best first.
-    fn choices(id: &str, outcome: &Outcome, limit: usize, tell: Tell) -> Vec<Self> {
+    /// Returns the ways to write an outcome, the best first.
+    fn choices(id: &str, outcome: &Outcome, limit: usize) -> Vec<Self> {
         let no_room = does_not_fit();
         let failure = outcome.as_ref().err().unwrap_or(&no_room);
-        let best = Self::best(id, outcome, limit, tell).filter(|best| best.is_value);
-        let errors = [tell(failure), bare(failure.kind(), "")].map(|told| Self::error(id, &told));
+        let best = Self::best(id, outcome, limit).filter(|best| best.is_value);
+        let errors = [&failure.to_string(), ""].map(|message| Self::error(id, failure.kind(), message));
         best.into_iter().chain(errors).collect()
     }
 
-    fn error(id: &str, told: &str) -> Self {
-        Self { text: format!("{}:{told}", quote(id)), is_value: false }
+    fn error(id: &str, kind: Kind, message: &str) -> Self {
+        let text = format!(r#"{}:{{"code":"{}","message":{}}}"#, quote(id), kind.code(), quote(message));
+        Self { text, is_value: false }
     }
-}
-
-pub(crate) fn quote(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned())
 }
 
 #[cfg(test)]
@@ -419,17 +368,6 @@ mod tests {
         assert!(refused(" ".repeat(REQUEST_LIMIT + 1).as_bytes()).contains("longer than"));
         let deep = format!(r#"{{"protocolVersion":1,"ids":[],"x":{}}}"#, "[".repeat(200_000));
         assert!(Request::parse(deep.as_bytes()).is_err());
-    }
-
-    #[test]
-    fn a_gateway_would_stop_at_these() {
-        for blank in ["", " ", "\n\t", "\u{feff}", "\u{a0}"] {
-            assert!(accept(Secret::new(blank.into())).is_err(), "{blank:?}");
-        }
-        for word in REDACTION_WORDS {
-            assert!(accept(Secret::new(format!(" {word}\n"))).is_err(), "{word}");
-        }
-        assert_eq!(accept(Secret::new(" padded\n".into())).unwrap().expose(), " padded\n");
     }
 
     fn sized(sizes: &[usize], limit: usize) -> Option<serde_json::Value> {

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use crate::answer::Answer;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind, printable};
+use crate::failure::{Failure, Kind};
 use crate::id::Id;
+use crate::outcome::Outcome;
 use crate::store::Store;
-use crate::wire::Outcome;
+use crate::text::printable;
 
 /// The most bytes of a record: ids come from an agent, and some daemons read no more at once.
 const RECORD_LIMIT: usize = 8192;

@@ -10,8 +10,8 @@ use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{CertificateError, ClientConnection, Error as TlsError, RootCertStore};
 
-use crate::failure::plural;
 use crate::run::{Run, Stage};
+use crate::text::plural;
 
 /// The time since the epoch after which no certificate is valid: they end in the year 9999 or earlier (RFC 5280 §4.1.2.5).
 const AFTER_ANY_END: Duration = Duration::from_hours(70_389_528);

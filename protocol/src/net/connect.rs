@@ -14,8 +14,9 @@ use tokio::sync::oneshot;
 use super::stream::{Io, Stream};
 use super::tls::Tls;
 use super::{Address, Proxy, Route, Versions, tunnel};
-use crate::failure::{Failure, Retry, words};
+use crate::failure::{Failure, Retry};
 use crate::run::{Run, Stage};
+use crate::system_error::words;
 
 /// How long one address may take before the next is tried beside it (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);

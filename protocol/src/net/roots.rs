@@ -11,9 +11,10 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::verifier::Shown;
-use crate::failure::{Failure, words};
+use crate::failure::Failure;
 use crate::file;
 use crate::settings::Settings;
+use crate::system_error::words;
 
 /// Where distributions keep all their trusted certificates in one file, which takes a third of the time that reading
 /// a folder of them does: Debian, Fedora and its kin, Alpine, older RHEL, SUSE, FreeBSD.

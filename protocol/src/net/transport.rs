@@ -11,8 +11,9 @@ use tokio::time::timeout;
 
 use super::pool::{Body, Permit, Pool};
 use super::{Replay, Request, Response, Route, tunnel};
-use crate::failure::{Failure, Retry, plural};
+use crate::failure::{Failure, Retry};
 use crate::run::Stage;
+use crate::text::plural;
 
 /// How often a request that is lost with a shared connection is sent again though nothing else was answered.
 const CHANCES: usize = 3;

@@ -12,9 +12,10 @@ use rustix::io::Errno;
 use rustix::process::{Resource, getrlimit};
 
 use super::record::Record;
-use crate::failure::{Failure, words};
+use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::system_error::words;
 
 /// The most bytes of a file.
 const LIMIT: u64 = 64 << 10;

@@ -9,13 +9,14 @@ use super::oddity::oddity;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::{Metadata, Value};
-use crate::failure::{Failure, Kind, Retry, plural, printable};
+use crate::failure::{Failure, Kind, Retry};
 use crate::id::Id;
 use crate::resolve::{locate, read_one};
 use crate::run::Stage;
 use crate::secret::Secret;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
+use crate::text::{plural, printable};
 
 /// What a command changes: where a secret is, and which field of it.
 pub(super) struct Target<B: Backend> {

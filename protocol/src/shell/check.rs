@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::Serialize;
 
+use super::failure_report::FailureReport;
 use super::oddity::oddity;
 use super::output::{explain_all, micros, millis, print, print_note, warn};
 use super::progress::Progress;
@@ -15,10 +16,10 @@ use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::failure::{FailureReport, plural, printable};
+use crate::outcome::Outcome;
 use crate::settings::Settings;
+use crate::text::{plural, printable};
 use crate::watchdog::Watchdog;
-use crate::wire::Outcome;
 
 /// What is known of one id, but for its value.
 #[derive(Serialize)]

@@ -10,12 +10,13 @@ use super::set::value_in_argument;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable, printable_lines};
+use crate::failure::Failure;
 use crate::journal::Journal;
 use crate::serve::serve;
 use crate::settings::Flags;
 use crate::store::{Kind, Setting, Store, table};
 use crate::streams::{say, stdin_is_terminal};
+use crate::text::{printable, printable_lines};
 use crate::watchdog::Watchdog;
 
 /// What a command line asks for.

@@ -1,15 +1,21 @@
 //! `get ID…`: the values to stdout and nothing else, for a person or a script.
 
+use serde::{Serialize, Serializer};
+
+use super::failure_report::FailureReport;
 use super::output::{explain, explain_all, print};
 use super::progress::Progress;
 use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
+use crate::document::Metadata;
 use crate::exit::Exit;
+use crate::outcome::does_not_fit;
+use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::streams::stdout_is_terminal;
 use crate::watchdog::Watchdog;
-use crate::wire::{does_not_fit, report};
+use crate::wire::fit;
 
 /// Resolves `ids` and prints their values: one as it is, several with a line end after each, or all that is known of
 /// them as `json`.
@@ -23,12 +29,12 @@ pub(super) fn get<B: Backend>(
     let progress = Progress::start(settings.run(), watchdog);
     answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
         progress.end();
-        if json { print_json(ids, &answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
+        if json { print_json(ids, answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
     })
 }
 
-fn print_json(ids: &[String], answer: &Answer, limit: usize, deadline: Deadline) -> Exit {
-    let Some(report) = report(ids, &answer.outcomes, limit) else {
+fn print_json(ids: &[String], mut answer: Answer, limit: usize, deadline: Deadline) -> Exit {
+    let Some(report) = report(ids, &mut answer, limit) else {
         explain(None, &does_not_fit());
         return Exit::Configuration;
     };
@@ -46,4 +52,60 @@ fn print_values(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
     }
     explain_all(ids, answer);
     answer.shell_exit()
+}
+
+/// What `get --json` prints: the gateway's response, with remedies, and with the metadata of each value in `about`.
+#[derive(Serialize)]
+struct Report<'a> {
+    #[serde(rename = "protocolVersion")]
+    version: u8,
+    values: Members<'a, &'a str>,
+    errors: Members<'a, FailureReport>,
+    about: Members<'a, About<'a>>,
+}
+
+/// A JSON object with its members in this order.
+struct Members<'a, T>(Vec<(&'a str, T)>);
+
+impl<T: Serialize> Serialize for Members<'_, T> {
+    fn serialize<S: Serializer>(&self, json: S) -> Result<S::Ok, S::Error> {
+        json.collect_map(self.0.iter().map(|(id, member)| (id, member)))
+    }
+}
+
+/// The metadata of a value that a person or a script asks for.
+#[derive(Serialize)]
+struct About<'a> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    version: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    created: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    expires: Option<&'a str>,
+}
+
+impl<'a> About<'a> {
+    fn new(metadata: &'a Metadata) -> Self {
+        let Metadata { version, created, expires, .. } = metadata;
+        Self { version: version.as_deref(), created: created.as_deref(), expires: expires.as_deref() }
+    }
+}
+
+/// Returns the report as JSON. A value for which a gateway's response has no room becomes an error in `answer`. `None` if
+/// not even the errors fit.
+fn report(ids: &[String], answer: &mut Answer, limit: usize) -> Option<Secret> {
+    let (_, replaced) = fit(ids, &answer.outcomes, limit)?;
+    for at in replaced {
+        answer.outcomes[at] = Err(does_not_fit());
+    }
+    let all = || ids.iter().map(String::as_str).zip(&answer.outcomes);
+    let values = || all().filter_map(|(id, outcome)| Some((id, outcome.as_ref().ok()?)));
+    let errors = all().filter_map(|(id, outcome)| Some((id, FailureReport::new(outcome.as_ref().err()?))));
+    let report = Report {
+        version: 1,
+        values: Members(values().map(|(id, value)| (id, value.expose())).collect()),
+        errors: Members(errors.collect()),
+        about: Members(values().map(|(id, value)| (id, About::new(value.metadata()))).collect()),
+    };
+    serde_json::to_string(&report).ok().map(Secret::new)
 }

@@ -4,11 +4,11 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use crate::backend::Backend;
-use crate::failure::is_unprintable;
 use crate::id::Id;
 use crate::selector::{Field, Name};
 use crate::settings::Settings;
-use crate::wire::quote;
+use crate::text::is_unprintable;
+use crate::text::quote;
 
 /// Where ids lead, and what was found.
 pub(super) struct Targets<'s, B: Backend> {

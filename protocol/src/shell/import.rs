@@ -14,12 +14,13 @@ use super::session_task::{Done, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::Failure;
 use crate::file;
+use crate::outcome::accept;
 use crate::secret::Secret;
 use crate::settings::Settings;
+use crate::text::printable;
 use crate::watchdog::Watchdog;
-use crate::wire::accept;
 
 /// What stands for stdin in the place of a file.
 pub(super) const PIPE: &str = "-";

@@ -2,14 +2,15 @@
 
 use std::time::Instant;
 
+use super::failure_report::FailureReport;
 use super::listing::SortedListing;
 use super::output::{fail, print, print_note};
 use super::session_task::{Done, OUTPUT_TIMEOUT, Task, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{FailureReport, printable};
 use crate::settings::Settings;
+use crate::text::printable;
 use crate::watchdog::Watchdog;
 
 /// Prints the ids that begin with `prefix`, one a line.

@@ -2,13 +2,15 @@
 
 use serde::Serialize;
 
+use super::failure_report::FailureReport;
 use super::id_lookup::{Targets, entry};
 use crate::backend::{Backend, Listed, Listing};
-use crate::failure::{Failure, FailureReport, printable};
+use crate::failure::Failure;
 use crate::id::Id;
 use crate::selector::Name;
 use crate::settings::Settings;
-use crate::wire::quote;
+use crate::text::printable;
+use crate::text::quote;
 
 /// What there is, sorted by what can be done with it.
 #[derive(Serialize, Default)]

@@ -7,6 +7,7 @@ mod completions;
 mod doctor;
 mod dotenv;
 mod edit;
+mod failure_report;
 mod get;
 mod id_lookup;
 mod import;

@@ -9,8 +9,9 @@ use super::cli::Verb;
 use super::import::PIPE;
 use super::output::explain;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::Failure;
 use crate::streams::{Glimpse, glimpse_stdin};
+use crate::text::printable;
 use crate::wire::{begins_request, is_request};
 
 /// How long a pipe may be silent before it is one without a request, as that of a job or of ssh without a terminal. Who

@@ -6,8 +6,9 @@ use super::style::{Style, Tone};
 use crate::answer::Answer;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable, printable_lines};
+use crate::failure::Failure;
 use crate::streams::{Written, say, write_stdout};
+use crate::text::{printable, printable_lines};
 use crate::watchdog::GRACE;
 
 /// Prints data. `Some` where it could not be written whole, which is then said.

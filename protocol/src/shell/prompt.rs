@@ -12,9 +12,10 @@ use super::only_reads;
 use super::output::fail;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::streams::{Got, Input, read_on, read_stdin, stdin_is_terminal, whisper};
+use crate::text::printable;
 use crate::watchdog::{GRACE, Watchdog};
 use crate::wire::is_request;
 

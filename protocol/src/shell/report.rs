@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::failure_report::FailureReport;
 use super::output::{micros, millis};
 use super::redact::Redactor;
 use super::style::{Style, Tone};
-use crate::failure::{Failure, FailureReport, plural, printable};
+use crate::failure::Failure;
+use crate::outcome::Outcome;
 use crate::run::{Stage, Step};
-use crate::wire::Outcome;
+use crate::text::{plural, printable};
 
 /// One line of the report.
 #[derive(Serialize)]

@@ -9,11 +9,12 @@ use super::session_task::{Done, Task, UNKNOWN_OUTCOME, run_task};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::{Failure, printable};
+use crate::failure::Failure;
+use crate::outcome::accept;
 use crate::settings::Settings;
 use crate::streams::say;
+use crate::text::printable;
 use crate::watchdog::Watchdog;
-use crate::wire::accept;
 
 /// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog) -> Exit {

@@ -7,7 +7,8 @@ use std::collections::HashSet;
 
 use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{check_failure, check_value, parts};
-use secretref_protocol::wire::{EMPTY, IDS_LIMIT, Outcome, REQUEST_LIMIT, Request, accept, respond};
+use secretref_protocol::outcome::{Outcome, accept};
+use secretref_protocol::wire::{EMPTY, IDS_LIMIT, REQUEST_LIMIT, Request, respond};
 use secretref_protocol::{Failure, Secret};
 use serde_json::{Value, json};
 

@@ -6,7 +6,7 @@
 use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{check_failure, check_value, texts};
 use secretref_protocol::fuzz::{Allow, Id};
-use secretref_protocol::wire::accept;
+use secretref_protocol::outcome::accept;
 use secretref_protocol::{Document, Failure, Field, Kind, Name, Secret};
 use secretref_vault::fuzz::locate;
 use serde_json::Value;

@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use secretref_fuzz::{check_failure, check_value, parts};
 use secretref_protocol::fuzz::Id;
 use secretref_protocol::net::Response;
-use secretref_protocol::wire::accept;
+use secretref_protocol::outcome::accept;
 use secretref_protocol::{Document, Failure, Field, Kind, Name, Retry};
 use secretref_vault::fuzz::{locate, understand};
 use serde_json::{Map, Value};
