@@ -1,4 +1,4 @@
-//! The recipes of the page about signing in, typed as they stand there, against the real server.
+//! The set-up of Vault's page and the recipes of the page about signing in, typed as written, against the real server.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,6 +15,15 @@ use tempfile::TempDir;
 /// The role id of the page.
 const ROLE_ID: &str = "0f8ab8b4-2f2b-0f0a-8e4e-6d2a2d7b5a34";
 
+/// The blocks of "Set up": those that write the policy, create the role and its secret id, and write the profile.
+const POLICY: usize = 0;
+const ROLE: usize = 1;
+const PROFILE: usize = 2;
+
+fn set_up(block: usize) -> String {
+    Page::read("resolvers/vault/README.md").blocks("Set up", "sh").swap_remove(block)
+}
+
 /// An administrator's shell beside a server, and the home of the gateway's user.
 struct Desk {
     server: OpenBao,
@@ -27,7 +36,7 @@ impl Desk {
         server.api("secret/data/providers/openai", Some(&json!({"data": {"apiKey": "value-openai"}})));
         let home = tempfile::tempdir().expect("a folder");
         let desk = Self { server, home };
-        desk.type_in(&Page::read("resolvers/vault/README.md").blocks("Set up", "sh")[0]);
+        desk.type_in(&set_up(POLICY));
         desk
     }
 
@@ -40,7 +49,7 @@ impl Desk {
     }
 
     /// Types commands into bash, in the user's home.
-    fn type_in(&self, commands: &str) {
+    fn type_in(&self, commands: &str) -> String {
         let (bao, ca) = (openbao::binary(), self.server.ca.display().to_string());
         let env = [
             ("BAO_ADDR", self.server.https.as_str()),
@@ -48,7 +57,24 @@ impl Desk {
             ("BAO_TOKEN", ROOT),
             ("PASSWORD", "password-of-the-kit"),
         ];
-        type_in(commands, self.home.path(), &[bao.parent().expect("a folder")], &env);
+        type_in(commands, self.home.path(), &[bao.parent().expect("a folder")], &env)
+    }
+
+    /// Types commands that write a profile, with this server's address and this build's program in it.
+    fn type_in_profile(&self, commands: &str) -> String {
+        let program = resolver::path("secretref-vault").display().to_string();
+        let settings = format!(
+            "address = \"{}\"\nca_cert = \"{}\"\nkeep_session = \"off\"",
+            self.server.https,
+            self.server.ca.display()
+        );
+        let commands = commands.replace("/usr/local/bin/secretref-vault", &program);
+        self.type_in(&commands.replace("address = \"https://vault.example.com:8200\"", &settings))
+    }
+
+    fn role_id(&self) -> String {
+        let found = self.server.api("auth/approle/role/gateway/role-id", None);
+        found["data"]["role_id"].as_str().expect("a role id").to_owned()
     }
 
     /// Types a recipe's commands, puts its settings into a profile, and reads with it: twice, the second time with what
@@ -57,14 +83,12 @@ impl Desk {
         let page = Page::read("resolvers/vault/sign-in.md");
         let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));
         if recipe == "Wrapped" {
-            self.type_in(&page.block("AppRole", "sh"));
+            self.type_in(&set_up(ROLE));
         }
         self.type_in(&put(page.block(recipe, "sh")));
         let mut settings = put(page.block(recipe, "toml"));
-        if recipe == "AppRole" || recipe == "Wrapped" {
-            let found = self.server.api("auth/approle/role/gateway/role-id", None);
-            let found = found["data"]["role_id"].as_str().expect("a role id");
-            settings = settings.replace(ROLE_ID, found);
+        if recipe == "Wrapped" {
+            settings = settings.replace(ROLE_ID, &self.role_id());
         }
         let kept = self.home.path().join("kept");
         let profile = self.folder().join("vault.toml");
@@ -88,10 +112,34 @@ impl Desk {
     }
 }
 
+/// What the page of the resolver leads with: a role, a secret id, and a profile that signs in with them.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn approle() {
-    Desk::new().follow("AppRole", &[]);
+fn set_up_with_approle() {
+    let desk = Desk::new();
+    desk.type_in(&set_up(ROLE));
+    assert_eq!(desk.type_in_profile(&set_up(PROFILE)), "value-openai");
+    // The quick start has the same profile, with the role id written out.
+    let quick_start = Page::read("README.md").blocks("Quick start: Vault or OpenBao", "sh").swap_remove(0);
+    assert_eq!(desk.type_in_profile(&quick_start.replace(ROLE_ID, &desk.role_id())), "value-openai");
+    // The page about signing in has these settings, too.
+    let settings = Page::read("resolvers/vault/sign-in.md").block("AppRole", "toml");
+    assert!(quick_start.contains(&settings), "{settings}");
+}
+
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn set_up_with_a_token() {
+    let desk = Desk::new();
+    let page = Page::read("resolvers/vault/README.md");
+    desk.type_in(&page.block("Use a token", "sh"));
+    let by_approle =
+        |line: &str| line.starts_with("auth =") || line.contains("role_id") || line.contains("secret_id");
+    let profile = set_up(PROFILE);
+    let others: Vec<_> = profile.split('\n').filter(|line| !by_approle(line)).collect();
+    let profile =
+        others.join("\n").replace("allow =", &format!("{}\nallow =", page.block("Use a token", "toml")));
+    assert_eq!(desk.type_in_profile(&profile), "value-openai");
 }
 
 #[test]
