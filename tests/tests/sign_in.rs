@@ -265,6 +265,22 @@ fn what_is_no_credential_is_not_sent() {
     assert_eq!(bench.server.audit().len(), before, "something was sent");
 }
 
+/// A secret id can be any text that its operator chose, such as one in base64.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn a_secret_id_of_the_operators_own_signs_in() {
+    let bench = Bench::new(&["approle"]);
+    let role_id = bench.approle(&json!({}));
+    let lines = format!("auth = \"approle\"\nrole_id = \"{role_id}\"\nsecret_id_file = \"secret-id\"");
+    let profile = bench.profile(&lines);
+    for secret_id in ["QUJDRA==", "correct horse battery", "abc'def'", "[abc"] {
+        let own = json!({"secret_id": secret_id});
+        bench.server.api("auth/approle/role/gateway/custom-secret-id", Some(&own));
+        bench.file("secret-id", secret_id);
+        assert_eq!(value(&start(&profile)), "value-a", "{secret_id}");
+    }
+}
+
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_secret_id_that_is_bound_to_another_address_is_said_to_be() {

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::body::json;
 use super::login::{LOCKED, Login, Proof};
-use super::shape::word;
+use super::shape;
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::SECRET_ID;
 
@@ -20,7 +20,9 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     let wrapped = settings.is_on("secret_id_wrapped");
     let (secret_id, origin) = match settings.credential(&SECRET_ID, "secret_id_file")? {
         Some(found) => {
-            let (secret_id, origin) = word(found, "secret id")?;
+            // One that is wrapped is a token.
+            let (secret_id, origin) =
+                if wrapped { shape::word(found, "secret id") } else { shape::secret_id(found) }?;
             (Some(secret_id), origin)
         }
         None if settings.is_on("bind_secret_id") || wrapped => {

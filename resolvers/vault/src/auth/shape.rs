@@ -9,14 +9,8 @@ use secretref_protocol::{Failure, Secret};
 pub(super) type Found = (Secret, String);
 
 /// Lets a credential through that is one word; `what` names it for a person.
-pub(super) fn word((secret, origin): Found, what: &str) -> Result<Found, Failure> {
-    match mistake(secret.expose()) {
-        None => Ok((secret, origin)),
-        Some(mistake) => Err(Failure::misconfigured(
-            format!("the {what} of {origin} {mistake}, so it was not sent"),
-            format!("write the {what} there and nothing else, on one line"),
-        )),
-    }
+pub(super) fn word(found: Found, what: &str) -> Result<Found, Failure> {
+    checked(found, what, no_word)
 }
 
 /// The same of a password, which can be any text but for the marks that an editor leaves.
@@ -30,22 +24,29 @@ pub(super) fn password((secret, origin): Found) -> Result<Found, Failure> {
     }
 }
 
-fn mistake(text: &str) -> Option<&'static str> {
-    let is_quote = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
-    let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    let assigned = text.trim_start_matches("export ").split_once('=');
-    let is_assigned = assigned.is_some_and(|(name, value)| {
-        let name = name.trim();
-        !value.is_empty() && name.starts_with(|c: char| c.is_ascii_uppercase()) && name.chars().all(is_name)
-    });
-    if let Some(mark) = mark(text) {
-        Some(mark)
-    } else if text.starts_with(['{', '[']) {
-        Some("is JSON")
-    } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
-        Some("has quotes around it")
-    } else if is_assigned {
-        Some("has the name of a variable before it (NAME=…)")
+/// The same of a secret id, which an operator can choose: it goes in a JSON body, and so can have white space and any letter.
+pub(super) fn secret_id(found: Found) -> Result<Found, Failure> {
+    checked(found, "secret id", mistake)
+}
+
+fn checked(
+    (secret, origin): Found,
+    what: &str,
+    mistake: fn(&str) -> Option<&'static str>,
+) -> Result<Found, Failure> {
+    match mistake(secret.expose()) {
+        None => Ok((secret, origin)),
+        Some(mistake) => Err(Failure::misconfigured(
+            format!("the {what} of {origin} {mistake}, so it was not sent"),
+            format!("write the {what} there and nothing else, on one line"),
+        )),
+    }
+}
+
+/// What no credential that goes in the head of a request can have.
+fn no_word(text: &str) -> Option<&'static str> {
+    if let Some(mistake) = mistake(text) {
+        Some(mistake)
     } else if text.contains(char::is_whitespace) {
         Some("has white space in it")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -53,6 +54,35 @@ fn mistake(text: &str) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+fn mistake(text: &str) -> Option<&'static str> {
+    let is_around =
+        |(first, last): &(char, char)| text.strip_prefix(*first).is_some_and(|rest| rest.ends_with(*last));
+    if let Some(mark) = mark(text) {
+        Some(mark)
+    } else if [('{', '}'), ('[', ']')].iter().any(is_around) {
+        Some("is JSON")
+    } else if QUOTES.iter().any(is_around) {
+        Some("has quotes around it")
+    } else if is_assigned(text) {
+        Some("has the name of a variable before it (NAME=…)")
+    } else {
+        None
+    }
+}
+
+const QUOTES: [(char, char); 5] = [('"', '"'), ('\'', '\''), ('`', '`'), ('“', '”'), ('‘', '’')];
+
+/// Whether it is `NAME=value`. The name has a `_`, as each variable that holds a credential has: a credential in base64 can
+/// have a `=` too, at its end.
+fn is_assigned(text: &str) -> bool {
+    let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+    let assigned = text.strip_prefix("export ").unwrap_or(text).split_once('=');
+    assigned.is_some_and(|(name, value)| {
+        let name = name.trim();
+        name.contains('_') && name.chars().all(is_name) && !value.trim_matches('=').is_empty()
+    })
 }
 
 /// What editors and shells of some systems put before a text.
@@ -82,6 +112,10 @@ mod tests {
             ("eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln", None),
             // A token with an id of its own can have nearly any character.
             ("my=token", None),
+            ("TOKEN=x", None),
+            ("QUJDRA==", None),
+            ("{s.x", None),
+            ("s.x'", None),
             ("{\"auth\":{\"client_token\":\"s.x\"}}", Some("is JSON")),
             ("[\"s.x\"]", Some("is JSON")),
             ("\"s.x\"", Some("quotes")),
@@ -97,9 +131,19 @@ mod tests {
             ("Bearer s.x", Some("white space")),
             ("s.ü", Some("characters")),
         ] {
-            let said = mistake(text);
+            let said = no_word(text);
             assert_eq!(said.is_some(), words.is_some(), "{text}: {said:?}");
             assert!(said.unwrap_or_default().contains(words.unwrap_or_default()), "{text}: {said:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_id_can_be_chosen() {
+        for text in ["correct horse battery", "QUJDRA==", "abc'def'", "[abc", "pässword", "Ab_c=d"] {
+            assert!(secret_id((Secret::new(text.into()), "here".into())).is_ok(), "{text}");
+        }
+        for text in ["{\"secret_id\":\"x\"}", "\"x\"", "VAULT_SECRET_ID=x", "\u{feff}x", "x\0"] {
+            assert!(secret_id((Secret::new(text.into()), "here".into())).is_err(), "{text}");
         }
     }
 
