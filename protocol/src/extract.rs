@@ -2,14 +2,29 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::document::{Content, Document};
+use crate::document::{Content, Document, Value};
 use crate::failure::Failure;
+use crate::outcome::{Outcome, accept};
 use crate::secret::Secret;
 use crate::selector::Field;
+
+impl Document {
+    /// Takes the value of a field that a gateway accepts, with the document's metadata. With `json`, objects and arrays
+    /// come out as JSON.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if the document has no such field, `INVALID_VALUE` if a gateway cannot use its value.
+    pub fn value(&self, field: &Field, json: bool) -> Outcome {
+        let text = accept(field.take(self, json)?)?;
+        Ok(Value::new(text, Arc::clone(&self.about)))
+    }
+}
 
 impl Field {
     /// Takes this part out of a document.

@@ -66,7 +66,7 @@ pub enum Retry {
 
 impl Kind {
     /// Every kind with what it means, in order, for documentation.
-    pub(crate) const TABLE: [(Self, &str); 12] = [
+    pub const TABLE: [(Self, &str); 12] = [
         (Self::NotFound, "there is no such secret, version or field"),
         (Self::Ambiguous, "more than one secret answers to the id"),
         (Self::AccessDenied, "the store knows who asks, and refuses this secret"),
@@ -224,9 +224,9 @@ impl Failure {
         &self.remedy
     }
 
-    /// Whether a change that met it may have been made all the same.
+    /// Says that a change which failed like this may have been made all the same.
     #[must_use]
-    pub(crate) fn leaves_a_change_open(&self) -> bool {
+    pub fn leaves_a_change_open(&self) -> bool {
         let is_open = matches!(self.kind, Kind::Unavailable | Kind::Timeout | Kind::RateLimited);
         is_open && !self.changed_nothing
     }

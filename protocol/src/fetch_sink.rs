@@ -5,13 +5,11 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::hash::Hash;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
 
 use futures_util::FutureExt as _;
 
-use crate::document::{Document, Value};
+use crate::document::Document;
 use crate::failure::{Failure, Retry};
-use crate::outcome::accept;
 use crate::outcomes::Outcomes;
 use crate::selector::Field;
 
@@ -42,8 +40,7 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
         match read {
             Ok(document) => {
                 for (at, field) in self.wanted.get(locator).into_iter().flatten() {
-                    let outcome = guarded(|| field.take(&document, self.json).and_then(accept));
-                    let outcome = outcome.map(|text| Value::new(text, Arc::clone(&document.about)));
+                    let outcome = guarded(|| document.value(field, self.json));
                     self.outcomes.settle(*at, outcome.map_err(|failure| failure.context(locator)));
                 }
             }

@@ -1,18 +1,19 @@
 //! The process itself: what it refuses to leave behind, and how it ends.
 
+use std::alloc::System;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 #[cfg(target_os = "linux")]
 use rustix::process::{DumpableBehavior, set_dumpable_behavior};
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use zeroizing_alloc::ZeroAlloc;
+
 use crate::exit::Exit;
 use crate::streams::say;
 
-/// Every block that is freed is wiped: secrets pass through buffers of TLS, HTTP and JSON that know nothing of them.
-#[global_allocator]
-static WIPING: zeroizing_alloc::ZeroAlloc<std::alloc::System> =
-    zeroizing_alloc::ZeroAlloc(std::alloc::System);
+/// The allocator of a resolver's program, which [`main!`](crate::main) sets: it wipes every block that is freed.
+pub const WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 
 /// Keeps secrets out of core dumps and out of reach of other processes of the same user, and keeps a panic from
 /// printing what it was about.

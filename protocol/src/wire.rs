@@ -136,18 +136,17 @@ impl<'de, V: Deserialize<'de>, I: Deserialize<'de>> Visitor<'de> for EnvelopeVis
 }
 
 /// Says that these bytes are a request, of this version or another.
-#[cfg(feature = "cli")]
-pub(crate) fn is_request(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn is_request(bytes: &[u8]) -> bool {
     members(bytes).is_some_and(|members| members.is_ok())
 }
 
 /// Says that these bytes are a request, or could be the start of one.
-#[cfg(feature = "cli")]
-pub(crate) fn begins_request(bytes: &[u8]) -> bool {
+#[must_use]
+pub fn begins_request(bytes: &[u8]) -> bool {
     members(bytes).is_some_and(|members| members.map_or_else(|error| error.is_eof(), |_| true))
 }
 
-#[cfg(feature = "cli")]
 fn members(bytes: &[u8]) -> Option<serde_json::Result<Envelope<'_, IgnoredAny, IgnoredAny>>> {
     is_object(bytes).then(|| serde_json::from_slice(bytes))
 }

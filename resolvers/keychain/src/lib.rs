@@ -12,7 +12,4 @@ mod secret_service;
 mod settings;
 mod systemd;
 
-/// The `main` of the command.
-pub fn main() -> ! {
-    secretref_protocol::main::<keychain::Keychain>()
-}
+secretref_protocol::main!(keychain::Keychain);

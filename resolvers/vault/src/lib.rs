@@ -21,7 +21,4 @@ mod token_status;
 mod undo;
 mod vault;
 
-/// The `main` of the command.
-pub fn main() -> ! {
-    secretref_protocol::main::<vault::Vault>()
-}
+secretref_protocol::main!(vault::Vault);
