@@ -202,11 +202,8 @@ fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
             down("does not complete a TLS handshake: see whether http:// is meant in `proxy`"),
         ),
         ("socks5://127.0.0.1:1080".into(), wrong("`proxy` is neither http:// nor https://")),
-        (
-            "http://".into(),
-            wrong("`proxy` has a host that is no host: write it as http://proxy.example.com:3128"),
-        ),
-        ("http://p:99999".into(), wrong("`proxy` has a port that is no port")),
+        ("http://".into(), wrong("`proxy` has an invalid host: write it as http://proxy.example.com:3128")),
+        ("http://p:99999".into(), wrong("`proxy` has an invalid port")),
         ("http://p:1/x".into(), wrong("`proxy` has a path")),
     ] {
         place.judge(&[(&format!("{FAR}proxy = \"{proxy}\""), end)]);

@@ -4,10 +4,10 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use http::uri::{PathAndQuery, Uri};
+use http::uri::PathAndQuery;
 
 use super::proxy::Proxies;
-use super::{Address, ClientIdentity, Request, Response, Route, Transport, TrustAnchors, Versions};
+use super::{Address, ClientIdentity, Request, Response, Route, Transport, TrustAnchors, Versions, address};
 use crate::failure::Failure;
 use crate::run::Run;
 use crate::settings::Settings;
@@ -58,10 +58,10 @@ impl Client {
     pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self {
             trust: Arc::new(TrustAnchors::from_settings(settings)?),
-            identity: ClientIdentity::of(settings)?.map(Arc::new),
+            identity: ClientIdentity::from_settings(settings)?.map(Arc::new),
             server_name: settings.text("tls_server_name").map(str::to_owned),
             proxies: Proxies::from_settings(settings)?,
-            http: Versions::of(settings.text("http")),
+            http: Versions::from_settings(settings),
             allow_http: settings.is_on("allow_http"),
             run: settings.run().clone(),
             origins: Mutex::default(),
@@ -99,18 +99,20 @@ impl Client {
         Ok(())
     }
 
-    /// The origin of a URL, and the path and query in it, byte by byte as they are: they may be signed.
+    /// Splits the URL of an SDK into its origin, and its path and query. These stay as they are, byte by byte: an SDK may
+    /// have signed them.
     fn split(&self, target: Target, url: &str) -> Result<(Address, String), Failure> {
-        let uri: Uri = url.parse().map_err(|_| Failure::internal("a URL of an SDK that is none"))?;
-        let (Some(scheme), Some(authority)) = (uri.scheme_str(), uri.authority()) else {
-            return Err(Failure::internal("a URL of an SDK without a host"));
+        let (origin, rest) =
+            address::split(url).ok_or_else(|| Failure::internal("an SDK's URL has no host"))?;
+        let parsed = match target.role {
+            Role::Metadata => Address::parse_metadata(target.key, origin, self.allow_http),
+            Role::Store | Role::SignIn => Address::parse(target.key, origin, self.allow_http),
         };
-        let origin = format!("{scheme}://{authority}");
-        let address = match target.role {
-            Role::Metadata => Address::of_metadata(target.key, &origin, self.allow_http)?,
-            Role::Store | Role::SignIn => Address::derived(target.key, &origin, self.allow_http)?,
-        };
-        Ok((address, uri.path_and_query().map_or("/", PathAndQuery::as_str).to_owned()))
+        let path = if rest.starts_with('/') { rest.to_owned() } else { format!("/{rest}") };
+        match path.parse::<PathAndQuery>() {
+            Ok(read) if read.as_str() == path => Ok((address::derived(target.key, parsed)?, path)),
+            _ => Err(Failure::internal("an SDK's URL has an invalid path")),
+        }
     }
 
     fn route(&self, role: Role, address: Address) -> Result<Route, Failure> {
@@ -224,6 +226,30 @@ mod tests {
         let said = failed(&client, STS, "http://127.0.0.1:1/x?y=1");
         assert!(said.contains("to the sign-in service http://127.0.0.1:1"), "{said}");
         assert!(said.contains("check `region`, which this host is derived from"), "{said}");
+    }
+
+    #[test]
+    fn a_url_of_an_sdk_is_checked_as_an_address_is() {
+        let client = client(&[]);
+        for (url, why) in [
+            ("https://sts.test:443[1]/x", "has an invalid port"),
+            ("https://sts.test\\@evil.test/x", "can be read in two ways"),
+            ("https://jo:hunter2@sts.test/x", "has a user name or password in it"),
+            ("http://sts.test/x", "sends credentials in clear text to another machine"),
+        ] {
+            let said = failed(&client, STS, url);
+            assert!(said.contains(&format!("the URL derived from `region` {why}")), "{url}: {said}");
+            assert!(said.ends_with("check `region`, which this host is derived from"), "{url}: {said}");
+            assert!(!said.contains("hunter2"), "{url}: {said}");
+        }
+        for (url, path) in [
+            ("https://sts.test", "/"),
+            ("https://sts.test?a=%2f", "/?a=%2f"),
+            ("https://sts.test/a//b?", "/a//b?"),
+        ] {
+            assert_eq!(client.split(STS, url).unwrap().1, path);
+        }
+        assert!(client.split(STS, "https://sts.test/a#b").is_err());
     }
 
     #[test]

@@ -31,7 +31,7 @@ pub struct ClientIdentity {
 
 impl ClientIdentity {
     /// What the settings `client_cert` and `client_key` name; one without the other is a mistake.
-    pub fn of(settings: &Settings) -> Result<Option<Self>, Failure> {
+    pub fn from_settings(settings: &Settings) -> Result<Option<Self>, Failure> {
         let called = (settings.called(CERTIFICATE), settings.called(KEY));
         let alone = |set: &str, unset: &str| {
             Failure::misconfigured(

@@ -38,6 +38,7 @@ pub use settings::{NO_VARIABLES, SETTINGS, Variables, tls_settings};
 pub use transport::Transport;
 
 use crate::run::Run;
+use crate::settings::Settings;
 
 /// How to reach an origin.
 #[derive(Debug)]
@@ -108,10 +109,10 @@ pub enum Versions {
 }
 
 impl Versions {
-    /// The value of the setting `http`.
+    /// Reads the setting `http`.
     #[must_use]
-    pub fn of(word: Option<&str>) -> Self {
-        match word {
+    pub fn from_settings(settings: &Settings) -> Self {
+        match settings.text("http") {
             Some("h1") => Self::H1,
             Some("h2") => Self::H2,
             _ => Self::Auto,

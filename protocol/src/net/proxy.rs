@@ -170,7 +170,7 @@ fn parse(key: &'static str, text: &str) -> Result<(Address, Option<Vec<u8>>), Fa
             format!("write it as {example}: SOCKS does not work"),
         ));
     }
-    let (address, login) = Address::with_login(key, &format!("{scheme}://{rest}"), example)?;
+    let (address, login) = Address::parse_with_login(key, &format!("{scheme}://{rest}"), example)?;
     if !address.base().is_empty() {
         return Err(Failure::misconfigured(format!("`{key}` has a path"), "end it after the port"));
     }
@@ -308,16 +308,16 @@ mod tests {
         }
         for (bad, why) in [
             ("socks5://u:hunter2@p", "SOCKS does not work"),
-            ("http://", "no host"),
-            ("http://u:hunter2@", "no host"),
-            ("http://u:hunter2@p:3128[1]", "a port that is no port"),
-            ("http://u:hunter2\\@p:3128", "a port that is no port"),
+            ("http://", "invalid host"),
+            ("http://u:hunter2@", "invalid host"),
+            ("http://u:hunter2@p:3128[1]", "an invalid port"),
+            ("http://u:hunter2\\@p:3128", "an invalid port"),
             ("http://u\\hunter2@p:3128", "two ways"),
             ("http://u:hunter2\t@p:3128", "two ways"),
             ("http://u:hunter2@127.1:3128", "two ways"),
             ("http://u:hunter2@p\\", "two ways"),
-            ("http://u:hunter2@p:99999", "a port that is no port"),
-            ("http://u:hunter2@p q", "no host"),
+            ("http://u:hunter2@p:99999", "an invalid port"),
+            ("http://u:hunter2@p q", "invalid host"),
             ("http://u:hunter2@p/path", "has a path"),
             ("http://u:hunter2@p/?q", "a query"),
         ] {

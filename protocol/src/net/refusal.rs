@@ -11,7 +11,7 @@ use super::{Address, Proxy, Role, Route, certificate_info, client_identity};
 use crate::failure::{Failure, Retry};
 
 /// Why there is no connection to the store, which showed this.
-pub(super) fn of_store(route: &Route, error: &io::Error, shown: Option<Shown>) -> Failure {
+pub(super) fn from_store(route: &Route, error: &io::Error, shown: Option<Shown>) -> Failure {
     match tls_error(error) {
         None => Failure::unavailable(
             format!("{route} ended the TLS handshake ({})", error.kind()),
@@ -35,7 +35,7 @@ pub(super) fn of_store(route: &Route, error: &io::Error, shown: Option<Shown>) -
 }
 
 /// Why there is no connection to a proxy that is spoken to over TLS.
-pub(super) fn of_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Failure {
+pub(super) fn from_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Failure {
     use CertificateError as Wrong;
     let (address, key) = (&proxy.address, proxy.address.key());
     let (why, remedy) = match tls_error(error) {

@@ -31,7 +31,7 @@ pub(super) struct Tls {
 
 impl Tls {
     /// Reads the files of certificates and keys.
-    pub(super) fn of(route: &Route) -> Result<Self, Failure> {
+    pub(super) fn new(route: &Route) -> Result<Self, Failure> {
         let (host, key) = match &route.server_name {
             Some(name) => (name.as_str(), "tls_server_name"),
             None => (route.address.host(), route.address.key()),
@@ -58,7 +58,7 @@ impl Tls {
         let Some(config) = self.proxy.clone() else { return Err(Failure::internal("a proxy without TLS")) };
         let address = &proxy.address;
         let connected = TlsConnector::from(config).connect(name(address.host(), address.key())?, io).await;
-        let stream = connected.map_err(|error| refusal::of_proxy(route, proxy, &error))?;
+        let stream = connected.map_err(|error| refusal::from_proxy(route, proxy, &error))?;
         Ok(Box::new(stream))
     }
 
@@ -76,7 +76,7 @@ impl Tls {
         let connected = TlsConnector::from(config).connect(self.name.clone(), io).await;
         let verifier = self.verifier.as_deref();
         let stream = connected
-            .map_err(|error| refusal::of_store(route, &error, verifier.and_then(Verifier::refused)))?;
+            .map_err(|error| refusal::from_store(route, &error, verifier.and_then(Verifier::refused)))?;
         if route.run.is_traced() {
             certificate_info::record(
                 &route.run,

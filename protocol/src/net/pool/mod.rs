@@ -46,7 +46,7 @@ impl Pool {
     pub(super) fn new(route: Route) -> Result<Self, Failure> {
         let proxy = route.proxy.as_ref();
         let over_tls = route.address.is_secure() || proxy.is_some_and(|proxy| proxy.address.is_secure());
-        let tls = over_tls.then(|| Tls::of(&route)).transpose()?;
+        let tls = over_tls.then(|| Tls::new(&route)).transpose()?;
         Ok(Self(Arc::new(Inner { route, tls, state: Mutex::default(), changed: Notify::new() })))
     }
 

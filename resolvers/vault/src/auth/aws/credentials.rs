@@ -59,7 +59,7 @@ impl Origin {
             return from_file(settings, &path);
         }
         let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
-        let address = Address::of_metadata("aws_metadata", address, settings.is_on("allow_http"))?;
+        let address = Address::parse_metadata("aws_metadata", address, settings.is_on("allow_http"))?;
         let service = client.origin(Role::Metadata, address)?;
         Ok(Self::Instance { service, fetched: OnceCell::new() })
     }
