@@ -45,7 +45,7 @@ pub fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Failure> {
     read_with_metadata(path, setting).map(|(bytes, _)| bytes)
 }
 
-fn read_with_metadata(path: &Path, setting: &str) -> Result<(Vec<u8>, Metadata), Failure> {
+pub(crate) fn read_with_metadata(path: &Path, setting: &str) -> Result<(Vec<u8>, Metadata), Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{setting}` names, {why}", path.display()), remedy)
     };

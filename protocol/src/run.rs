@@ -212,6 +212,16 @@ impl Run {
         done
     }
 
+    /// Ends the steps at this origin that are not over: `failure` says why their result is no longer awaited.
+    pub fn abandon(&self, failure: &Failure) {
+        let now = self.elapsed();
+        let is_own = |step: &&mut Step| step.took.is_none() && step.origin == self.origin;
+        for step in self.notes().steps.iter_mut().filter(is_own) {
+            step.took = Some(now.saturating_sub(step.began));
+            step.failure = Some(failure.clone());
+        }
+    }
+
     /// Says something of the last step of its kind, at this origin if there is one, if somebody wants to know.
     pub fn fact(&self, stage: Stage, fact: impl Display) {
         if !self.is_traced() {

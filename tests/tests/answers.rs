@@ -50,7 +50,7 @@ fn a_certificate_that_the_system_does_not_trust_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let fake = FakeVault::start(folder.path(), Manner::default());
     let ended = at(&fake.https).request(&["a#k"]).end();
-    let words = "not trusted: set `ca_cert` to the certificate of that authority";
+    let words = "not trusted: set `ca_cert` to the certificate of that CA";
     assert!(failure(&ended).1.contains(words), "{ended:?}");
 }
 

@@ -53,56 +53,52 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
         ("ca_cert_bytes = \"\"\"{pem}\"\"\"\nca_path = \"/nonexistent\"", Reads),
         ("ssl_cert_file = \"{ca}\"", Reads),
         ("ssl_cert_file = \"/nonexistent\"\nca_cert = \"{ca}\"", Reads),
-        ("", Fails(5, "UNAVAILABLE", "not trusted: set `ca_cert` to the certificate of that authority")),
-        ("ca_cert = \"{other}\"", Fails(5, "UNAVAILABLE", "into that file (`ca_cert`)")),
-        ("ca_path = \"{folder}/other\"", Fails(5, "UNAVAILABLE", "into that folder (`ca_path`)")),
+        ("", Fails(5, "UNAVAILABLE", "not trusted: set `ca_cert` to the certificate of that CA")),
+        ("ca_cert = \"{other}\"", Fails(5, "UNAVAILABLE", "to that file (`ca_cert`)")),
+        ("ca_path = \"{folder}/other\"", Fails(5, "UNAVAILABLE", "to that folder (`ca_path`)")),
         (
             "ca_cert_bytes = \"\"\"{other_pem}\"\"\"",
-            Fails(5, "UNAVAILABLE", "is signed by no certificate of `ca_cert_bytes`"),
+            Fails(5, "UNAVAILABLE", "is not signed by any CA in `ca_cert_bytes`"),
         ),
         ("ca_cert = \"/nonexistent\"", Fails(3, "MISCONFIGURED", "which `ca_cert` names, cannot be opened")),
-        ("ca_cert_bytes = \"x\"", Fails(3, "MISCONFIGURED", "`ca_cert_bytes` holds no certificate")),
+        ("ca_cert_bytes = \"x\"", Fails(3, "MISCONFIGURED", "`ca_cert_bytes` contains no certificate")),
         (
             "ca_path = \"/nonexistent\"",
             Fails(3, "MISCONFIGURED", "`ca_path` names, cannot be read as a folder"),
         ),
         (
             "ca_path = \"{ca}\"",
-            Fails(3, "MISCONFIGURED", "`ca_path` names, is no folder: set `ca_cert` to the file"),
+            Fails(3, "MISCONFIGURED", "`ca_path` names, is not a folder: set `ca_cert` to the file"),
         ),
         (
             "ca_cert = \"{folder}/many\"",
             Fails(
                 3,
                 "MISCONFIGURED",
-                "`ca_cert` names, is a folder: name a PEM file in it, or set `ca_path`",
+                "`ca_cert` names, is a folder: set it to a PEM file in it, or set `ca_path`",
             ),
         ),
         ("ca_cert = \"{folder}/mark.pem\"", Reads),
         (
             "ca_cert = \"{folder}/wide.pem\"",
-            Fails(3, "MISCONFIGURED", "`ca_cert` names, is UTF-16, and no PEM"),
+            Fails(3, "MISCONFIGURED", "`ca_cert` names, is UTF-16 and not PEM"),
         ),
         // The system's own list is not for a person to edit.
         (
             "ca_cert = \"/etc/ssl/certs/ca-certificates.crt\"",
-            Fails(
-                5,
-                "UNAVAILABLE",
-                "ca-certificates.crt: set `ca_cert` to the certificate of that authority",
-            ),
+            Fails(5, "UNAVAILABLE", "ca-certificates.crt: set `ca_cert` to the certificate of that CA"),
         ),
         (
             "ssl_cert_file = \"{other}\"",
-            Fails(5, "UNAVAILABLE", "ca.pem: set `ca_cert` to the certificate of that authority"),
+            Fails(5, "UNAVAILABLE", "ca.pem: set `ca_cert` to the certificate of that CA"),
         ),
         (
             "ca_path = \"{folder}/none\"",
-            Fails(3, "MISCONFIGURED", "which `ca_path` names, holds no certificate"),
+            Fails(3, "MISCONFIGURED", "which `ca_path` names, contains no certificate"),
         ),
         (
             "ca_path = \"{folder}/torn\"",
-            Fails(3, "MISCONFIGURED", "a.pem, which `ca_path` names, is not PEM"),
+            Fails(3, "MISCONFIGURED", "a.pem, which `ca_path` names, is not valid PEM"),
         ),
         (
             "ca_path = \"{folder}/open\"",
@@ -110,7 +106,7 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
         ),
         (
             "ca_path = \"{folder}/wide\"",
-            Fails(3, "MISCONFIGURED", "wide, which `ca_path` names, can be written"),
+            Fails(3, "MISCONFIGURED", "wide, which `ca_path` names, is world-writable"),
         ),
     ];
     for (lines, end) in cases {
@@ -154,7 +150,7 @@ fn the_name_in_the_certificate_can_be_another() {
         ),
         (
             "address = \"{https}\"\nca_cert = \"{ca}\"\ntls_server_name = \"two words\"",
-            Fails(3, "MISCONFIGURED", "`tls_server_name` has a host that no certificate can name"),
+            Fails(3, "MISCONFIGURED", "`tls_server_name` has a host that cannot be in a certificate"),
         ),
     ]);
 }
@@ -171,7 +167,7 @@ fn a_certificate_is_left_unchecked_only_by_clear_words_and_never_quietly() {
             place.judge(&[(&lines, Reads)]);
             assert!(place.by_profile(&lines).stderr.contains(warning), "{more}");
         }
-        let unchecked = "is signed by an authority that is not trusted";
+        let unchecked = "is signed by a CA that is not trusted";
         let lines = format!("{at}tls_skip_verify = false");
         place.judge(&[(&lines, Fails(5, "UNAVAILABLE", unchecked))]);
         let run = |name: &str, word: &str| {
@@ -228,13 +224,13 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
                 Fails(
                     4,
                     "UNAUTHENTICATED",
-                    "asks for a client certificate: set `client_cert` and `client_key`",
+                    "requires a client certificate: set `client_cert` and `client_key`",
                 ),
             ),
-            ("http = \"h1\"", Fails(4, "UNAUTHENTICATED", "asks for a client certificate")),
+            ("http = \"h1\"", Fails(4, "UNAUTHENTICATED", "requires a client certificate")),
             (
                 "client_cert = \"{other}\"\nclient_key = \"{other_key}\"",
-                Fails(4, "UNAUTHENTICATED", "does not accept the client certificate in "),
+                Fails(4, "UNAUTHENTICATED", "rejected the client certificate in "),
             ),
         ];
         for (lines, end) in cases {
@@ -247,7 +243,7 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
         let ids: Vec<_> = ids.iter().map(String::as_str).collect();
         let _ = fake.counts();
         let ended = vault().args(["--profile".as_ref(), profile.as_os_str()]).request(&ids).end();
-        let asks = ended.stdout.matches("asks for a client certificate").count();
+        let asks = ended.stdout.matches("requires a client certificate").count();
         assert_eq!((ended.code, asks), (Some(4), 100), "{ended:?}");
         let connections = fake.counts().0;
         assert!(connections <= 32, "{connections} connections, TLS 1.2 {tls_1_2}, HTTP/1.1 alone {no_h2}");
@@ -290,11 +286,11 @@ fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
         ),
         (
             "client_cert = \"{client_key}\"\nclient_key = \"{client_key}\"",
-            wrong("`client_cert` names, holds no certificate"),
+            wrong("`client_cert` names, contains no certificate"),
         ),
         (
             "client_cert = \"{client}\"\nclient_key = \"{client}\"",
-            wrong("`client_key` names, holds no private key"),
+            wrong("`client_key` names, contains no readable private key"),
         ),
         ("client_cert = \"{client}\"\nclient_key = \"{folder}/locked.key\"", wrong("without a passphrase")),
         (
@@ -303,11 +299,11 @@ fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
         ),
         (
             "client_cert = \"{client}\"\nclient_key = \"{folder}/odd.key\"",
-            wrong("a private key of an unknown kind"),
+            wrong("an unsupported type of private key"),
         ),
         (
             "client_cert = \"{folder}/odd.pem\"\nclient_key = \"{client_key}\"",
-            wrong("`client_cert` names, holds a certificate that cannot be read"),
+            wrong("`client_cert` names, contains a certificate that cannot be read"),
         ),
     ] {
         place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
@@ -354,10 +350,10 @@ fn openbao_takes_and_refuses_client_certificates() {
     }
     for (lines, end) in [
         ("client_cert = \"{client}\"\nclient_key = \"{client_key}\"", Reads),
-        ("", Fails(4, "UNAUTHENTICATED", "asks for a client certificate")),
+        ("", Fails(4, "UNAUTHENTICATED", "requires a client certificate")),
         (
             "client_cert = \"{other}\"\nclient_key = \"{other_key}\"",
-            Fails(4, "UNAUTHENTICATED", "does not accept the client certificate in "),
+            Fails(4, "UNAUTHENTICATED", "rejected the client certificate in "),
         ),
     ] {
         place.judge(&[(&format!("{MUTUAL}{lines}"), end)]);
@@ -391,7 +387,7 @@ fn a_server_that_has_signed_its_own_certificate_is_trusted_if_a_setting_names_it
         let at = "address = \"{https}\"\n";
         let system =
             "is self-signed, and is not trusted: set `ca_cert` to a copy of the server's own certificate";
-        let file = "put the server's own certificate into that file (`ca_cert`)";
+        let file = "add the server's own certificate to that file (`ca_cert`)";
         for (lines, end) in [
             ("ca_cert = \"{folder}/own/own.pem\"", Reads),
             ("ca_path = \"{folder}/own\"", Reads),
@@ -410,7 +406,7 @@ fn a_server_that_has_signed_its_own_certificate_is_trusted_if_a_setting_names_it
         let (_, other) = Issued::by_itself(Flaw::None, is_ca).der();
         let thief = shows(own.der().0, other);
         let lines = format!("address = \"{}\"\nca_cert = \"{{folder}}/own/own.pem\"", thief.url());
-        place.judge(&[(&lines, Fails(5, "UNAVAILABLE", "belongs to another key than the server has"))]);
+        place.judge(&[(&lines, Fails(5, "UNAVAILABLE", "does not match the server's private key"))]);
         for (flaw, words) in [
             (Flaw::Expired, "has expired"),
             (Flaw::NotYetValid, "is not valid yet"),
@@ -438,7 +434,7 @@ fn an_intermediate_authority_that_the_server_does_not_send_is_named_as_a_cause()
     place.file("root.pem", 0o644, &root.pem);
     place.file("between.pem", 0o644, &between.pem);
     let place = place.with("alone", alone.url()).with("whole", whole.url());
-    let says = "the server sends no certificate of an authority: if an intermediate one has signed its own";
+    let says = "the server sends no CA certificate: if an intermediate CA signed its own";
     for (lines, end) in [
         ("address = \"{alone}\"\nca_cert = \"{folder}/root.pem\"", Fails(5, "UNAVAILABLE", says)),
         ("address = \"{whole}\"\nca_cert = \"{folder}/root.pem\"", Reads),
@@ -478,9 +474,9 @@ fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
             "sha1.pem",
             "leaf.key",
             "ca.pem",
-            Fails(5, "UNAVAILABLE", "is signed with SHA-1, or the one of its"),
+            Fails(5, "UNAVAILABLE", "is signed with SHA-1, or that of its CA"),
         ),
-        ("v1.pem", "leaf.key", "ca.pem", Fails(5, "UNAVAILABLE", "is of X.509 version 1")),
+        ("v1.pem", "leaf.key", "ca.pem", Fails(5, "UNAVAILABLE", "has X.509 version 1")),
     ] {
         let server = shows(vec![der(certificate)], key(with));
         let lines = format!("address = \"{}\"\nca_cert = \"{{folder}}/{ca}\"", server.url());

@@ -253,7 +253,7 @@ fn a_store_that_is_not_there_is_unreachable() {
     let ended = at("http://127.0.0.1:1").request(&["a#k"]).end();
     assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(5), "UNAVAILABLE"), "{ended:?}");
     assert!(
-        ended.stderr.contains("see whether the store runs") && ended.took < Duration::from_secs(1),
+        ended.stderr.contains("check that the store is running") && ended.took < Duration::from_secs(1),
         "{ended:?}"
     );
 }
@@ -309,7 +309,7 @@ fn without_an_address_or_a_token_nothing_is_configured() {
             at("https://127.0.0.1:1").env("VAULT_CACERT", "/nonexistent"),
             "`VAULT_CACERT` names, cannot be opened",
         ),
-        (at("https://127.0.0.1:1").env("VAULT_CACERT", "/etc/passwd"), "holds no certificate"),
+        (at("https://127.0.0.1:1").env("VAULT_CACERT", "/etc/passwd"), "contains no certificate"),
         (at("http://127.0.0.1:1/v1"), "`VAULT_ADDR` ends in /v1"),
         (vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "two words"), "white space"),
     ] {

@@ -126,8 +126,8 @@ fn a_proxy_is_shown_a_login_and_nobody_else_sees_it() {
     let place =
         place.certificates(&fake.certificates).with("secure", &secure.address).with("plain", &plain.address);
     let asks =
-        Fails(5, "UNAVAILABLE", "asks for a user name and password (407): write user:password into a file");
-    let wrong = Fails(5, "UNAVAILABLE", "does not accept the user name and password (407)");
+        Fails(5, "UNAVAILABLE", "requires a user name and password (407): write user:password to a file");
+    let wrong = Fails(5, "UNAVAILABLE", "rejected the user name and password (407)");
     let inline = Fails(3, "MISCONFIGURED", "`proxy` has a user name or password in it");
     for (base, proxy) in [(FAR, "http://{secure}"), (FAR_PLAIN, "http://{plain}")] {
         let lines = format!("{base}proxy = \"{proxy}\"\n");
@@ -173,33 +173,30 @@ fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
     let wrong = |words| Fails(3, "MISCONFIGURED", words);
     for (proxy, end) in [
         ("127.0.0.1:1".into(), down("no connection to the proxy http://127.0.0.1:1 (")),
-        ("127.0.0.1:1".into(), down("see whether the proxy runs, and whether `proxy` has its port")),
+        ("127.0.0.1:1".into(), down("check that the proxy is running, and that `proxy` has its port")),
         (nameless.clone(), down("cannot be looked up: check the spelling of `proxy`")),
         (
             at(&Canned::http("403 Forbidden", "", "no")),
             down("refuses a connection to vault.test:8200 (403): allow it in"),
         ),
-        (
-            at(&Canned::http("502 Bad Gateway", "", "<h1>")),
-            down("gets no connection to vault.test:8200 (502)"),
-        ),
-        (at(&Canned::http("407 x", "", "")), down("asks for a user name and password (407)")),
+        (at(&Canned::http("502 Bad Gateway", "", "<h1>")), down("cannot connect to vault.test:8200 (502)")),
+        (at(&Canned::http("407 x", "", "")), down("requires a user name and password (407)")),
         (
             at(&Canned::http("302 Found", "location: http://portal/\r\n", "")),
             down("refuses a connection to vault.test:8200 (302)"),
         ),
-        (at(&Canned::start("SSH-2.0-x\r\n")), down("does not answer as a proxy of HTTP does")),
-        (at(&Canned::start("HTTP/1.1 200")), down("does not answer as a proxy of HTTP does")),
-        (at(&Canned::start("HTTP/1.1 200 OK\r\n\r\nearly")), down("does not answer as a proxy of HTTP does")),
-        (at(&Canned::start("x".repeat(100_000))), down("does not answer as a proxy of HTTP does")),
-        (at(&none), down("does not answer as a proxy of HTTP does")),
-        (to_nobody.address.clone(), down("ended the connection without an answer")),
+        (at(&Canned::start("SSH-2.0-x\r\n")), down("is not from an HTTP proxy")),
+        (at(&Canned::start("HTTP/1.1 200")), down("is not from an HTTP proxy")),
+        (at(&Canned::start("HTTP/1.1 200 OK\r\n\r\nearly")), down("is not from an HTTP proxy")),
+        (at(&Canned::start("x".repeat(100_000))), down("is not from an HTTP proxy")),
+        (at(&none), down("is not from an HTTP proxy")),
+        (to_nobody.address.clone(), down("closed the connection without a response")),
         (to_plain.address, down("https://vault.test:8200 (through the proxy http://127.0.0.1:")),
         (to_stranger.address, down("(`ca_cert`)")),
         (format!("https://{}", stranger.address), down("the certificate of the proxy https://127.0.0.1:")),
         (
             format!("https://{}", host(&none.http)),
-            down("does not complete a TLS handshake: see whether http:// is meant in `proxy`"),
+            down("does not complete a TLS handshake: try http:// in `proxy`"),
         ),
         ("socks5://127.0.0.1:1080".into(), wrong("`proxy` is neither http:// nor https://")),
         ("http://".into(), wrong("`proxy` has an invalid host: write it as http://proxy.example.com:3128")),
@@ -211,9 +208,9 @@ fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
     for (proxy, end) in [
         ("127.0.0.1:1".into(), down("no connection to the proxy http://127.0.0.1:1 (")),
         (at(&Canned::http("403 Forbidden", "", "no")), down("refuses a connection to vault.test:8200 (403)")),
-        (at(&Canned::http("503 x", "", "<h1>")), down("gets no connection to vault.test:8200 (503)")),
+        (at(&Canned::http("503 x", "", "<h1>")), down("cannot connect to vault.test:8200 (503)")),
         (at(&Canned::http("503 x", "", r#"{"errors":["Vault is sealed"]}"#)), down("is in maintenance")),
-        (at(&Canned::http("407 x", "", "")), down("asks for a user name and password (407)")),
+        (at(&Canned::http("407 x", "", "")), down("requires a user name and password (407)")),
         (at(&Canned::start("SSH-2.0-x\r\n")), down("(through the proxy http://127.0.0.1:")),
     ] {
         place.judge(&[(&format!("{FAR_PLAIN}proxy = \"{proxy}\""), end)]);

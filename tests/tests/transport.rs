@@ -38,8 +38,8 @@ fn a_socket_is_an_address() {
     let at = |path: &str, end| place.judge(&[(&format!("address = \"{path}\""), end)]);
     at("unix://{socket}", Reads);
     at("unix://{folder}/none.sock", Fails(5, "UNAVAILABLE", "there is no socket at /"));
-    at("unix://{folder}/left.sock", Fails(5, "UNAVAILABLE", "nobody listens at /"));
-    at("unix://{folder}/file", Fails(5, "UNAVAILABLE", "whether `address` names its socket"));
+    at("unix://{folder}/left.sock", Fails(5, "UNAVAILABLE", "nothing is listening on /"));
+    at("unix://{folder}/file", Fails(5, "UNAVAILABLE", "that `address` names its socket"));
     at("unix://{socket}/base", Fails(5, "UNAVAILABLE", "a socket has no base path"));
     at("unix://{socket}/", Fails(3, "MISCONFIGURED", "a socket has no base path"));
     at("unix://fake.sock", Fails(3, "MISCONFIGURED", "no absolute path"));

@@ -1,4 +1,4 @@
-//! The client of a run: the origins that it has to do with, each with its route and its connections.
+//! The client of a run: its origins, each with its own connections.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,13 +12,12 @@ use crate::failure::Failure;
 use crate::run::Run;
 use crate::settings::Settings;
 
-/// How long the metadata service of an instance may take. It is on the machine's own network, and elsewhere nothing
-/// answers at its address.
-const METADATA_PATIENCE: Duration = Duration::from_secs(1);
+/// The time limit of the metadata service. It is near if it exists; on other machines nothing answers at its address.
+const METADATA_LIMIT: Duration = Duration::from_secs(1);
 
-/// All origins of a run. The settings are read once; certificates of authorities once, for the first origin over TLS.
+/// All origins of a run. The settings are read once, and the trust anchors once, for the first origin that needs TLS.
 ///
-/// Its future is `Send` and it has a `Debug`, so that an SDK can hold it: see [`Client::send`].
+/// An SDK can use it as its HTTP client, see [`Client::send`]: the futures are `Send`, and it is `Debug`.
 pub struct Client {
     trust: Arc<TrustAnchors>,
     identity: Option<Arc<ClientIdentity>>,
@@ -30,31 +29,32 @@ pub struct Client {
     origins: Mutex<Vec<Arc<Transport>>>,
 }
 
-/// What an origin is for. It decides how it is reached, and what a failure says.
+/// The role of an origin. It decides which settings apply, and the words of a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// The store: by all settings of this module.
+    /// The store: all settings of this module apply.
     Store,
-    /// A service beside it that hands out credentials: without a client certificate and `tls_server_name`, which are
-    /// meant for the store.
+    /// A separate service that issues credentials: without the client certificate and `tls_server_name`, which are for
+    /// the store.
     SignIn,
-    /// The metadata service of an instance: without a proxy, by http on the machine's own network, and within a second.
+    /// The metadata service of an instance: without a proxy, with http on the machine's own network, within one second.
     Metadata,
 }
 
-/// Where a request of an SDK goes: what that is, and the setting that the SDK derives the host from, such as `region`.
+/// The target of a request from an SDK.
 #[derive(Debug, Clone, Copy)]
 pub struct Target {
-    /// What is there.
+    /// The role of the origin.
     pub role: Role,
-    /// The setting to name where it cannot be reached.
+    /// The setting that the SDK derives the host from, such as `region`. Failures name it.
     pub key: &'static str,
 }
 
 impl Client {
-    /// A client that has not connected yet, and has read no file.
+    /// Creates a client without connections. Reads no file.
     ///
-    /// Fails with `MISCONFIGURED` where settings that belong together do not fit.
+    /// # Errors
+    /// `MISCONFIGURED` if settings do not fit together.
     pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self {
             trust: Arc::new(TrustAnchors::from_settings(settings)?),
@@ -68,8 +68,11 @@ impl Client {
         })
     }
 
-    /// The origin at an address, the same for the same address. Reads the files of certificates and keys if it is the
-    /// first over TLS.
+    /// Returns the origin at an address, always the same one for the same role and address.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the proxy is invalid, or if a file with certificates or keys cannot be used; these files are read
+    /// for origins that need TLS.
     pub fn origin(&self, role: Role, address: Address) -> Result<Arc<Transport>, Failure> {
         let mut origins = self.origins();
         let is_it = |known: &&Arc<Transport>| {
@@ -83,16 +86,21 @@ impl Client {
         Ok(transport)
     }
 
-    /// Sends a request of an SDK. The path of `request` is the whole URL, and redirects are given back.
+    /// Sends a request of an SDK. The path of `request` is the whole URL. Redirects are returned, not followed.
     ///
-    /// What fails is a [`Failure`] that the SDK takes as an error; [`Failure::within`] finds it in the SDK's own.
+    /// # Errors
+    /// As [`Transport::send`] and [`Client::origin`]. The SDK wraps the [`Failure`] in its own error, and
+    /// [`Failure::within`] finds it there.
     pub async fn send(&self, target: Target, request: Request) -> Result<Response, Failure> {
         let (address, path) = self.split(target, &request.path)?;
         let origin = self.origin(target.role, address)?;
         origin.send(Request { path, ..request.without_redirects() }).await
     }
 
-    /// Announces requests to the origin of a URL, so that the right number of connections is opened from the start.
+    /// Announces requests to the origin of a URL, as [`Transport::expect`] does.
+    ///
+    /// # Errors
+    /// As [`Client::origin`].
     pub fn expect(&self, target: Target, url: &str, requests: usize) -> Result<(), Failure> {
         let (address, _) = self.split(target, url)?;
         self.origin(target.role, address)?.expect(requests);
@@ -117,15 +125,15 @@ impl Client {
 
     fn route(&self, role: Role, address: Address) -> Result<Route, Failure> {
         let is_store = role == Role::Store;
-        let is_near = role == Role::Metadata;
+        let is_metadata = role == Role::Metadata;
         Ok(Route {
             role,
             trust: Arc::clone(&self.trust),
             server_name: self.server_name.clone().filter(|_| is_store),
             identity: self.identity.clone().filter(|_| is_store),
-            proxy: if is_near { None } else { self.proxies.before(&address)? },
+            proxy: if is_metadata { None } else { self.proxies.before(&address)? },
             http: self.http,
-            patience: is_near.then_some(METADATA_PATIENCE),
+            patience: is_metadata.then_some(METADATA_LIMIT),
             run: self.run.at(&address),
             address,
         })
@@ -136,7 +144,7 @@ impl Client {
     }
 }
 
-/// The origins, and nothing that was sent or received.
+/// Shows the origins, and nothing that was sent or received.
 impl fmt::Debug for Client {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.origins().iter()).finish()
@@ -144,7 +152,7 @@ impl fmt::Debug for Client {
 }
 
 impl Role {
-    /// What a failure calls it.
+    /// Returns what failures call it.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Store => "store",
@@ -218,6 +226,36 @@ mod tests {
         std::fs::copy("/etc/ssl/certs/ca-certificates.crt", &folder).unwrap();
         let (one, _) = (origin("https://a.test").unwrap(), std::fs::remove_file(&folder));
         assert!(Arc::ptr_eq(&one.route().trust, &origin("https://b.test").unwrap().route().trust));
+    }
+
+    #[test]
+    fn credential_files_that_other_users_can_read_are_warned_about() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let file = |name: &str, mode| {
+            let path = std::env::temp_dir().join(format!("secretref-{name}-{}", std::process::id()));
+            std::fs::write(&path, "user:password").unwrap();
+            std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+            path.display().to_string()
+        };
+        for (mode, warnings) in [(0o600, 0), (0o644, 2)] {
+            let (login, key) = (file("login", mode), file("key", mode));
+            let client = client(&[
+                ("proxy", "http://localhost:3128"),
+                ("proxy_auth_file", &login),
+                ("client_cert", "/etc/ssl/certs/ca-certificates.crt"),
+                ("client_key", &key),
+            ]);
+            let address = Address::parse("address", "https://a.test", false).unwrap();
+            assert!(client.origin(Role::Store, address).is_err(), "the key is not one");
+            std::fs::remove_file(&login).and(std::fs::remove_file(&key)).unwrap();
+            let shown: String =
+                client.run.warnings().into_iter().map(|(_, warning)| warning + "\n").collect();
+            assert_eq!(
+                shown.matches("lets others read it (0644): chmod go-rwx").count(),
+                warnings,
+                "{shown}"
+            );
+        }
     }
 
     #[test]

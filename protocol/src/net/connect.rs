@@ -1,4 +1,4 @@
-//! One connection: name, TCP or socket, proxy, TLS. Each step that fails says which it was.
+//! Opens one connection: name look-up, TCP or Unix socket, proxy, TLS. A failure says which step failed.
 
 use std::fs::File;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, ToSocketAddrs as _};
@@ -18,17 +18,17 @@ use crate::failure::{Failure, Retry};
 use crate::run::{Run, Stage};
 use crate::system_error::words;
 
-/// How long one address may take before the next is tried beside it (RFC 8305 §5).
+/// The delay before the next IP address is tried in parallel (RFC 8305 §5).
 const STAGGER: Duration = Duration::from_millis(250);
 
-/// How long to wait before the one more try after a refused connection: a store that is just starting.
+/// The delay before the only retry after a refused connection: the server may be starting.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
-/// The stack of a thread that looks a name up, in which the system's own modules run. What `RUST_MIN_STACK` says is not
-/// asked.
+/// The stack, in bytes, of the thread that looks up a name: the system's own modules run in it. `RUST_MIN_STACK` does not
+/// change it.
 const LOOK_UP_STACK: usize = 2 << 20;
 
-/// Connects to the route's address, offering these versions of HTTP; `tls` is there when https is on the way.
+/// Connects to the route's address, and offers these versions of HTTP. `tls` is needed if the server or the proxy is https.
 pub(super) async fn connect(route: &Route, tls: Option<&Tls>, http: Versions) -> Result<Stream, Failure> {
     let address = &route.address;
     let io = match (&route.proxy, address.socket()) {
@@ -69,20 +69,20 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
         |what: &str, remedy: String| Failure::unavailable(format!("{what} {}", path.display()), remedy);
     let socket = UnixStream::connect(path).await.map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => {
-            let remedy = format!("see whether the agent or server runs, and check the path in `{key}`");
+            let remedy = format!("check that the agent or server is running, and check the path in `{key}`");
             unavailable("there is no socket at", remedy).with_retry(Retry::Once(REFUSED_PAUSE))
         }
         io::ErrorKind::ConnectionRefused => {
-            let remedy = format!("see whether the agent or server runs, and whether `{key}` names its socket");
-            unavailable("nobody listens at", remedy).with_retry(Retry::Once(REFUSED_PAUSE))
+            let remedy = format!("check that the agent or server is running, and that `{key}` names its socket");
+            unavailable("nothing is listening on", remedy).with_retry(Retry::Once(REFUSED_PAUSE))
         }
         io::ErrorKind::PermissionDenied => {
-            let remedy = "let this user write to the socket and enter its folder: the listener's socket_mode, \
+            let remedy = "allow this user to write to the socket and to enter its folder: set the listener's socket_mode, \
                           socket_user and socket_group";
             unavailable("permission denied at", remedy.into()).with_retry(Retry::No)
         }
         io::ErrorKind::NotADirectory => {
-            unavailable("a file stands where a folder should be in", format!("check the path in `{key}`: a socket has no base path"))
+            unavailable("not every parent is a folder:", format!("check the path in `{key}`: a socket has no base path"))
                 .with_retry(Retry::No)
         }
         _ => unavailable(&format!("no connection ({}) to", words(&error)), format!("check the path in `{key}`")),
@@ -90,22 +90,22 @@ async fn unix(address: &Address, path: &Path) -> Result<Box<dyn Io>, Failure> {
     Ok(Box::new(socket))
 }
 
-/// `role` is what should be there, such as the store or a proxy.
+/// Looks up the host and connects to it. `role` is what messages call the other side, such as `store` or `proxy`.
 async fn tcp(run: &Run, address: &Address, role: &str) -> Result<Box<dyn Io>, Failure> {
     run.redact("host", address.host());
     let found = run.end(run.begin(Stage::LookUp), look_up(address).await)?;
     if run.is_traced() {
-        note_found(run, address, &found);
+        record_found(run, address, &found);
     }
     let step = run.begin(Stage::Connection);
     let tcp = first(&found).await.map_err(|error| unreachable(address, role, &error));
     let tcp = run.end(step, tcp)?;
-    // A request is written at once; without this it may wait for an acknowledgement first.
+    // Without this, the system may hold a request back until an acknowledgement arrives.
     let _ = tcp.set_nodelay(true);
     Ok(Box::new(tcp))
 }
 
-fn note_found(run: &Run, address: &Address, found: &[SocketAddr]) {
+fn record_found(run: &Run, address: &Address, found: &[SocketAddr]) {
     if address.host().parse::<IpAddr>().is_ok() {
         return;
     }
@@ -120,7 +120,7 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     if let Ok(ip) = address.host().parse::<IpAddr>() {
         return Ok(vec![SocketAddr::new(ip, address.port())]);
     }
-    // RFC 6761 §6.3: this name is this machine, whatever a name server says.
+    // RFC 6761 §6.3: this name is always this machine.
     if address.host().eq_ignore_ascii_case("localhost") {
         let here: [IpAddr; 2] = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
         return Ok(here.map(|ip| SocketAddr::new(ip, address.port())).to_vec());
@@ -141,22 +141,21 @@ async fn look_up(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     Ok(found)
 }
 
-/// What the C library finds; nothing where it finds none, and it does not say why. It waits for name servers, so it has a
-/// thread of its own.
+/// Asks the C library, which gives no reason if it finds nothing. It blocks on name servers, so it runs in its own thread.
 async fn ask_system(address: &Address) -> Result<Vec<SocketAddr>, Failure> {
     let wanted = (address.host().to_owned(), address.port());
-    let (found, heard) = oneshot::channel();
+    let (sender, receiver) = oneshot::channel();
     let thread = thread::Builder::new().stack_size(LOOK_UP_STACK).spawn(move || {
-        let _ = found.send(wanted.to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect));
+        let _ = sender.send(wanted.to_socket_addrs().map_or_else(|_| Vec::new(), Iterator::collect));
     });
     if thread.is_err() {
-        let remedy = format!("or write the IP address into `{}`", address.key());
-        return Err(Failure::no_thread(format!("to look up the name {}", address.host())).hint(remedy));
+        let failure = Failure::no_thread(format!("to look up the name {}", address.host()));
+        return Err(failure.hint(address.check(format!("or use the IP address in `{}`", address.key()))));
     }
-    Ok(heard.await.unwrap_or_default())
+    Ok(receiver.await.unwrap_or_default())
 }
 
-/// The first of the addresses that answers; each starts a moment after the one before it, or as soon as that failed.
+/// Returns the first connection that opens. Each attempt starts a moment after the one before it, or when that has failed.
 async fn first(found: &[SocketAddr]) -> io::Result<TcpStream> {
     let mut waiting = found.iter();
     let mut trying = FuturesUnordered::new();
@@ -191,8 +190,8 @@ fn unreachable(address: &Address, role: &str, error: &io::Error) -> Failure {
         _ => format!("no connection to the {role} {address} ({words})"),
     };
     if error.kind() == io::ErrorKind::ConnectionRefused {
-        let port = address.check(format!("whether `{key}` has its port"));
-        let remedy = format!("see whether the {role} runs, and {port}");
+        let port = address.check(format!("that `{key}` has its port"));
+        let remedy = format!("check that the {role} is running, and {port}");
         return Failure::unavailable(what, remedy).with_retry(Retry::Once(REFUSED_PAUSE));
     }
     let check = address.check(format!("check `{key}`"));

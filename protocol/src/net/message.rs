@@ -1,15 +1,14 @@
-//! What is sent and what comes back: a request to one origin, and the response to it.
+//! A request to one origin, and its response.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 
-/// The most bytes of a response body, unless the request says otherwise. A secret that is longer would not pass the
-/// gateway's own limit.
+/// The most bytes of a response body, unless the request has its own limit. The gateway would refuse a longer secret.
 const BODY_LIMIT: usize = 2 << 20;
 
-/// A request to a path of an origin. It has no `Debug`: headers and body may hold a secret.
+/// A request to a path of an origin. It is not `Debug`, because headers and body may contain a secret.
 #[derive(Clone)]
 pub struct Request {
     pub(super) method: Method,
@@ -21,19 +20,19 @@ pub struct Request {
     pub(super) limit: usize,
 }
 
-/// Whether a request may be sent twice, where its connection ended and it is not known what the server did with it.
+/// Whether a request may be sent again when its connection broke and the server may have acted on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Replay {
-    /// It only reads, or doing it twice is the same as doing it once. A read by `POST` is a read.
+    /// It may: it only reads, or has the same effect once or twice. A read by `POST` is a read.
     Safe,
-    /// It may change something or use up a credential.
+    /// It may not: it may change something or use up a credential.
     Never,
 }
 
 impl Request {
-    /// A request without headers and body. `path` is path and query, percent-encoded, from the root of the origin.
+    /// Creates a request without headers and body. `path` is path and query, percent-encoded, from the root of the origin.
     ///
-    /// Methods that only read (RFC 9110 §9.2.1) may be sent twice, and `GET` follows redirects within the origin.
+    /// Requests with a safe method (RFC 9110 §9.2.1) may be sent again. `GET` follows redirects within the origin.
     #[must_use]
     pub fn new(method: Method, path: impl Into<String>) -> Self {
         Self {
@@ -47,51 +46,51 @@ impl Request {
         }
     }
 
-    /// A `GET` without headers.
+    /// Creates a `GET` request without headers.
     #[must_use]
     pub fn get(path: impl Into<String>) -> Self {
         Self::new(Method::GET, path)
     }
 
-    /// Path and query.
+    /// Returns the path and query.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// With these headers too, after those that are there. `host` is the transport's own. A name that is given twice is
-    /// sent twice.
+    /// Adds headers after those that are there. A name that is given twice is sent twice. `host` is ignored: the transport
+    /// sends its own.
     #[must_use]
     pub fn headers(mut self, headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
         self.headers.extend(headers);
         self
     }
 
-    /// With this body.
+    /// Sets the body.
     #[must_use]
     pub fn body(self, body: impl Into<Bytes>) -> Self {
         Self { body: body.into(), ..self }
     }
 
-    /// With another rule for sending it twice than its method has.
+    /// Sets whether it may be sent again, in place of the rule for its method.
     #[must_use]
     pub fn replay(self, replay: Replay) -> Self {
         Self { replay, ..self }
     }
 
-    /// With redirects given back as responses: what an SDK wants to see.
+    /// Returns redirects as responses instead of following them, as SDKs expect.
     #[must_use]
     pub fn without_redirects(self) -> Self {
         Self { follows_redirects: false, ..self }
     }
 
-    /// With another limit on the bytes of the response body than 2 MiB.
+    /// Sets the most bytes of the response body; the default is 2 MiB.
     #[must_use]
     pub fn limit(self, limit: usize) -> Self {
         Self { limit, ..self }
     }
 
-    /// The same request for a path below `base`, which has no `/` at its end.
+    /// Puts `base` in front of the path. It must not end with `/`.
     #[must_use]
     pub fn below(mut self, base: &str) -> Self {
         self.path.insert_str(0, base);
@@ -99,18 +98,18 @@ impl Request {
     }
 }
 
-/// The response of a server. It has no `Debug`: the body may be a secret.
+/// The response of a server. It is not `Debug`, because the body may be a secret.
 pub struct Response {
     /// The status.
     pub status: StatusCode,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body, whole.
+    /// The whole body.
     pub body: Vec<u8>,
 }
 
 impl Response {
-    /// The pause that the server asks for in `Retry-After`, if it does so in seconds (RFC 9110 §10.2.3).
+    /// Returns the pause that `Retry-After` asks for, if it is in seconds (RFC 9110 §10.2.3).
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {
         let seconds = self.headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;

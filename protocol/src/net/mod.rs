@@ -1,9 +1,9 @@
-//! The way to a store that is reached over HTTP: client, address, proxy, roots, identity, TLS, connection, pool.
+//! HTTP for stores on a network: client, address, proxy, trust anchors, client identity, TLS, connections.
 //!
-//! A [`Client`] has all origins of a run: the store, what one signs in at, the metadata service of an instance. A
-//! [`Transport`] is one of them. It opens as few connections as will do, never one before it is needed, and knows of
-//! each request whether to ask again. It is built on hyper's connection API rather than on a pooling client, because
-//! what decides the speed of a resolve is how many connections are opened and when.
+//! A [`Client`] has all origins of a run: the store, the sign-in service, the metadata service of an instance. A
+//! [`Transport`] is one of them. It opens as few connections as possible, each only when it is needed, and repeats only
+//! requests that may be repeated. It is built on hyper's connection API instead of a pooling client, because the number
+//! and the time of new connections decide how fast a resolve is.
 
 mod address;
 mod alert_stream;
@@ -43,28 +43,28 @@ use crate::settings::Settings;
 /// How to reach an origin.
 #[derive(Debug)]
 pub struct Route {
-    /// Where it is.
+    /// Its address.
     pub address: Address,
-    /// What is there.
+    /// Its role.
     pub role: Role,
-    /// Whom to trust to be there.
+    /// The authorities that its certificate may be from.
     pub trust: Arc<TrustAnchors>,
-    /// The name that the server's certificate must have, if not the address's host.
+    /// The name that its certificate must have, if not the host of the address.
     pub server_name: Option<String>,
-    /// Who the client is, for a server that asks for a certificate.
+    /// The client certificate, for a server that asks for one.
     pub identity: Option<Arc<ClientIdentity>>,
-    /// What stands before it.
+    /// The proxy, if there is one.
     pub proxy: Option<Proxy>,
-    /// Which versions of HTTP to offer over TLS.
+    /// The versions of HTTP to offer over TLS.
     pub http: Versions,
-    /// How long a request may take, if not to the deadline.
+    /// The time limit of a request, if it is shorter than the deadline.
     pub patience: Option<Duration>,
-    /// The run that goes it, at this origin.
+    /// The run it serves. Its steps are those at this origin.
     pub run: Run,
 }
 
 impl Route {
-    /// The route to the store at `address` with nothing else set.
+    /// Returns the route to a store at `address` without other settings.
     #[cfg(test)]
     fn to(address: Address, run: &Run) -> Self {
         Self {
@@ -80,13 +80,13 @@ impl Route {
         }
     }
 
-    /// The proxy that requests are sent to as they are, rather than through a tunnel: that of plain HTTP.
+    /// Returns the proxy that requests are sent to without a tunnel: that for plain HTTP.
     fn forwarder(&self) -> Option<&Proxy> {
         self.proxy.as_ref().filter(|_| !self.address.is_secure())
     }
 }
 
-/// The origin and what stands before it, for a message.
+/// The origin and its proxy, for a message.
 impl fmt::Display for Route {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.address.fmt(f)?;
@@ -97,10 +97,10 @@ impl fmt::Display for Route {
     }
 }
 
-/// Which versions of HTTP to offer over TLS. Plain HTTP is always 1.1.
+/// The versions of HTTP to offer over TLS. Without TLS it is always 1.1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Versions {
-    /// Both, and the server chooses.
+    /// Both; the server chooses.
     Auto,
     /// HTTP/1.1.
     H1,

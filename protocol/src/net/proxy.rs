@@ -1,4 +1,4 @@
-//! Which proxy stands before a store, if any.
+//! The proxy for an address, if there is one.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -10,9 +10,10 @@ use http::HeaderValue;
 use super::Address;
 use crate::failure::Failure;
 use crate::file;
-use crate::settings::{Settings, Source};
+use crate::run::Run;
+use crate::settings::{Settings, Source, warn_if_exposed};
 
-/// A proxy of HTTP, and what to show it.
+/// An HTTP proxy, and the credentials for it.
 #[derive(Debug)]
 pub struct Proxy {
     pub(super) address: Address,
@@ -20,16 +21,18 @@ pub struct Proxy {
     pub(super) authorization: Option<HeaderValue>,
 }
 
-/// What the settings say of proxies, which depends on the address.
+/// The settings of proxies. Which of them counts depends on the address.
 #[derive(Debug)]
 pub(super) struct Proxies {
-    /// Those that are set, with their values.
+    /// The settings that have a value.
     set: Vec<(&'static str, String, Source)>,
-    /// What messages call them.
+    /// What messages call each setting.
     called: Vec<(&'static str, &'static str)>,
-    /// The file of `user:password`.
+    /// The file with `user:password`.
     login: Option<PathBuf>,
     allow_http: bool,
+    uid: u32,
+    run: Run,
 }
 
 impl Proxies {
@@ -43,13 +46,16 @@ impl Proxies {
             called: keys.map(|key| (key, settings.called(key))).to_vec(),
             login: settings.path("proxy_auth_file")?,
             allow_http: settings.is_on("allow_http"),
+            uid: settings.uid(),
+            run: settings.run().clone(),
         })
     }
 
-    /// The proxy before `address`.
+    /// Returns the proxy for `address`, and warns if other users may read the file with its login.
     ///
-    /// Fails with `MISCONFIGURED` where it is none, and where it would carry what is said in clear text beyond this
-    /// machine without `allow_http`. No message quotes it.
+    /// # Errors
+    /// `MISCONFIGURED` if its URL is invalid, or if it would carry clear text to another machine without `allow_http`. No
+    /// message quotes the URL.
     pub(super) fn before(&self, address: &Address) -> Result<Option<Proxy>, Failure> {
         let set = |key| {
             let (_, text, source) = self.set.iter().find(|(set, ..)| *set == key)?;
@@ -62,31 +68,36 @@ impl Proxies {
         if login.is_some() && source == Source::Written {
             return Err(Failure::misconfigured(
                 format!(
-                    "`{key}` has a user name or password in it, which everybody can read in a command line or profile"
+                    "`{key}` has a user name or password in it, which other users can read in a command line or profile"
                 ),
-                "write user:password into a file, and name it with `proxy_auth_file`",
+                "write user:password to a file, and set `proxy_auth_file` to it",
             ));
         }
         let login = match (login, &self.login) {
             (Some(login), _) => Some(login),
             (None, Some(path)) => {
-                Some(file::read_secret(path, "proxy_auth_file")?.expose().as_bytes().to_vec())
+                let (login, metadata) = file::read_secret_with_metadata(path, "proxy_auth_file")?;
+                warn_if_exposed(&self.run, self.uid, path, &metadata);
+                Some(login.expose().as_bytes().to_vec())
             }
             (None, None) => None,
         };
         if !address.is_secure() && !url.is_loopback() && !self.allow_http {
             return Err(Failure::misconfigured(
                 format!("`{key}` carries credentials in clear text to another machine"),
-                "use https:// in the store's address, or set allow_http = true if the way there is safe",
+                format!(
+                    "{}, or set allow_http = true on a trusted network",
+                    address.check(format!("use https:// in `{}`", address.key()))
+                ),
             ));
         }
         Ok(Some(Proxy { address: url, authorization: login.as_deref().map(basic) }))
     }
 }
 
-/// The key of the setting that names the proxy for `address`, as Go's programs choose it, Vault's own among them:
-/// `proxy` counts always, unless `no_proxy` is as explicit; that of the scheme, unless `no_proxy` or this machine is
-/// meant.
+/// Returns the key of the setting with the proxy for `address`. The rules are those of Go programs, such as Vault's own
+/// client: `proxy` applies unless a flag or the profile sets `no_proxy` for the host; the proxy of the scheme applies unless
+/// `no_proxy` lists the host or the host is this machine.
 fn chosen<'s>(
     address: &Address,
     set: impl Fn(&'static str) -> Option<(&'s str, Source)>,
@@ -103,8 +114,8 @@ fn chosen<'s>(
     (set(key).is_some() && !address.is_loopback() && !spared("no_proxy")).then_some(key)
 }
 
-/// Whether `list` has the address in it, as Go's programs read such a list: 200,000 random lists were read alike by both.
-/// What is no entry is passed over: the list is shared with other programs.
+/// Whether `list` contains the address, by the rules of Go programs: both gave the same result for 200,000 random lists.
+/// Invalid entries are ignored, because other programs read the same list.
 fn is_spared(list: &str, address: &Address) -> bool {
     let port = address.port().to_string();
     let ip = address.host().parse::<IpAddr>().ok();
@@ -121,7 +132,7 @@ fn is_spared(list: &str, address: &Address) -> bool {
     })
 }
 
-/// `host:port` or `[v6]:port`; what is neither is a host as it is, and has no port.
+/// Splits `host:port` or `[v6]:port`. Any other text is a host without a port.
 fn split_port(entry: &str) -> (&str, &str) {
     let split = entry.rsplit_once(':').and_then(|(host, port)| {
         let host = match host.strip_prefix('[') {
@@ -133,14 +144,15 @@ fn split_port(entry: &str) -> (&str, &str) {
     split.unwrap_or((entry, ""))
 }
 
-/// `example.com` is itself and what is below it, `.example.com` and `*.example.com` only the latter.
+/// Whether the host is in the domain: `example.com` contains itself and its subdomains, `.example.com` and `*.example.com`
+/// only the subdomains.
 fn is_below(host: &str, domain: &str) -> bool {
     let domain = if domain.starts_with("*.") { &domain[1..] } else { domain };
     let front = host.strip_suffix(domain).filter(|_| !domain.is_empty());
     front.is_some_and(|front| domain.starts_with('.') || front.is_empty() || front.ends_with('.'))
 }
 
-/// The address of `10.0.0.0/8` or `fd00::/8`, and how many of its last bits are free.
+/// Parses a network such as `10.0.0.0/8` or `fd00::/8` into its address and the number of bits after the prefix.
 fn network(entry: &str) -> Option<(IpAddr, u32)> {
     let (address, bits) = entry.split_once('/')?;
     let address: IpAddr = address.parse().ok()?;
@@ -149,7 +161,7 @@ fn network(entry: &str) -> Option<(IpAddr, u32)> {
     Some((address, length.checked_sub(fixed)?))
 }
 
-/// `::ffff:10.0.0.0/104` is `10.0.0.0/8`.
+/// Whether the network contains the address. `::ffff:10.0.0.0/104` is the same network as `10.0.0.0/8`.
 fn is_within(ip: IpAddr, network: IpAddr, free: u32) -> bool {
     let network = if free <= 32 { network.to_canonical() } else { network };
     let bits = |ip: IpAddr| match ip {
@@ -160,14 +172,14 @@ fn is_within(ip: IpAddr, network: IpAddr, free: u32) -> bool {
     ip.is_ipv4() == network.is_ipv4() && (bits(ip) ^ bits(network)).checked_shr(free).unwrap_or(0) == 0
 }
 
-/// The address in a proxy's URL, and the login in it, `user:password`.
+/// Parses a proxy's URL into its address and the `user:password` in it.
 fn parse(key: &'static str, text: &str) -> Result<(Address, Option<Vec<u8>>), Failure> {
     let example = "http://proxy.example.com:3128";
     let (scheme, rest) = text.split_once("://").unwrap_or(("http", text));
     if !matches!(scheme, "http" | "https") {
         return Err(Failure::misconfigured(
-            format!("`{key}` is neither http:// nor https://, and no other proxies are known"),
-            format!("write it as {example}: SOCKS does not work"),
+            format!("`{key}` is neither http:// nor https://"),
+            format!("write it as {example}; SOCKS proxies are not supported"),
         ));
     }
     let (address, login) = Address::parse_with_login(key, &format!("{scheme}://{rest}"), example)?;
@@ -177,7 +189,7 @@ fn parse(key: &'static str, text: &str) -> Result<(Address, Option<Vec<u8>>), Fa
     Ok((address, login))
 }
 
-/// A login as a header has it (RFC 7617 §2).
+/// Returns a login as the value of a header (RFC 7617 §2).
 fn basic(login: &[u8]) -> HeaderValue {
     let mut login = login.to_vec();
     if !login.contains(&b':') {
@@ -307,7 +319,7 @@ mod tests {
             assert_eq!(read(text), read_as, "{text}");
         }
         for (bad, why) in [
-            ("socks5://u:hunter2@p", "SOCKS does not work"),
+            ("socks5://u:hunter2@p", "SOCKS proxies are not supported"),
             ("http://", "invalid host"),
             ("http://u:hunter2@", "invalid host"),
             ("http://u:hunter2@p:3128[1]", "an invalid port"),

@@ -1,4 +1,4 @@
-//! What it means when a handshake of TLS fails.
+//! The failure for a TLS handshake that did not complete.
 
 use std::io;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use super::verifier::{self, Shown};
 use super::{Address, Proxy, Role, Route, certificate_info, client_identity};
 use crate::failure::{Failure, Retry};
 
-/// Why there is no connection to the store, which showed this.
+/// Returns the failure for the server's own handshake. `shown` is the certificate that the server sent.
 pub(super) fn from_store(route: &Route, error: &io::Error, shown: Option<Shown>) -> Failure {
     match tls_error(error) {
         None => Failure::unavailable(
             format!("{route} ended the TLS handshake ({})", error.kind()),
-            "see whether this port speaks TLS, or whether http:// is meant",
+            "check that this port speaks TLS, or use http://",
         ),
         Some(TlsError::InvalidCertificate(wrong)) => {
             let (why, remedy) = refused_certificate(route, wrong, shown);
@@ -28,13 +28,13 @@ pub(super) fn from_store(route: &Route, error: &io::Error, shown: Option<Shown>)
         }
         Some(_) => Failure::unavailable(
             format!("{route} does not complete a TLS handshake"),
-            "see whether this port speaks TLS 1.2 or 1.3, or whether http:// is meant",
+            "check that this port speaks TLS 1.2 or 1.3, or use http://",
         )
         .with_retry(Retry::No),
     }
 }
 
-/// Why there is no connection to a proxy that is spoken to over TLS.
+/// Returns the failure for a handshake with an https proxy.
 pub(super) fn from_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Failure {
     use CertificateError as Wrong;
     let (address, key) = (&proxy.address, proxy.address.key());
@@ -49,7 +49,7 @@ pub(super) fn from_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Fai
         _ => {
             return Failure::unavailable(
                 format!("the proxy {address} does not complete a TLS handshake"),
-                format!("see whether http:// is meant in `{key}`, as it is for most proxies"),
+                format!("try http:// in `{key}`, which most proxies use"),
             )
             .with_retry(Retry::No);
         }
@@ -58,29 +58,29 @@ pub(super) fn from_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Fai
         .with_retry(Retry::No)
 }
 
-/// What is wrong with the server's certificate, and what to do.
+/// Explains why the server's certificate was refused, and how to fix it.
 fn refused_certificate(route: &Route, wrong: &CertificateError, shown: Option<Shown>) -> (String, String) {
     use CertificateError as Wrong;
     match wrong {
-        // That of the handshake: there was nothing against the certificate.
+        // The signature of the handshake: the certificate itself was accepted.
         Wrong::BadSignature if shown.is_none() => (
-            "belongs to another key than the server has".into(),
-            "give the server the key of its certificate, or see which machine answers there".into(),
+            "does not match the server's private key".into(),
+            "configure the server with the key of its certificate, or check which machine answers at this address".into(),
         ),
-        // A bad signature: a trusted authority of the same name, but with another key.
+        // A bad signature: a trusted CA has the same name and another key.
         Wrong::UnknownIssuer | Wrong::BadSignature => route.trust.missed(shown),
-        // A certificate that may sign others, as `openssl req -x509` makes it.
+        // A CA certificate, such as `openssl req -x509` creates.
         _ if shown == Some(Shown::SelfSigned) && verifier::may_sign(wrong) => route.trust.missed(shown),
-        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => for_others(route, wrong),
+        Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => wrong_name(route, wrong),
         other => flaw(other, &route.address),
     }
 }
 
-/// What is wrong with a certificate, whoever shows it, and what to do.
+/// Explains a flaw of a certificate, of the server or a proxy at `address`, and how to fix it.
 fn flaw(wrong: &CertificateError, address: &Address) -> (String, String) {
     use CertificateError as Wrong;
     use webpki::Error as Cause;
-    let again = |how: &str| format!("have it issued again {how}");
+    let again = |how: &str| format!("reissue it {how}");
     match wrong {
         Wrong::Expired | Wrong::ExpiredContext { .. } => {
             let since = match wrong {
@@ -95,56 +95,52 @@ fn flaw(wrong: &CertificateError, address: &Address) -> (String, String) {
             ("is not valid yet".into(), "check this machine's clock".into())
         }
         Wrong::UnsupportedSignatureAlgorithmContext { signature_algorithm_id, .. } => {
-            let with =
-                if is_sha_1(signature_algorithm_id) { "SHA-1" } else { "an algorithm that is not supported" };
-            (format!("is signed with {with}, or the one of its authority is"), again("with SHA-256"))
+            let with = if is_sha_1(signature_algorithm_id) { "SHA-1" } else { "an unsupported algorithm" };
+            (format!("is signed with {with}, or that of its CA is"), again("with SHA-256"))
         }
-        Wrong::InvalidPurpose | Wrong::InvalidPurposeContext { .. } => (
-            "is not one for a server".into(),
-            again("with serverAuth among the purposes of its key (extendedKeyUsage)"),
-        ),
+        Wrong::InvalidPurpose | Wrong::InvalidPurposeContext { .. } => {
+            ("is not for servers".into(), again("with serverAuth in its extendedKeyUsage"))
+        }
         other => match verifier::cause(other) {
             Some(Cause::UnsupportedCertVersion) => (
-                "is of X.509 version 1 or 2".into(),
+                "has X.509 version 1 or 2".into(),
                 again("as version 3, with the server's name in subjectAltName"),
             ),
             Some(Cause::CaUsedAsEndEntity) => (
-                "is the one of an authority".into(),
+                "is a CA certificate".into(),
                 "have a certificate issued for the server, or set `ca_cert` to a copy of the server's own"
                     .into(),
             ),
             _ => {
                 let place = address.host_and_port();
                 let look = format!("echo | openssl s_client -connect {place} | openssl x509 -noout -text");
-                ("is not valid".into(), format!("look at it, and have it issued again: {look}"))
+                ("is not valid".into(), format!("reissue it; to inspect it: {look}"))
             }
         },
     }
 }
 
-/// Whether it is the number of a signature by SHA-1: with RSA (RFC 8017 §A.2.4) or with ECDSA (RFC 3279 §2.2.3).
+/// Whether the object identifier is that of a signature with SHA-1: by RSA (RFC 8017 §A.2.4) or ECDSA (RFC 3279 §2.2.3).
 fn is_sha_1(algorithm: &[u8]) -> bool {
     let rsa = b"\x2a\x86\x48\x86\xf7\x0d\x01\x01\x05";
     let ecdsa = b"\x2a\x86\x48\xce\x3d\x04\x01";
     [&rsa[..], ecdsa].iter().any(|number| algorithm.windows(number.len()).any(|window| window == *number))
 }
 
-/// What it means that the certificate is for other names than the server is asked by. Which they are is said to somebody
-/// who watches alone: they are the server's words.
-fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
+/// Explains a certificate for another name. Only `doctor` shows the names in it, because the server chose their text.
+fn wrong_name(route: &Route, wrong: &CertificateError) -> (String, String) {
     if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
         certificate_info::record_names(&route.run, &certificate_info::presented(presented));
     }
     match &route.server_name {
         Some(name) => (
             format!("is not for the name {name}"),
-            "set `tls_server_name` to a name that the certificate has (`doctor --names` shows them)".into(),
+            "set `tls_server_name` to a name in the certificate (`doctor --names` shows them)".into(),
         ),
         None if route.role == Role::Store => (
             "is for another name".into(),
             route.address.check(format!(
-                "write `{}` with a name that the certificate has (`doctor --names` shows them), or set \
-                 `tls_server_name` to it",
+                "use a name in the certificate (`doctor --names` shows them) in `{}`, or set `tls_server_name` to it",
                 route.address.key()
             )),
         ),
@@ -152,7 +148,7 @@ fn for_others(route: &Route, wrong: &CertificateError) -> (String, String) {
             "is for another name".into(),
             route
                 .address
-                .check(format!("write `{}` with a name that the certificate has", route.address.key())),
+                .check(format!("use a name in the certificate (`doctor --names` shows them) in `{}`", route.address.key())),
         ),
     }
 }
@@ -161,7 +157,7 @@ fn span(time: UnixTime) -> Duration {
     Duration::from_secs(time.as_secs())
 }
 
-/// What TLS has against a connection, where it is TLS that has.
+/// Returns the TLS error in an error of a stream, if there is one.
 pub(super) fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
 }

@@ -1,4 +1,4 @@
-//! Whom to trust: the certificates of a file, of a folder, of a text, or the system's.
+//! Trust anchors: the CA certificates of a file, a folder, a text or the system.
 
 use std::cmp::Reverse;
 use std::os::unix::fs::MetadataExt as _;
@@ -16,8 +16,8 @@ use crate::file;
 use crate::settings::Settings;
 use crate::system_error::words;
 
-/// Where distributions keep all their trusted certificates in one file, which takes a third of the time that reading
-/// a folder of them does: Debian, Fedora and its kin, Alpine, older RHEL, SUSE, FreeBSD.
+/// The files in which distributions keep all trusted certificates: Debian, Fedora and RHEL, Alpine, older RHEL, SUSE,
+/// FreeBSD. One file is read three times as fast as a folder.
 const BUNDLES: [&str; 6] = [
     "/etc/ssl/certs/ca-certificates.crt",
     "/etc/pki/tls/certs/ca-bundle.crt",
@@ -27,35 +27,35 @@ const BUNDLES: [&str; 6] = [
     "/usr/local/etc/ssl/cert.pem",
 ];
 
-/// Whom to trust to be the store.
+/// The authorities whose certificates a server may have.
 #[derive(Debug)]
 pub struct TrustAnchors {
-    /// What a message calls the setting that says so, or that would.
+    /// What messages call the setting that names them; `ca_cert` if none does.
     pub(super) key: &'static str,
-    /// The certificates of the authorities.
+    /// The place of their certificates.
     pub(super) roots: Roots,
-    /// What was read of them.
+    /// The certificates, once they are read.
     loaded: OnceLock<Option<Arc<Anchors>>>,
 }
 
-/// The certificates of trusted authorities.
+/// The place of the certificates of trusted authorities.
 #[derive(Debug)]
 pub enum Roots {
-    /// What the system trusts.
+    /// The system's list.
     System,
-    /// Those of a PEM file.
+    /// A PEM file.
     File(PathBuf),
-    /// Those of a PEM file that other programs share.
+    /// A PEM file that other programs use too.
     Bundle(PathBuf),
-    /// Those of every PEM file in a folder.
+    /// A folder of PEM files.
     Folder(PathBuf),
-    /// Those of a PEM text.
+    /// A PEM text.
     Text(String),
-    /// None: any certificate is taken, whoever shows it.
+    /// None: certificates are not verified.
     Unchecked,
 }
 
-/// The setting and what it says, as far as that is short.
+/// The setting and its path, if its value is one.
 impl fmt::Display for TrustAnchors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.roots {
@@ -67,21 +67,21 @@ impl fmt::Display for TrustAnchors {
     }
 }
 
-/// The certificates to check others by.
+/// The certificates to verify servers with.
 #[derive(Debug)]
 pub(super) struct Anchors {
     pub(super) store: Arc<RootCertStore>,
-    /// Those that a setting of the store names, whole.
+    /// The certificates that a setting of the store names, as they were read.
     pub(super) named: Vec<CertificateDer<'static>>,
 }
 
 impl TrustAnchors {
-    /// What the system trusts.
+    /// Returns the system's trust anchors.
     pub(super) fn system() -> Self {
         Self::new("ca_cert", Roots::System)
     }
 
-    /// What is said most explicitly, and of equals the first, in the order of Vault's own client.
+    /// Takes the most explicit of the settings; of equal ones the first, in the order of Vault's own client.
     pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         if settings.is_on("tls_skip_verify") {
             return Ok(Self::new(settings.called("tls_skip_verify"), Roots::Unchecked));
@@ -105,7 +105,7 @@ impl TrustAnchors {
         Self { key, roots, loaded: OnceLock::new() }
     }
 
-    /// The certificates, read once; `None` where they are not to be checked.
+    /// Returns the certificates, which are read once. `None` means that servers are not verified.
     pub(super) fn load(&self) -> Result<Option<Arc<Anchors>>, Failure> {
         if let Some(loaded) = self.loaded.get() {
             return Ok(loaded.clone());
@@ -128,10 +128,10 @@ impl TrustAnchors {
         Ok(Some(Anchors { store: Arc::new(store), named }))
     }
 
-    /// Why a certificate that nobody here has signed is refused, and what to do.
+    /// Explains an unknown issuer: the end of the sentence "the certificate of … ", and the hint to fix it.
     pub(super) fn missed(&self, shown: Option<Shown>) -> (String, String) {
         let is_own = shown == Some(Shown::SelfSigned);
-        let whose = if is_own { "the server's own certificate" } else { "the certificate of its authority" };
+        let whose = if is_own { "the server's own certificate" } else { "the certificate of its CA" };
         let own = if matches!(self.roots, Roots::Bundle(_)) { "ca_cert" } else { self.key };
         let place = match &self.roots {
             Roots::System => None,
@@ -145,19 +145,19 @@ impl TrustAnchors {
         };
         let why = match &place {
             None if is_own => "is self-signed, and is not trusted".to_owned(),
-            None => "is signed by an authority that is not trusted".to_owned(),
+            None => "is signed by a CA that is not trusted".to_owned(),
             Some((place, _)) if is_own => format!("is self-signed, and is not in {place}"),
-            Some((place, _)) => format!("is signed by no certificate of {place}"),
+            Some((place, _)) => format!("is not signed by any CA in {place}"),
         };
         let remedy = match place.and_then(|(_, into)| into) {
-            Some(into) => format!("put {whose} into {into} (`{}`)", self.key),
+            Some(into) => format!("add {whose} to {into} (`{}`)", self.key),
             None if is_own => format!("set `{own}` to a copy of {whose}"),
-            None => format!("set `{own}` to the certificate of that authority"),
+            None => format!("set `{own}` to the certificate of that CA"),
         };
         let alone = match shown {
             Some(Shown::Alone) => {
-                "; the server sends no certificate of an authority: if an intermediate one has signed its own, let the \
-                 server send that one too"
+                "; the server sends no CA certificate: if an intermediate CA signed its own, configure the server to send \
+                 that one too"
             }
             _ => "",
         };
@@ -165,7 +165,7 @@ impl TrustAnchors {
     }
 }
 
-/// Whether a file is the system's own list, which its package updates.
+/// Whether a file is the system's own list, which a package updates.
 fn is_of_system(path: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     let path = real(path);
@@ -177,33 +177,36 @@ type Named = Vec<CertificateDer<'static>>;
 fn from_file(path: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let read = file::read(path, key).map_err(|failure| {
         let place = place(path, key);
-        let remedy = "name a PEM file in it, or set `ca_path` to the folder";
+        let remedy = "set it to a PEM file in it, or set `ca_path` to the folder";
         if path.is_dir() { Failure::misconfigured(format!("{place} is a folder"), remedy) } else { failure }
     })?;
     let place = place(path, key);
     let roots = added(RootCertStore::empty(), &read, &place, named)?;
-    if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
+    if roots.is_empty() { Err(wrong(&place, "contains no certificate")) } else { Ok(roots) }
 }
 
 fn from_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let place = format!("`{key}`");
     let roots = added(RootCertStore::empty(), text.as_bytes(), &place, named)?;
-    if roots.is_empty() { Err(wrong(&place, "holds no certificate")) } else { Ok(roots) }
+    if roots.is_empty() { Err(wrong(&place, "contains no certificate")) } else { Ok(roots) }
 }
 
-/// Every file of the folder, links followed; what holds no certificate is passed over, as is what is no file: Kubernetes
-/// mounts through a folder in it.
+/// Reads every file of the folder, and follows links. Files without certificates are ignored, and so are folders: Kubernetes
+/// keeps one in each mount.
 fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
     let failed = |why: &str, remedy: &str| {
         Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
     };
     let closed = |error: io::Error| match error.kind() {
-        io::ErrorKind::NotADirectory => failed("is no folder", "set `ca_cert` to the file"),
-        _ => failed(&format!("cannot be read as a folder ({})", words(&error)), "name a folder of PEM files"),
+        io::ErrorKind::NotADirectory => failed("is not a folder", "set `ca_cert` to the file"),
+        _ => failed(
+            &format!("cannot be read as a folder ({})", words(&error)),
+            "set it to a folder of PEM files",
+        ),
     };
     let entries = std::fs::read_dir(folder).map_err(closed)?;
     if folder.metadata().map_err(closed)?.mode() & 0o002 != 0 {
-        return Err(failed("can be written by everybody", "chmod o-w it"));
+        return Err(failed("is world-writable", "chmod o-w it"));
     }
     let mut roots = RootCertStore::empty();
     for entry in entries {
@@ -212,11 +215,11 @@ fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertSt
             roots = added(roots, &file::read(&path, key)?, &place(&path, key), named)?;
         }
     }
-    if roots.is_empty() { Err(failed("holds no certificate", REMEDY)) } else { Ok(roots) }
+    if roots.is_empty() { Err(failed("contains no certificate", REMEDY)) } else { Ok(roots) }
 }
 
-/// What to put where certificates are looked for.
-const REMEDY: &str = "put the certificate of the authority that signed the store's there, as PEM";
+/// The hint for a place without usable certificates.
+const REMEDY: &str = "put the certificate of the CA that signed the server's there, as PEM";
 
 fn added(
     mut roots: RootCertStore,
@@ -224,17 +227,17 @@ fn added(
     place: &str,
     named: &mut Named,
 ) -> Result<RootCertStore, Failure> {
-    let text = pem(text).ok_or_else(|| wrong(place, "is UTF-16, and no PEM"))?;
+    let text = pem(text).ok_or_else(|| wrong(place, "is UTF-16 and not PEM"))?;
     for certificate in CertificateDer::pem_slice_iter(text) {
-        let certificate = certificate.map_err(|_| wrong(place, "is not PEM throughout"))?;
+        let certificate = certificate.map_err(|_| wrong(place, "is not valid PEM"))?;
         let added = roots.add(CertificateDer::from(&*certificate));
-        added.map_err(|_| wrong(place, "holds a certificate that cannot be read"))?;
+        added.map_err(|_| wrong(place, "contains a certificate that cannot be read"))?;
         named.push(certificate);
     }
     Ok(roots)
 }
 
-/// A PEM text without the byte order mark that editors write before it; `None` where it is in UTF-16.
+/// Returns a PEM text without the byte order mark that some editors add, and `None` if it is UTF-16.
 pub(super) fn pem(text: &[u8]) -> Option<&[u8]> {
     if text.starts_with(b"\xff\xfe") || text.starts_with(b"\xfe\xff") {
         return None;
@@ -256,7 +259,7 @@ fn from_system(key: &str) -> Result<RootCertStore, Failure> {
         roots.add_parsable_certificates(CertificateDer::pem_slice_iter(&bytes).filter_map(Result::ok));
     }
     if roots.is_empty() {
-        // Named outright: left to itself this library asks the environment, which a profile shuts out.
+        // The folder is passed here, since this library otherwise reads the environment, which a profile excludes.
         let folder = Path::new("/etc/ssl/certs");
         roots.add_parsable_certificates(rustls_native_certs::load_certs_from_paths(None, Some(folder)).certs);
     }

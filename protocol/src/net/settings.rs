@@ -1,11 +1,11 @@
-//! The settings of every store that is reached over HTTP.
+//! The settings of stores that are reached over HTTP.
 
 use crate::store::{Kind, Setting, security_sensitive};
 
-/// The environment's names for a setting.
+/// The environment variables of a setting.
 type Names = &'static [&'static str];
 
-/// What the tools of a store call these settings in the environment; each has a name of its own there, or none.
+/// The environment variables that a store's own tools read for these settings.
 #[derive(Debug, Clone, Copy)]
 pub struct Variables {
     /// For `ca_cert`.
@@ -26,7 +26,7 @@ pub struct Variables {
     pub tls_skip_verify: Names,
 }
 
-/// The environment has no names for them.
+/// No variables, for a store whose tools read none.
 pub const NO_VARIABLES: Variables = Variables {
     ca_cert: &[],
     ca_cert_bytes: &[],
@@ -38,7 +38,8 @@ pub const NO_VARIABLES: Variables = Variables {
     tls_skip_verify: &[],
 };
 
-/// The settings of TLS and of the store's own proxy. Their keys are the same for every store, their variables are not.
+/// Returns the settings of TLS and of the store's own proxy. Their keys are the same for every store; `names` are its
+/// variables.
 #[must_use]
 pub const fn tls_settings(names: Variables) -> [Setting; 8] {
     [
@@ -47,28 +48,28 @@ pub const fn tls_settings(names: Variables) -> [Setting; 8] {
             Kind::Path,
             names.ca_cert,
             None,
-            "the certificates to trust, as a PEM file; unset, the system's",
+            "the CA certificates to trust, as a PEM file; default: those of the system",
         ),
         security_sensitive(
             "ca_cert_bytes",
             Kind::Text,
             names.ca_cert_bytes,
             None,
-            "the certificates to trust, as PEM text",
+            "the CA certificates to trust, as PEM text",
         ),
         security_sensitive(
             "ca_path",
             Kind::Path,
             names.ca_path,
             None,
-            "the certificates to trust, as a folder of PEM files",
+            "the CA certificates to trust, as a folder of PEM files",
         ),
         security_sensitive(
             "client_cert",
             Kind::Path,
             names.client_cert,
             None,
-            "the certificate to show to the server, as a PEM file",
+            "the client certificate, as a PEM file",
         ),
         security_sensitive(
             "client_key",
@@ -82,27 +83,27 @@ pub const fn tls_settings(names: Variables) -> [Setting; 8] {
             Kind::Text,
             names.proxy,
             None,
-            "the proxy to the server, http://proxy.example.com:3128",
+            "the proxy for the server, such as http://proxy.example.com:3128",
         ),
         security_sensitive(
             "tls_server_name",
             Kind::Text,
             names.tls_server_name,
             None,
-            "the name to ask for and to find in the server's certificate; unset, the host of its address",
+            "the name that the server's certificate must have (also sent as SNI); default: the host of its address",
         ),
         security_sensitive(
             "tls_skip_verify",
             Kind::Switch,
             names.tls_skip_verify,
             Some("false"),
-            "take any certificate for the server's: for a trial, never for a secret",
+            "do not verify the server's certificate; for testing only",
         ),
     ]
 }
 
-/// The settings whose variables are the same for every store. What the environment says for all programs has the names here
-/// that it has there.
+/// The settings whose variables are the same for every store. Keys of settings that all programs share, such as
+/// `HTTPS_PROXY`, are the names of their variables.
 pub const SETTINGS: &[Setting] = &[
     Setting {
         key: "allow_http",
@@ -110,7 +111,7 @@ pub const SETTINGS: &[Setting] = &[
         env: &[],
         default: Some("false"),
         security_sensitive: true,
-        help: "let an http:// address lead beyond this machine, in clear text",
+        help: "allow unencrypted http:// to other machines",
     },
     Setting {
         key: "http",
@@ -118,7 +119,7 @@ pub const SETTINGS: &[Setting] = &[
         env: &[],
         default: Some("auto"),
         security_sensitive: false,
-        help: "the version of HTTP over TLS: what the server prefers, or this one",
+        help: "the version of HTTP over TLS: auto lets the server choose",
     },
     Setting {
         key: "http_proxy",
@@ -142,7 +143,7 @@ pub const SETTINGS: &[Setting] = &[
         env: &[],
         default: Some("auto"),
         security_sensitive: true,
-        help: "where sessions are kept between starts: auto (the user's runtime folder), off, or a folder",
+        help: "where sessions are cached between starts: auto (the user's runtime folder), off, or a folder",
     },
     Setting {
         key: "no_proxy",
@@ -150,7 +151,7 @@ pub const SETTINGS: &[Setting] = &[
         env: &["NO_PROXY", "no_proxy"],
         default: None,
         security_sensitive: true,
-        help: "what is reached without a proxy: hosts, .domains, addresses, networks, with commas; or *",
+        help: "hosts to reach without a proxy: hosts, .domains, IP addresses and networks, separated by commas; or *",
     },
     Setting {
         key: "proxy_auth_file",
@@ -166,6 +167,6 @@ pub const SETTINGS: &[Setting] = &[
         env: &["SSL_CERT_FILE"],
         default: None,
         security_sensitive: true,
-        help: "the file of the system's trusted certificates, if not the usual one",
+        help: "the file with the system's trusted certificates, if not the usual one",
     },
 ];

@@ -1,8 +1,8 @@
-//! What HTTP is spoken over.
+//! The streams below HTTP.
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-/// What bytes go over. One type for all of them, so that HTTP is compiled once.
+/// A stream of bytes. All kinds are used as one type, so that the HTTP library is compiled once.
 pub(super) trait Io: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Io for T {}

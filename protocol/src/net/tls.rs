@@ -1,4 +1,4 @@
-//! TLS: whom to trust, who to be, and what is offered in a handshake.
+//! TLS: the configuration of a route, and its handshakes.
 
 use std::sync::{Arc, OnceLock};
 
@@ -20,17 +20,17 @@ use crate::streams::say;
 /// The TLS side of a route.
 pub(super) struct Tls {
     store: Arc<ClientConfig>,
-    /// The same authorities for a proxy over TLS, which learns nothing of who the client is.
+    /// The configuration for an https proxy: the same authorities, and no client certificate.
     proxy: Option<Arc<ClientConfig>>,
     name: ServerName<'static>,
-    /// What checks the store's certificate, if anything does.
+    /// Verifies the server's certificate, unless `tls_skip_verify` is set.
     verifier: Option<Arc<Verifier>>,
-    /// What the server ended a connection with, first of all.
+    /// The first alert with which the server ended a connection.
     alert: Arc<OnceLock<AlertDescription>>,
 }
 
 impl Tls {
-    /// Reads the files of certificates and keys.
+    /// Prepares the handshakes of a route. Reads the files with certificates and keys.
     pub(super) fn new(route: &Route) -> Result<Self, Failure> {
         let (host, key) = match &route.server_name {
             Some(name) => (name.as_str(), "tls_server_name"),
@@ -43,26 +43,28 @@ impl Tls {
             _ => None,
         };
         if let Some(identity) = &route.identity {
-            store.client_auth_cert_resolver = identity.load()?;
+            store.client_auth_cert_resolver = identity.load(&route.run)?;
         }
         Ok(Self { store: Arc::new(store), proxy, name, verifier, alert: Arc::default() })
     }
 
-    /// Shakes hands with a proxy over `io`.
+    /// Performs the handshake with an https proxy over `io`.
     pub(super) async fn secure_proxy(
         &self,
         route: &Route,
         proxy: &Proxy,
         io: Box<dyn Io>,
     ) -> Result<Box<dyn Io>, Failure> {
-        let Some(config) = self.proxy.clone() else { return Err(Failure::internal("a proxy without TLS")) };
+        let Some(config) = self.proxy.clone() else {
+            return Err(Failure::internal("an https proxy without TLS"));
+        };
         let address = &proxy.address;
         let connected = TlsConnector::from(config).connect(name(address.host(), address.key())?, io).await;
         let stream = connected.map_err(|error| refusal::from_proxy(route, proxy, &error))?;
         Ok(Box::new(stream))
     }
 
-    /// Shakes hands over `io`, offering these versions of HTTP.
+    /// Performs the handshake with the server over `io`, and offers these versions of HTTP.
     pub(super) async fn secure(
         &self,
         route: &Route,
@@ -85,12 +87,12 @@ impl Tls {
                 route.trust.key,
             );
         }
-        // RFC 7301: a server that ignores the question speaks HTTP/1.1.
+        // RFC 7301: a server that ignores the extension speaks HTTP/1.1.
         let is_h2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
         Ok(Stream { io: Box::new(AlertStream { stream, alert: Arc::clone(&self.alert) }), is_h2 })
     }
 
-    /// Whether the server refused the client's certificate on a connection that seemed to be open.
+    /// Returns the failure if the server refused the client certificate after the handshake.
     pub(super) fn refusal(&self, route: &Route) -> Option<Failure> {
         client_identity::refused(route, *self.alert.get()?)
     }
@@ -99,13 +101,13 @@ impl Tls {
 fn name(host: &str, key: &str) -> Result<ServerName<'static>, Failure> {
     ServerName::try_from(host.to_owned()).map_err(|_| {
         Failure::misconfigured(
-            format!("`{key}` has a host that no certificate can name"),
+            format!("`{key}` has a host that cannot be in a certificate"),
             "use a DNS name or an IP address",
         )
     })
 }
 
-/// What holds for everybody whom TLS is spoken with, and what certificates are checked by.
+/// Returns the configuration without a client certificate, and the verifier in it.
 fn config(trust: &TrustAnchors, route: &Route) -> Result<(ClientConfig, Option<Arc<Verifier>>), Failure> {
     let provider = Arc::new(ring::default_provider());
     let algorithms = provider.signature_verification_algorithms;
@@ -117,23 +119,23 @@ fn config(trust: &TrustAnchors, route: &Route) -> Result<(ClientConfig, Option<A
     let builder = if let Some(verifier) = &verifier {
         checked.with_custom_certificate_verifier(Arc::clone(verifier) as Arc<dyn ServerCertVerifier>)
     } else {
-        // `check` and `doctor` show it as a warning of the handshake.
+        // `check` and `doctor` show it as a warning of the handshake instead.
         if !route.run.is_traced() {
             say(format!(
-                "warning: the certificate of {route} is not checked (`{}`): whoever is in between can read the token",
+                "warning: the certificate of {route} is not verified (`{}`): a machine in between can read the token",
                 trust.key
             ));
         }
         checked.with_custom_certificate_verifier(Arc::new(Unverified(algorithms)))
     };
     let mut config = builder.with_no_client_auth();
-    // The process ends before it could come back to a session.
+    // The process ends before it could resume a session.
     config.resumption = Resumption::disabled();
     config.alpn_protocols = alpn(route.http);
     Ok((config, verifier))
 }
 
-/// A proxy is trusted as the store is, but never unchecked: that is said of the store alone.
+/// Returns the configuration for an https proxy. `tls_skip_verify` does not apply to it.
 fn for_proxy(store: &ClientConfig, route: &Route) -> Result<ClientConfig, Failure> {
     let mut config = match route.trust.roots {
         Roots::Unchecked => config(&TrustAnchors::system(), route)?.0,
@@ -143,7 +145,7 @@ fn for_proxy(store: &ClientConfig, route: &Route) -> Result<ClientConfig, Failur
     Ok(config)
 }
 
-/// The names of the versions in a TLS handshake (RFC 7301 §6, RFC 9113 §3.2).
+/// Returns the names of the versions in a TLS handshake (RFC 7301 §6, RFC 9113 §3.2).
 fn alpn(http: Versions) -> Vec<Vec<u8>> {
     match http {
         Versions::Auto => vec![b"h2".to_vec(), b"http/1.1".to_vec()],

@@ -1,8 +1,9 @@
-//! Requests and answers: redirects, bounds, and what to make of a connection that breaks.
+//! Requests and responses of one origin: redirects, limits, and connections that break.
 
 use std::error::Error as _;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
@@ -15,62 +16,59 @@ use crate::failure::{Failure, Retry};
 use crate::run::Stage;
 use crate::text::plural;
 
-/// How often a request that is lost with a shared connection is sent again though nothing else was answered.
-const CHANCES: usize = 3;
+/// How often a request is sent again after a shared connection broke and no other request got a response meanwhile.
+const RETRIES_AFTER_LOSS: usize = 3;
 
 /// The most redirects that are followed, all within the origin.
-const REDIRECTS: usize = 3;
+const REDIRECTS_LIMIT: usize = 3;
 
-/// One origin and the connections to it. Requests may be sent at the same time; they share what is open.
+/// One origin and its connections. Requests may be sent at the same time and share the connections.
 pub struct Transport {
     pool: Pool,
-    /// How many answers have come.
-    answers: AtomicUsize,
+    /// The number of responses so far.
+    responses: AtomicUsize,
 }
 
-/// Why a request has no answer.
-enum Miss {
-    /// Its connection or stream ended first.
+/// Why a request has no response.
+enum Unanswered {
+    /// The connection or stream ended first.
     Lost {
-        /// Whether other requests were on the same connection.
+        /// Whether other requests could use the same connection.
         shared: bool,
     },
     Failed(Failure),
 }
 
 impl Transport {
-    /// A transport that has not connected yet. Reads the files of certificates and keys if the address is https.
+    /// Creates a transport without connections. Reads the files with certificates and keys if TLS is needed.
     pub fn new(route: Route) -> Result<Self, Failure> {
-        Ok(Self { pool: Pool::new(route)?, answers: AtomicUsize::new(0) })
+        Ok(Self { pool: Pool::new(route)?, responses: AtomicUsize::new(0) })
     }
 
-    /// The way to the origin.
+    /// Returns how the origin is reached.
     #[must_use]
     pub fn route(&self) -> &Route {
         self.pool.route()
     }
 
-    /// Announces requests to come, so that the right number of connections is opened from the start.
+    /// Announces requests, so that the right number of connections is opened from the start.
     pub fn expect(&self, requests: usize) {
         self.pool.expect(requests);
     }
 
     /// Sends a request and reads the whole response.
     ///
-    /// Fails with `UNAVAILABLE` where there is no answer; an answer of any status is a success here.
+    /// # Errors
+    /// `UNAVAILABLE` if there is no response. A response with any status is a success here.
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let route = self.route();
         route.run.sent();
         let sent = match route.patience {
             None => self.follow(request).await,
             Some(limit) => timeout(limit, self.follow(request)).await.unwrap_or_else(|_| {
-                let what = format!(
-                    "no answer from the {} {route} within {} ms",
-                    route.role.name(),
-                    limit.as_millis()
-                );
-                Err(Failure::unavailable(what, "see whether this machine has such a service")
-                    .with_retry(Retry::No))
+                let failure = too_slow(route, limit);
+                route.run.abandon(&failure);
+                Err(failure)
             }),
         };
         route.run.received();
@@ -78,7 +76,7 @@ impl Transport {
     }
 
     async fn follow(&self, mut request: Request) -> Result<Response, Failure> {
-        for _ in 0..=REDIRECTS {
+        for _ in 0..=REDIRECTS_LIMIT {
             let response = self.exchange(&request).await?;
             if response.status == StatusCode::PROXY_AUTHENTICATION_REQUIRED
                 && let Some(failure) = self.refused_by_proxy(response.status)
@@ -92,22 +90,15 @@ impl Transport {
             let Some(location) = location else { return Ok(response) };
             let route = self.route();
             request.path = route.address.path_within(location).ok_or_else(|| {
-                note_way(route, location);
-                Failure::unavailable(
-                    format!("{route} redirects to another place, which is not followed with a credential"),
-                    format!("set `{}` to where it leads (`doctor --names` shows it)", route.address.key()),
-                )
-                .with_retry(Retry::No)
+                record_redirect(route, location);
+                redirected(route)
             })?;
         }
-        Err(Failure::unavailable(
-            format!("{} redirects in circles", self.route()),
-            "check what stands before the store",
-        )
-        .with_retry(Retry::No))
+        let what = format!("{} redirects in a loop", self.route());
+        Err(Failure::unavailable(what, "check the proxy in front of it").with_retry(Retry::No))
     }
 
-    /// What it means where an answer is not the store's: that of a proxy of plain HTTP, which answers in its place.
+    /// Returns the failure for an error status that a proxy for plain HTTP may have sent instead of the server.
     #[must_use]
     pub fn refused_by_proxy(&self, status: StatusCode) -> Option<Failure> {
         let proxy =
@@ -115,23 +106,27 @@ impl Transport {
         Some(tunnel::refused(proxy, &self.route().address, status.as_u16()))
     }
 
-    /// Sends a request as soon as the pool permits. One that is lost with its connection is sent again at once, as long as
-    /// others have got answers meanwhile, and a few times more where it shared the connection: a server may close one
-    /// after so many requests. Whatever else fails is the engine's to ask again.
+    /// Sends a request as soon as the pool has a permit. If the connection breaks, a request that may be repeated is sent
+    /// again at once when others have got responses meanwhile, and a few times more when the connection was shared: servers
+    /// close a connection after some number of requests. All other retries are left to the engine.
     async fn exchange(&self, request: &Request) -> Result<Response, Failure> {
-        let mut chances = CHANCES;
+        let mut retries = RETRIES_AFTER_LOSS;
         let may_repeat = request.replay == Replay::Safe;
         loop {
-            let before = self.answers.load(Ordering::Relaxed);
+            let before = self.responses.load(Ordering::Relaxed);
             match self.exchange_once(request).await {
                 Ok(response) => return Ok(response),
-                Err(Miss::Failed(failure)) => return Err(failure),
-                Err(Miss::Lost { .. }) if let Some(refusal) = self.pool.refusal() => return Err(refusal),
-                Err(Miss::Lost { .. }) if may_repeat && self.answers.load(Ordering::Relaxed) > before => {}
-                Err(Miss::Lost { shared: true }) if may_repeat && chances > 0 => chances -= 1,
-                Err(Miss::Lost { .. }) => {
-                    let what = format!("{} ended the connection without a whole answer", self.route());
-                    let remedy = "see whether this port speaks HTTP, and look into the server's log";
+                Err(Unanswered::Failed(failure)) => return Err(failure),
+                Err(Unanswered::Lost { .. }) if let Some(refusal) = self.pool.refusal() => {
+                    return Err(refusal);
+                }
+                Err(Unanswered::Lost { .. })
+                    if may_repeat && self.responses.load(Ordering::Relaxed) > before => {}
+                Err(Unanswered::Lost { shared: true }) if may_repeat && retries > 0 => retries -= 1,
+                Err(Unanswered::Lost { .. }) => {
+                    let what =
+                        format!("{} closed the connection before the response was complete", self.route());
+                    let remedy = "check that this port speaks HTTP, and check the server's log";
                     let failure = Failure::unavailable(what, remedy);
                     // The server may have acted on it.
                     return Err(if may_repeat { failure } else { failure.with_retry(Retry::No) });
@@ -140,46 +135,46 @@ impl Transport {
         }
     }
 
-    async fn exchange_once(&self, request: &Request) -> Result<Response, Miss> {
-        let mut permit = self.pool.permit().await.map_err(Miss::Failed)?;
-        let message = self.message(request, permit.is_shared()).map_err(Miss::Failed)?;
+    async fn exchange_once(&self, request: &Request) -> Result<Response, Unanswered> {
+        let mut permit = self.pool.permit().await.map_err(Unanswered::Failed)?;
+        let message = self.message(request, permit.is_shared()).map_err(Unanswered::Failed)?;
         let (head, mut body) =
             permit.send(message).await.map_err(|error| lost(&permit, &error))?.into_parts();
         if body.size_hint().lower() > request.limit as u64 {
-            return Err(Miss::Failed(too_long(request.limit)));
+            return Err(Unanswered::Failed(self.too_long(request.limit)));
         }
         let mut bytes = Vec::new();
         while let Some(frame) = body.frame().await {
             if let Ok(data) = frame.map_err(|error| lost(&permit, &error))?.into_data() {
                 if bytes.len() + data.len() > request.limit {
-                    return Err(Miss::Failed(too_long(request.limit)));
+                    return Err(Unanswered::Failed(self.too_long(request.limit)));
                 }
                 bytes.extend_from_slice(&data);
             }
         }
         permit.release().await;
-        self.answers.fetch_add(1, Ordering::Relaxed);
+        self.responses.fetch_add(1, Ordering::Relaxed);
         Ok(Response { status: head.status, headers: head.headers, body: bytes })
     }
 
-    /// The request as HTTP has it; `shared` is whether it goes over HTTP/2.
+    /// Returns the request as the HTTP library sends it. `shared` is whether it uses HTTP/2.
     fn message(&self, request: &Request, shared: bool) -> Result<http::Request<Body>, Failure> {
         let address = &self.route().address;
         let forwarder = self.route().forwarder();
-        // HTTP/2 has scheme and authority in the URI, as has HTTP/1.1 to a proxy (RFC 9112 §3.2.2); else the latter has a
-        // header for the host and the path alone.
+        // The URI has scheme and authority with HTTP/2, and with HTTP/1.1 to a proxy (RFC 9112 §3.2.2). Otherwise HTTP/1.1
+        // has a Host header, and only the path in the URI.
         let mut uri = Uri::builder().path_and_query(request.path.as_str());
         if shared || forwarder.is_some() {
             uri = uri.scheme(address.scheme()).authority(address.authority());
         }
-        let uri = uri.build().map_err(|_| Failure::internal("a path that is no path"))?;
+        let uri = uri.build().map_err(|_| Failure::internal("an invalid path in a request"))?;
         let mut message = http::Request::new(Full::new(request.body.clone()));
         *message.method_mut() = request.method.clone();
         *message.uri_mut() = uri;
         let headers = message.headers_mut();
         if !shared {
             let host = HeaderValue::try_from(address.authority())
-                .map_err(|_| Failure::internal("a host that is no host"))?;
+                .map_err(|_| Failure::internal("an invalid host in a request"))?;
             headers.insert(header::HOST, host);
         }
         if let Some(authorization) = forwarder.and_then(|proxy| proxy.authorization.clone()) {
@@ -190,17 +185,41 @@ impl Transport {
         }
         Ok(message)
     }
+
+    fn too_long(&self, limit: usize) -> Failure {
+        let (role, mib) = (self.route().role.name(), limit >> 20);
+        let limit = if mib == 0 { format!("{limit} byte{}", plural(limit)) } else { format!("{mib} MiB") };
+        Failure::invalid_value(
+            format!("the response of the {role} is longer than {limit}"),
+            "store large data elsewhere",
+        )
+    }
 }
 
-/// The origin and its proxy; what is sent and received may be a secret.
+/// Shows the origin and its proxy, and nothing that was sent or received.
 impl fmt::Debug for Transport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Transport({})", self.route())
     }
 }
 
-/// Tells a person who watches where a redirect leads; nobody else, since those are the server's words.
-fn note_way(route: &Route, location: &str) {
+fn too_slow(route: &Route, limit: Duration) -> Failure {
+    let (role, limit) = (route.role.name(), limit.as_millis());
+    let what = format!("no response from the {role} {route} within {limit} ms");
+    Failure::unavailable(what, "check that this machine has such a service").with_retry(Retry::No)
+}
+
+fn redirected(route: &Route) -> Failure {
+    let set = format!("set `{}` to that address (`doctor --names` shows it)", route.address.key());
+    Failure::unavailable(
+        format!("{route} redirects to another address, and credentials are not sent there"),
+        route.address.check(set),
+    )
+    .with_retry(Retry::No)
+}
+
+/// Records the target of a redirect for `doctor` alone, because the server chose its text.
+fn record_redirect(route: &Route, location: &str) {
     if let Some((host, whole)) = route.address.led_to(location).filter(|_| route.run.is_traced()) {
         route.run.redact("host", host);
         route.run.redact("address", whole.as_str());
@@ -208,24 +227,14 @@ fn note_way(route: &Route, location: &str) {
     }
 }
 
-fn too_long(limit: usize) -> Failure {
-    let limit = if limit < 1 << 20 {
-        format!("{limit} byte{}", plural(limit))
-    } else {
-        format!("{} MiB", limit >> 20)
-    };
-    let what = format!("the store's answer is longer than {limit}");
-    Failure::invalid_value(what, "keep large data elsewhere")
-}
-
-/// Gives the connection up, unless the server ended this one stream of it alone (RFC 9113 §5.4.2).
-fn lost(permit: &Permit, error: &hyper::Error) -> Miss {
+/// Retires the connection, unless the server ended only this one stream (RFC 9113 §5.4.2).
+fn lost(permit: &Permit, error: &hyper::Error) -> Unanswered {
     let of_stream =
         error.source().and_then(|source| source.downcast_ref::<h2::Error>()).is_some_and(h2::Error::is_reset);
     if !of_stream {
         permit.retire();
     }
-    Miss::Lost { shared: permit.is_shared() }
+    Unanswered::Lost { shared: permit.is_shared() }
 }
 
 #[cfg(test)]
@@ -303,9 +312,32 @@ mod tests {
     fn the_limit_of_a_body_belongs_to_the_request() {
         let (transport, server) = server(&[OK, OK]);
         let failure = send(&transport, Request::get("/").limit(1)).err().unwrap();
-        assert_eq!(failure.what(), "the store's answer is longer than 1 byte");
+        assert_eq!(failure.what(), "the response of the store is longer than 1 byte");
         assert_eq!(send(&transport, Request::get("/").limit(2)).unwrap().body, b"hi");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn a_step_that_the_limit_of_an_origin_cuts_off_has_failed() {
+        let run = Run::new(Instant::now());
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", silent.local_addr().unwrap());
+        let address = Address::parse("address", &url, false).unwrap();
+        let route = Route { patience: Some(Duration::from_millis(50)), ..Route::to(address, &run) };
+        let _ = (route.run.begin(Stage::Connection), run.at("other").begin(Stage::Connection));
+        let failure = send(&Transport::new(route).unwrap(), Request::get("/")).err().unwrap();
+        assert!(failure.what().ends_with("within 50 ms"), "{failure}");
+        let steps = run.steps();
+        assert_eq!(steps[0].failure.as_ref(), Some(&failure));
+        assert!(steps[0].took.is_some() && steps[1].took.is_none());
+    }
+
+    #[test]
+    fn a_redirect_from_a_derived_host_blames_the_setting_it_is_derived_from() {
+        let url = "https://sts.test";
+        let address = crate::net::address::derived("region", Address::parse("region", url, false)).unwrap();
+        let route = Route::to(address, &Run::new(Instant::now()));
+        assert_eq!(redirected(&route).remedy(), "check `region`, which this host is derived from");
     }
 
     #[test]

@@ -1,12 +1,12 @@
-//! Takes any certificate for the store's: what `tls_skip_verify` asks for.
+//! Accepts any certificate, for `tls_skip_verify`.
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{DigitallySignedStruct, Error, SignatureScheme};
 
-/// Asks nothing of a certificate but that the server has its key, without which even a record of an old handshake
-/// could be played back.
+/// A verifier that only checks that the server has the key of its certificate. Without that check, the record of an old
+/// handshake could be replayed.
 #[derive(Debug)]
 pub(super) struct Unverified(pub(super) WebPkiSupportedAlgorithms);
 

@@ -1,4 +1,4 @@
-//! Checks the certificate that a server shows: as the library does, and takes one more that is safe.
+//! Verifies a server's certificate, as the TLS library does, with one safe exception.
 
 use std::sync::{Arc, OnceLock};
 
@@ -13,47 +13,48 @@ use webpki::EndEntityCert;
 use super::roots::Anchors;
 use crate::failure::Failure;
 
-/// The check of the library, which refuses a certificate that may sign others as a server's own, even one that a setting
-/// names. `openssl req -x509` makes such certificates. Here one of those that a setting names, byte by byte, is taken: its
-/// time, its names and the signature of the handshake are checked as for any other.
+/// The verifier of the library, with one exception. The library refuses a CA certificate as that of a server, even if a
+/// setting names it, and `openssl req -x509` creates such certificates. This verifier accepts one that a setting names and
+/// that is equal byte by byte. Its validity, its names and the signature of the handshake are checked as usual.
 #[derive(Debug)]
 pub(super) struct Verifier {
     library: Arc<WebPkiServerVerifier>,
     anchors: Arc<Anchors>,
-    /// What the first refused server showed.
+    /// The certificate of the first server that was refused.
     refused: OnceLock<Shown>,
 }
 
-/// What there is to say of a certificate with an unknown issuer.
+/// What a refused server sent, for the hint about an unknown issuer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Shown {
-    /// It says that it has signed itself.
+    /// A self-signed certificate.
     SelfSigned,
-    /// No certificate of an authority came with it.
+    /// A certificate without any CA certificate.
     Alone,
-    /// Neither.
+    /// A certificate and those of CAs.
     Chain,
 }
 
 impl Verifier {
     pub(super) fn new(anchors: Arc<Anchors>, provider: Arc<CryptoProvider>) -> Result<Self, Failure> {
         let library = WebPkiServerVerifier::builder_with_provider(Arc::clone(&anchors.store), provider);
-        let library = library.build().map_err(|_| Failure::internal("nothing to check certificates by"))?;
+        let library =
+            library.build().map_err(|_| Failure::internal("the TLS library accepts no trust anchors"))?;
         Ok(Self { library, anchors, refused: OnceLock::new() })
     }
 
-    /// The trusted authorities.
+    /// Returns the trusted authorities.
     pub(super) fn store(&self) -> &Arc<RootCertStore> {
         &self.anchors.store
     }
 
-    /// What a refused server showed, if its certificate could be read.
+    /// Returns what the first refused server sent, if its certificate could be read.
     pub(super) fn refused(&self) -> Option<Shown> {
         self.refused.get().copied()
     }
 }
 
-/// What the library has against a certificate, where the type for everybody has no word for it.
+/// Returns the cause of an error that has no variant of its own in `CertificateError`.
 pub(super) fn cause(error: &CertificateError) -> Option<&webpki::Error> {
     match error {
         CertificateError::Other(other) => other.0.downcast_ref(),
@@ -61,7 +62,7 @@ pub(super) fn cause(error: &CertificateError) -> Option<&webpki::Error> {
     }
 }
 
-/// Whether what is against it is that it may sign others. The library looks at its time before that.
+/// Whether a certificate was refused because it is a CA certificate. The library checks its validity before that.
 pub(super) fn may_sign(error: &CertificateError) -> bool {
     matches!(cause(error), Some(webpki::Error::CaUsedAsEndEntity))
 }

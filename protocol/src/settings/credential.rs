@@ -1,5 +1,6 @@
 //! Settings that must be there, and credentials: from a variable, a file that a setting names, or systemd's credentials.
 
+use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use super::Settings;
 use crate::failure::Failure;
 use crate::file;
 use crate::guard::is_exposed;
-use crate::run::Stage;
+use crate::run::{Run, Stage};
 use crate::secret::Secret;
 use crate::store::{Kind, Setting};
 
@@ -24,17 +25,7 @@ impl Settings {
     /// Reads the file of a credential, and warns where its mode lets others read it.
     pub fn read_secret(&self, path: &Path, setting: &str) -> Result<Secret, Failure> {
         let (secret, metadata) = file::read_secret_with_metadata(path, setting)?;
-        if is_exposed(&metadata, self.home.uid) {
-            let mode = metadata.mode() & 0o777;
-            self.run.warn(
-                Stage::Configuration,
-                format!(
-                    "the mode of {} lets others read it ({mode:04o}): chmod go-rwx it, and make a new credential if another user may \
-                     have read this one",
-                    path.display()
-                ),
-            );
-        }
+        warn_if_exposed(&self.run, self.home.uid, path, &metadata);
         Ok(secret)
     }
 
@@ -147,5 +138,20 @@ impl Settings {
                 format!(", or set {name} in the environment (a gateway passes only what its passEnv lists)")
             }
         }
+    }
+}
+
+/// Warns if other users may read the file of a credential.
+pub(crate) fn warn_if_exposed(run: &Run, uid: u32, path: &Path, metadata: &Metadata) {
+    if is_exposed(metadata, uid) {
+        let mode = metadata.mode() & 0o777;
+        run.warn(
+            Stage::Configuration,
+            format!(
+                "the mode of {} lets others read it ({mode:04o}): chmod go-rwx it, and make a new credential if another user may \
+                 have read this one",
+                path.display()
+            ),
+        );
     }
 }

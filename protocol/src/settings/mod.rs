@@ -14,6 +14,7 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::selector::Name;
 use crate::store::{FAMILY, Kind, Setting, Store, table};
+pub(crate) use credential::warn_if_exposed;
 use value::{Value, duration};
 
 /// The settings of one run, each from the most explicit place that sets it.

@@ -7,7 +7,7 @@ use secretref_tests::fault::{Answer, CANARY, Length, Then, Until};
 
 use super::case::{Case, TEXT, TLS, Wire};
 
-const LOST: &str = "ended the connection without a whole answer";
+const LOST: &str = "closed the connection before the response was complete";
 
 /// The deadline of what can only end by it, in milliseconds.
 const SOON: u64 = 600;

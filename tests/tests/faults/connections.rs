@@ -40,18 +40,18 @@ fn tcp() -> Vec<Case> {
         }),
         Case::all("a port where nobody listens", "UNAVAILABLE", |setup, _| setup)
             .at(|server| server.url().replace(&server.address().port().to_string(), "1"))
-            .says("see whether the store runs"),
+            .says("check that the store is running"),
     ]
 }
 
 fn certificates() -> Vec<Case> {
     let refused = |sentence, words, setup| Case::all(sentence, "UNAVAILABLE", setup).says(words).over(TLS);
     vec![
-        refused("an authority that is not trusted", "is signed by no certificate of ", |setup, wire| {
+        refused("an authority that is not trusted", "is not signed by any CA in ", |setup, wire| {
             let (chain, key) = Authority::new("canary stranger").server(Flaw::None).der();
             Setup { tls: Some(fault::tls(chain, key, alpn(wire))), ..setup }
         }),
-        refused("another authority of the same name", "is signed by no certificate of ", |setup, wire| {
+        refused("another authority of the same name", "is not signed by any CA in ", |setup, wire| {
             let (chain, key) = Authority::new("canary authority").server(Flaw::None).der();
             Setup { tls: Some(fault::tls(chain, key, alpn(wire))), ..setup }
         }),
@@ -96,7 +96,7 @@ fn languages() -> Vec<Case> {
         .over(TLS),
         no_tls("TLS to a port of clear text", |setup, _| Setup { tls: None, ..setup })
             .at(|server| server.url().replace("http:", "https:"))
-            .says("see whether this port speaks TLS"),
+            .says("check that this port speaks TLS"),
         no_tls("clear text to a port of TLS", |setup, _| setup)
             .at(|server| server.url().replace("https:", "http:")),
         no_tls("a server of TLS 1.1 alone", |setup, _| greet(setup, |_| Greeting::Bytes(TLS_1_1.to_vec())))

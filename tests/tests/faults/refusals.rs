@@ -98,7 +98,7 @@ fn once(status: u16, act: Act, asked: &Asked) -> Act {
 /// Answers that lead elsewhere.
 fn redirected() -> Vec<Case> {
     let away = |sentence, fault| {
-        Case::one(sentence, "UNAVAILABLE", fault).says("redirects to another place").tried(1)
+        Case::one(sentence, "UNAVAILABLE", fault).says("redirects to another address").tried(1)
     };
     vec![
         Case::one("a redirect within the origin", "value", |act, asked| match asked.time {
@@ -107,7 +107,7 @@ fn redirected() -> Vec<Case> {
         })
         .tried(2),
         Case::one("a redirect in circles", "UNAVAILABLE", |act, asked| redirect(act, &asked.path))
-            .says("redirects in circles"),
+            .says("redirects in a loop"),
         Case::one("a redirect that leads nowhere", "UNAVAILABLE", |act, _| act.answer(page(302))).tried(1),
         away("a redirect to another port", |act, _| {
             redirect(act, &format!("http://{}/{CANARY}", TRAP.address()))
