@@ -134,7 +134,9 @@ fn the_table_of_settings_is_that_of_the_binary() {
         }
         for (line, cells) in Page::read(&subject.page).table("Settings") {
             let at = format!("{}:{line}", subject.page);
-            let [key, flag, variable, default, meaning] = &cells[..] else { panic!("{at}: not five cells") };
+            let [key, flag, variable, default, meaning] = &cells[..] else {
+                panic!("{at}: a setting has five cells: key, flag, variable, default, meaning")
+            };
             if key == "none" {
                 secrets.extend(variables(variable).into_iter().map(|variable| (at.clone(), variable)));
                 continue;
@@ -155,7 +157,7 @@ fn the_table_of_settings_is_that_of_the_binary() {
             }
         }
         take_secrets(&mut known, secrets);
-        assert!(known.is_empty(), "{} has not: {known:?}", subject.page);
+        assert!(known.is_empty(), "{} has no line for: {:?}", subject.page, known.keys());
     }
 }
 
