@@ -31,7 +31,7 @@ pub(super) struct Finding {
     failure: Option<FailureReport>,
 }
 
-#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Serialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
@@ -261,4 +261,43 @@ fn explained(failure: &FailureReport, style: Style) -> String {
     let FailureReport { code, message, remedy } = failure;
     let hint = style.tone(Tone::Quiet, "hint:");
     format!("         {message} ({code})\n         {hint} {remedy}\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::run::Run;
+
+    /// The findings of a stage: origin, status and facts of each.
+    fn findings(run: &Run, stage: Stage, always: bool) -> Vec<(Option<String>, Status, String)> {
+        let findings = Finding::all(stage, &run.steps(), &run.warnings(), always).into_iter();
+        findings.map(|finding| (finding.origin, finding.status, finding.facts.join("; "))).collect()
+    }
+
+    #[test]
+    fn the_steps_of_a_stage_are_shown_by_origin() {
+        let run = Run::traced(Instant::now());
+        let origin = |name: &str| Some(name.to_owned());
+        let (store, login) = (run.at("https://store.test"), run.at("https://login.test"));
+        let connect = |at: &Run, fact: &str, done: Result<(), Failure>| {
+            let ended = at.end(at.begin(Stage::Connection), done);
+            at.fact(Stage::Connection, fact);
+            ended.is_ok()
+        };
+        assert!(connect(&store, "to the store", Ok(())));
+        assert_eq!(findings(&run, Stage::Connection, true), [(None, Status::Ok, "to the store".into())]);
+        assert!(!connect(&login, "to the login", Err(Failure::unavailable("down", "start it"))));
+        assert!(connect(&store, "to the store again", Ok(())));
+        let both = [
+            (origin("https://store.test"), Status::Ok, "to the store; to the store again".to_owned()),
+            (origin("https://login.test"), Status::Failed, "to the login".to_owned()),
+        ];
+        assert_eq!(findings(&run, Stage::Connection, true), both);
+        let _ = run.end(run.begin(Stage::SignIn), Ok(()));
+        assert_eq!(findings(&run, Stage::SignIn, true), [(None, Status::Ok, String::new())]);
+        assert_eq!(findings(&run, Stage::LookUp, true), [(None, Status::Skipped, String::new())]);
+        assert_eq!(findings(&run, Stage::Proxy, false), []);
+    }
 }
