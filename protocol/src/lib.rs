@@ -67,6 +67,8 @@ mod profile;
 #[cfg(feature = "cli")]
 mod resolve;
 #[cfg(feature = "cli")]
+mod retry;
+#[cfg(feature = "cli")]
 mod run;
 #[cfg(feature = "cli")]
 mod runtime;
@@ -74,6 +76,8 @@ mod runtime;
 mod serve;
 #[cfg(feature = "net")]
 pub mod session_cache;
+#[cfg(feature = "cli")]
+mod sessions;
 #[cfg(feature = "cli")]
 mod settings;
 #[cfg(feature = "cli")]

@@ -1,6 +1,5 @@
-//! From ids to outcomes: plan, sessions, reads, and asking again. Only here is anything retried.
+//! From ids to outcomes: plans the reads, reads each document once, and settles the ids.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,19 +12,15 @@ use crate::fetch_sink::{FetchSink, Wanted, caught, guarded};
 use crate::id::Id;
 use crate::outcome::Outcome;
 use crate::outcomes::Outcomes;
-use crate::run::{Run, Stage};
+use crate::retry::pause;
+use crate::run::Stage;
 use crate::selector::{Field, Name};
+use crate::sessions::Sessions;
 use crate::settings::Settings;
 
-/// The most times that one thing is asked for, where the store does not say when to come back.
-const TRIES: u32 = 3;
-
-/// The pause before the second try; it doubles, and is jittered.
-const PAUSE: Duration = Duration::from_millis(100);
-
-/// Resolves `ids` and puts each outcome on the board at its place. Returns when every one is settled.
+/// Resolves `ids`, and settles the outcome of each in `outcomes`, by its index. Returns when every id is settled.
 ///
-/// A run that is watched asks the store about its sessions too, and has one where nothing is read.
+/// A traced run also asks the store about its sessions, and signs in even if there is nothing to read.
 pub(crate) async fn resolve<B: Backend>(
     backend: &B,
     settings: &Settings,
@@ -44,31 +39,12 @@ pub(crate) async fn resolve<B: Backend>(
         }
     }
     let json = settings.is_on("json_fields");
-    let engine = Engine { backend, run, wanted: &plan.wanted, json, outcomes, deadline };
-    join_all(plan.scopes.into_iter().map(|(scope, locators)| engine.read_scope(scope, locators))).await;
+    let sessions = Sessions { backend, run, deadline };
+    let reader = Reader { sessions, wanted: &plan.wanted, json, outcomes };
+    join_all(plan.scopes.into_iter().map(|(scope, locators)| reader.read_scope(scope, locators))).await;
 }
 
-/// Does one thing with a session of `scope`; once more with a new one where the store refused one that was kept.
-pub(crate) async fn with_session<B: Backend, T>(
-    backend: &B,
-    settings: &Settings,
-    deadline: Deadline,
-    scope: &B::Scope,
-    act: impl AsyncFn(&B::Session) -> Result<T, Failure>,
-) -> Result<T, Failure> {
-    let (run, wanted) = (settings.run(), Wanted::new());
-    let outcomes = Outcomes::new(run, 0, 0);
-    let engine = Engine { backend, run, wanted: &wanted, json: false, outcomes: &outcomes, deadline };
-    let session = engine.sign_in(scope, &[], None).await?;
-    match act(&session).await {
-        Err(failure) if failure.retry() == Retry::Reauthenticate => {
-            act(&engine.sign_in(scope, &[], Some(&session)).await?).await
-        }
-        done => done,
-    }
-}
-
-/// Reads one document with a session that is there, and takes `field` of it; objects and arrays as JSON.
+/// Reads one document with this session, and takes `field` out of it; objects and arrays as JSON.
 pub(crate) async fn read_one<B: Backend>(
     backend: &B,
     settings: &Settings,
@@ -79,9 +55,10 @@ pub(crate) async fn read_one<B: Backend>(
     let run = settings.run();
     let wanted = Wanted::from([(locator.clone(), vec![(0, field.clone())])]);
     let outcomes = Outcomes::new(run, 1, usize::MAX);
-    let engine = Engine { backend, run, wanted: &wanted, json: true, outcomes: &outcomes, deadline };
+    let sessions = Sessions { backend, run, deadline };
+    let reader = Reader { sessions, wanted: &wanted, json: true, outcomes: &outcomes };
     let step = run.begin(Stage::Read);
-    engine.read_batch(session, vec![locator.clone()], false).await;
+    reader.read_batch(session, vec![locator.clone()], false).await;
     let _ = run.end(step, Ok(()));
     let mut settled = outcomes.take(&run.timeout(deadline.limit())).unwrap_or_default();
     settled
@@ -89,7 +66,7 @@ pub(crate) async fn read_one<B: Backend>(
         .map_or_else(|| Err(Failure::internal("a secret that was never settled")), |(outcome, _)| outcome)
 }
 
-/// Where an id leads, and to which part of the document: pure.
+/// Returns the document that an id names, and the part of it. Pure.
 pub(crate) fn locate<B: Backend>(
     backend: &B,
     settings: &Settings,
@@ -108,7 +85,7 @@ pub(crate) fn locate<B: Backend>(
     }
 }
 
-/// A pattern for an id that the store has to refuse for how it is written would help nobody.
+/// Adds how to write the id, if it repeats a setting: a pattern in `allow` would not help, as the store refuses such an id.
 fn mistyped<B: Backend>(backend: &B, id: &Id, denied: Failure) -> Failure {
     let located = Name::from_id(id).and_then(|name| backend.locate(&name));
     match located.ok().and_then(|(locator, _)| backend.surplus(&locator)) {
@@ -119,14 +96,15 @@ fn mistyped<B: Backend>(backend: &B, id: &Id, denied: Failure) -> Failure {
     }
 }
 
-/// Which documents to read, and which ids each one answers.
+/// The documents to read, and the ids that each one answers.
 struct Plan<B: Backend> {
     wanted: Wanted<B::Locator>,
     scopes: Vec<(B::Scope, Vec<B::Locator>)>,
 }
 
 impl<B: Backend> Plan<B> {
-    /// Pure: ids → names → locators, one for each document, by scope. An id that leads nowhere is settled at once.
+    /// Makes a plan from ids: names, then locators, one for each document, by scope. Settles at once an id that cannot be
+    /// located. Pure.
     fn make(backend: &B, settings: &Settings, ids: &[String], outcomes: &Outcomes) -> Self {
         let allow = settings.allow();
         let mut wanted = Wanted::<B::Locator>::new();
@@ -153,22 +131,21 @@ impl<B: Backend> Plan<B> {
     }
 }
 
-struct Engine<'e, B: Backend> {
-    backend: &'e B,
-    run: &'e Run,
-    wanted: &'e Wanted<B::Locator>,
+/// Reads documents, and settles the ids that they answer.
+struct Reader<'r, B: Backend> {
+    sessions: Sessions<'r, B>,
+    wanted: &'r Wanted<B::Locator>,
     json: bool,
-    outcomes: &'e Outcomes,
-    deadline: Deadline,
+    outcomes: &'r Outcomes,
 }
 
-impl<B: Backend> Engine<'_, B> {
+impl<B: Backend> Reader<'_, B> {
     fn sink(&self) -> FetchSink<'_, B::Locator> {
         FetchSink::new(self.wanted, self.json, self.outcomes)
     }
 
-    /// Signs in, and reads every batch of a scope at once: how many go over the line together is the transport's affair.
-    /// What the store refused because of a session that was kept is read once more with a new one.
+    /// Signs in, and reads every batch of a scope at once: the transport decides how many requests go out together. What the
+    /// store refused because of a cached session is read once more with a new one.
     async fn read_scope(&self, scope: B::Scope, locators: Vec<B::Locator>) {
         let (session, refused) = match self.read_all(&scope, locators.clone(), None).await {
             Ok(read) => read,
@@ -184,37 +161,37 @@ impl<B: Backend> Engine<'_, B> {
         if let Err(failure) = self.read_all(&scope, locators, Some(&session)).await {
             let sink = self.sink();
             for (locator, refusal) in &refused {
-                // What the store said of the secret itself stands, whatever became of the new session.
+                // What the store said about the secret itself is true, even if the new sign-in failed.
                 sink.fail(locator, if refusal.kind().is_verdict() { refusal } else { &failure });
             }
         }
     }
 
-    /// Reads with a session that is not the one that was `refused`. Returns it, and what wants another.
+    /// Reads with another session than the `refused` one. Returns the session, and the locators that need a new one.
     async fn read_all(
         &self,
         scope: &B::Scope,
         locators: Vec<B::Locator>,
         refused: Option<&B::Session>,
     ) -> Result<(B::Session, Vec<(B::Locator, Failure)>), Failure> {
-        let may_be_old = refused.is_none();
-        let batches = self.backend.batches(locators.clone());
+        let may_be_cached = refused.is_none();
+        let batches = self.sessions.backend.batches(locators.clone());
         let mut session = self.sign_in(scope, &batches, refused).await?;
-        if self.run.is_traced() && locators.is_empty() {
+        if self.sessions.run.is_traced() && locators.is_empty() {
             session = self.inspected(scope, session).await?;
         }
-        let step = self.run.begin(Stage::Read);
-        let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_old));
+        let step = self.sessions.run.begin(Stage::Read);
+        let reads = batches.into_iter().map(|batch| self.read_batch(&session, batch, may_be_cached));
         let left = join_all(reads).await.into_iter().flatten().collect();
-        let _ = self.run.end(step, Ok(()));
-        // Afterwards, as a gateway's run reads first: a token may be good for one request.
-        if self.run.is_traced() && !locators.is_empty() {
+        let _ = self.sessions.run.end(step, Ok(()));
+        // After the reads, as a gateway's run only reads: a token may be valid for a single request.
+        if self.sessions.run.is_traced() && !locators.is_empty() {
             let _ = self.inspect(&session).await;
         }
         Ok((session, left))
     }
 
-    /// Asks the store about a session where nothing is read. One that was kept may give way to another here.
+    /// Asks the store about a session if nothing is read. A cached session that the store refuses is replaced here.
     async fn inspected(&self, scope: &B::Scope, session: B::Session) -> Result<B::Session, Failure> {
         match self.inspect(&session).await {
             Err(failure) if failure.retry() == Retry::Reauthenticate => {
@@ -226,10 +203,10 @@ impl<B: Backend> Engine<'_, B> {
         }
     }
 
-    /// Asks the store about a session; what that fails with is one of the steps.
+    /// Asks the store about a session. Its failure is recorded as a step.
     async fn inspect(&self, session: &B::Session) -> Result<(), Failure> {
-        let step = self.run.begin(Stage::SignIn);
-        self.run.end(step, self.backend.inspect(session).await)
+        let step = self.sessions.run.begin(Stage::SignIn);
+        self.sessions.run.end(step, self.sessions.backend.inspect(session).await)
     }
 
     async fn sign_in(
@@ -239,56 +216,42 @@ impl<B: Backend> Engine<'_, B> {
         refused: Option<&B::Session>,
     ) -> Result<B::Session, Failure> {
         let sink = self.sink();
-        for tries in 1.. {
-            let step = self.run.begin(Stage::SignIn);
-            let session = caught(self.backend.session(scope, planned, refused), "a panic at sign-in").await;
-            match self.run.end(step, session) {
-                Ok(session) => return Ok(session),
-                Err(failure) => match self.pause(&failure, tries) {
-                    None => return Err(failure),
-                    Some(pause) => {
-                        for locator in planned.iter().flatten() {
-                            sink.note(locator, &failure);
-                        }
-                        tokio::time::sleep(pause).await;
-                    }
-                },
-            }
-        }
-        unreachable!("the tries are counted")
+        let note =
+            |failure: &Failure| planned.iter().flatten().for_each(|locator| sink.note(locator, failure));
+        self.sessions.sign_in(scope, planned, refused, note).await
     }
 
-    /// Reads a batch until nothing of it is left to ask for; returns what wants a new session, if `may_be_old`.
+    /// Reads a batch until each locator is settled. If `may_be_cached`, returns the locators that need a new session.
     async fn read_batch(
         &self,
         session: &B::Session,
         mut batch: Vec<B::Locator>,
-        may_be_old: bool,
+        may_be_cached: bool,
     ) -> Vec<(B::Locator, Failure)> {
         let mut refused = Vec::new();
         for tries in 1.. {
             let sink = self.sink();
             let read = async {
-                self.backend.fetch(session, &batch, &sink).await;
+                self.sessions.backend.fetch(session, &batch, &sink).await;
                 Ok(())
             };
-            if let Err(failure) = caught(read, "a panic while it read the secret").await {
+            if let Err(failure) = caught(read, "a panic while reading the secret").await {
                 for locator in &batch {
                     sink.fail(locator, &failure);
                 }
                 break;
             }
-            let mut pause = Duration::ZERO;
+            let mut longest = Duration::ZERO;
             let failed = sink.take_transient();
             batch = Vec::new();
             for (locator, failure) in failed {
-                match self.pause(&failure, tries) {
-                    _ if may_be_old && failure.retry() == Retry::Reauthenticate => {
+                match pause(&failure, tries, self.sessions.deadline) {
+                    _ if may_be_cached && failure.retry() == Retry::Reauthenticate => {
                         refused.push((locator, failure));
                     }
                     None => sink.fail(&locator, &failure),
                     Some(wanted) => {
-                        pause = pause.max(wanted);
+                        longest = longest.max(wanted);
                         batch.push(locator);
                     }
                 }
@@ -296,28 +259,10 @@ impl<B: Backend> Engine<'_, B> {
             if batch.is_empty() {
                 break;
             }
-            tokio::time::sleep(pause).await;
+            tokio::time::sleep(longest).await;
         }
         refused
     }
-
-    /// How long to wait before the next try; `None` where there is none, or where the deadline would come first.
-    fn pause(&self, failure: &Failure, tries: u32) -> Option<Duration> {
-        let pause = match failure.retry() {
-            Retry::No | Retry::Reauthenticate => return None,
-            Retry::Once(pause) => (tries == 1).then_some(pause)?,
-            Retry::Soon => (tries < TRIES).then(|| jittered(PAUSE * 2_u32.pow(tries - 1)))?,
-            // Never without a pause of our own: the store may name none.
-            Retry::After(pause) => pause.max(PAUSE * tries) + jittered(PAUSE / 4),
-        };
-        (pause < self.deadline.left()).then_some(pause)
-    }
-}
-
-/// Between half of `pause` and all of it, so that many processes that failed together do not come back together.
-fn jittered(pause: Duration) -> Duration {
-    let random = RandomState::new().hash_one(0) % 1024;
-    pause / 2 + pause / 2 * u32::try_from(random).unwrap_or(0) / 1024
 }
 
 #[cfg(test)]
@@ -331,6 +276,7 @@ mod tests {
     use crate::environment::Environment;
     use crate::failure::Kind;
     use crate::profile::Profile;
+    use crate::run::Run;
     use crate::secret::Secret;
     use crate::selector::Field;
     use crate::store::{NameKeys, Store};
@@ -451,7 +397,7 @@ mod tests {
     #[test]
     fn a_bug_costs_one_id_only() {
         let (outcomes, ..) = run(&["panic-early#a", "panic#a", "s#a", "silent#a"]);
-        // What a backend never settles is left to whoever takes the board down.
+        // An id that a backend never settles gets its failure when the outcomes are taken.
         assert_eq!(
             outcomes,
             [Err(Kind::Internal), Err(Kind::Internal), Ok("value-a".into()), Err(Kind::Timeout)]
@@ -469,13 +415,13 @@ mod tests {
     }
 
     #[test]
-    fn where_the_store_says_when_it_is_asked_until_the_deadline() {
+    fn a_store_that_says_when_is_asked_until_the_deadline() {
         let (_, reads, _) = run(&["fifth#a"]);
         assert!((3..5).contains(&reads["fifth"]), "{reads:?}");
     }
 
     #[test]
-    fn a_session_that_was_kept_is_made_anew_once() {
+    fn a_cached_session_is_replaced_once() {
         let (outcomes, reads, sessions) = run(&["old#a", "stale#a", "s#a"]);
         let value = || Ok("value-a".to_owned());
         assert_eq!(outcomes, [value(), Err(Kind::Unavailable), value()]);

@@ -12,10 +12,10 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::process;
-use crate::resolve::with_session;
 use crate::run::{Run, Stage};
 use crate::runtime;
 use crate::secret::Secret;
+use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 
@@ -90,7 +90,8 @@ pub(super) fn run_task<B: Manage>(
                 change(&backend, settings, deadline, session, target, (id, None)).await.map(Done::Changed)
             }
         };
-        let act = with_session(&backend, settings, deadline, &scope, act);
+        let sessions = Sessions { backend: &backend, run, deadline };
+        let act = sessions.with(&scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
         // Nobody waits for what a person reads.
         watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
