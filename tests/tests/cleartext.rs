@@ -80,6 +80,44 @@ fn what_is_taken_comes_back_after_a_restart_and_the_rest_is_refused() {
     assert_eq!(run(&session, &["list", "refused/"], "").stdout, "");
 }
 
+/// gnome-keyring locks such a keychain when it starts, and any client can unlock it: no person has to.
+#[test]
+#[ignore = "needs gnome-keyring: tests/run installs it"]
+fn what_is_in_a_keychain_without_a_password_is_read_right_after_the_providers_start() {
+    let mut session = clear_text();
+    let ids: Vec<_> = (0..12).map(|at| format!("n{at}")).collect();
+    for id in &ids {
+        assert_eq!(run(&session, &["set", id], &format!("value-{id}")).code, Some(0));
+    }
+    let bus = session.bus();
+    let request = |ids: &[&str]| {
+        let run = Run::new(resolver::path("secretref-keychain")).args(["--bus", bus.to_str().unwrap()]);
+        let ended = run.request(ids).end();
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        ended.stdout
+    };
+    let all: Vec<_> = ids.iter().map(String::as_str).collect();
+    for ids in [&all[..1], &all] {
+        session.relock();
+        let answer: serde_json::Value = serde_json::from_str(&request(ids)).unwrap();
+        for id in ids {
+            assert_eq!(answer["values"][id], format!("value-{id}"), "{answer}");
+        }
+    }
+    for arguments in [
+        &["get", "n0"][..],
+        &["list"],
+        &["doctor"],
+        &["set", "n0"],
+        &["set", "new"],
+        &["delete", "n1", "--yes"],
+    ] {
+        session.relock();
+        let ended = run(&session, arguments, if arguments[0] == "set" { "value-n0" } else { "" });
+        assert!(ended.code == Some(0) && !ended.stderr.contains("locked"), "{arguments:?}: {ended:?}");
+    }
+}
+
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_keychain_with_a_password_takes_everything_and_is_no_clear_text() {

@@ -29,6 +29,7 @@ impl Service {
     /// Every entry that can be looked at, those of `service` by their account alone.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
         self.may_search().await?;
+        self.open_without_password().await;
         let collections = self.collections().await?;
         let mut listing = Listing::default();
         for closed in collections.iter().filter(|collection| collection.is_locked) {
@@ -124,6 +125,7 @@ impl Service {
 
     /// The collection that a new entry goes into.
     async fn writable(&self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
+        self.open_without_password().await;
         if let Some(name) = locator.collection() {
             return self.named(name).await;
         }

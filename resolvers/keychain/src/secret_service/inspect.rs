@@ -16,6 +16,7 @@ impl Service {
         self.databases().await?;
         self.session().await?;
         run.fact(Stage::SignIn, format!("provided by {}; session {}", self.provider().await?, self.wire));
+        self.open_without_password().await;
         let collections = self.collections().await?;
         let mut state = Ok(());
         if !collections.iter().any(|collection| collection.is_default) {

@@ -49,6 +49,19 @@ impl Service {
             .then(|| format!("the keychain {keychain} has no password: its file keeps values in clear text"))
     }
 
+    /// Unlocks each keychain that has no password, and says whether there was one. gnome-keyring locks it when it starts,
+    /// and unlocks it for any client, without a window.
+    pub(super) async fn open_without_password(&self) -> bool {
+        let mut is_any = false;
+        for collection in self.collections().await.unwrap_or_default() {
+            if collection.is_locked && self.clear_text(&collection.path).await.is_some() {
+                let nothing = Secret::new(String::new());
+                is_any |= self.try_password(&collection.path, &nothing).await.is_ok();
+            }
+        }
+        is_any
+    }
+
     /// The failure for want of a default keychain.
     pub(super) async fn no_default(&self) -> Failure {
         match self.unread_file().await {

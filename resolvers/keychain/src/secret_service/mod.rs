@@ -1,7 +1,7 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Three trips: who is there, the searches with the session, the values. Nothing here asks the provider to unlock: that is
-//! what opens a window. On KeePassXC a search can open one too, so who is there is known before.
+//! Three trips: who is there, the searches with the session, the values. A read unlocks nothing that has a
+//! password: that is what opens a window. On KeePassXC a search can open one too, so who is there is known before.
 //!
 //! The session could go out at once, were it not for gnome-keyring (to version 50 at least): it dies where
 //! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.

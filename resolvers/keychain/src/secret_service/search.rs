@@ -27,8 +27,28 @@ pub(super) struct Found {
 
 /// Reads a batch, and settles each of its locators.
 pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &FetchSink<'_, Locator>) {
+    let mut failed = read(service, batch, sink).await;
+    if failed.iter().any(|(_, failure)| failure.kind() == Kind::Unavailable)
+        && service.open_without_password().await
+    {
+        let again: Vec<_> = failed.into_iter().map(|(locator, _)| locator).collect();
+        failed = read(service, &again, sink).await;
+    }
+    // What is behind a failure is asked for once all others have what they came for.
+    for (locator, failure) in failed {
+        sink.settle(&locator, Err(service.explained(failure).await));
+    }
+}
+
+/// Reads a batch, and gives the locators that no entry that can be read answers to.
+async fn read(
+    service: &Service,
+    batch: &[Locator],
+    sink: &FetchSink<'_, Locator>,
+) -> Vec<(Locator, Failure)> {
     if let Err(failure) = service.may_search().await {
-        return batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
+        batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
+        return Vec::new();
     }
     let first = async {
         let ((found, mut known), _) = join(service.look_up(batch), service.session()).await;
@@ -57,16 +77,13 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &FetchSink
                 None => left.push((locator, entry)),
             },
             (Ok(_), Err(failure)) => sink.settle(locator, Err(failure.clone())),
-            (Err(failure), _) => failed.push((locator, failure)),
+            (Err(failure), _) => failed.push((locator.clone(), failure)),
         }
     }
     if !left.is_empty() {
         settle(service, &left, sink).await;
     }
-    // What is behind a failure is asked for once all others have what they came for.
-    for (locator, failure) in failed {
-        sink.settle(locator, Err(service.explained(failure).await));
-    }
+    failed
 }
 
 /// Settles locators by the values of their entries.
@@ -101,7 +118,10 @@ impl Service {
     /// All that answers to a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
         self.may_search().await?;
-        let found = together(self.search_all(locator.searches()).await)?;
+        let mut found = together(self.search_all(locator.searches()).await)?;
+        if !found.locked.is_empty() && self.open_without_password().await {
+            found = together(self.search_all(locator.searches()).await)?;
+        }
         let mut known = Known::default();
         self.learn_of(std::iter::once(&found), &mut known).await;
         known.matching(found, locator)

@@ -77,7 +77,11 @@ impl Service {
         }
     }
 
-    async fn try_password(&self, collection: &OwnedObjectPath, password: &Secret) -> Result<(), Failure> {
+    pub(super) async fn try_password(
+        &self,
+        collection: &OwnedObjectPath,
+        password: &Secret,
+    ) -> Result<(), Failure> {
         let body = (collection, self.seal(password).await?);
         self.ask(&PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map(drop)
     }
