@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use secretref_protocol::{
-    Backend, Document, Failure, FetchSink, Field, Kind, Manage, Name, NameKeys, Secret, SettingType,
-    Settings, Store, security_sensitive,
+    Backend, Document, Failure, FetchSink, Field, Kind, Manage, Name, NameKeys, Secret, Setting, Settings,
+    Store,
 };
+
+const FOLDER: Setting<Path> = Setting::path("folder", "the folder of the secrets");
 
 struct Folder(PathBuf);
 
@@ -14,13 +16,7 @@ impl Backend for Folder {
         binary: "secretref-folder",
         version: "0.1.0",
         about: "Reads secrets from the files of a folder",
-        settings: &[&[security_sensitive(
-            "folder",
-            SettingType::Path,
-            &[],
-            None,
-            "the folder of the secrets",
-        )]],
+        settings: &[&[FOLDER.row()]],
         name_keys: NameKeys::Only(&[]),
         form: "file[#field]",
         examples: "",
@@ -32,7 +28,7 @@ impl Backend for Folder {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let unset = || Failure::misconfigured("`folder` is not set", "set it to the folder of the secrets");
-        settings.path("folder")?.map(Self).ok_or_else(unset)
+        settings.path(&FOLDER)?.map(Self).ok_or_else(unset)
     }
 
     fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {

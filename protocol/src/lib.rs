@@ -110,7 +110,7 @@ pub use run::{Run, Stage};
 #[cfg(feature = "cli")]
 pub use settings::{Home, Settings, Source};
 #[cfg(feature = "cli")]
-pub use store::{Kind as SettingType, NameKeys, Setting, Store, security_sensitive};
+pub use store::{Kind as SettingType, NameKeys, Setting, Store};
 
 /// What [`main!`] needs by path.
 #[cfg(feature = "cli")]

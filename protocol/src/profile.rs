@@ -17,7 +17,7 @@ use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::id::Id;
 use crate::selector::{Field, Name};
-use crate::store::{Kind, NameKeys, Store, nearest, table};
+use crate::store::{Kind, NameKeys, Setting, Store, nearest, table};
 use crate::trust::read_trusted;
 
 /// What a profile says, with its keys checked and its values not yet.
@@ -103,15 +103,7 @@ impl Profile {
     fn checked(self, store: &Store) -> Result<Self, Failure> {
         for key in self.values.keys() {
             match table(store).find(|setting| setting.key == *key) {
-                Some(setting) if matches!(setting.kind, Kind::Secret(_)) => {
-                    return Err(Failure::misconfigured(
-                        format!("`{key}` in the profile is a secret"),
-                        format!(
-                            "a profile holds none: name a file with `{key}_file`, or list the variable in it: env = [\"{}\"]",
-                            setting.env.last().unwrap_or(&"")
-                        ),
-                    ));
-                }
+                Some(setting) if matches!(setting.kind, Kind::Secret(_)) => return Err(is_secret(setting)),
                 Some(_) => {}
                 None => {
                     let known = table(store).map(|setting| setting.key).chain(["env", "ids"]);
@@ -147,6 +139,17 @@ fn is_of_other(path: &Path, own: &str, other: &str) -> Failure {
     Failure::misconfigured(
         format!("{} is a profile of {other}, by its first line, and this is {own}", path.display()),
         format!("use {other}, or name another profile"),
+    )
+}
+
+/// No secret is written into a profile: says which other places it can come from.
+fn is_secret(setting: &Setting) -> Failure {
+    let file = setting.file.map(|file| format!("name a file with `{file}`"));
+    let variable = setting.env.last().map(|name| format!("list the variable in it: env = [\"{name}\"]"));
+    let ways: Vec<_> = [file, variable].into_iter().flatten().collect();
+    Failure::misconfigured(
+        format!("`{}` in the profile is a secret", setting.key),
+        format!("a profile holds none: {}", ways.join(", or ")),
     )
 }
 
@@ -250,35 +253,15 @@ mod tests {
 
     use super::*;
     use crate::run::Run;
+    use crate::secret::Secret;
     use crate::settings::Settings;
-    use crate::store::{Kind, Setting};
 
-    const TABLE: &[Setting] = &[
-        Setting {
-            key: "address",
-            kind: Kind::Text,
-            env: &["ADDR", "OLD_ADDR"],
-            default: None,
-            security_sensitive: true,
-            help: "",
-        },
-        Setting {
-            key: "token",
-            kind: Kind::Secret("x-token"),
-            env: &["TOKEN"],
-            default: None,
-            security_sensitive: true,
-            help: "",
-        },
-        Setting {
-            key: "token_file",
-            kind: Kind::Path,
-            env: &[],
-            default: None,
-            security_sensitive: true,
-            help: "",
-        },
-    ];
+    const ADDRESS: Setting<str> = Setting::text("address", "").env(&["ADDR", "OLD_ADDR"]);
+    const TOKEN: Setting<Secret> = Setting::secret("token", "x-token", "").env(&["TOKEN"]).file(&TOKEN_FILE);
+    const TOKEN_FILE: Setting<Path> = Setting::path("token_file", "");
+    const KEY_ID: Setting<Secret> = Setting::secret("key_id", "x-key", "").env(&["KEY_ID"]).file(&TOKEN_FILE);
+    const TABLE: &[Setting] = &[ADDRESS.row(), TOKEN.row(), TOKEN_FILE.row(), KEY_ID.row()];
+
     const STORE: Store = Store {
         binary: "secretref-x",
         version: "0",
@@ -308,12 +291,12 @@ mod tests {
 
     #[test]
     fn beside_a_profile_only_listed_variables_count_and_never_over_a_set_key() {
-        assert_eq!(load("").unwrap().text("address"), None);
-        assert_eq!(load(r#"env = ["ADDR"]"#).unwrap().text("address"), Some("from-env"));
+        assert_eq!(load("").unwrap().text(&ADDRESS), None);
+        assert_eq!(load(r#"env = ["ADDR"]"#).unwrap().text(&ADDRESS), Some("from-env"));
         let both = load("address = \"mine\"\nenv = [\"ADDR\", \"TOKEN\"]").unwrap();
-        assert_eq!(both.text("address"), Some("mine"));
-        assert_eq!(both.secret(&TABLE[1]).unwrap().unwrap().0.expose(), "t");
-        assert!(load("").unwrap().secret(&TABLE[1]).unwrap().is_none());
+        assert_eq!(both.text(&ADDRESS), Some("mine"));
+        assert_eq!(both.secret(&TOKEN).unwrap().unwrap().0.expose(), "t");
+        assert!(load("").unwrap().secret(&TOKEN).unwrap().is_none());
     }
 
     #[test]
@@ -321,7 +304,7 @@ mod tests {
         let flags = vec![("timeout", vec!["1500ms".to_owned()])];
         let settings =
             Settings::load(&STORE, &flags, None, &environment(), &Run::new(Instant::now())).unwrap();
-        assert_eq!(settings.text("address"), Some("from-env"));
+        assert_eq!(settings.text(&ADDRESS), Some("from-env"));
         assert_eq!(settings.timeout().as_millis(), 1500);
         assert_eq!(settings.max_output(), 1 << 20);
     }
@@ -346,6 +329,10 @@ mod tests {
         for (text, words) in [
             ("adress = \"a\"", "unknown key `adress`: did you mean `address`?"),
             ("token = \"hvs.secret\"", "`token` in the profile is a secret"),
+            (
+                "key_id = \"hvs.secret\"",
+                "name a file with `token_file`, or list the variable in it: env = [\"KEY_ID\"]",
+            ),
             ("env = [\"ADR\"]", "did you mean `ADDR`?"),
             ("env = [\"TOKEN=hvs.secret\"]", "list names alone"),
             ("env = \"ADDR\"", "write env = [\"NAME\"]"),
@@ -400,7 +387,7 @@ mod tests {
             let profile = Profile { path: "/etc/x/p.toml".into(), ..Profile::parse(&STORE, text).unwrap() };
             Settings::load(&STORE, &Vec::new(), Some(profile), &environment(), &Run::new(Instant::now()))
                 .unwrap()
-                .path("token_file")
+                .path(&TOKEN_FILE)
         };
         assert_eq!(at("token_file = \"t\"").unwrap(), Some("/etc/x/t".into()));
         assert_eq!(at("token_file = \"/t\"").unwrap(), Some("/t".into()));

@@ -17,6 +17,7 @@ use crate::run::Stage;
 use crate::selector::{Field, Name};
 use crate::sessions::Sessions;
 use crate::settings::Settings;
+use crate::store::JSON_FIELDS;
 
 /// Resolves `ids`, and settles the outcome of each in `outcomes`, by its index. Returns when every id is settled.
 ///
@@ -38,7 +39,7 @@ pub(crate) async fn resolve<B: Backend>(
             }
         }
     }
-    let json = settings.is_on("json_fields");
+    let json = settings.is_on(&JSON_FIELDS);
     let sessions = Sessions { backend, run, deadline };
     let reader = Reader { sessions, wanted: &plan.wanted, json, outcomes };
     join_all(plan.scopes.into_iter().map(|(scope, locators)| reader.read_scope(scope, locators))).await;

@@ -1,5 +1,11 @@
 //! What a store is called, and the one table of its settings: flags, environment, profile and help come from it.
 
+use std::marker::PhantomData;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::secret::Secret;
+
 /// A store as the family's shared code speaks of it.
 pub struct Store {
     /// The binary, `secretref-vault`.
@@ -40,22 +46,54 @@ impl NameKeys {
     }
 }
 
-/// One setting: what it is called, what it may be, and where it may come from.
+/// One setting: its key, the values that it takes, and where its value can come from.
+///
+/// `T` is the type of the value: `str` for a text or one of several words, [`Path`], [`Duration`], `usize` for a number of
+/// bytes, `bool`, `[String]` for a list, or [`Secret`]. A setting is declared as a constant of its type, and read by that
+/// constant, so reading a setting that does not exist, or as another type, does not compile. In a table, where settings of
+/// all types are together, `T` is `()`.
+///
+/// ```
+/// use secretref_protocol::{Failure, Setting, Settings};
+///
+/// const REGION: Setting<str> = Setting::text("region", "the region of the store").env(&["STORE_REGION"]);
+/// /// For `Store::settings`.
+/// const TABLE: &[Setting] = &[REGION.row()];
+///
+/// fn region(settings: &Settings) -> Result<&str, Failure> {
+///     settings.required(&REGION)
+/// }
+/// ```
+///
+/// ```compile_fail
+/// use secretref_protocol::{Setting, Settings};
+///
+/// const REGION: Setting<str> = Setting::text("region", "the region of the store");
+///
+/// fn is_region(settings: &Settings) -> bool {
+///     settings.is_on(&REGION)
+/// }
+/// ```
 #[derive(Debug)]
-pub struct Setting {
+pub struct Setting<T: ?Sized = ()> {
     /// Its key in a profile; the flag is the same with dashes.
     pub key: &'static str,
-    /// What values it takes.
+    /// The values that it takes.
     pub kind: Kind,
-    /// The environment variables that set it, the first that is set counts.
+    /// The environment variables that set it; the first that is set counts.
     pub env: &'static [&'static str],
-    /// Its value where nothing sets it, as it would be written in a profile.
+    /// Its value if nothing sets it, as it would be written in a profile.
     pub default: Option<&'static str>,
-    /// Whether it decides where credentials go, or which secrets come back. Beside a profile such a flag is refused:
-    /// whoever writes a gateway's `args` need not be the one who wrote the profile.
+    /// Whether it decides where credentials go, or which secrets come back. A flag cannot set it if there is a profile:
+    /// the author of a gateway's `args` may be another person than the author of the profile.
     pub security_sensitive: bool,
-    /// What it is for, in one line.
+    /// For a secret: the key of the setting that can name a file with the secret in it.
+    pub file: Option<&'static str>,
+    /// The ways to sign in that use it; empty if it does not belong to a way to sign in.
+    pub used_by: &'static [&'static str],
+    /// Its purpose, in one line.
     pub help: &'static str,
+    value: PhantomData<T>,
 }
 
 impl Store {
@@ -65,29 +103,140 @@ impl Store {
     }
 }
 
-impl Setting {
-    /// How it is typed: `--token-file`.
+impl Setting<str> {
+    /// A setting that takes any text.
+    #[must_use]
+    pub const fn text(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Text, help)
+    }
+
+    /// A setting that takes one of these words.
+    #[must_use]
+    pub const fn choice(key: &'static str, words: &'static [&'static str], help: &'static str) -> Self {
+        Self::new(key, Kind::Choice(words), help)
+    }
+}
+
+impl Setting<Path> {
+    /// A setting that names a file or a folder.
+    #[must_use]
+    pub const fn path(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Path, help)
+    }
+}
+
+impl Setting<bool> {
+    /// A setting that is on or off.
+    #[must_use]
+    pub const fn switch(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Switch, help)
+    }
+}
+
+impl Setting<Duration> {
+    const fn duration(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Duration, help)
+    }
+}
+
+impl Setting<usize> {
+    const fn size(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Size, help)
+    }
+}
+
+impl Setting<[String]> {
+    const fn list(key: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::List, help)
+    }
+}
+
+impl Setting<Secret> {
+    /// A secret, which a profile or a flag cannot set: from the environment, or from the file `credential` in systemd's
+    /// `$CREDENTIALS_DIRECTORY`.
+    #[must_use]
+    pub const fn secret(key: &'static str, credential: &'static str, help: &'static str) -> Self {
+        Self::new(key, Kind::Secret(credential), help)
+    }
+
+    /// The same secret, which can also be in the file that this setting names.
+    #[must_use]
+    pub const fn file(mut self, file: &Setting<Path>) -> Self {
+        self.file = Some(file.key);
+        self
+    }
+}
+
+impl<T: ?Sized> Setting<T> {
+    const fn new(key: &'static str, kind: Kind, help: &'static str) -> Self {
+        Self {
+            key,
+            kind,
+            env: &[],
+            default: None,
+            security_sensitive: true,
+            file: None,
+            used_by: &[],
+            help,
+            value: PhantomData,
+        }
+    }
+
+    /// The same setting, which these environment variables set; the first that is set counts.
+    #[must_use]
+    pub const fn env(mut self, names: &'static [&'static str]) -> Self {
+        self.env = names;
+        self
+    }
+
+    /// The same setting, with its value if nothing sets it, as it would be written in a profile.
+    #[must_use]
+    pub const fn default(mut self, text: &'static str) -> Self {
+        self.default = Some(text);
+        self
+    }
+
+    /// The same setting, which a flag can set although there is a profile: it decides neither where credentials go nor
+    /// which secrets come back.
+    #[must_use]
+    pub const fn not_sensitive(mut self) -> Self {
+        self.security_sensitive = false;
+        self
+    }
+
+    /// The same setting, which only these ways to sign in use.
+    #[must_use]
+    pub const fn used_by(mut self, methods: &'static [&'static str]) -> Self {
+        self.used_by = methods;
+        self
+    }
+
+    /// The setting as a row of a table.
+    #[must_use]
+    pub const fn row(&self) -> Setting {
+        Setting {
+            key: self.key,
+            kind: self.kind,
+            env: self.env,
+            default: self.default,
+            security_sensitive: self.security_sensitive,
+            file: self.file,
+            used_by: self.used_by,
+            help: self.help,
+            value: PhantomData,
+        }
+    }
+
+    /// The flag of the setting: `--token-file`.
     #[must_use]
     pub fn flag(&self) -> String {
         flag(self.key)
     }
 }
 
-/// How the setting of a key is typed.
+/// The flag of the setting with this key.
 pub(crate) fn flag(key: &str) -> String {
     format!("--{}", key.replace('_', "-"))
-}
-
-/// A setting that decides where credentials go, or which secrets come back.
-#[must_use]
-pub const fn security_sensitive(
-    key: &'static str,
-    kind: Kind,
-    env: &'static [&'static str],
-    default: Option<&'static str>,
-    help: &'static str,
-) -> Setting {
-    Setting { key, kind, env, default, security_sensitive: true, help }
 }
 
 /// What values a setting takes.
@@ -113,49 +262,34 @@ pub enum Kind {
 }
 
 /// The settings that every resolver has.
-pub const FAMILY: &[Setting] = &[
-    Setting {
-        key: "allow",
-        kind: Kind::List,
-        env: &[],
-        default: None,
-        security_sensitive: true,
-        help: "ids that may be resolved, as patterns: * stops at / and :, ** at : only",
-    },
-    Setting {
-        key: "json_fields",
-        kind: Kind::Switch,
-        env: &[],
-        default: Some("false"),
-        security_sensitive: true,
-        help: "give objects, arrays and whole secrets as their JSON text",
-    },
-    Setting {
-        key: "log",
-        kind: Kind::Choice(&["failures", "all", "off"]),
-        env: &[],
-        default: Some("failures"),
-        // Whoever writes a gateway's `args` is not to silence it.
-        security_sensitive: true,
-        help: "which runs of a gateway leave a line in the system's log",
-    },
-    Setting {
-        key: "max_output",
-        kind: Kind::Size,
-        env: &[],
-        default: Some("1MiB"),
-        security_sensitive: false,
-        help: "the most bytes of a response; below the gateway's maxOutputBytes",
-    },
-    Setting {
-        key: "timeout",
-        kind: Kind::Duration,
-        env: &[],
-        default: Some("4s"),
-        security_sensitive: false,
-        help: "when to answer with what has arrived; below the gateway's timeoutMs, which is 5000 if not set",
-    },
-];
+pub const FAMILY: &[Setting] = &[ALLOW.row(), JSON_FIELDS.row(), LOG.row(), MAX_OUTPUT.row(), TIMEOUT.row()];
+
+pub(crate) const ALLOW: Setting<[String]> =
+    Setting::list("allow", "ids that may be resolved, as patterns: * stops at / and :, ** at : only");
+
+pub(crate) const JSON_FIELDS: Setting<bool> =
+    Setting::switch("json_fields", "give objects, arrays and whole secrets as their JSON text")
+        .default("false");
+
+/// Security sensitive, so that a gateway's `args` cannot silence the log of a profile.
+pub(crate) const LOG: Setting<str> = Setting::choice(
+    "log",
+    &["failures", "all", "off"],
+    "which runs of a gateway leave a line in the system's log",
+)
+.default("failures");
+
+pub(crate) const MAX_OUTPUT: Setting<usize> =
+    Setting::size("max_output", "the most bytes of a response; below the gateway's maxOutputBytes")
+        .default("1MiB")
+        .not_sensitive();
+
+pub(crate) const TIMEOUT: Setting<Duration> = Setting::duration(
+    "timeout",
+    "when to answer with what has arrived; below the gateway's timeoutMs, which is 5000 if not set",
+)
+.default("4s")
+.not_sensitive();
 
 /// The settings of a store, its own first.
 pub fn table(store: &Store) -> impl Iterator<Item = &'static Setting> + use<> {

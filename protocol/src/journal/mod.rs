@@ -17,7 +17,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::store::Store;
+use crate::store::{LOG, Store};
 use crate::streams::{ready, stdin_is_terminal};
 use record::{Head, LogRecord};
 
@@ -75,7 +75,7 @@ impl Journal {
 
     /// Takes from the settings what is to be written: failures, where they cannot be read.
     pub fn obey(&self, settings: Option<&Settings>) {
-        let _ = self.0.wish.set(match settings.and_then(|settings| settings.text("log")) {
+        let _ = self.0.wish.set(match settings.and_then(|settings| settings.text(&LOG)) {
             Some("off") => Wish::Off,
             Some("all") => Wish::All,
             _ => Wish::Failures,

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::uri::PathAndQuery;
 
 use super::proxy::Proxies;
+use super::settings::{ALLOW_HTTP, TLS_SERVER_NAME};
 use super::{Address, ClientIdentity, Request, Response, Route, Transport, TrustAnchors, Versions, address};
 use crate::failure::Failure;
 use crate::run::Run;
@@ -59,10 +60,10 @@ impl Client {
         Ok(Self {
             trust: Arc::new(TrustAnchors::from_settings(settings)?),
             identity: ClientIdentity::from_settings(settings)?.map(Arc::new),
-            server_name: settings.text("tls_server_name").map(str::to_owned),
+            server_name: settings.text(&TLS_SERVER_NAME).map(str::to_owned),
             proxies: Proxies::from_settings(settings)?,
             http: Versions::from_settings(settings),
-            allow_http: settings.is_on("allow_http"),
+            allow_http: settings.is_on(&ALLOW_HTTP),
             run: settings.run().clone(),
             origins: Mutex::default(),
         })

@@ -12,14 +12,11 @@ use rustls::{AlertDescription as Alert, Error};
 
 use super::Route;
 use super::roots::pem;
+use super::settings::{CLIENT_CERT, CLIENT_KEY};
 use crate::failure::{Failure, Kind};
 use crate::file;
 use crate::run::Run;
 use crate::settings::{Settings, warn_if_exposed};
-
-/// The settings that name the two files.
-const CERTIFICATE: &str = "client_cert";
-const KEY: &str = "client_key";
 
 /// A client certificate and its key, as PEM files.
 #[derive(Debug)]
@@ -38,19 +35,19 @@ impl ClientIdentity {
     /// # Errors
     /// `MISCONFIGURED` if only one of them is set.
     pub fn from_settings(settings: &Settings) -> Result<Option<Self>, Failure> {
-        let called = (settings.called(CERTIFICATE), settings.called(KEY));
+        let called = (settings.called(&CLIENT_CERT), settings.called(&CLIENT_KEY));
         let alone = |set: &str, unset: &str| {
             Failure::misconfigured(
                 format!("`{set}` is set and `{unset}` is not"),
                 "set both, or neither; they may name the same file",
             )
         };
-        match (settings.path(CERTIFICATE)?, settings.path(KEY)?) {
+        match (settings.path(&CLIENT_CERT)?, settings.path(&CLIENT_KEY)?) {
             (Some(certificate), Some(key)) => {
                 Ok(Some(Self { certificate, key, called, uid: settings.uid() }))
             }
-            (Some(_), None) => Err(alone(called.0, KEY)),
-            (None, Some(_)) => Err(alone(called.1, CERTIFICATE)),
+            (Some(_), None) => Err(alone(called.0, CLIENT_KEY.key)),
+            (None, Some(_)) => Err(alone(called.1, CLIENT_CERT.key)),
             (None, None) => Ok(None),
         }
     }
@@ -139,7 +136,7 @@ pub(super) fn refused(route: &Route, alert: Alert) -> Option<Failure> {
         None => Failure::new(
             Kind::Unauthenticated,
             format!("{route} requires a client certificate"),
-            format!("set `{CERTIFICATE}` and `{KEY}`"),
+            format!("set `{}` and `{}`", CLIENT_CERT.key, CLIENT_KEY.key),
         ),
     })
 }

@@ -34,7 +34,9 @@ pub use client_identity::ClientIdentity;
 pub use message::{Replay, Request, Response};
 pub use proxy::Proxy;
 pub use roots::{Roots, TrustAnchors};
-pub use settings::{NO_VARIABLES, SETTINGS, Variables, tls_settings};
+use settings::HTTP;
+pub(crate) use settings::KEEP_SESSION;
+pub use settings::{ALLOW_HTTP, CLIENT_CERT, NO_VARIABLES, SETTINGS, Variables, tls_settings};
 pub use transport::Transport;
 
 use crate::run::Run;
@@ -112,7 +114,7 @@ impl Versions {
     /// Reads the setting `http`.
     #[must_use]
     pub fn from_settings(settings: &Settings) -> Self {
-        match settings.text("http") {
+        match settings.text(&HTTP) {
             Some("h1") => Self::H1,
             Some("h2") => Self::H2,
             _ => Self::Auto,

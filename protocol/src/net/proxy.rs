@@ -8,6 +8,7 @@ use base64::prelude::BASE64_STANDARD;
 use http::HeaderValue;
 
 use super::Address;
+use super::settings::{ALLOW_HTTP, HTTP_PROXY, HTTPS_PROXY, NO_PROXY, PROXY, PROXY_AUTH_FILE};
 use crate::failure::Failure;
 use crate::file;
 use crate::run::Run;
@@ -37,15 +38,15 @@ pub(super) struct Proxies {
 
 impl Proxies {
     pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
-        let keys = ["proxy", "https_proxy", "http_proxy", "no_proxy"];
-        let set = keys
+        let all = [&PROXY, &HTTPS_PROXY, &HTTP_PROXY, &NO_PROXY];
+        let set = all
             .into_iter()
-            .filter_map(|key| Some((key, settings.text(key)?.to_owned(), settings.source(key)?)));
+            .filter_map(|one| Some((one.key, settings.text(one)?.to_owned(), settings.source(one)?)));
         Ok(Self {
             set: set.collect(),
-            called: keys.map(|key| (key, settings.called(key))).to_vec(),
-            login: settings.path("proxy_auth_file")?,
-            allow_http: settings.is_on("allow_http"),
+            called: all.map(|one| (one.key, settings.called(one))).to_vec(),
+            login: settings.path(&PROXY_AUTH_FILE)?,
+            allow_http: settings.is_on(&ALLOW_HTTP),
             uid: settings.uid(),
             run: settings.run().clone(),
         })

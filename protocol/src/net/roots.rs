@@ -10,10 +10,12 @@ use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
+use super::settings::{CA_CERT, CA_CERT_BYTES, CA_PATH, SSL_CERT_FILE, TLS_SKIP_VERIFY};
 use super::verifier::Shown;
 use crate::failure::Failure;
 use crate::file;
 use crate::settings::Settings;
+use crate::store::Setting;
 use crate::system_error::words;
 
 /// The files in which distributions keep all trusted certificates: Debian, Fedora and RHEL, Alpine, older RHEL, SUSE,
@@ -83,22 +85,25 @@ impl TrustAnchors {
 
     /// Takes the most explicit of the settings; of equal ones the first, in the order of Vault's own client.
     pub(super) fn from_settings(settings: &Settings) -> Result<Self, Failure> {
-        if settings.is_on("tls_skip_verify") {
-            return Ok(Self::new(settings.called("tls_skip_verify"), Roots::Unchecked));
+        if settings.is_on(&TLS_SKIP_VERIFY) {
+            return Ok(Self::new(settings.called(&TLS_SKIP_VERIFY), Roots::Unchecked));
         }
-        let keys = ["ca_cert", "ca_cert_bytes", "ca_path", "ssl_cert_file"];
-        let set = keys.into_iter().filter(|key| settings.source(key).is_some());
-        let Some(key) = set.min_by_key(|key| Reverse(settings.source(key))) else {
-            return Ok(Self::system());
+        let path = |setting: &Setting<Path>, roots: fn(PathBuf) -> Roots| {
+            let path = settings.path(setting)?;
+            Ok(path.map(|path| (settings.source(setting), settings.called(setting), roots(path))))
         };
-        let path = || settings.path(key).map(Option::unwrap_or_default);
-        let roots = match key {
-            "ca_cert_bytes" => Roots::Text(settings.text(key).unwrap_or_default().to_owned()),
-            "ca_path" => Roots::Folder(path()?),
-            "ssl_cert_file" => Roots::Bundle(path()?),
-            _ => Roots::File(path()?),
-        };
-        Ok(Self::new(settings.called(key), roots))
+        let text = settings.text(&CA_CERT_BYTES).map(|text| {
+            let (source, called) = (settings.source(&CA_CERT_BYTES), settings.called(&CA_CERT_BYTES));
+            (source, called, Roots::Text(text.to_owned()))
+        });
+        let set = [
+            path(&CA_CERT, Roots::File)?,
+            text,
+            path(&CA_PATH, Roots::Folder)?,
+            path(&SSL_CERT_FILE, Roots::Bundle)?,
+        ];
+        let first = set.into_iter().flatten().min_by_key(|(source, ..)| Reverse(*source));
+        Ok(first.map_or_else(Self::system, |(_, called, roots)| Self::new(called, roots)))
     }
 
     fn new(key: &'static str, roots: Roots) -> Self {

@@ -13,6 +13,7 @@ use rustix::process::{Resource, getrlimit};
 
 use super::record::Record;
 use crate::failure::Failure;
+use crate::net::KEEP_SESSION;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::system_error::words;
@@ -44,11 +45,11 @@ impl Folder {
     /// The folder that `keep_session` names: a path, or with `auto` the first of the user's runtime folders that serves;
     /// or else why there is none.
     pub(super) fn from_settings(settings: &Settings) -> Result<Result<Self, String>, Failure> {
-        match settings.text("keep_session") {
+        match settings.text(&KEEP_SESSION) {
             Some("off") => Ok(Err("`keep_session` is off".into())),
             None | Some("auto") => Ok(Self::first(&settings.runtime_folders())),
-            Some(_) => {
-                let path = settings.path("keep_session")?.unwrap_or_default();
+            Some(text) => {
+                let path = settings.expand(text)?;
                 Self::open(&path).map(Ok).map_err(|why| {
                     Failure::misconfigured(
                         format!("{}, which `keep_session` names, {why}", path.display()),

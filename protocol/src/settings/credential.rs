@@ -4,7 +4,7 @@ use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
-use super::Settings;
+use super::{Settings, Source};
 use crate::failure::Failure;
 use crate::file;
 use crate::guard::is_exposed;
@@ -14,10 +14,10 @@ use crate::store::{Kind, Setting};
 
 impl Settings {
     /// The value of a text or choice that must be there.
-    pub fn required(&self, key: &str) -> Result<&str, Failure> {
-        self.text(key).ok_or_else(|| {
-            let setting = self.table().find(|setting| setting.key == key);
-            let remedy = format!("set `{key}` in the profile{}", self.or_by_variable(setting));
+    pub fn required(&self, setting: &Setting<str>) -> Result<&str, Failure> {
+        self.text(setting).ok_or_else(|| {
+            let key = setting.key;
+            let remedy = format!("set `{key}` in the profile{}", self.or_by_variable(key));
             Failure::misconfigured(format!("`{key}` is not set"), remedy)
         })
     }
@@ -31,9 +31,9 @@ impl Settings {
 
     /// The value of a secret and where it came from: a variable of the environment, else a file of systemd's
     /// credentials.
-    pub fn secret(&self, setting: &Setting) -> Result<Option<(Secret, String)>, Failure> {
-        if let Some(text) = self.text(setting.key) {
-            let variable = self.given.get(setting.key).and_then(|given| given.variable);
+    pub fn secret(&self, setting: &Setting<Secret>) -> Result<Option<(Secret, String)>, Failure> {
+        if let Some(text) = self.text_of(setting.key) {
+            let variable = self.given(setting.key).and_then(|given| given.variable);
             let origin = variable.unwrap_or("the environment").to_owned();
             return Ok(Some((Secret::new(text.to_owned()), origin)));
         }
@@ -47,20 +47,17 @@ impl Settings {
         }
     }
 
-    /// The value of a secret that can also be in a file, which the setting `file_key` names, and where it came from.
+    /// The value of a secret that can also be in a file, which a setting of its own names, and where it came from.
     ///
     /// A file that a flag or the profile names counts before the secret's own variable, and that before a file that
     /// another variable names. What is set and cannot be read is a failure; the next is not tried in its place.
-    pub fn credential(
-        &self,
-        setting: &Setting,
-        file_key: &'static str,
-    ) -> Result<Option<(Secret, String)>, Failure> {
-        let from_file = || match self.path(file_key)? {
-            Some(path) => Ok(Some((self.read_secret(&path, file_key)?, path.display().to_string()))),
+    pub fn credential(&self, setting: &Setting<Secret>) -> Result<Option<(Secret, String)>, Failure> {
+        let Some(file) = setting.file else { return self.secret(setting) };
+        let from_file = || match self.path_of(file)? {
+            Some(path) => Ok(Some((self.read_secret(&path, file)?, path.display().to_string()))),
             None => Ok(None),
         };
-        if self.source(file_key) > self.source(setting.key) {
+        if self.source_of(file) > self.source(setting) {
             return from_file();
         }
         match self.secret(setting)? {
@@ -72,12 +69,13 @@ impl Settings {
     /// That there is no credential of this `setting`, which `what` names for a person (`secret id`): says which places were
     /// looked at, and what a gateway has to hand over.
     #[must_use]
-    pub fn no_credential(&self, what: &str, setting: &Setting, file_key: &'static str) -> Failure {
-        let file = self.table().find(|setting| setting.key == file_key);
-        let unset = [Some(setting), file].into_iter().flatten().flat_map(|of| self.unset(of));
+    pub fn no_credential(&self, what: &str, setting: &Setting<Secret>) -> Failure {
+        let (Kind::Secret(name), Some(file)) = (setting.kind, setting.file) else {
+            return Failure::internal("a credential that cannot be in a file");
+        };
+        let unset = [setting.key, file].into_iter().flat_map(|key| self.unset(key));
         let unset =
             unset.fold(String::new(), |text, name| text + ", " + name + " is not set in this environment");
-        let Kind::Secret(name) = setting.kind else { return Failure::internal("a credential that is none") };
         let (place, systemd) = match &self.credentials {
             Some(folder) => (format!("there is no file {name} in {}", folder.display()), String::new()),
             None => (
@@ -89,43 +87,54 @@ impl Settings {
             ),
         };
         Failure::misconfigured(
-            format!("there is no {what}: `{file_key}` is not set{unset}, and {place}"),
-            format!("set `{file_key}` in the profile{}{systemd}", self.or_by_variable(Some(setting))),
+            format!("there is no {what}: `{file}` is not set{unset}, and {place}"),
+            format!("set `{file}` in the profile{}{systemd}", self.or_by_variable(setting.key)),
         )
     }
 
-    /// The variables that the profile lists for these settings, where none of them sets one: a gateway that does not pass
-    /// them has left out what the profile's author relies on.
+    /// The variables that the profile lists for a secret and for its file, if none of them sets one: a gateway that does not
+    /// pass them has left out what the profile's author relies on.
     #[must_use]
-    pub fn relies_on(&self, keys: &[&str]) -> Vec<&'static str> {
-        let settings: Vec<_> = self.table().filter(|setting| keys.contains(&setting.key)).collect();
-        let is_set = |setting: &&&Setting| self.source(setting.key) > Some(super::Source::Default);
-        if settings.iter().any(|setting| is_set(&setting)) {
+    pub fn relies_on(&self, setting: &Setting<Secret>) -> Vec<&'static str> {
+        let keys = || [Some(setting.key), setting.file].into_iter().flatten();
+        if keys().any(|key| self.is_set(key)) {
             return Vec::new();
         }
-        settings.iter().flat_map(|setting| self.unset(setting)).collect()
+        keys().flat_map(|key| self.unset(key)).collect()
     }
 
     /// The variables that the profile lists and that are not set, of settings that nothing else sets.
     #[must_use]
     pub fn absent(&self) -> Vec<&'static str> {
-        self.table().flat_map(|setting| self.relies_on(&[setting.key])).collect()
+        let keys = self.table().map(|setting| setting.key);
+        keys.filter(|key| !self.is_set(key)).flat_map(|key| self.unset(key)).collect()
     }
 
-    /// The variables of a setting that count and are not set, where the profile lists them.
-    fn unset(&self, setting: &Setting) -> Vec<&'static str> {
+    fn is_set(&self, key: &str) -> bool {
+        self.source_of(key) > Some(Source::Default)
+    }
+
+    /// The variables of a setting that count and are not set, if the profile lists them.
+    fn unset(&self, key: &str) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
-        if self.given.get(setting.key).is_some_and(|given| given.variable.is_some()) {
+        if self.given(key).is_some_and(|given| given.variable.is_some()) {
             return Vec::new();
         }
-        setting.env.iter().copied().filter(|name| listed.iter().any(|listed| listed == name)).collect()
+        self.variables_of(key)
+            .iter()
+            .copied()
+            .filter(|name| listed.iter().any(|listed| listed == name))
+            .collect()
+    }
+
+    fn variables_of(&self, key: &str) -> &'static [&'static str] {
+        self.table().find(|setting| setting.key == key).map_or(&[], |setting| setting.env)
     }
 
     /// How a variable could set it, for the end of a remedy.
-    fn or_by_variable(&self, setting: Option<&Setting>) -> String {
-        let Some(setting) = setting else { return String::new() };
-        let unset = self.unset(setting);
-        match (setting.env.last(), &self.profile) {
+    fn or_by_variable(&self, key: &str) -> String {
+        let unset = self.unset(key);
+        match (self.variables_of(key).last(), &self.profile) {
             (None, _) => String::new(),
             (Some(_), Some(_)) if !unset.is_empty() => format!(
                 ", or add {} to the gateway's passEnv: the profile's `env` lists it, and it is not set in this environment",

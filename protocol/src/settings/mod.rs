@@ -1,6 +1,7 @@
 //! The settings of one run: each value from the most explicit place that has one.
 
 mod credential;
+mod load;
 mod value;
 
 use std::collections::{BTreeMap, HashMap};
@@ -10,18 +11,19 @@ use std::time::Duration;
 use crate::allow::Allow;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
-use crate::profile::Profile;
 use crate::run::Run;
 use crate::selector::Name;
-use crate::store::{FAMILY, Kind, Setting, Store, table};
+use crate::store::{ALLOW, FAMILY, Kind, MAX_OUTPUT, Setting, TIMEOUT};
 pub(crate) use credential::warn_if_exposed;
-use value::{Value, duration};
+pub use load::{Flags, check, timeout_of};
+use value::Value;
 
 /// The settings of one run, each from the most explicit place that sets it.
 pub struct Settings {
     /// The tables of the store.
     own: &'static [&'static [Setting]],
-    given: HashMap<&'static str, Given>,
+    /// Those that are set, in the order of the tables.
+    given: Vec<Given>,
     ids: HashMap<String, Name>,
     credentials: Option<PathBuf>,
     /// What systemd says of the unit's runtime folder.
@@ -50,6 +52,7 @@ impl Home {
 }
 
 struct Given {
+    setting: &'static Setting,
     value: Value,
     source: Source,
     /// The variable that set it.
@@ -67,90 +70,7 @@ pub enum Source {
     Written,
 }
 
-/// Flags by key, as they were typed.
-pub type Flags = Vec<(&'static str, Vec<String>)>;
-
-/// The value of the flag `--timeout`, if there is one and it can be read.
-pub fn timeout_of(flags: &Flags) -> Option<Duration> {
-    duration(flags.iter().find(|(key, _)| *key == "timeout")?.1.last()?)
-}
-
-/// What a flag says, else the profile.
-fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Option<Value>, Failure> {
-    if let Some((_, texts)) = flags.iter().find(|(key, _)| *key == setting.key) {
-        return Value::from_texts(setting, texts).map(Some);
-    }
-    profile.values.remove(setting.key).map(|value| Value::from_toml(setting, value)).transpose()
-}
-
-/// What the first of the setting's variables says that counts and is set, else the default.
-fn unwritten(
-    setting: &Setting,
-    profile: &Profile,
-    environment: &Environment,
-) -> Result<Option<Given>, Failure> {
-    let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
-    if let Some((name, text)) = counting.find_map(|name| Some((*name, environment.variable(name)?))) {
-        let value = Value::from_text(setting, name, text)?;
-        return Ok(Some(Given { value, source: Source::Environment, variable: Some(name) }));
-    }
-    let default =
-        setting.default.map(|text| Value::from_text(setting, setting.key, text.to_owned())).transpose()?;
-    Ok(default.map(|value| Given { value, source: Source::Default, variable: None }))
-}
-
-/// Fails where a flag's value is not of its kind.
-pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
-    let setting = |key: &str| table(store).find(|setting| setting.key == key);
-    flags
-        .iter()
-        .filter_map(|(key, texts)| Some((setting(key)?, texts)))
-        .try_for_each(|(setting, texts)| Value::from_texts(setting, texts).map(drop))
-}
-
 impl Settings {
-    /// Puts the settings together: with a profile, flag over profile over the variables that it lists; without one,
-    /// flag over environment over default.
-    ///
-    /// Fails with `MISCONFIGURED`, naming the setting, where a value is not of its kind.
-    pub fn load(
-        store: &Store,
-        flags: &Flags,
-        profile: Option<Profile>,
-        environment: &Environment,
-        run: &Run,
-    ) -> Result<Self, Failure> {
-        let bound = profile.as_ref().map(|profile| (profile.path.clone(), profile.env.clone()));
-        let mut profile = profile.unwrap_or_else(|| Profile::none(store));
-        let mut given = HashMap::new();
-        for setting in table(store) {
-            let value = match written(setting, flags, &mut profile)? {
-                Some(value) => Some(Given { value, source: Source::Written, variable: None }),
-                None => unwritten(setting, &profile, environment)?,
-            };
-            if let Some(value) = value {
-                given.insert(setting.key, value);
-            }
-        }
-        Ok(Self {
-            own: store.settings,
-            given,
-            ids: profile.ids,
-            credentials: environment
-                .variable("CREDENTIALS_DIRECTORY")
-                .and_then(|folder| std::fs::canonicalize(folder).ok())
-                .filter(|folder| is_of_a_unit(folder, environment.uid)),
-            runtime: environment.variable("RUNTIME_DIRECTORY"),
-            home: Home {
-                variable: if bound.is_some() { None } else { environment.home_variable() },
-                uid: environment.uid,
-            },
-            profile: bound,
-            run: run.clone(),
-            folder: profile.path.parent().map(Path::to_owned).unwrap_or_default(),
-        })
-    }
-
     /// The run that these settings are of.
     #[must_use]
     pub fn run(&self) -> &Run {
@@ -166,40 +86,35 @@ impl Settings {
     /// The variables that set something.
     #[must_use]
     pub fn variables(&self) -> Vec<&'static str> {
-        self.table().filter_map(|setting| self.given.get(setting.key)?.variable).collect()
+        self.given.iter().filter_map(|given| given.variable).collect()
     }
 
     /// What a message calls a setting: the variable that set it, else its key.
     #[must_use]
-    pub fn called(&self, key: &'static str) -> &'static str {
-        self.given.get(key).and_then(|given| given.variable).unwrap_or(key)
+    pub fn called<T: ?Sized>(&self, setting: &Setting<T>) -> &'static str {
+        self.given(setting.key).and_then(|given| given.variable).unwrap_or(setting.key)
     }
 
     /// The keys that a flag or the profile sets.
     #[must_use]
     pub fn written(&self) -> Vec<&'static str> {
-        self.table()
-            .map(|setting| setting.key)
-            .filter(|key| self.source(key) == Some(Source::Written))
-            .collect()
+        let written = self.given.iter().filter(|given| given.source == Source::Written);
+        written.map(|given| given.setting.key).collect()
     }
 
     /// What is set of names that are nobody else's affair, each with its key: texts, paths and patterns, but no defaults.
     #[must_use]
     pub fn names(&self) -> Vec<(&'static str, String)> {
-        let is_name = |setting: &&Setting| matches!(setting.kind, Kind::Text | Kind::Path | Kind::List);
-        let set = self.table().filter(is_name).filter_map(|setting| {
-            let given = self.given.get(setting.key).filter(|given| given.source > Source::Default)?;
-            let texts = match &given.value {
-                Value::Text(_) if setting.kind == Kind::Path => {
-                    let path = self.path(setting.key).ok().flatten();
-                    path.map(|path| path.display().to_string()).into_iter().collect()
+        let set = self.given.iter().filter(|given| given.source > Source::Default).map(|given| {
+            let texts = match (given.setting.kind, &given.value) {
+                (Kind::Path, Value::Text(text)) => {
+                    self.expand(text).map(|path| path.display().to_string()).into_iter().collect()
                 }
-                Value::Text(text) => vec![text.clone()],
-                Value::List(texts) => texts.clone(),
+                (Kind::Text, Value::Text(text)) => vec![text.clone()],
+                (_, Value::List(texts)) => texts.clone(),
                 _ => Vec::new(),
             };
-            Some(texts.into_iter().map(|text| (setting.key, text)))
+            texts.into_iter().map(|text| (given.setting.key, text))
         });
         set.flatten().collect()
     }
@@ -216,21 +131,23 @@ impl Settings {
         ignored
     }
 
-    /// The value of a text or choice.
+    /// The value of a text, or of one word of several.
     #[must_use]
-    pub fn text(&self, key: &str) -> Option<&str> {
-        match self.value(key) {
-            Some(Value::Text(text)) => Some(text),
-            _ => None,
-        }
+    pub fn text(&self, setting: &Setting<str>) -> Option<&str> {
+        self.text_of(setting.key)
     }
 
     /// The value of a path: absolute, or from `~` or the profile's folder.
-    pub fn path(&self, key: &str) -> Result<Option<PathBuf>, Failure> {
-        self.text(key).map(|text| self.locate(text)).transpose()
+    pub fn path(&self, setting: &Setting<Path>) -> Result<Option<PathBuf>, Failure> {
+        self.path_of(setting.key)
     }
 
-    fn locate(&self, text: &str) -> Result<PathBuf, Failure> {
+    fn path_of(&self, key: &str) -> Result<Option<PathBuf>, Failure> {
+        self.text_of(key).map(|text| self.expand(text)).transpose()
+    }
+
+    /// The path that a text names: absolute, or from `~` or the profile's folder.
+    pub(crate) fn expand(&self, text: &str) -> Result<PathBuf, Failure> {
         match text.strip_prefix("~/") {
             Some(rest) => Ok(self.home.find()?.join(rest)),
             None => Ok(self.folder.join(text)),
@@ -269,20 +186,20 @@ impl Settings {
 
     /// The value of a switch.
     #[must_use]
-    pub fn is_on(&self, key: &str) -> bool {
-        matches!(self.value(key), Some(Value::Switch(true)))
+    pub fn is_on(&self, setting: &Setting<bool>) -> bool {
+        matches!(self.value(setting.key), Some(Value::Switch(true)))
     }
 
     /// Where a setting came from, if it is set.
     #[must_use]
-    pub fn source(&self, key: &str) -> Option<Source> {
-        self.given.get(key).map(|given| given.source)
+    pub fn source<T: ?Sized>(&self, setting: &Setting<T>) -> Option<Source> {
+        self.source_of(setting.key)
     }
 
     /// How long the process has.
     #[must_use]
     pub fn timeout(&self) -> Duration {
-        match self.value("timeout") {
+        match self.value(TIMEOUT.key) {
             Some(Value::Duration(duration)) => *duration,
             _ => DEFAULT_TIMEOUT,
         }
@@ -291,7 +208,7 @@ impl Settings {
     /// The most bytes of a response.
     #[must_use]
     pub fn max_output(&self) -> usize {
-        match self.value("max_output") {
+        match self.value(MAX_OUTPUT.key) {
             Some(Value::Size(size)) => *size,
             _ => DEFAULT_MAX_OUTPUT,
         }
@@ -300,7 +217,7 @@ impl Settings {
     /// Which ids may be resolved.
     #[must_use]
     pub fn allow(&self) -> Allow {
-        match self.value("allow") {
+        match self.value(ALLOW.key) {
             Some(Value::List(patterns)) => Allow::new(patterns.clone()),
             _ => Allow::default(),
         }
@@ -322,8 +239,24 @@ impl Settings {
         self.own.iter().copied().flatten().chain(FAMILY)
     }
 
+    fn text_of(&self, key: &str) -> Option<&str> {
+        match self.value(key) {
+            Some(Value::Text(text)) => Some(text),
+            _ => None,
+        }
+    }
+
     fn value(&self, key: &str) -> Option<&Value> {
-        self.given.get(key).map(|given| &given.value)
+        self.given(key).map(|given| &given.value)
+    }
+
+    fn source_of(&self, key: &str) -> Option<Source> {
+        self.given(key).map(|given| given.source)
+    }
+
+    fn given(&self, key: &str) -> Option<&Given> {
+        debug_assert!(self.table().any(|setting| setting.key == key), "no table of the store has `{key}`");
+        self.given.iter().find(|given| given.setting.key == key)
     }
 }
 
@@ -332,33 +265,3 @@ pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The most bytes of a response where the settings cannot be read.
 pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
-
-/// Whether systemd puts the credentials of a unit there, links being resolved. Any other folder could be named by a variable
-/// that an agent can set.
-///
-/// <https://systemd.io/CREDENTIALS/>
-fn is_of_a_unit(folder: &Path, uid: u32) -> bool {
-    let (own, parent) = (format!("/run/user/{uid}/credentials"), folder.parent());
-    [Path::new("/run/credentials"), Path::new(&own)].into_iter().any(|place| parent == Some(place))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn where_systemd_puts_credentials() {
-        for (folder, want) in [
-            ("/run/credentials/gateway.service", true),
-            ("/run/user/7/credentials/gateway.service", true),
-            ("/run/credentials", false),
-            ("/run/credentials/gateway.service/more", false),
-            ("/run/user/8/credentials/gateway.service", false),
-            ("/run/user/7/secretref", false),
-            ("/run/secretref-7", false),
-            ("/dev/shm/secretref-7", false),
-        ] {
-            assert_eq!(is_of_a_unit(Path::new(folder), 7), want, "{folder}");
-        }
-    }
-}

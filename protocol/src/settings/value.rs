@@ -147,8 +147,8 @@ mod tests {
             Kind::Secret("x"),
         ];
         for (kind, text) in kinds.into_iter().flat_map(|kind| [(kind, ""), (kind, " \t")]) {
-            let setting =
-                Setting { key: "a_key", kind, env: &[], default: None, security_sensitive: true, help: "" };
+            let mut setting = Setting::text("a_key", "").row();
+            setting.kind = kind;
             let toml = match kind {
                 Kind::List => toml::Value::Array(vec![toml::Value::String(text.into())]),
                 _ => toml::Value::String(text.into()),

@@ -69,7 +69,7 @@ mod tests {
     use crate::profile::Profile;
     use crate::run::Run;
     use crate::selector::{Field, Name};
-    use crate::store::{Kind, NameKeys, Setting, Store, security_sensitive};
+    use crate::store::{NameKeys, Setting, Store};
 
     /// A store in regions, each with sessions of its own; there need be no default.
     struct Regions(Option<String>);
@@ -79,7 +79,7 @@ mod tests {
             binary: "secretref-x",
             version: "0",
             about: "",
-            settings: &[REGION],
+            settings: &[&[REGION.row()]],
             name_keys: NameKeys::Only(&["region"]),
             form: "name",
             examples: "",
@@ -90,7 +90,7 @@ mod tests {
         type Session = ();
 
         fn configure(settings: &Settings) -> Result<Self, Failure> {
-            Ok(Self(settings.text("region").map(str::to_owned)))
+            Ok(Self(settings.text(&REGION).map(str::to_owned)))
         }
 
         fn locate(&self, name: &Name) -> Result<(String, Field), Failure> {
@@ -114,7 +114,7 @@ mod tests {
         async fn fetch(&self, (): &(), _: &[String], _: &FetchSink<'_, String>) {}
     }
 
-    const REGION: &[Setting] = &[security_sensitive("region", Kind::Text, &[], None, "")];
+    const REGION: Setting<str> = Setting::text("region", "");
 
     fn scopes_of(profile: &str) -> Result<Vec<String>, Failure> {
         let (store, environment) = (&Regions::STORE, Environment::new(0, |_| None));

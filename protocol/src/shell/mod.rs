@@ -41,7 +41,7 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::serve::serve;
 use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
-use crate::store::{flag, table};
+use crate::store::{TIMEOUT, flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
 use cli::{CommandLine, Verb};
@@ -139,7 +139,7 @@ fn run_task<B: Manage>(
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, limits),
         Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
         Verb::List { prefix, json } => {
-            let is_set = settings.source("timeout") != Some(Source::Default);
+            let is_set = settings.source(&TIMEOUT) != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, (deadline, watchdog))
         }

@@ -14,7 +14,7 @@ use crate::locator::Locator;
 use crate::native::Native;
 #[cfg(target_os = "linux")]
 use crate::secret_service::{self, Bus, Service, Wire};
-use crate::settings::STORE;
+use crate::settings::{BUS, CREDENTIALS, FOLDER, IDENTITY_FILE, KEYCHAIN_TYPE, SERVICE, SESSION, STORE};
 use crate::systemd;
 
 /// A keychain, and what ids leave out.
@@ -57,7 +57,7 @@ impl Backend for Keychain {
     type Session = Open;
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
-        let service = settings.required("service")?.to_owned();
+        let service = settings.required(&SERVICE)?.to_owned();
         Ok(Self { kind: KeychainType::from_settings(settings)?, service, run: settings.run().clone() })
     }
 
@@ -171,13 +171,13 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
 
 impl KeychainType {
     fn from_settings(settings: &Settings) -> Result<Self, Failure> {
-        match settings.text("store") {
+        match settings.text(&KEYCHAIN_TYPE) {
             #[cfg(target_os = "linux")]
             None | Some("secret-service") => {
                 refuse_of_file(settings)?;
-                let is_variable = settings.source("bus") == Some(Source::Environment);
-                let bus = Bus::new(settings.text("bus"), is_variable, settings.uid())?;
-                let wire = Wire::from_word(settings.text("session"));
+                let is_variable = settings.source(&BUS) == Some(Source::Environment);
+                let bus = Bus::new(settings.text(&BUS), is_variable, settings.uid())?;
+                let wire = Wire::from_word(settings.text(&SESSION));
                 Ok(Self::SecretService(bus, wire, settings.home().clone()))
             }
             #[cfg(any(target_os = "macos", target_os = "windows"))]
@@ -194,7 +194,7 @@ impl KeychainType {
 
 /// Fails where a setting is written that is of the file store: who wrote it means that one.
 fn refuse_of_file(settings: &Settings) -> Result<(), Failure> {
-    match settings.written().into_iter().find(|key| ["folder", "identity_file"].contains(key)) {
+    match settings.written().into_iter().find(|key| [FOLDER.key, IDENTITY_FILE.key].contains(key)) {
         Some(key) => Err(Failure::misconfigured(
             format!("`{key}` is set, and is for the store file alone"),
             format!("set store = \"file\" too, or take `{key}` out"),
@@ -205,7 +205,7 @@ fn refuse_of_file(settings: &Settings) -> Result<(), Failure> {
 
 /// Where the file store is.
 fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
-    let folder = settings.path("folder").map_err(|failure| {
+    let folder = settings.path(&FOLDER).map_err(|failure| {
         Failure::misconfigured(
             format!("there is no home for the default folder of the store: {}", failure.what()),
             "write an absolute path in `folder`",
@@ -217,12 +217,12 @@ fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
 /// Where the file store's identity is, if not in its folder.
 fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
     let credential = credentials(settings)?.map(|folder| folder.join(systemd::IDENTITY));
-    Ok(settings.path("identity_file")?.or_else(|| credential.filter(|path| file::is_there(path))))
+    Ok(settings.path(&IDENTITY_FILE)?.or_else(|| credential.filter(|path| file::is_there(path))))
 }
 
 /// Where systemd has put the credentials of the unit, if anywhere.
 fn credentials(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
-    Ok(settings.path("credentials")?.or_else(|| settings.credentials().map(Path::to_owned)))
+    Ok(settings.path(&CREDENTIALS)?.or_else(|| settings.credentials().map(Path::to_owned)))
 }
 
 /// The same, where nothing else will do.

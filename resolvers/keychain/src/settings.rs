@@ -1,6 +1,8 @@
 //! The settings of the keychain.
 
-use secretref_protocol::{NameKeys, Setting, SettingType as Kind, Store, security_sensitive};
+use std::path::Path;
+
+use secretref_protocol::{NameKeys, Setting, Store};
 
 /// The store, for the shared parts.
 pub(crate) const STORE: Store = Store {
@@ -27,53 +29,39 @@ mail = { name = \"me@example.org\", service = \"smtp.example.org\" }",
 };
 
 const KEYCHAIN: &[Setting] = &[
-    security_sensitive(
-        "store",
-        Kind::Choice(&["secret-service", "file", "systemd", "macos", "windows"]),
-        &[],
-        None,
-        "where secrets are; unset, the keychain of the system",
-    ),
-    security_sensitive(
-        "service",
-        Kind::Text,
-        &[],
-        Some("openclaw"),
-        "the service of an id that is an account alone",
-    ),
-    security_sensitive(
-        "bus",
-        Kind::Text,
-        &["DBUS_SESSION_BUS_ADDRESS"],
-        None,
-        "secret-service: the socket or address of the bus; unset, /run/user/UID/bus",
-    ),
-    security_sensitive(
-        "session",
-        Kind::Choice(&["plain", "encrypted"]),
-        &[],
-        Some("plain"),
-        "secret-service: how values go over the bus",
-    ),
-    security_sensitive(
-        "folder",
-        Kind::Path,
-        &[],
-        Some("~/.local/share/secretref/keychain"),
-        "file: where the secrets are kept",
-    ),
-    security_sensitive(
-        "identity_file",
-        Kind::Path,
-        &[],
-        None,
-        "file: the key that they are encrypted to; unset, the credential keychain-identity of the unit, else in the folder",
-    ),
-    security_sensitive(
-        "credentials",
-        Kind::Path,
-        &[],
-        None,
-        "systemd: the folder of the credentials; unset, $CREDENTIALS_DIRECTORY",
-    ),
+    KEYCHAIN_TYPE.row(),
+    SERVICE.row(),
+    BUS.row(),
+    SESSION.row(),
+    FOLDER.row(),
+    IDENTITY_FILE.row(),
+    CREDENTIALS.row(),
 ];
+
+pub(crate) const KEYCHAIN_TYPE: Setting<str> = Setting::choice(
+    "store",
+    &["secret-service", "file", "systemd", "macos", "windows"],
+    "where secrets are; unset, the keychain of the system",
+);
+
+pub(crate) const SERVICE: Setting<str> =
+    Setting::text("service", "the service of an id that is an account alone").default("openclaw");
+
+pub(crate) const BUS: Setting<str> =
+    Setting::text("bus", "secret-service: the socket or address of the bus; unset, /run/user/UID/bus")
+        .env(&["DBUS_SESSION_BUS_ADDRESS"]);
+
+pub(crate) const SESSION: Setting<str> =
+    Setting::choice("session", &["plain", "encrypted"], "secret-service: how values go over the bus")
+        .default("plain");
+
+pub(crate) const FOLDER: Setting<Path> =
+    Setting::path("folder", "file: where the secrets are kept").default("~/.local/share/secretref/keychain");
+
+pub(crate) const IDENTITY_FILE: Setting<Path> = Setting::path(
+    "identity_file",
+    "file: the key that they are encrypted to; unset, the credential keychain-identity of the unit, else in the folder",
+);
+
+pub(crate) const CREDENTIALS: Setting<Path> =
+    Setting::path("credentials", "systemd: the folder of the credentials; unset, $CREDENTIALS_DIRECTORY");

@@ -7,7 +7,7 @@ use secretref_protocol::{Failure, Run, Stage};
 use crate::auth::Auth;
 use crate::locator::{Kv, Locator};
 use crate::session::Session;
-use crate::settings::MOUNT;
+use crate::settings::DEFAULT_MOUNT;
 use crate::token_status::{TokenDetails, TokenStatus};
 
 /// Policies that every server has: they are no names of anybody's.
@@ -82,7 +82,7 @@ pub(crate) fn redact(run: &Run, locator: &Locator) {
     }
     run.redact("secret", locator.path.clone());
     // What servers have as a rule is no name of anybody's.
-    if locator.mount.path != MOUNT {
+    if locator.mount.path != DEFAULT_MOUNT {
         run.redact("mount", locator.mount.path.clone());
     }
     run.redact("namespace", locator.mount.namespace.clone().unwrap_or_default());

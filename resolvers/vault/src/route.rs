@@ -1,16 +1,9 @@
 //! The way to the server: its settings, named as Vault and OpenBao name them.
 
-use secretref_protocol::net::{Address, Variables, tls_settings};
-use secretref_protocol::{Failure, Setting, SettingType as Kind, Settings, security_sensitive};
+use secretref_protocol::net::{ALLOW_HTTP, Address, Variables, tls_settings};
+use secretref_protocol::{Failure, Setting, Settings};
 
-/// Where the server is. Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
-pub(crate) const ADDRESS: &[Setting] = &[security_sensitive(
-    "address",
-    Kind::Text,
-    &["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"],
-    None,
-    "the server or agent: https://vault.example.com:8200, with a base path if it has one, or unix:///run/vault/agent.sock",
-)];
+use crate::settings::ADDRESS;
 
 /// How to get there.
 pub(crate) const TLS: &[Setting] = &tls_settings(Variables {
@@ -26,8 +19,8 @@ pub(crate) const TLS: &[Setting] = &tls_settings(Variables {
 
 /// The address that the settings name.
 pub(crate) fn address(settings: &Settings) -> Result<Address, Failure> {
-    let (called, address) = (settings.called("address"), settings.required("address")?);
-    let address = Address::parse(called, address, settings.is_on("allow_http"))?;
+    let (called, address) = (settings.called(&ADDRESS), settings.required(&ADDRESS)?);
+    let address = Address::parse(called, address, settings.is_on(&ALLOW_HTTP))?;
     if address.base().ends_with("/v1") {
         let what = format!("`{called}` ends in /v1, which is added to it");
         return Err(Failure::misconfigured(what, "leave /v1 out"));

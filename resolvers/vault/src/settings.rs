@@ -1,6 +1,8 @@
 //! The settings of Vault, named as Vault and OpenBao name them.
 
-use secretref_protocol::{NameKeys, Setting, SettingType as Kind, Store, net, security_sensitive};
+use std::path::Path;
+
+use secretref_protocol::{NameKeys, Secret, Setting, Store, net};
 
 use crate::route;
 
@@ -9,7 +11,7 @@ pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, AUTH, route::ADDRESS, route::TLS, net::SETTINGS],
+    settings: &[VAULT, AUTH_SETTINGS, &[ADDRESS.row()], route::TLS, net::SETTINGS],
     name_keys: NameKeys::Only(&["mount", "namespace"]),
     form: "name[#field[#version]]",
     examples: "  secretref-vault get providers/openai/apiKey
@@ -29,189 +31,193 @@ slack = { name = \"team chat (old)\", field = \"token\" }",
 };
 
 /// Where servers have a secrets engine as a rule.
-pub(crate) const MOUNT: &str = "secret";
+pub(crate) const DEFAULT_MOUNT: &str = "secret";
 
-/// A secret, which has no place in a profile or a flag.
-const fn secret(
-    key: &'static str,
-    file: &'static str,
-    env: &'static [&'static str],
-    help: &'static str,
-) -> Setting {
-    Setting { key, kind: Kind::Secret(file), env, default: None, security_sensitive: true, help }
-}
+const VAULT: &[Setting] = &[KV_VERSION.row(), MOUNT.row(), NAMESPACE.row()];
 
-pub(crate) const TOKEN: Setting =
-    secret("token", "vault-token", &["BAO_TOKEN", "VAULT_TOKEN"], "the token to read with");
+pub(crate) const KV_VERSION: Setting<str> = Setting::choice(
+    "kv_version",
+    &["auto", "2", "1"],
+    "the version of the secrets engine; auto asks the server where it is not 2",
+)
+.env(&["OPENCLAW_VAULT_KV_VERSION"])
+.default("auto");
 
-pub(crate) const SECRET_ID: Setting =
-    secret("secret_id", "vault-secret-id", &["VAULT_SECRET_ID"], "approle: the secret id");
+pub(crate) const MOUNT: Setting<str> = Setting::text("mount", "where the secrets engine is mounted")
+    .env(&["OPENCLAW_VAULT_KV_MOUNT"])
+    .default(DEFAULT_MOUNT);
 
-pub(crate) const JWT: Setting =
-    secret("jwt", "vault-jwt", &["VAULT_JWT"], "jwt, kubernetes: the JSON web token");
+pub(crate) const NAMESPACE: Setting<str> = Setting::text("namespace", "the namespace of sign-in and secrets")
+    .env(&["BAO_NAMESPACE", "VAULT_NAMESPACE"]);
 
-pub(crate) const PASSWORD: Setting =
-    secret("password", "vault-password", &["VAULT_PASSWORD"], "userpass, ldap: the password");
-
-pub(crate) const AWS_ACCESS_KEY_ID: Setting =
-    secret("aws_access_key_id", "aws-access-key-id", &["AWS_ACCESS_KEY_ID"], "aws: the access key");
-
-pub(crate) const AWS_SECRET_ACCESS_KEY: Setting = secret(
-    "aws_secret_access_key",
-    "aws-secret-access-key",
-    &["AWS_SECRET_ACCESS_KEY"],
-    "aws: the secret of the access key",
-);
-
-pub(crate) const AWS_SESSION_TOKEN: Setting = secret(
-    "aws_session_token",
-    "aws-session-token",
-    &["AWS_SESSION_TOKEN"],
-    "aws: the token of a temporary access key",
-);
-
-const VAULT: &[Setting] = &[
-    security_sensitive(
-        "kv_version",
-        Kind::Choice(&["auto", "2", "1"]),
-        &["OPENCLAW_VAULT_KV_VERSION"],
-        Some("auto"),
-        "the version of the secrets engine; auto asks the server where it is not 2",
-    ),
-    security_sensitive(
-        "mount",
-        Kind::Text,
-        &["OPENCLAW_VAULT_KV_MOUNT"],
-        Some(MOUNT),
-        "where the secrets engine is mounted",
-    ),
-    security_sensitive(
-        "namespace",
-        Kind::Text,
-        &["BAO_NAMESPACE", "VAULT_NAMESPACE"],
-        None,
-        "the namespace of sign-in and secrets",
-    ),
-];
+/// Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
+pub(crate) const ADDRESS: Setting<str> = Setting::text(
+    "address",
+    "the server or agent: https://vault.example.com:8200, with a base path if it has one, or unix:///run/vault/agent.sock",
+)
+.env(&["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"]);
 
 /// How to sign in.
-const AUTH: &[Setting] = &[
-    security_sensitive(
-        "auth",
-        Kind::Choice(&[
-            "token",
-            "token_file",
-            "agent",
-            "approle",
-            "aws",
-            "cert",
-            "jwt",
-            "kubernetes",
-            "ldap",
-            "userpass",
-        ]),
-        &["OPENCLAW_VAULT_AUTH_METHOD"],
-        None,
-        "how to sign in; unset, with the first token there is",
-    ),
-    security_sensitive(
-        "auth_mount",
-        Kind::Text,
-        &["OPENCLAW_VAULT_AUTH_MOUNT"],
-        None,
-        "where the method is mounted, without auth/; unset, at its own name",
-    ),
-    TOKEN,
-    security_sensitive(
-        "token_file",
-        Kind::Path,
-        &["VAULT_TOKEN_FILE"],
-        None,
-        "a file with the token to read with",
-    ),
-    security_sensitive(
-        "role",
-        Kind::Text,
-        &["OPENCLAW_VAULT_AUTH_ROLE"],
-        None,
-        "aws, cert, jwt, kubernetes: the role to sign in to",
-    ),
-    security_sensitive("role_id", Kind::Text, &["VAULT_ROLE_ID"], None, "approle: the role id"),
-    SECRET_ID,
-    security_sensitive(
-        "secret_id_file",
-        Kind::Path,
-        &["VAULT_SECRET_ID_FILE"],
-        None,
-        "approle: a file with the secret id",
-    ),
-    security_sensitive(
-        "bind_secret_id",
-        Kind::Switch,
-        &[],
-        Some("true"),
-        "approle: whether the role wants a secret id, as on the server",
-    ),
-    security_sensitive(
-        "secret_id_wrapped",
-        Kind::Switch,
-        &[],
-        Some("false"),
-        "approle: what is there is a token that wraps the secret id",
-    ),
-    JWT,
-    security_sensitive(
-        "jwt_file",
-        Kind::Path,
-        &["OPENCLAW_VAULT_JWT_FILE"],
-        None,
-        "jwt, kubernetes: a file with the JSON web token; kubernetes has the pod's own",
-    ),
-    security_sensitive("username", Kind::Text, &["VAULT_USERNAME"], None, "ldap, userpass: the user"),
-    PASSWORD,
-    security_sensitive(
-        "password_file",
-        Kind::Path,
-        &["VAULT_PASSWORD_FILE"],
-        None,
-        "ldap, userpass: a file with the password",
-    ),
-    AWS_ACCESS_KEY_ID,
-    AWS_SECRET_ACCESS_KEY,
-    AWS_SESSION_TOKEN,
-    security_sensitive(
-        "aws_credentials_file",
-        Kind::Path,
-        &["AWS_SHARED_CREDENTIALS_FILE"],
-        None,
-        "aws: a file of access keys; unset, ~/.aws/credentials, else the instance's own",
-    ),
-    security_sensitive(
-        "aws_profile",
-        Kind::Text,
-        &["AWS_PROFILE"],
-        None,
-        "aws: the section of that file [default]",
-    ),
-    security_sensitive(
-        "aws_region",
-        Kind::Text,
-        &["AWS_REGION", "AWS_DEFAULT_REGION"],
-        None,
-        "aws: the region of STS; unset, the global endpoint",
-    ),
-    security_sensitive(
-        "aws_server_id",
-        Kind::Text,
-        &[],
-        None,
-        "aws: what the server wants in X-Vault-AWS-IAM-Server-ID",
-    ),
-    security_sensitive(
-        "aws_metadata",
-        Kind::Text,
-        &["AWS_EC2_METADATA_SERVICE_ENDPOINT"],
-        None,
-        "aws: the instance's metadata service [http://169.254.169.254]",
-    ),
+pub(crate) const AUTH_SETTINGS: &[Setting] = &[
+    AUTH.row(),
+    AUTH_MOUNT.row(),
+    TOKEN.row(),
+    TOKEN_FILE.row(),
+    ROLE.row(),
+    ROLE_ID.row(),
+    SECRET_ID.row(),
+    SECRET_ID_FILE.row(),
+    BIND_SECRET_ID.row(),
+    SECRET_ID_WRAPPED.row(),
+    JWT.row(),
+    JWT_FILE.row(),
+    USERNAME.row(),
+    PASSWORD.row(),
+    PASSWORD_FILE.row(),
+    AWS_ACCESS_KEY_ID.row(),
+    AWS_SECRET_ACCESS_KEY.row(),
+    AWS_SESSION_TOKEN.row(),
+    AWS_CREDENTIALS_FILE.row(),
+    AWS_PROFILE.row(),
+    AWS_REGION.row(),
+    AWS_SERVER_ID.row(),
+    AWS_METADATA.row(),
 ];
+
+pub(crate) const AUTH: Setting<str> = Setting::choice(
+    "auth",
+    &["token", "token_file", "agent", "approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"],
+    "how to sign in; unset, with the first token there is",
+)
+.env(&["OPENCLAW_VAULT_AUTH_METHOD"]);
+
+pub(crate) const AUTH_MOUNT: Setting<str> =
+    Setting::text("auth_mount", "where the method is mounted, without auth/; unset, at its own name")
+        .env(&["OPENCLAW_VAULT_AUTH_MOUNT"])
+        .used_by(&["approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"]);
+
+pub(crate) const TOKEN: Setting<Secret> = Setting::secret("token", "vault-token", "the token to read with")
+    .env(&["BAO_TOKEN", "VAULT_TOKEN"])
+    .file(&TOKEN_FILE);
+
+pub(crate) const TOKEN_FILE: Setting<Path> =
+    Setting::path("token_file", "a file with the token to read with")
+        .env(&["VAULT_TOKEN_FILE"])
+        .used_by(&["token_file"]);
+
+pub(crate) const ROLE: Setting<str> =
+    Setting::text("role", "aws, cert, jwt, kubernetes: the role to sign in to")
+        .env(&["OPENCLAW_VAULT_AUTH_ROLE"])
+        .used_by(&["aws", "cert", "jwt", "kubernetes"]);
+
+pub(crate) const ROLE_ID: Setting<str> =
+    Setting::text("role_id", "approle: the role id").env(&["VAULT_ROLE_ID"]).used_by(&["approle"]);
+
+pub(crate) const SECRET_ID: Setting<Secret> =
+    Setting::secret("secret_id", "vault-secret-id", "approle: the secret id")
+        .env(&["VAULT_SECRET_ID"])
+        .file(&SECRET_ID_FILE);
+
+pub(crate) const SECRET_ID_FILE: Setting<Path> =
+    Setting::path("secret_id_file", "approle: a file with the secret id")
+        .env(&["VAULT_SECRET_ID_FILE"])
+        .used_by(&["approle"]);
+
+pub(crate) const BIND_SECRET_ID: Setting<bool> =
+    Setting::switch("bind_secret_id", "approle: whether the role wants a secret id, as on the server")
+        .default("true");
+
+pub(crate) const SECRET_ID_WRAPPED: Setting<bool> =
+    Setting::switch("secret_id_wrapped", "approle: what is there is a token that wraps the secret id")
+        .default("false");
+
+pub(crate) const JWT: Setting<Secret> =
+    Setting::secret("jwt", "vault-jwt", "jwt, kubernetes: the JSON web token")
+        .env(&["VAULT_JWT"])
+        .file(&JWT_FILE);
+
+pub(crate) const JWT_FILE: Setting<Path> = Setting::path(
+    "jwt_file",
+    "jwt, kubernetes: a file with the JSON web token; kubernetes has the pod's own",
+)
+.env(&["OPENCLAW_VAULT_JWT_FILE"])
+.used_by(&["jwt", "kubernetes"]);
+
+pub(crate) const USERNAME: Setting<str> = Setting::text("username", "ldap, userpass: the user")
+    .env(&["VAULT_USERNAME"])
+    .used_by(&["ldap", "userpass"]);
+
+pub(crate) const PASSWORD: Setting<Secret> =
+    Setting::secret("password", "vault-password", "userpass, ldap: the password")
+        .env(&["VAULT_PASSWORD"])
+        .file(&PASSWORD_FILE);
+
+pub(crate) const PASSWORD_FILE: Setting<Path> =
+    Setting::path("password_file", "ldap, userpass: a file with the password")
+        .env(&["VAULT_PASSWORD_FILE"])
+        .used_by(&["ldap", "userpass"]);
+
+pub(crate) const AWS_ACCESS_KEY_ID: Setting<Secret> =
+    Setting::secret("aws_access_key_id", "aws-access-key-id", "aws: the access key")
+        .env(&["AWS_ACCESS_KEY_ID"])
+        .file(&AWS_CREDENTIALS_FILE);
+
+pub(crate) const AWS_SECRET_ACCESS_KEY: Setting<Secret> =
+    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "aws: the secret of the access key")
+        .env(&["AWS_SECRET_ACCESS_KEY"])
+        .file(&AWS_CREDENTIALS_FILE);
+
+pub(crate) const AWS_SESSION_TOKEN: Setting<Secret> =
+    Setting::secret("aws_session_token", "aws-session-token", "aws: the token of a temporary access key")
+        .env(&["AWS_SESSION_TOKEN"])
+        .file(&AWS_CREDENTIALS_FILE);
+
+pub(crate) const AWS_CREDENTIALS_FILE: Setting<Path> = Setting::path(
+    "aws_credentials_file",
+    "aws: a file of access keys; unset, ~/.aws/credentials, else the instance's own",
+)
+.env(&["AWS_SHARED_CREDENTIALS_FILE"])
+.used_by(&["aws"]);
+
+pub(crate) const AWS_PROFILE: Setting<str> =
+    Setting::text("aws_profile", "aws: the section of that file [default]")
+        .env(&["AWS_PROFILE"])
+        .used_by(&["aws"]);
+
+pub(crate) const AWS_REGION: Setting<str> =
+    Setting::text("aws_region", "aws: the region of STS; unset, the global endpoint")
+        .env(&["AWS_REGION", "AWS_DEFAULT_REGION"])
+        .used_by(&["aws"]);
+
+pub(crate) const AWS_SERVER_ID: Setting<str> =
+    Setting::text("aws_server_id", "aws: what the server wants in X-Vault-AWS-IAM-Server-ID")
+        .used_by(&["aws"]);
+
+pub(crate) const AWS_METADATA: Setting<str> =
+    Setting::text("aws_metadata", "aws: the instance's metadata service [http://169.254.169.254]")
+        .env(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
+
+#[cfg(test)]
+mod tests {
+    use secretref_protocol::SettingType;
+
+    use super::*;
+
+    /// Messages tell a reader to use them.
+    #[test]
+    fn a_setting_names_only_files_and_ways_to_sign_in_that_exist() {
+        let SettingType::Choice(ways) = AUTH.kind else { panic!("no words") };
+        for setting in AUTH_SETTINGS {
+            let is_file = |file: &str| {
+                AUTH_SETTINGS.iter().any(|other| other.key == file && other.kind == SettingType::Path)
+            };
+            assert!(setting.file.is_none_or(is_file), "{}", setting.key);
+            assert!(setting.used_by.iter().all(|way| ways.contains(way)), "{}", setting.key);
+            assert!(
+                !matches!(setting.kind, SettingType::Secret(_)) || setting.file.is_some(),
+                "{}",
+                setting.key
+            );
+        }
+    }
+}

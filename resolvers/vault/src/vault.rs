@@ -10,7 +10,7 @@ use crate::locator::{Defaults, Kv, Locator};
 use crate::route::address;
 use crate::server::Server;
 use crate::session::Session;
-use crate::settings::STORE;
+use crate::settings::{KV_VERSION, MOUNT, NAMESPACE, STORE};
 use crate::{inspect, read};
 
 /// A server, and how to sign in to it.
@@ -30,14 +30,14 @@ impl Backend for Vault {
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let address = address(settings)?;
         let client = Client::from_settings(settings)?;
-        let mount = settings.required("mount")?;
+        let mount = settings.required(&MOUNT)?;
         if mount.trim_matches('/').is_empty() {
             return Err(Failure::misconfigured(
                 "`mount` is empty",
                 "write where the secrets engine is mounted",
             ));
         }
-        let kv = Kv::from_word(settings.text("kv_version"));
+        let kv = Kv::from_word(settings.text(&KV_VERSION));
         if kv.is_none() && mount.trim_end_matches('/').ends_with("/data") {
             return Err(Failure::misconfigured(
                 "`mount` ends in /data, which is added to it",
@@ -52,10 +52,10 @@ impl Backend for Vault {
             defaults: Defaults {
                 kv,
                 mount: mount.to_owned(),
-                namespace: settings.text("namespace").map(str::to_owned),
+                namespace: settings.text(&NAMESPACE).map(str::to_owned),
             },
             auth,
-            server: Arc::new(Server::new(client.origin(Role::Store, address)?, settings.text("namespace"))?),
+            server: Arc::new(Server::new(client.origin(Role::Store, address)?, settings.text(&NAMESPACE))?),
         })
     }
 

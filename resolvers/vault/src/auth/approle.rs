@@ -12,21 +12,21 @@ use super::body::json;
 use super::login::{LOCKED, Login, Proof};
 use super::shape;
 use crate::server::{Server, envelope, speaks_vault, stranger};
-use crate::settings::SECRET_ID;
+use crate::settings::{BIND_SECRET_ID, ROLE_ID, SECRET_ID, SECRET_ID_WRAPPED};
 
 /// Reads role id and secret id; with `bind_secret_id` = false, the role id alone will do.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
-    let role_id = settings.required("role_id")?.to_owned();
-    let wrapped = settings.is_on("secret_id_wrapped");
-    let (secret_id, origin) = match settings.credential(&SECRET_ID, "secret_id_file")? {
+    let role_id = settings.required(&ROLE_ID)?.to_owned();
+    let wrapped = settings.is_on(&SECRET_ID_WRAPPED);
+    let (secret_id, origin) = match settings.credential(&SECRET_ID)? {
         Some(found) => {
             // One that is wrapped is a token.
             let (secret_id, origin) =
                 if wrapped { shape::word(found, "secret id") } else { shape::secret_id(found) }?;
             (Some(secret_id), origin)
         }
-        None if settings.is_on("bind_secret_id") || wrapped => {
-            let none = settings.no_credential("secret id", &SECRET_ID, "secret_id_file");
+        None if settings.is_on(&BIND_SECRET_ID) || wrapped => {
+            let none = settings.no_credential("secret id", &SECRET_ID);
             return Err(none.hint("a role that needs none has `bind_secret_id` = false here, too"));
         }
         None => (None, "`secret_id_file`".to_owned()),

@@ -1,26 +1,28 @@
 //! `auth = "cert"`: the client certificate of the connection itself.
 
+use secretref_protocol::net::CLIENT_CERT;
 use secretref_protocol::{Failure, Secret, Settings, file};
 
 use super::body::json;
 use super::login::{Login, Proof};
+use crate::settings::{ADDRESS, ROLE};
 
 /// Says which role the certificate is for; the connection shows it.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
-    if !settings.required("address")?.starts_with("https://") {
+    if !settings.required(&ADDRESS)?.starts_with("https://") {
         return Err(Failure::misconfigured(
             "`auth` = cert needs TLS, and `address` has none",
             "write `address` with https://",
         ));
     }
-    let path = settings.path("client_cert")?.ok_or_else(|| {
+    let path = settings.path(&CLIENT_CERT)?.ok_or_else(|| {
         Failure::misconfigured(
             "`client_cert` is not set",
             "set it and `client_key` to the certificate to sign in with",
         )
     })?;
     let certificate = String::from_utf8(file::read(&path, "client_cert")?).unwrap_or_default();
-    let role = settings.text("role");
+    let role = settings.text(&ROLE);
     Ok(Login {
         method: "cert",
         mount: Login::mount(settings, "cert")?,

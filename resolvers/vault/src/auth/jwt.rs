@@ -7,7 +7,7 @@ use secretref_protocol::{Failure, Settings, file};
 use super::body::json;
 use super::login::{Login, Proof};
 use super::shape::word;
-use crate::settings::JWT;
+use crate::settings::{JWT, ROLE};
 
 /// Where Kubernetes mounts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
@@ -16,13 +16,13 @@ const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/tok
 pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
     let role = match method {
         // The mount may have a default role.
-        "jwt" => settings.text("role"),
-        _ => Some(settings.required("role")?),
+        "jwt" => settings.text(&ROLE),
+        _ => Some(settings.required(&ROLE)?),
     };
-    let none = || settings.no_credential("JWT to sign in with", &JWT, "jwt_file");
+    let none = || settings.no_credential("JWT to sign in with", &JWT);
     let pod = PathBuf::from(SERVICE_ACCOUNT);
-    let is_of_pod = method == "kubernetes" && settings.relies_on(&["jwt", "jwt_file"]).is_empty();
-    let found = match settings.credential(&JWT, "jwt_file")? {
+    let is_of_pod = method == "kubernetes" && settings.relies_on(&JWT).is_empty();
+    let found = match settings.credential(&JWT)? {
         Some(found) => found,
         None if is_of_pod && file::is_there(&pod) => {
             // Readable for all of the pod, as Kubernetes mounts it.

@@ -7,6 +7,7 @@ use secretref_protocol::{Failure, Secret, Settings};
 
 use super::aws::signer::Signer;
 use crate::server::Server;
+use crate::settings::AUTH_MOUNT;
 
 /// Who signs in, where, and with what.
 pub(crate) struct Login {
@@ -46,7 +47,7 @@ pub(super) enum Proof {
 impl Login {
     /// The mount of `method`, from `auth_mount` or where servers have it as a rule.
     pub(super) fn mount(settings: &Settings, method: &'static str) -> Result<String, Failure> {
-        let mount = settings.text("auth_mount").unwrap_or(method);
+        let mount = settings.text(&AUTH_MOUNT).unwrap_or(method);
         let mount = mount.trim_matches('/').trim_start_matches("auth/");
         let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~/".contains(&byte);
         let walks = mount.split('/').any(|segment| matches!(segment, "" | "." | ".."));

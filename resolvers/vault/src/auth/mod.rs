@@ -17,6 +17,7 @@ use secretref_protocol::session_cache::SessionCache;
 use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 
 use crate::server::Server;
+use crate::settings::{AUTH, AUTH_SETTINGS};
 pub(crate) use login::Login;
 pub(crate) use token::Token;
 
@@ -45,7 +46,7 @@ impl Auth {
     /// anew.
     pub(crate) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         used(settings)?;
-        let login = match settings.text("auth") {
+        let login = match settings.text(&AUTH) {
             None => return token::first(settings),
             Some("token") => return token::given(settings),
             Some("token_file") => return token::from_file(settings),
@@ -98,38 +99,21 @@ impl Auth {
     }
 }
 
-/// The settings of a sign-in, and the methods that use them.
-const USED_BY: [(&str, &[&str]); 12] = [
-    ("auth_mount", &["approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"]),
-    ("token_file", &["token_file"]),
-    ("role", &["aws", "cert", "jwt", "kubernetes"]),
-    ("role_id", &["approle"]),
-    ("secret_id_file", &["approle"]),
-    ("jwt_file", &["jwt", "kubernetes"]),
-    ("username", &["ldap", "userpass"]),
-    ("password_file", &["ldap", "userpass"]),
-    ("aws_credentials_file", &["aws"]),
-    ("aws_profile", &["aws"]),
-    ("aws_region", &["aws"]),
-    ("aws_server_id", &["aws"]),
-];
-
 /// Fails where a profile or flag sets what its way to sign in does not use: it would read with another credential than
 /// its author meant.
 fn used(settings: &Settings) -> Result<(), Failure> {
-    let auth = settings.text("auth");
+    let auth = settings.text(&AUTH);
     let is_used = |methods: &[&str]| auth.map_or(methods == ["token_file"], |auth| methods.contains(&auth));
-    let idle = USED_BY
-        .iter()
-        .find(|(key, methods)| settings.source(key) == Some(Source::Written) && !is_used(methods));
-    match (idle, auth) {
+    let of_sign_in = AUTH_SETTINGS.iter().filter(|setting| !setting.used_by.is_empty());
+    let mut written = of_sign_in.filter(|setting| settings.source(setting) == Some(Source::Written));
+    match (written.find(|setting| !is_used(setting.used_by)), auth) {
         (None, _) => Ok(()),
-        (Some((key, methods)), None) => Err(Failure::misconfigured(
-            format!("`{key}` is set, and `auth` is not"),
-            format!("set `auth` to the way to sign in: {}", methods.join(", ")),
+        (Some(idle), None) => Err(Failure::misconfigured(
+            format!("`{}` is set, and `auth` is not", idle.key),
+            format!("set `auth` to the way to sign in: {}", idle.used_by.join(", ")),
         )),
-        (Some((key, _)), Some(auth)) => Err(Failure::misconfigured(
-            format!("`{key}` is set, which `auth` = {auth} does not use"),
+        (Some(idle), Some(auth)) => Err(Failure::misconfigured(
+            format!("`{}` is set, which `auth` = {auth} does not use", idle.key),
             "take one of them out",
         )),
     }

@@ -6,16 +6,16 @@ use super::body::json;
 use super::login::{LOCKED, Login, Proof};
 use super::shape;
 use crate::locator::encode;
-use crate::settings::PASSWORD;
+use crate::settings::{PASSWORD, USERNAME};
 
 /// Reads user and password.
 pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
-    let user = settings.required("username")?.to_owned();
+    let user = settings.required(&USERNAME)?.to_owned();
     if matches!(user.as_str(), "." | "..") || user.contains('/') {
         return Err(Failure::misconfigured("`username` is no name of a user", "correct it"));
     }
-    let found = settings.credential(&PASSWORD, "password_file")?;
-    let found = found.ok_or_else(|| settings.no_credential("password", &PASSWORD, "password_file"))?;
+    let found = settings.credential(&PASSWORD)?;
+    let found = found.ok_or_else(|| settings.no_credential("password", &PASSWORD))?;
     let (password, origin) = shape::password(found)?;
     Ok(Login {
         method,

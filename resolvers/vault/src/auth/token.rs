@@ -8,7 +8,7 @@ use secretref_protocol::{Failure, Secret, Settings, file};
 
 use super::Auth;
 use super::shape::{Found, word};
-use crate::settings::TOKEN;
+use crate::settings::{TOKEN, TOKEN_FILE};
 
 /// What stands in the head of every request.
 pub(crate) enum Token {
@@ -95,7 +95,7 @@ impl Token {
 /// `$CREDENTIALS_DIRECTORY`, and what `vault login` leaves in `~/.vault-token`. One that is set and cannot be read is
 /// a failure; the next is not tried in its place.
 pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
-    match settings.credential(&TOKEN, "token_file")? {
+    match settings.credential(&TOKEN)? {
         Some(found) => of(found),
         None => from_login(settings),
     }
@@ -108,7 +108,7 @@ pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
 
 /// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
 pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
-    match settings.path("token_file")? {
+    match settings.path(&TOKEN_FILE)? {
         Some(path) => of((settings.read_secret(&path, "token_file")?, path.display().to_string())),
         None => from_login(settings),
     }
@@ -116,7 +116,7 @@ pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
 
 /// What a person's `vault login` left, unless the profile relies on a variable: then it is not the token that is meant.
 fn from_login(settings: &Settings) -> Result<Auth, Failure> {
-    let relies_on_variable = !settings.relies_on(&["token", "token_file"]).is_empty();
+    let relies_on_variable = !settings.relies_on(&TOKEN).is_empty();
     let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
     let path = path.ok_or_else(|| none(settings))?;
     of((settings.read_secret(&path, "token_file")?, path.display().to_string()))
@@ -142,5 +142,5 @@ pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failur
 }
 
 fn none(settings: &Settings) -> Failure {
-    settings.no_credential("token", &TOKEN, "token_file").hint("or set `auth` to the way to sign in")
+    settings.no_credential("token", &TOKEN).hint("or set `auth` to the way to sign in")
 }

@@ -4,12 +4,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue, Method, StatusCode};
-use secretref_protocol::net::{Address, Client, Replay, Request, Response, Role, Transport};
+use secretref_protocol::net::{ALLOW_HTTP, Address, Client, Replay, Request, Response, Role, Transport};
 use secretref_protocol::{Failure, Secret, Settings, Source, file};
 use serde::Deserialize;
 use tokio::sync::OnceCell;
 
-use crate::settings::{AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN};
+use crate::settings::{
+    AWS_ACCESS_KEY_ID, AWS_CREDENTIALS_FILE, AWS_METADATA, AWS_PROFILE, AWS_SECRET_ACCESS_KEY,
+    AWS_SESSION_TOKEN,
+};
 
 /// Credentials of AWS.
 pub(super) struct Credentials {
@@ -35,8 +38,8 @@ impl Origin {
     /// The shared file that a flag or the profile names, else the environment, else the file at its usual place, else the
     /// instance.
     pub(super) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
-        let named = settings.path("aws_credentials_file")?;
-        let is_nearer = settings.source("aws_credentials_file") == Some(Source::Written);
+        let named = settings.path(&AWS_CREDENTIALS_FILE)?;
+        let is_nearer = settings.source(&AWS_CREDENTIALS_FILE) == Some(Source::Written);
         if let (Some(path), true) = (&named, is_nearer) {
             return from_file(settings, path);
         }
@@ -58,8 +61,8 @@ impl Origin {
         if let Some(path) = named.or_else(usual) {
             return from_file(settings, &path);
         }
-        let address = settings.text("aws_metadata").unwrap_or("http://169.254.169.254");
-        let address = Address::parse_metadata("aws_metadata", address, settings.is_on("allow_http"))?;
+        let address = settings.text(&AWS_METADATA).unwrap_or("http://169.254.169.254");
+        let address = Address::parse_metadata(AWS_METADATA.key, address, settings.is_on(&ALLOW_HTTP))?;
         let service = client.origin(Role::Metadata, address)?;
         Ok(Self::Instance { service, fetched: OnceCell::new() })
     }
@@ -99,7 +102,7 @@ impl Origin {
 /// One section of the shared file.
 /// <https://docs.aws.amazon.com/cli/latest/userguide/cli-configure-files.html>
 fn from_file(settings: &Settings, path: &Path) -> Result<Origin, Failure> {
-    let section = settings.text("aws_profile").unwrap_or("default");
+    let section = settings.text(&AWS_PROFILE).unwrap_or("default");
     let text = file::read_secret(path, "aws_credentials_file")?;
     let credentials = parse(text.expose(), section).ok_or_else(|| {
         Failure::misconfigured(

@@ -1,0 +1,124 @@
+//! Puts the settings of a run together: flags, the profile, the environment, defaults.
+
+use std::path::Path;
+use std::time::Duration;
+
+use super::value::{Value, duration};
+use super::{Given, Home, Settings, Source};
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::profile::Profile;
+use crate::run::Run;
+use crate::store::{Setting, Store, TIMEOUT, table};
+
+impl Settings {
+    /// Puts the settings together: with a profile, flag over profile over the variables that it lists; without one,
+    /// flag over environment over default.
+    ///
+    /// Fails with `MISCONFIGURED`, naming the setting, where a value is not of its kind.
+    pub fn load(
+        store: &Store,
+        flags: &Flags,
+        profile: Option<Profile>,
+        environment: &Environment,
+        run: &Run,
+    ) -> Result<Self, Failure> {
+        let bound = profile.as_ref().map(|profile| (profile.path.clone(), profile.env.clone()));
+        let mut profile = profile.unwrap_or_else(|| Profile::none(store));
+        let mut given = Vec::new();
+        for setting in table(store) {
+            given.extend(match written(setting, flags, &mut profile)? {
+                Some(value) => Some(Given { setting, value, source: Source::Written, variable: None }),
+                None => unwritten(setting, &profile, environment)?,
+            });
+        }
+        Ok(Self {
+            own: store.settings,
+            given,
+            ids: profile.ids,
+            credentials: environment
+                .variable("CREDENTIALS_DIRECTORY")
+                .and_then(|folder| std::fs::canonicalize(folder).ok())
+                .filter(|folder| is_of_a_unit(folder, environment.uid)),
+            runtime: environment.variable("RUNTIME_DIRECTORY"),
+            home: Home {
+                variable: if bound.is_some() { None } else { environment.home_variable() },
+                uid: environment.uid,
+            },
+            profile: bound,
+            run: run.clone(),
+            folder: profile.path.parent().map(Path::to_owned).unwrap_or_default(),
+        })
+    }
+}
+
+/// Flags by key, as they were typed.
+pub type Flags = Vec<(&'static str, Vec<String>)>;
+
+/// The value of the flag `--timeout`, if there is one and it can be read.
+pub fn timeout_of(flags: &Flags) -> Option<Duration> {
+    duration(flags.iter().find(|(key, _)| *key == TIMEOUT.key)?.1.last()?)
+}
+
+/// What a flag says, else the profile.
+fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Option<Value>, Failure> {
+    if let Some((_, texts)) = flags.iter().find(|(key, _)| *key == setting.key) {
+        return Value::from_texts(setting, texts).map(Some);
+    }
+    profile.values.remove(setting.key).map(|value| Value::from_toml(setting, value)).transpose()
+}
+
+/// What the first of the setting's variables says that counts and is set, else the default.
+fn unwritten(
+    setting: &'static Setting,
+    profile: &Profile,
+    environment: &Environment,
+) -> Result<Option<Given>, Failure> {
+    let mut counting = setting.env.iter().filter(|name| profile.env.iter().any(|listed| listed == *name));
+    if let Some((name, text)) = counting.find_map(|name| Some((*name, environment.variable(name)?))) {
+        let value = Value::from_text(setting, name, text)?;
+        return Ok(Some(Given { setting, value, source: Source::Environment, variable: Some(name) }));
+    }
+    let default =
+        setting.default.map(|text| Value::from_text(setting, setting.key, text.to_owned())).transpose()?;
+    Ok(default.map(|value| Given { setting, value, source: Source::Default, variable: None }))
+}
+
+/// Fails where a flag's value is not of its kind.
+pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
+    let setting = |key: &str| table(store).find(|setting| setting.key == key);
+    flags
+        .iter()
+        .filter_map(|(key, texts)| Some((setting(key)?, texts)))
+        .try_for_each(|(setting, texts)| Value::from_texts(setting, texts).map(drop))
+}
+
+/// Whether systemd puts the credentials of a unit there, links being resolved. Any other folder could be named by a variable
+/// that an agent can set.
+///
+/// <https://systemd.io/CREDENTIALS/>
+fn is_of_a_unit(folder: &Path, uid: u32) -> bool {
+    let (own, parent) = (format!("/run/user/{uid}/credentials"), folder.parent());
+    [Path::new("/run/credentials"), Path::new(&own)].into_iter().any(|place| parent == Some(place))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn where_systemd_puts_credentials() {
+        for (folder, want) in [
+            ("/run/credentials/gateway.service", true),
+            ("/run/user/7/credentials/gateway.service", true),
+            ("/run/credentials", false),
+            ("/run/credentials/gateway.service/more", false),
+            ("/run/user/8/credentials/gateway.service", false),
+            ("/run/user/7/secretref", false),
+            ("/run/secretref-7", false),
+            ("/dev/shm/secretref-7", false),
+        ] {
+            assert_eq!(is_of_a_unit(Path::new(folder), 7), want, "{folder}");
+        }
+    }
+}
