@@ -1,6 +1,6 @@
 //! What the Tab key makes of what was typed, in the real shells.
 //!
-//! Blocks of `docs/shell.md`: "Have words completed" fish 1
+//! Blocks of `docs/shell.md`: "Shell completion" fish 1
 
 use std::path::Path;
 use std::process::Command;
@@ -88,7 +88,7 @@ fn bash_completes_a_profile() {
 #[ignore = "needs fish: tests/run installs it"]
 fn fish_completes_a_profile() {
     let home = home("fish");
-    let line = Page::read("docs/shell.md").block("Have words completed", "fish");
+    let line = Page::read("docs/shell.md").block("Shell completion", "fish");
     let script = format!("source ./script; {line}\ncomplete -C $argv[1]");
     for (typed, completed) in [("vault.toml do", "doctor"), ("~/bin/vault.toml get --t", "--timeout")] {
         let words = run(home.path(), "fish", &["-N", "-c", &script, typed]);

@@ -69,10 +69,10 @@ fn a_file_of_lines_is_taken_as_the_gateway_takes_it() {
         &[
             "stored OPENAI",
             "stored PEM",
-            "TWICE is there more than once: the last one counts",
+            "TWICE appears more than once: the last value is used",
             "EMPTY: the value is empty or blank",
             "_bad: ",
-            "6 of 8 were stored; the file is still there\n",
+            "stored 6 of 8; the file still exists\n",
             "HASH ends before the # in its line",
             "QUOTED is stored as the gateway (npm dotenv) reads it; bash reads this line differently",
         ],
@@ -94,16 +94,12 @@ fn a_json_object_is_taken_with_what_is_in_it() {
         "\u{feff}{\"github.com/me\": \"seeded-1\\nx\", \"openai\": {\"apiKey\": \"seeded-2\"}, \"port\": 1.10,\n\
          \"list\": [\"seeded-3\"], \"none\": null, \"blank\": \" \", \"masked\": \"***\"}",
     );
-    said(
-        &ended,
-        1,
-        &["none: the value is empty", "blank: the value is empty", "masked: ", "4 of 7 were stored"],
-    );
+    said(&ended, 1, &["none: the value is empty", "blank: the value is empty", "masked: ", "stored 4 of 7"]);
     assert_eq!(
         place.values(&["github.com/me", "openai#apiKey", "port", "list#/0", "none"]),
         json!({"github.com/me": "seeded-1\nx", "openai#apiKey": "seeded-2", "port": "1.10", "list#/0": "seeded-3"})
     );
-    said(&place.import("{}"), 0, &["0 of 0 were stored"]);
+    said(&place.import("{}"), 0, &["stored 0 of 0"]);
 }
 
 /// Nothing is stored of a file that is not understood, and nothing of it is shown.
@@ -111,14 +107,14 @@ fn a_json_object_is_taken_with_what_is_in_it() {
 fn what_is_no_such_file_is_refused_whole() {
     let place = Place::new();
     for (bytes, words) in [
-        (&b"A=seeded-1\nseeded-2\n"[..], "at line 2 it is not NAME=value"),
-        (b"A=seeded-1\n\nB=\"seeded-2\n", "at line 3 it is not NAME=value"),
-        (b"A='seeded-1' seeded-2", "at line 1 it is not NAME=value"),
-        (b"[\"seeded-1\"]", "at line 1 it is not NAME=value"),
-        (br#"{"A": "seeded-1", "B": "seeded-2\ud83d"}"#, "the value of B has half of a surrogate pair"),
+        (&b"A=seeded-1\nseeded-2\n"[..], "line 2 is not NAME=value"),
+        (b"A=seeded-1\n\nB=\"seeded-2\n", "line 3 is not NAME=value"),
+        (b"A='seeded-1' seeded-2", "line 1 is not NAME=value"),
+        (b"[\"seeded-1\"]", "line 1 is not NAME=value"),
+        (br#"{"A": "seeded-1", "B": "seeded-2\ud83d"}"#, "the value of B has an unpaired surrogate"),
         (b"A=ENC[AES256_GCM,data:seeded-1]\nsops_version=3.9.0\n", "the file is encrypted by sops"),
         (br#"{"A": "ENC[AES256_GCM,data:seeded-1]", "sops": {"version": "3.9.0"}}"#, "--output-type json"),
-        (b"{\"A\": \"seeded-1\"", "begins as JSON and is none"),
+        (b"{\"A\": \"seeded-1\"", "not valid JSON"),
         (b"A=seeded-1\xff", "is not UTF-8 text"),
         (b"\xff\xfeA\0=\0", "is not UTF-8 text"),
         (&b"A=value\n".repeat(200_000), "is longer than 1 MiB"),
@@ -141,8 +137,8 @@ fn who_else_can_read_the_file_is_said() {
     for (mode, is_said) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
         fs::set_permissions(&file, Permissions::from_mode(mode)).unwrap();
         let ended = place.run(&["import", file.to_str().unwrap()]).end();
-        said(&ended, 0, &["the file is still there"]);
-        assert_eq!(ended.stderr.contains("others than you can read it"), is_said, "{mode:o}: {ended:?}");
+        said(&ended, 0, &["the file still exists"]);
+        assert_eq!(ended.stderr.contains("other users can read it"), is_said, "{mode:o}: {ended:?}");
     }
 }
 
@@ -187,11 +183,7 @@ fn a_locked_keychain_ends_an_import_at_once() {
         .args(["--bus".as_ref(), session.bus().as_os_str()])
         .args(["import".as_ref(), file.as_os_str()])
         .end();
-    said(
-        &ended,
-        5,
-        &["A: the default keychain is locked", "secretref-keychain unlock", "0 of 3 were stored"],
-    );
+    said(&ended, 5, &["A: the default keychain is locked", "secretref-keychain unlock", "stored 0 of 3"]);
     assert_eq!(ended.stderr.matches("is locked").count(), 1, "{ended:?}");
 }
 
@@ -314,7 +306,7 @@ fn a_pipe_in_the_place_of_a_file_is_told_of_stdin() {
         .unwrap();
     let said = String::from_utf8(shell.stderr).unwrap();
     assert_eq!(shell.status.code(), Some(3), "{said}");
-    assert!(said.contains("is a pipe, and not a file") && said.contains("| … import -"), "{said}");
+    assert!(said.contains("is a pipe, not a file") && said.contains("| … import -"), "{said}");
     assert!(!place.0.path().join("store").exists());
 }
 
@@ -330,7 +322,7 @@ fn a_value_that_was_typed_as_an_argument_is_not_repeated() {
         &["--timeout", "3s", "set", "id", "seeded-1", "seeded-2"],
     ] {
         let ended = place.run(line).end();
-        said(&ended, 2, &["a value is never an argument", "<FILE"]);
+        said(&ended, 2, &["a value cannot be an argument", "<FILE"]);
         assert!(!format!("{ended:?}").contains("seeded"), "{ended:?}");
     }
     let flag = place.run(&["set", "id", "--tmeout", "3s"]).end();
@@ -347,10 +339,10 @@ fn what_comes_through_a_pipe_is_taken() {
         [("A=seeded-1\nB=seeded-2\n", "B", "seeded-2"), (r#"{"c": "seeded-3"}"#, "c", "seeded-3")]
     {
         let ended = place.run(&["import", "-"]).stdin(text).end();
-        said(&ended, 0, &["were stored"]);
+        said(&ended, 0, &["stored "]);
         assert!(!ended.stderr.contains("file") && !ended.stderr.contains("seeded"), "{ended:?}");
         assert_eq!(place.values(&[id])[id], value);
     }
-    said(&place.run(&["import", "-"]).stdin("hunter2").end(), 3, &["at line 1 it is not NAME=value"]);
+    said(&place.run(&["import", "-"]).stdin("hunter2").end(), 3, &["line 1 is not NAME=value"]);
     said(&place.run(&["import", "-"]).stdin("").end(), 1, &["no value was given"]);
 }

@@ -1,7 +1,7 @@
 //! The line in the system's log: with journald itself, with a daemon of syslog, with neither, and with one that does not
 //! read. Each in a mount namespace of its own, in which an ordinary user runs the resolver with an empty environment.
 //!
-//! Blocks of `docs/shell.md`: "See what the gateway's runs came to" text 1
+//! Blocks of `docs/shell.md`: "Logs" text 1
 
 use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader, Write as _};
@@ -100,8 +100,8 @@ fn journald_has_one_record_of_each_run_that_is_to_leave_one() {
         line(2).contains(": 2 of 2 ids failed for provider unset")
             && line(2).contains("a#k, b#k MISCONFIGURED: ")
     );
-    assert!(line(3).contains("--log cannot stand beside --profile"), "{}", line(3));
-    let command = Page::read("docs/shell.md").block("See what the gateway's runs came to", "text");
+    assert!(line(3).contains("--log cannot be used with --profile"), "{}", line(3));
+    let command = Page::read("docs/shell.md").block("Logs", "text");
     let shown = room.journalctl(&command.split(' ').skip(1).collect::<Vec<_>>());
     assert!(command.starts_with("journalctl ") && shown.contains(line(1)), "{command}: {shown}");
     assert!(

@@ -390,7 +390,7 @@ fn a_file_of_secrets_is_imported_and_named() {
         file(".env", "# keys\nexport OPENAI_API_KEY=value-openai\nPEM=\"value\\npem\\n\"\n_bad=value-bad\n");
     let imported = run(&["import", &env]);
     assert_eq!(imported.code, Some(1), "{imported:?}");
-    for words in ["stored OPENAI_API_KEY", "stored PEM", "_bad: ", "2 of 3 were stored"] {
+    for words in ["stored OPENAI_API_KEY", "stored PEM", "_bad: ", "stored 2 of 3"] {
         assert!(imported.stderr.contains(words), "{words}: {imported:?}");
     }
     assert!(!imported.stderr.contains("value-"), "{imported:?}");
@@ -837,7 +837,7 @@ fn what_nobody_sees_of_a_value_is_said() {
     let session = Session::unlocked();
     for (account, value, words) in [
         ("bom", &b"\xef\xbb\xbfvalue-1"[..], "byte order mark"),
-        ("end", b"value-2\n", "line end"),
+        ("end", b"value-2\n", "line break"),
         ("wide", b"v\0a\0l\0", "UTF-16"),
     ] {
         session.store("openclaw", account, value);
@@ -850,7 +850,7 @@ fn what_nobody_sees_of_a_value_is_said() {
     let set = command(&session, &["set", "openai"]).stdin("\u{feff}value-3").end();
     assert!(set.code == Some(0) && set.stderr.contains("byte order mark"), "{set:?}");
     let plain = command(&session, &["set", "openai"]).stdin("value-3\n").end();
-    assert!(plain.code == Some(0) && !plain.stderr.contains("line end"), "{plain:?}");
+    assert!(plain.code == Some(0) && !plain.stderr.contains("line break"), "{plain:?}");
     let wide: Vec<u8> = "\u{feff}value".encode_utf16().flat_map(u16::to_le_bytes).collect();
     let set = command(&session, &["set", "openai"]).stdin(wide.clone()).end();
     assert!(set.code == Some(1) && set.stderr.contains("UTF-16"), "{set:?}");

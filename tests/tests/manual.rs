@@ -206,7 +206,7 @@ fn taken_beside_a_profile(subject: &Subject) -> Vec<String> {
         };
         let rest = ["--profile", profile, "get", "x"];
         let lines = [[&[flag][..], &rest].concat(), [&[flag, value][..], &rest].concat()];
-        lines.iter().all(|line| !subject.run(line).stderr.contains("cannot stand beside --profile"))
+        lines.iter().all(|line| !subject.run(line).stderr.contains("cannot be used with --profile"))
     };
     let settings = subject.settings();
     let flags = settings.values().filter_map(|setting| Some((setting.flag.as_deref()?, setting)));
@@ -243,7 +243,7 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
             .map(|(_, cells)| (cells[0].clone(), cells[1].clone()))
             .collect()
     };
-    let codes = of_page(SHELL, "Use it in a script");
+    let codes = of_page(SHELL, "Scripts and exit codes");
     assert_eq!(codes.len(), 11);
     assert_eq!(of_page(&VAULT.page, "When something fails"), codes, "{}", VAULT.page);
     for subject in SUBJECTS.iter() {
@@ -314,7 +314,7 @@ fn help_names_the_flags_that_are_taken_beside_a_profile() {
     for subject in SUBJECTS.iter() {
         let taken = taken_beside_a_profile(subject);
         let (last, others) = taken.split_last().expect("a flag");
-        let words = format!("With a profile only {} and {last} are flags", others.join(", "));
+        let words = format!("With a profile, the only flags are {} and {last}", others.join(", "));
         for line in [&["--help"][..], &["get", "--help"], &["help", "get"]] {
             let told = subject.said(&[&["--profile", "./p.toml"], line].concat());
             assert!(told.contains(&words) && !told.contains("is a flag here"), "{line:?}: {told}");

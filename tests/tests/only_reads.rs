@@ -81,7 +81,10 @@ impl Place {
         for line in self.lines() {
             let (code, said) = self.with(&line, stdin());
             assert_eq!(code, Some(REFUSED), "{how}: {line:?}: {said}");
-            assert!(said.contains("a gateway may only read; nothing was done"), "{how}: {line:?}: {said}");
+            assert!(
+                said.contains("refused, nothing was changed") && said.contains("a gateway may only read"),
+                "{how}: {line:?}: {said}"
+            );
             assert!(!said.contains("seeded"), "{how}: {line:?}: {said}");
             assert!(self.files() == before, "{how}: {line:?} changed the store: {said}");
         }

@@ -287,7 +287,7 @@ fn doctor_warns_of_a_timeout_that_a_gateway_does_not_wait_for() {
     let fake = fake(&folder);
     for (timeout, is_warned) in [("4s", false), ("5s", true), ("10s", true)] {
         let ended = at(&fake.http).args(["--timeout", timeout, "doctor", "a#k"]).end();
-        let words = "and a gateway ends a run after 5000 ms, without an answer";
+        let words = "a gateway ends a run after 5000 ms, without an answer";
         assert_eq!(ended.stdout.contains(words), is_warned, "{timeout}: {ended:?}");
         assert_eq!(ended.code, Some(0), "{ended:?}");
     }
@@ -559,7 +559,8 @@ fn an_executable_profile_is_a_command_and_every_steering_flag_beside_it_is_refus
 fn a_first_line_that_cannot_work_says_so_to_the_gateway_too() {
     let folder = tempfile::tempdir().unwrap();
     let binary = resolver::path("secretref-vault");
-    for (line, words) in [("--profile\r", "ends in CRLF"), ("", "if it is a profile, its first line is")] {
+    for (line, words) in [("--profile\r", "ends in CRLF"), ("", "if it is a profile, its first line must be")]
+    {
         let path = folder.path().join("vault.toml");
         std::fs::write(&path, format!("#!{} {line}\n", binary.display())).unwrap();
         std::fs::set_permissions(&path, Permissions::from_mode(0o700)).unwrap();

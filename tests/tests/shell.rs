@@ -122,7 +122,7 @@ fn fields_are_set_listed_read_and_deleted_one_by_one() {
             "{first:#?}"
         );
         let second = shell.set("providers/openai/org", "value-of-org");
-        assert!(second.stderr.ends_with("; kept beside it: apiKey\n"), "{second:#?}");
+        assert!(second.stderr.ends_with("; other fields kept: apiKey\n"), "{second:#?}");
 
         assert_eq!(shell.ok(&["get", "providers/openai#apiKey"]), "value-of-key");
         let checked = shell.ok(&["check", "providers/openai#apiKey"]);
@@ -144,7 +144,7 @@ fn fields_are_set_listed_read_and_deleted_one_by_one() {
         };
         assert_eq!(
             deleted.stderr,
-            format!("note: deleted providers/openai#apiKey; kept beside it: org{undo}\n")
+            format!("note: deleted providers/openai#apiKey; other fields kept: org{undo}\n")
         );
         let absent = shell.run(&["delete", "providers/openai#apiKey", "--yes"]);
         assert_eq!(absent.code, Some(1), "{absent:#?}");
@@ -337,8 +337,8 @@ fn a_list_of_nothing_says_why() {
     let shell = Shell::new();
     shell.server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
     for (settings, prefix, code, words) in [
-        ("", "", 0, "there is nothing"),
-        ("", "no/such/folder/x", 0, "there is nothing that begins with no/such/folder/x"),
+        ("", "", 0, "found no ids"),
+        ("", "no/such/folder/x", 0, "found no ids that begin with no/such/folder/x"),
         ("", "absent:", 1, "nothing is mounted at absent/"),
         ("kv_version = 2\nmount = \"old\"", "", 3, "`kv_version`"),
         ("kv_version = 1", "", 3, "`kv_version`"),
@@ -1083,7 +1083,7 @@ fn what_is_going_to_fail_is_warned_of() {
     assert_eq!(status(&shell.json(&["doctor", "--json"]), "configuration"), "ok");
 
     shell.profile("token_file = \"token\"\nenv = [\"VAULT_NAMESPACE\"]");
-    let words = "not set in this environment: VAULT_NAMESPACE";
+    let words = "not set here: VAULT_NAMESPACE";
     assert!(facts(&shell.json(&["doctor", "--json"]), "configuration").contains(words));
     assert!(shell.run(&["check", "a#k"]).stderr.contains(words));
 }

@@ -129,7 +129,7 @@ fn works_and_is_kept(bench: &Bench, profile: &Path, login: &str) {
         "{login}: eight starts at once sign in more than once"
     );
     assert_eq!(logout(profile).code, Some(0));
-    assert_eq!(logout(profile).stderr, "note: no session is kept\n");
+    assert_eq!(logout(profile).stderr, "note: no cached session\n");
 }
 
 #[test]

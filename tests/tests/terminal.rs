@@ -79,7 +79,7 @@ fn what_is_no_value_is_refused_at_the_prompt() {
         ("\u{4}", "no value was given"),
         ("seeded\u{15}\r", "no value was given"),
         ("é\u{7f}\r", "no value was given"),
-        ("seeded\u{1b}[D\r", "a key that is no character"),
+        ("seeded\u{1b}[D\r", "a control character"),
         ("-----BEGIN seeded\rseeded\r-----END\r", "several lines"),
         ("seeded-one\r\rseeded-two", "several lines"),
     ] {

@@ -1,10 +1,10 @@
 //! What the page of the shell, the quick start and the help tell a reader to type, typed against the real server.
 //!
-//! Blocks of `docs/shell.md`: "Find out what is wrong" sh 1, "Find out what is wrong" sh 2, "Check ids" sh 1, "Read a value" sh 1
+//! Blocks of `docs/shell.md`: "Troubleshooting" sh 1, "Troubleshooting" sh 2, "Check ids" sh 1, "Read a value" sh 1
 //! Blocks of `docs/shell.md`: "List ids" sh 1, "Store a value" sh 1, "Delete a value" sh 1, "Delete a value" text 1
-//! Blocks of `docs/shell.md`: "Use it in a script" sh 1, "Have words completed" sh 1
-//! Blocks of `docs/shell.md`: "Have words completed" sh 2, "Have words completed" sh 3, "Have words completed" sh 4
-//! Blocks of `docs/shell.md`: "Read the manual" sh 1, "Read the manual" sh 2
+//! Blocks of `docs/shell.md`: "Scripts and exit codes" sh 1, "Shell completion" sh 1
+//! Blocks of `docs/shell.md`: "Shell completion" sh 2, "Shell completion" sh 3, "Shell completion" sh 4
+//! Blocks of `docs/shell.md`: "Manual pages" sh 1, "Manual pages" sh 2
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -94,12 +94,12 @@ impl Desk {
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn what_is_read() {
     let desk = Desk::new();
-    let report = desk.follow("Find out what is wrong");
+    let report = desk.follow("Troubleshooting");
     assert!(report.contains("sign-in") && !report.contains("value-openai"), "{report}");
     let report = desk.follow("Check ids");
     assert!(report.contains("providers/slack#token") && !report.contains("value-slack"), "{report}");
     assert_eq!(desk.follow("Read a value"), "value-openai");
-    assert_eq!(desk.follow("Use it in a script"), "every id has a value\n");
+    assert_eq!(desk.follow("Scripts and exit codes"), "every id has a value\n");
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn what_is_changed() {
 #[ignore = "needs OpenBao and man: tests/run installs them"]
 fn what_is_installed() {
     let desk = Desk::new();
-    desk.follow("Have words completed");
+    desk.follow("Shell completion");
     for script in [
         ".local/share/bash-completion/completions/secretref-vault",
         ".config/fish/completions/secretref-vault.fish",
@@ -141,9 +141,9 @@ fn what_is_installed() {
         assert!(script.contains("kv-version"));
     }
     let complete = "COMP_WORDS=(vault.toml doc); COMP_CWORD=1; _secretref_vault; echo \"${COMPREPLY[@]}\"";
-    let bash = Page::read(SHELL).blocks("Have words completed", "sh").remove(1);
+    let bash = Page::read(SHELL).blocks("Shell completion", "sh").remove(1);
     assert_eq!(desk.type_in(&format!("set +eu; {bash}\n{complete}")), "doctor\n");
-    let pages = desk.follow("Read the manual");
+    let pages = desk.follow("Manual pages");
     assert!(pages.contains("secretref-protocol"), "{pages}");
     let found = desk.type_in("man -M ~/.local/share/man 5 secretref-profile");
     assert!(found.contains("secretref-profile"), "{found}");

@@ -13,7 +13,7 @@ use secretref_tests::terminal::{self, Left, On};
 
 const PROMPT: &str = "password of the keychain Login: ";
 const NEW: &str = "new password: ";
-const AGAIN: &str = "the same again: ";
+const AGAIN: &str = "repeat the password: ";
 const SIGINT: Option<i32> = Some(2);
 
 /// A keychain that is in the clear, as gnome-keyring writes one whose password is empty.
@@ -175,7 +175,7 @@ fn what_is_no_password_changes_nothing() {
     for (keys, words) in [
         ("\r", "no password was given"),
         ("\u{4}", "no password was given"),
-        ("seeded\u{1b}[A\r", "a key that is no character"),
+        ("seeded\u{1b}[A\r", "a control character"),
         ("seeded\rseeded\r", "several lines"),
     ] {
         let left = unlock(&session, &[(PROMPT, keys)]);
@@ -305,7 +305,7 @@ fn every_command_says_that_the_keychain_is_locked() {
         let started = Instant::now();
         let ended = run(&session, arguments).stdin("value").end();
         said(&ended, code, &["is locked", "secretref-keychain unlock"]);
-        assert!(!ended.stderr.contains("may have been done"), "{ended:?}");
+        assert!(!ended.stderr.contains("may still have taken effect"), "{ended:?}");
         assert!(started.elapsed() < Duration::from_secs(2), "{arguments:?}: {ended:?}");
     }
     let doctor = run(&session, &["doctor", "--names"]).end();

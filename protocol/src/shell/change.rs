@@ -47,16 +47,16 @@ pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure>
     let name = settings.name(id).map_or_else(|| read.as_ref(), Ok).map_err(Clone::clone)?;
     match (&name.version, &name.field) {
         (Some(_), _) => {
-            let remedy = "leave the version out: what is written becomes the newest";
-            Err(Failure::invalid_id("a version that is there cannot be changed", remedy))
+            let remedy = "leave out the version: a new value becomes the newest version";
+            Err(Failure::invalid_id("an existing version cannot be changed", remedy))
         }
         (_, Some(Field::Line(_))) => {
-            let remedy = "write the whole secret by another id, or by the store's own tools";
-            Err(Failure::invalid_id("a line of a secret cannot be written by itself", remedy))
+            let remedy = "write the whole secret with another id, or use the store's own tools";
+            Err(Failure::invalid_id("a line of a secret cannot be written alone", remedy))
         }
         (_, Some(Field::Pointer(_))) => {
             let remedy = "name the field: name#field";
-            Err(Failure::invalid_id("a place within a field cannot be written", remedy))
+            Err(Failure::invalid_id("a part of a field cannot be written", remedy))
         }
         _ => Ok(()),
     }
@@ -115,20 +115,20 @@ async fn put<B: Manage>(
     let undo = run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
     let kept = match edited.kept.as_slice() {
         [] => String::new(),
-        kept => printable(format!("; kept beside it: {}", kept.join(", "))),
+        kept => printable(format!("; other fields kept: {}", kept.join(", "))),
     };
     let Some(value) = value else {
         let undo = undo.map(|undo| printable(format!("; to bring it back: {undo}"))).unwrap_or_default();
         return Ok(Left::Some(format!("{kept}{undo}")));
     };
     let after = read(field).await.map_err(|failure| {
-        failure.context("it was written, and cannot be read back").with_retry(Retry::No)
+        failure.context("the value was written but cannot be read back").with_retry(Retry::No)
     })?;
     if !is_same(field, value.expose(), after.expose()) {
         return Err(Failure::new(
             Kind::InvalidValue,
-            format!("what {locator} reads back is not what was written"),
-            "see who else writes there, and write it again",
+            format!("{locator} reads back a different value"),
+            "check for other writers, then try again",
         ));
     }
     let caution = backend.caution(session, locator).await;

@@ -100,14 +100,16 @@ pub(super) fn check<B: Backend>(
 fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
     if !absent.is_empty() {
         let absent = absent.join(", ");
-        print_note(format!("listed in the profile's `env`, and not set in this environment: {absent}"));
+        print_note(format!("listed in the profile's `env` but not set here: {absent}"));
     }
     if !ignored.is_empty() {
-        print_note(format!("set in this shell, and ignored beside the profile: {}", ignored.join(", ")));
+        print_note(format!("set in this shell but ignored because of the profile: {}", ignored.join(", ")));
     }
     if !own.is_empty() {
         let own = own.join(", ");
-        print_note(format!("taken from this shell: {own}; a gateway hands over only what its passEnv lists"));
+        print_note(format!(
+            "from this shell's environment: {own}; a gateway passes only the variables in its passEnv"
+        ));
     }
 }
 

@@ -204,8 +204,10 @@ pub(super) fn stop<B: Manage>(
     if rest.iter().any(is_verb) || stdin_is_terminal() {
         return Exit::Usage;
     }
-    let failure =
-        Failure::misconfigured("the command line is wrong", "run the same command in a shell to see how");
+    let failure = Failure::misconfigured(
+        "the command line is wrong",
+        "run the same command in a shell to see the error",
+    );
     refuse::<B>(failure, journal, (deadline, watchdog))
 }
 
@@ -258,18 +260,20 @@ fn started_as<'a>(binary: &str, arguments: &'a [String]) -> (String, &'a [String
 fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     match arguments {
         [flag, profile, ..] if flag == "--profile\r" => Some(Failure::misconfigured(
-            format!("the first line of {profile} ends in CRLF, which the kernel takes for a part of it"),
-            "save the profile with LF line ends",
+            format!(
+                "the first line of {profile} ends in CRLF, and the kernel reads the CR as part of the flag"
+            ),
+            "save the profile with LF line endings",
         )),
         [flag, profile, ..] if flag.starts_with("--profile ") => Some(Failure::misconfigured(
             format!(
-                "the first line of {profile} says more than --profile, and the kernel hands it over as one word"
+                "the first line of {profile} has words after --profile, and the kernel passes them as one argument"
             ),
             format!("end it after --profile: #!/path/to/{binary} --profile"),
         )),
         [word, ..] if word.contains('/') && Path::new(word).is_file() => Some(Failure::misconfigured(
-            format!("{word} is a file where a verb or flag should be"),
-            format!("if it is a profile, its first line is #!/path/to/{binary} --profile"),
+            format!("{word} is a file, not a command or flag"),
+            format!("if it is a profile, its first line must be #!/path/to/{binary} --profile"),
         )),
         _ => None,
     }
@@ -311,40 +315,38 @@ fn parser<B: Manage>(wanted: Option<InFull>) -> Command {
     let verbs: [Row; 14] = [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
-                .arg(json("print the response as a gateway gets it, with versions and times"))
+                .arg(json("print the response that a gateway gets, with versions and times"))
                 .args(flags(&B::STORE))
         }),
-        ("check", "Say whether each ID has a value, and not which", |check| {
-            check.arg(ids(&B::STORE)).arg(json("print it as JSON")).args(flags(&B::STORE))
+        ("check", "Check that each ID has a value, without printing it", |check| {
+            check.arg(ids(&B::STORE)).arg(json("print JSON")).args(flags(&B::STORE))
         }),
-        ("list", "List the ids that can be asked for", |list| {
-            list.arg(prefix()).arg(json("print it as JSON")).args(flags(&B::STORE))
+        ("list", "List the ids in the store", |list| {
+            list.arg(prefix()).arg(json("print JSON")).args(flags(&B::STORE))
         }),
-        ("set", "Store a value, from stdin or a prompt", |set| set.arg(id(&B::STORE)).args(flags(&B::STORE))),
+        ("set", "Store a value from stdin or a prompt", |set| set.arg(id(&B::STORE)).args(flags(&B::STORE))),
         ("delete", "Delete the value of ID", |delete| {
             delete.arg(id(&B::STORE)).arg(yes()).args(flags(&B::STORE))
         }),
-        ("doctor", "Find out what is wrong, step by step", |doctor| {
+        ("doctor", "Find problems, step by step", |doctor| {
             doctor
                 .arg(ids(&B::STORE).required(false))
-                .arg(json("print it as JSON"))
+                .arg(json("print JSON"))
                 .arg(names())
                 .args(flags(&B::STORE))
         }),
-        ("import", "Store the secrets of a .env or JSON file", |import| {
+        ("import", "Store the secrets from a .env or JSON file", |import| {
             import.arg(file()).args(flags(&B::STORE))
         }),
-        ("unlock", "Unlock the store with its password, or make one", |unlock| {
+        ("unlock", "Unlock the store with its password, or create it", |unlock| {
             unlock.arg(id(&B::STORE).required(false)).args(flags(&B::STORE))
         }),
-        ("logout", "End the session that is kept", |logout| logout.args(flags(&B::STORE))),
-        ("settings", "Explain every setting, or those named", |settings| settings.arg(keys_to_explain())),
-        ("completions", "Print what completes this command in a shell", |completions| {
-            completions.arg(shell())
-        }),
+        ("logout", "Revoke and delete the cached session", |logout| logout.args(flags(&B::STORE))),
+        ("settings", "Explain all settings, or the named ones", |settings| settings.arg(keys_to_explain())),
+        ("completions", "Print the completion script for a shell", |completions| completions.arg(shell())),
         ("man", "Print a manual page", |man| man.arg(page())),
-        ("help", "Print this help, or that of a command", |help| help.arg(command_to_explain())),
-        ("resolve", "Answer one request on stdin, as without a command", |resolve| {
+        ("help", "Print this help, or the help of a command", |help| help.arg(command_to_explain())),
+        ("resolve", "Answer one request on stdin, as for a gateway", |resolve| {
             resolve.args(flags(&B::STORE))
         }),
     ];
@@ -375,12 +377,12 @@ fn parser<B: Manage>(wanted: Option<InFull>) -> Command {
     command
 }
 
-const MORE: &str = "--help has the settings, examples and exit codes.";
+const MORE: &str = "Use --help to see settings, examples and exit codes.";
 
 /// What `--help` says before and after all that can be typed.
 fn in_full(store: &Store, how: InFull) -> (String, String) {
     let about = format!(
-        "{}.\n\nWithout a command it answers one request on stdin, as a gateway sends it; `man protocol` says how.",
+        "{}.\n\nWithout a command, it answers one request on stdin, as a gateway sends it: see `man protocol`.",
         store.about
     );
     let settings = if how.has_profile {
@@ -391,8 +393,8 @@ fn in_full(store: &Store, how: InFull) -> (String, String) {
     } else {
         let example = FLAG_EXAMPLE.replace('_', "-");
         format!(
-            "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and some are a\n\
-             variable too; `settings` explains them:"
+            "Settings: each is a key of a profile ({FLAG_EXAMPLE}) and a flag (--{example}), and some are also\n\
+             a variable; `settings` explains them:"
         )
     };
     let after = format!("{settings}\n{}\n\nExamples:\n{}\n\n{}", keys(store), store.examples, exits());
@@ -403,7 +405,7 @@ fn in_full(store: &Store, how: InFull) -> (String, String) {
 fn only(store: &Store) -> String {
     let free = free_flags(store);
     let (last, others) = free.split_last().map_or(("", &[][..]), |(last, others)| (last.as_str(), others));
-    format!("With a profile only {} and {last} are flags", others.join(", "))
+    format!("With a profile, the only flags are {} and {last}", others.join(", "))
 }
 
 /// The flags that are taken beside a profile.
@@ -419,7 +421,7 @@ fn after_verb(store: &Store, verb: &str, how: InFull) -> String {
     let settings = match (takes_settings, how.has_profile) {
         (false, _) => String::new(),
         (true, false) => {
-            "Every setting is a flag here, such as --timeout 10s; `settings` explains them.".to_owned()
+            "Every setting is also a flag, such as --timeout 10s; `settings` explains them.".to_owned()
         }
         (true, true) => format!("{}.", only(store)),
     };
@@ -468,17 +470,17 @@ fn id(store: &Store) -> Arg {
 }
 
 fn one_id(form: &str) -> Arg {
-    Arg::new("ID").required(true).help(format!("what a gateway would ask for: {form}"))
+    Arg::new("ID").required(true).help(format!("the id of a secret: {form}"))
 }
 
 fn file() -> Arg {
     Arg::new("FILE")
         .required(true)
-        .help("lines NAME=value, or a JSON object of names and values; - for stdin")
+        .help("a file of NAME=value lines, or a JSON object of names and values; - for stdin")
 }
 
 fn prefix() -> Arg {
-    Arg::new("PREFIX").help("how the ids begin")
+    Arg::new("PREFIX").help("the start of the ids to list")
 }
 
 fn json(help: &'static str) -> Arg {
@@ -486,33 +488,33 @@ fn json(help: &'static str) -> Arg {
 }
 
 fn yes() -> Arg {
-    Arg::new("yes").long("yes").action(ArgAction::SetTrue).help("do it; without this nothing is deleted")
+    Arg::new("yes")
+        .long("yes")
+        .action(ArgAction::SetTrue)
+        .help("confirm; without this flag nothing is deleted")
 }
 
 fn names() -> Arg {
     Arg::new("names")
         .long("names")
         .action(ArgAction::SetTrue)
-        .help("show the names of hosts, secrets and files too")
+        .help("also show the names of hosts, secrets and files")
 }
 
 fn shell() -> Arg {
-    Arg::new("SHELL").required(true).value_parser(SHELLS).help("the shell that is to read it")
+    Arg::new("SHELL").required(true).value_parser(SHELLS).help("the shell that will run the script")
 }
 
 fn keys_to_explain() -> Arg {
-    Arg::new("NAME")
-        .num_args(0..)
-        .allow_hyphen_values(true)
-        .help("a setting by its key, its flag or one of its variables")
+    Arg::new("NAME").num_args(0..).allow_hyphen_values(true).help("a setting: its key, flag or variable")
 }
 
 fn command_to_explain() -> Arg {
-    Arg::new("COMMAND").help("the command that it is about")
+    Arg::new("COMMAND").help("the command to explain")
 }
 
 fn page() -> Arg {
-    Arg::new("PAGE").value_parser(PAGES).help("a page beside that of the command")
+    Arg::new("PAGE").value_parser(PAGES).help("the page to print; default: the page of this command")
 }
 
 /// The keys of all settings, in lines that fit.
@@ -543,7 +545,7 @@ fn flags(store: &'static Store) -> Vec<Arg> {
     let profile = Arg::new("profile")
         .long("profile")
         .value_name("FILE|NAME")
-        .help("take the settings from ./FILE or ~/.config/secretref/NAME.toml");
+        .help("read the settings from ./FILE or ~/.config/secretref/NAME.toml");
     std::iter::once(profile).chain(table(store).filter(|setting| is_flag(setting)).map(flag)).collect()
 }
 

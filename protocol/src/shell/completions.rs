@@ -70,7 +70,7 @@ fn verbs<B: Manage>() -> String {
 
 fn settings<B: Manage>() -> String {
     let mut settings = String::new();
-    line(&mut settings, ["*", "--profile", "<profile>", "take the settings from this profile"]);
+    line(&mut settings, ["*", "--profile", "<profile>", "read the settings from this profile"]);
     for setting in table(&B::STORE).filter(|setting| is_flag(setting)) {
         let words;
         let takes = match setting.kind {

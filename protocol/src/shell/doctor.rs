@@ -76,20 +76,20 @@ pub(super) fn doctor<B: Backend>(
 fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
     let profile = match settings.profile() {
         Some(path) => format!("profile {}", path.display()),
-        None => "no profile: a gateway's run has only the variables that its passEnv lists".to_owned(),
+        None => "no profile; a gateway passes only the variables in its passEnv".to_owned(),
     };
     let lists = [
         ("set", settings.written()),
         ("from the environment", settings.variables()),
-        ("ignored beside the profile", settings.ignored(environment)),
-        ("listed in `env`, and not set in this environment", settings.absent()),
+        ("ignored because of the profile", settings.ignored(environment)),
+        ("listed in `env` but not set here", settings.absent()),
     ];
     let lists = lists.into_iter().filter(|(_, names)| !names.is_empty());
     let late = (settings.timeout() >= GATEWAY_TIMEOUT).then(|| {
         let timeout = settings.timeout().as_millis();
         format!(
-            "warning: `timeout` is {timeout} ms, and a gateway ends a run after 5000 ms, without an answer, where its \
-             provider sets no higher timeoutMs: set one above {timeout}, or a lower `timeout`"
+            "warning: `timeout` is {timeout} ms, but by default a gateway ends a run after 5000 ms, without an answer: \
+             lower `timeout`, or set the provider's timeoutMs above {timeout}"
         )
     });
     std::iter::once(profile)
@@ -226,7 +226,7 @@ impl Reporter {
         let cut = print(&report.text(Style::for_stdout()), self.deadline);
         if redactor.is_some() {
             print_note(
-                "names of hosts, files and secrets are left out, so that this can be shown to others; --names shows them",
+                "names of hosts, files and secrets are hidden, so you can share this output; --names shows them",
             );
         }
         cut

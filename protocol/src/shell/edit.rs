@@ -31,7 +31,7 @@ pub(super) fn edited(
         Field::Key(key) => key,
         Field::Pointer(_) | Field::Line(_) => {
             return Err(Failure::invalid_id(
-                "a place within a field cannot be written",
+                "a part of a field cannot be written",
                 "name the field: name#field",
             ));
         }
@@ -39,26 +39,26 @@ pub(super) fn edited(
     let mut fields: BTreeMap<String, &RawValue> =
         serde_json::from_str(content.unwrap_or("{}")).map_err(|_| {
             Failure::invalid_value(
-                "the secret is a text without fields, which a field cannot be added to",
-                "write the whole of it: name#",
+                "the secret is text without fields, so a field cannot be added",
+                "write the whole secret: name#",
             )
         })?;
     let written = value.map(text_of).transpose()?;
     match &written {
         Some(written) => drop(fields.insert(key.clone(), written)),
         None if fields.remove(key).is_none() => {
-            return Err(Failure::not_found(format!("the secret has no {field}"), "check its spelling"));
+            return Err(Failure::not_found(format!("the secret has no {field}"), "check the field's name"));
         }
         None => {}
     }
     let kept = fields.keys().filter(|name| *name != key).cloned().collect();
     let is_left = !fields.is_empty();
-    let content = serde_json::to_string(&fields).map_err(|_| Failure::internal("fields that are no JSON"))?;
+    let content = serde_json::to_string(&fields).map_err(|_| Failure::internal("the fields are not JSON"))?;
     Ok(Edited { content: is_left.then(|| Secret::new(content)), kept })
 }
 
 fn text_of(value: &Secret) -> Result<Box<RawValue>, Failure> {
-    serde_json::value::to_raw_value(value.expose()).map_err(|_| Failure::internal("a text that is no JSON"))
+    serde_json::value::to_raw_value(value.expose()).map_err(|_| Failure::internal("the value is not JSON"))
 }
 
 #[cfg(test)]
@@ -98,6 +98,6 @@ mod tests {
     fn what_cannot_be_written_is_said() {
         assert!(of(Some("plain"), "a", Some("x")).unwrap_err().contains("without fields"));
         assert!(of(Some("{}"), "a", None).unwrap_err().contains("no field a"));
-        assert!(of(None, "/a/0", Some("x")).unwrap_err().contains("a place within"));
+        assert!(of(None, "/a/0", Some("x")).unwrap_err().contains("a part of a field"));
     }
 }

@@ -48,7 +48,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
     for (at, Entry { name: id, value, in_bash }) in entries.iter().enumerate() {
         if last.get(id.as_str()) != Some(&at) {
             repeated += 1;
-            print_note(printable(format!("{id} is there more than once: the last one counts")));
+            print_note(printable(format!("{id} appears more than once: the last value is used")));
             continue;
         }
         match store::<B>(settings, id, value, watchdog) {
@@ -68,7 +68,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
             }
         }
     }
-    print_note(format!("{stored} of {} were stored{}", entries.len() - repeated, file.map_or("", left)));
+    print_note(format!("stored {stored} of {}{}", entries.len() - repeated, file.map_or("", left)));
     exit
 }
 
@@ -76,9 +76,9 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
 fn left(file: &Path) -> &'static str {
     match file.metadata() {
         Ok(metadata) if metadata.mode() & 0o044 != 0 => {
-            "; the file is still there, and others than you can read it"
+            "; the file still exists, and other users can read it"
         }
-        _ => "; the file is still there",
+        _ => "; the file still exists",
     }
 }
 
@@ -101,7 +101,7 @@ fn differs(in_bash: InBash) -> Option<&'static str> {
     match in_bash {
         InBash::Same => None,
         InBash::Longer => Some(
-            "ends before the # in its line, as for the gateway (npm dotenv); for bash it goes on: put it between ' to keep all of it",
+            "ends before the # in its line, as the gateway (npm dotenv) reads it; bash reads on: put it in single quotes to keep all of it",
         ),
         InBash::Other => {
             Some("is stored as the gateway (npm dotenv) reads it; bash reads this line differently")
@@ -113,8 +113,8 @@ fn read(path: &Path) -> Result<Secret, Failure> {
     // What a shell makes of <(COMMAND).
     if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Err(Failure::misconfigured(
-            format!("{} is a pipe, and not a file", path.display()),
-            "give it on stdin, with - in the place of the file: COMMAND | … import -",
+            format!("{} is a pipe, not a file", path.display()),
+            "use stdin, with - as the file: COMMAND | … import -",
         ));
     }
     let text = String::from_utf8(file::read(path, "import")?).map(Secret::new);
@@ -127,7 +127,7 @@ fn entries(text: &Secret) -> Result<Entries, Failure> {
     let text = text.expose().trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('{') {
         let object: BTreeMap<String, &RawValue> =
-            serde_json::from_str(text).map_err(|_| no_import("it begins as JSON and is none"))?;
+            serde_json::from_str(text).map_err(|_| no_import("it is not valid JSON"))?;
         let is_sealed =
             |(id, value): (&String, &&RawValue)| id == "sops" || value.get().starts_with("\"ENC[");
         if object.iter().any(is_sealed) {
@@ -135,14 +135,14 @@ fn entries(text: &Secret) -> Result<Entries, Failure> {
         }
         let entry = |(name, value): (String, &RawValue)| {
             let value = plain(value).ok_or_else(|| {
-                no_import(format!("the value of {name} has half of a surrogate pair, which is no character"))
+                no_import(format!("the value of {name} has an unpaired surrogate, which is not a character"))
             })?;
             Ok(Entry { name, value, in_bash: InBash::Same })
         };
         return object.into_iter().map(entry).collect();
     }
     let lines = dotenv::entries(text);
-    let lines = lines.map_err(|number| no_import(format!("at line {number} it is not NAME=value")))?;
+    let lines = lines.map_err(|number| no_import(format!("line {number} is not NAME=value")))?;
     let is_sealed =
         |entry: &Entry| entry.name.starts_with("sops_") || entry.value.expose().starts_with("ENC[");
     if lines.iter().any(is_sealed) { Err(encrypted()) } else { Ok(lines) }
@@ -160,7 +160,7 @@ fn plain(value: &RawValue) -> Option<Secret> {
 
 fn encrypted() -> Failure {
     Failure::misconfigured(
-        "the file is encrypted by sops, and nothing was stored",
+        "the file is encrypted by sops; nothing was stored",
         "decrypt it as JSON: sops -d --output-type json FILE | … import -",
     )
 }
@@ -168,7 +168,7 @@ fn encrypted() -> Failure {
 fn no_import(why: impl std::fmt::Display) -> Failure {
     Failure::misconfigured(
         format!("the file cannot be imported: {why}"),
-        "write a JSON object of names and values, or lines NAME=value; nothing was stored",
+        "use a JSON object of names and values, or lines NAME=value; nothing was stored",
     )
 }
 
@@ -200,12 +200,12 @@ mod tests {
     #[test]
     fn what_is_wrong_is_named_by_its_line_and_never_shown() {
         for (text, words) in [
-            ("A=1\nhunter2\n", "at line 2 it is not NAME=value"),
+            ("A=1\nhunter2\n", "line 2 is not NAME=value"),
             ("A='hunter2\n", "line 1"),
             ("[\"hunter2\"]", "line 1"),
-            ("{\"a\": hunter2}", "begins as JSON"),
-            ("{\"a\": \"hunter2\"} b", "begins as JSON"),
-            (r#"{"a": "hunter2\ud800"}"#, "the value of a has half"),
+            ("{\"a\": hunter2}", "not valid JSON"),
+            ("{\"a\": \"hunter2\"} b", "not valid JSON"),
+            (r#"{"a": "hunter2\ud800"}"#, "the value of a has an unpaired surrogate"),
             (r#"{"a": "ENC[AES256_GCM,data:hunter2]"}"#, "encrypted by sops"),
             (r#"{"a": "hunter2", "sops": {}}"#, "encrypted by sops"),
             ("A=ENC[AES256_GCM,data:hunter2]", "encrypted by sops"),

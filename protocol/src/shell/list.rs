@@ -43,21 +43,21 @@ fn say(sorted: &SortedListing, prefix: &str) {
         let begins = if prefix.is_empty() {
             String::new()
         } else {
-            format!(" that begins with {}", printable(prefix.to_owned()))
+            format!(" that begin with {}", printable(prefix.to_owned()))
         };
-        print_note(format!("there is nothing{begins}"));
+        print_note(format!("found no ids{begins}"));
     }
     for unread in &sorted.unread {
         let FailureReport { code, message, remedy } = &unread.failure;
         print_note(format!("{}: {message} ({code}): {remedy}", unread.name));
     }
     if sorted.not_allowed > 0 {
-        print_note(format!("`allow` leaves out {}", sorted.not_allowed));
+        print_note(format!("`allow` excludes {}", sorted.not_allowed));
     }
     if !sorted.unnamed.is_empty() {
         let lines: Vec<_> = sorted.unnamed.iter().map(|unnamed| unnamed.alias.as_str()).collect();
         print_note(format!(
-            "no id can be written like these; at the end of a profile, this gives them one:\n[ids]\n{}",
+            "some names cannot be ids; to give them ids, add this to the end of a profile:\n[ids]\n{}",
             lines.join("\n")
         ));
     }

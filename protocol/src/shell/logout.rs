@@ -26,7 +26,7 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
         print_note(*ended);
     }
     if said.is_empty() && exit == Exit::Done {
-        print_note("no session is kept");
+        print_note("no cached session");
     }
     exit
 }

@@ -195,16 +195,16 @@ fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(),
         |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.security_sensitive);
     if let Some((key, _)) = line.flags.iter().find(|(key, _)| security_sensitive(key)) {
         let failure = Failure::misconfigured(
-            format!("{} cannot stand beside --profile", flag(key)),
-            format!("set `{key}` in the profile: where credentials go comes from one place"),
+            format!("{} cannot be used with --profile", flag(key)),
+            format!("set `{key}` in the profile"),
         );
         return Err((failure, Exit::Usage));
     }
     let bends = |name: &&&str| B::LOOKS_UP_HOSTS && environment.is_set(name);
     if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
         let failure = Failure::misconfigured(
-            format!("{name} is set, and the C library would follow it when it looks up the store's name"),
-            "remove it from the environment (of the gateway: `passEnv` and `env`)",
+            format!("{name} is set and changes how the store's host name is resolved"),
+            "remove it from the environment; for a gateway, from its `passEnv` and `env`",
         );
         return Err((failure, Exit::Configuration));
     }

@@ -4,13 +4,13 @@
 pub(super) fn oddity(value: &str) -> Option<&'static str> {
     let line = value.trim_end_matches(['\r', '\n']);
     if value.starts_with('\u{feff}') {
-        Some("begins with a byte order mark, which is part of it")
+        Some("begins with a byte order mark, which is stored as part of it")
     } else if is_utf16(value) {
-        Some("is UTF-16 by its look, with a NUL beside each character: store it as UTF-8")
+        Some("looks like UTF-16: store it as UTF-8")
     } else if value.contains('\0') {
-        Some("has a NUL in it")
+        Some("contains a NUL character")
     } else if line.len() < value.len() && !line.contains('\n') {
-        Some("ends with a line end, which is part of it")
+        Some("ends with a line break, which is stored as part of it")
     } else {
         None
     }
@@ -36,9 +36,9 @@ mod tests {
             ("s\0k\0", Some("UTF-16")),
             ("\0s\0k", Some("UTF-16")),
             ("sk-1\0", Some("NUL")),
-            ("sk-1\n", Some("line end")),
-            ("sk-1\r\n", Some("line end")),
-            ("sk-1\n\n", Some("line end")),
+            ("sk-1\n", Some("line break")),
+            ("sk-1\r\n", Some("line break")),
+            ("sk-1\n\n", Some("line break")),
             ("", None),
         ] {
             let odd = oddity(value);

@@ -26,23 +26,25 @@ pub(super) fn check(verb: &Verb, started: Instant) -> Result<Instant, Failure> {
         Glimpse::Socket => Err(refusal(name, "is a socket")),
         // What is a value to be is looked at again when all of it is there.
         Glimpse::Bytes(bytes) if is_request(&bytes) || reads != Reads::Value && begins_request(&bytes) => {
-            Err(refusal(name, "holds a request"))
+            Err(refusal(name, "contains a request"))
         }
-        Glimpse::Hidden if reads == Reads::Nothing => Err(refusal(name, "is a pipe with something in it")),
+        Glimpse::Hidden if reads == Reads::Nothing => Err(refusal(name, "is a pipe with data in it")),
         _ => Ok(Instant::now()),
     }
 }
 
 /// The end of a command that was given a request as its value.
 pub(super) fn stop(about: &str) -> Exit {
-    explain(None, &refusal(&printable(about.to_owned()), "holds a request"));
+    explain(None, &refusal(&printable(about.to_owned()), "contains a request"));
     Exit::Refused
 }
 
 fn refusal(name: &str, stdin: &str) -> Failure {
     Failure::misconfigured(
-        format!("{name}: stdin {stdin}, as under a gateway, and a gateway may only read; nothing was done"),
-        "remove the command from the gateway's `args`; in a script of your own, end it with </dev/null or <FILE",
+        format!(
+            "{name} refused, nothing was changed: stdin {stdin}, as under a gateway, and a gateway may only read"
+        ),
+        "remove the command from the gateway's `args`; in your own script, add </dev/null or <FILE to it",
     )
 }
 

@@ -16,7 +16,7 @@ pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
     if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Done {
         return None;
     }
-    say("error: the output could not be written whole\n  hint: see whether the disk is full");
+    say("error: could not write the whole output\n  hint: check that the disk is not full");
     Some(Exit::Output)
 }
 

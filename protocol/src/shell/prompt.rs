@@ -28,7 +28,7 @@ const PATIENCE: Duration = Duration::from_hours(24);
 /// How soon after the first line of what is pasted the second one comes: sooner than a person types.
 const PASTE: Duration = Duration::from_millis(100);
 
-const FROM_FILE: &str = "give it from a file, with <FILE at the end of the command";
+const FROM_FILE: &str = "read it from a file: add <FILE to the end of the command";
 
 /// What is asked for: of what kind it is, what a person sees, and what failures are about.
 struct Prompt<'w> {
@@ -54,9 +54,9 @@ pub(super) fn password(prompt: &str, watchdog: &Watchdog) -> Result<Secret, Exit
 /// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
 pub(super) fn new_password(watchdog: &Watchdog) -> Result<Secret, Exit> {
     let first = password("new password: ", watchdog)?;
-    if stdin_is_terminal() && password("the same again: ", watchdog)?.expose() != first.expose() {
-        let what = "the two passwords are not the same, and nothing was done";
-        return Err(fail(None, &Failure::invalid_value(what, "type the command again")));
+    if stdin_is_terminal() && password("repeat the password: ", watchdog)?.expose() != first.expose() {
+        let what = "the two passwords differ; nothing was changed";
+        return Err(fail(None, &Failure::invalid_value(what, "run the command again")));
     }
     Ok(first)
 }
@@ -82,10 +82,7 @@ fn ask(prompt: &Prompt<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
 fn whole(bytes: Vec<u8>, noun: &str) -> Result<Secret, Failure> {
     let refuse = |what: String, remedy: &str| Err(Failure::invalid_value(what, remedy));
     if bytes.len() > LIMIT {
-        return refuse(
-            format!("the {noun} is longer than 1 MiB, and nothing was done"),
-            "give a shorter one",
-        );
+        return refuse(format!("the {noun} is longer than 1 MiB; nothing was changed"), "use a shorter one");
     }
     match String::from_utf8(bytes) {
         Ok(text) if text.is_empty() => refuse(format!("no {noun} was given"), "type one, or pipe one in"),
@@ -101,8 +98,8 @@ fn piped(deadline: Deadline) -> Result<Vec<u8>, Failure> {
             Ok(bytes)
         }
         Input::Unfinished(_) | Input::Broken(_) => Err(Failure::invalid_value(
-            "stdin could not be read to its end, and nothing was done",
-            "see what writes to it",
+            "stdin could not be read to its end; nothing was changed",
+            "check the program that writes to it",
         )),
     }
 }
@@ -127,8 +124,8 @@ enum Stop {
 fn typed(prompt: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
     loop {
         let terminal = Hidden::start().map_err(|_| {
-            let remedy = "pipe it in";
-            Failure::invalid_value("the terminal does not let its echo be turned off", remedy)
+            let remedy = "pipe the value in";
+            Failure::invalid_value("the terminal's echo cannot be turned off", remedy)
         })?;
         whisper(&printable(prompt.to_owned()));
         let line = terminal.line(deadline);
@@ -154,8 +151,7 @@ fn send(signal: Signal) {
 /// An arrow key would be part of the value, and nobody would see it.
 fn plain(line: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
-        let what =
-            "a key that is no character, such as an arrow, is part of what was typed; nothing was done";
+        let what = "the input contains a control character, such as an arrow key; nothing was changed";
         return Err(Failure::invalid_value(what, format!("type it again, or {FROM_FILE}")));
     }
     Ok(line)
@@ -208,12 +204,15 @@ impl Hidden {
         while line.len() <= LIMIT {
             keys.clear();
             if read_on(&mut keys, deadline) != Got::More {
-                return Err(Stop::Failed(Failure::invalid_value("the terminal is gone", "pipe it in")));
+                return Err(Stop::Failed(Failure::invalid_value(
+                    "the terminal was closed",
+                    "pipe the value in",
+                )));
             }
             for (at, byte) in keys.iter().enumerate() {
                 match self.key(*byte) {
                     Key::Enter if goes_on(&keys[at + 1..]) => {
-                        let what = "what was pasted has several lines, and nothing was done";
+                        let what = "the pasted text has several lines; nothing was changed";
                         return Err(Stop::Failed(Failure::invalid_value(what, FROM_FILE)));
                     }
                     Key::Enter | Key::End => return Ok(line),

@@ -149,7 +149,7 @@ impl Finding {
             origin: None,
             status,
             micros: Some(micros(reading(steps))),
-            facts: vec![format!("{well} of {} with a value", ids.len())],
+            facts: vec![format!("{well} of {} have a value", ids.len())],
             failure: None,
         };
         std::iter::once(all).chain(each).collect()

@@ -26,7 +26,7 @@ const EXIT_GRACE: Duration = Duration::from_millis(200);
 pub(super) const OUTPUT_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// What there is to add where nobody knows whether a change was made.
-pub(super) const UNKNOWN_OUTCOME: &str = "it may have been done all the same: see with `check`";
+pub(super) const UNKNOWN_OUTCOME: &str = "it may still have taken effect: run `check`";
 
 /// What is to be done.
 pub(super) enum Task<'t> {
@@ -78,10 +78,10 @@ pub(super) fn run_task<B: Manage>(
             (Task::Unlock(_, password), target) => {
                 let locator = target.as_ref().map(|target| &target.locator);
                 let step = run.begin(Stage::SignIn);
-                let unlock = B::UNLOCK.ok_or_else(|| Failure::internal("a store that is never locked"))?;
+                let unlock = B::UNLOCK.ok_or_else(|| Failure::internal("this store cannot be locked"))?;
                 run.end(step, unlock(&backend, session, locator, *password).await).map(Done::Unlocked)
             }
-            (_, None) => Err(Failure::internal("a change without a place")),
+            (_, None) => Err(Failure::internal("a change without a target")),
             (Task::Set(id, value), Some(target)) => {
                 let changed = change(&backend, settings, deadline, session, target, (id, Some(*value))).await;
                 changed.map(Done::Changed)

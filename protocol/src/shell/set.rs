@@ -43,8 +43,8 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog)
 /// The failure of a value where others can read it. It repeats nothing that was typed.
 pub(super) fn value_in_argument() -> Failure {
     Failure::invalid_value(
-        "a value is never an argument, since other users can read arguments; nothing was stored",
-        "leave it out and type it when you are asked, or give it from a file with <FILE; what was typed is in the shell's history",
+        "a value cannot be an argument, because other users can read arguments; nothing was stored",
+        "leave it out and type it at the prompt, or read it from a file with <FILE; then remove it from the shell's history",
     )
 }
 

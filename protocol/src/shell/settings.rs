@@ -32,7 +32,7 @@ fn named(store: &Store, name: &str) -> Result<&'static Setting, Failure> {
     table(store).find(is_it).ok_or_else(|| {
         let meant = nearest(&key, table(store).map(|setting| setting.key));
         let remedy = meant.map_or_else(
-            || "`settings` explains all there are; `man profile` has what else a profile can say".to_owned(),
+            || "run `settings` to list all; `man profile` explains the other keys of a profile".to_owned(),
             |meant| format!("did you mean `{meant}`?"),
         );
         Failure::misconfigured(format!("there is no setting {name}"), remedy)

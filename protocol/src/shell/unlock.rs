@@ -24,7 +24,7 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog:
         let deadline = Deadline::new(Instant::now(), settings.timeout());
         match run_task::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
             Done::Unlocked(lock) => Ok(lock),
-            _ => Err(Failure::internal("an unlocking that was something else")),
+            _ => Err(Failure::internal("the store did not report its lock")),
         }
     };
     match attempt(None) {
@@ -67,7 +67,7 @@ fn end(unlocked: Result<Lock, Failure>) -> Exit {
             print_note(said);
             Exit::Done
         }
-        Ok(_) => fail(None, &Failure::internal("a lock that its password left as it was")),
+        Ok(_) => fail(None, &Failure::internal("the store took the password and is still locked")),
         Err(failure) => fail(None, &failure),
     }
 }
