@@ -10,7 +10,7 @@ use secretref_tests::resolver;
 use tempfile::TempDir;
 
 /// What is typed after the command, and what stands there after the Tab key.
-const TYPED: [(&str, &str); 15] = [
+const TYPED: [(&str, &str); 17] = [
     ("do", "doctor"),
     ("delete --y", "delete --yes"),
     ("--auth appr", "--auth approle"),
@@ -27,6 +27,9 @@ const TYPED: [(&str, &str); 15] = [
     // What is refused with a profile is not offered: --tls-skip-verify and --token-file would be others with a t.
     ("--profile research --t", "--profile research --timeout"),
     ("--profile research get --t", "--profile research get --timeout"),
+    // And with such a flag no profile: what completes to nothing stays.
+    ("--address x --prof", "--address x --prof"),
+    ("--timeout 5s --prof", "--timeout 5s --profile"),
 ];
 
 /// A home with a profile, a certificate, and the script for `shell`.
@@ -56,9 +59,9 @@ fn run(home: &Path, shell: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&ended.stdout).trim().to_owned()
 }
 
-/// The last word of what is to come.
-fn last(completed: &str) -> &str {
-    completed.rsplit([' ', '=']).next().expect("a word")
+/// The word that a shell offers; nothing where the Tab key changes nothing.
+fn offered<'a>(typed: &str, completed: &'a str) -> &'a str {
+    if typed == completed { "" } else { completed.rsplit(' ').next().expect("a word") }
 }
 
 #[test]
@@ -69,7 +72,8 @@ fn bash() {
     let home = home("bash");
     for (typed, completed) in TYPED {
         let words = run(home.path(), "bash", &["--norc", "-uc", script, "bash", typed]);
-        assert_eq!(words, last(completed), "{typed}");
+        let offered = offered(typed, completed);
+        assert_eq!(words, offered.rsplit('=').next().expect("a word"), "{typed}");
     }
 }
 
@@ -119,7 +123,7 @@ fn fish() {
         let words = run(home.path(), "fish", &["-N", "-c", "source ./script; complete -C $argv[1]", &line]);
         // Each with a tab and what it is for.
         let words: Vec<_> = words.lines().filter_map(|line| line.split('\t').next()).collect();
-        assert_eq!(words, [completed.rsplit(' ').next().expect("a word")], "{typed}");
+        assert_eq!(words.concat(), offered(typed, completed), "{typed}");
     }
 }
 

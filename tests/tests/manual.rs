@@ -322,6 +322,32 @@ fn help_names_the_flags_that_are_taken_beside_a_profile() {
     }
 }
 
+/// What help shows can be typed: an executable profile is a command, and `--profile` cannot be used twice.
+#[test]
+fn help_of_a_profile_shows_how_it_is_started() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = folder.path().join("p.toml");
+    fs::write(&profile, "allow = []").expect("a profile");
+    let path = profile.to_str().expect("UTF-8");
+    for (subject, mode) in SUBJECTS.iter().flat_map(|subject| [(subject, 0o700), (subject, 0o600)]) {
+        fs::set_permissions(&profile, Permissions::from_mode(mode)).expect("a mode");
+        let option = format!("{} --profile {path}", subject.binary);
+        let start = if mode == 0o700 { path } else { &option };
+        for line in [&["--help"][..], &["-h"], &["get", "--help"], &["get", "-h"], &["help", "get"]] {
+            let told = subject.said(&[&["--profile", path], line].concat());
+            assert!(told.contains(&format!("Usage: {start} ")), "{line:?}: {told}");
+            assert!(!told.contains("--profile <"), "{line:?}: {told}");
+            let examples = told.split_once("Examples:\n").map_or("", |(_, examples)| examples);
+            let examples: Vec<_> = examples.lines().take_while(|line| !line.is_empty()).collect();
+            assert_eq!(examples.is_empty(), line.contains(&"-h"), "{line:?}: {told}");
+            for example in examples {
+                let command = example.rsplit(" | ").next().expect("a command").trim();
+                assert!(command.starts_with(&format!("{start} ")), "{line:?}: {example}");
+            }
+        }
+    }
+}
+
 #[test]
 fn help_and_settings_can_be_asked_for_one_thing() {
     for subject in SUBJECTS.iter() {

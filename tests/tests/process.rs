@@ -434,6 +434,12 @@ fn a_profile_of_another_user_is_refused() {
     leads_to(&told(), "'#1234'");
     std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
     leads_to(&told(), "nobody");
+    // `doctor` can be shown to others, and the name of a user is not theirs to know.
+    let doctor = |more: &[&str]| {
+        vault().args(["--profile".as_ref(), path.as_os_str()]).args(["doctor"]).args(more).end().stdout
+    };
+    assert!(doctor(&[]).contains("sudo -u <user>, then the same command"), "{}", doctor(&[]));
+    leads_to(&doctor(&["--names"]), "nobody");
     std::os::unix::fs::chown(&path, Some(0), None).unwrap();
     std::os::unix::fs::chown(path.parent().unwrap(), Some(1234), None).unwrap();
     assert!(

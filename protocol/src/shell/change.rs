@@ -1,4 +1,4 @@
-//! What `set` and `delete` do: one field written or taken out, the others kept.
+//! The change that `set` and `delete` make: one field is written or removed, and the others are kept.
 
 use std::collections::BTreeMap;
 
@@ -18,28 +18,32 @@ use crate::selector::{Field, Name};
 use crate::settings::Settings;
 use crate::text::{plural, printable};
 
-/// What a command changes: where a secret is, and which field of it.
+/// The location and the field that a command changes.
 pub(super) struct Target<B: Backend> {
     pub(super) locator: B::Locator,
     field: Field,
 }
 
 impl<B: Backend> Target<B> {
-    /// Where `id` leads. Fails where it names a version: those that are there cannot be changed.
+    /// Locates `id` for a change.
+    ///
+    /// # Errors
+    ///
+    /// Fails if `id` names a version, a line or a part of a field: these cannot be written.
     pub(super) fn to_write(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
         let target = Self::read(backend, settings, id)?;
         written_name(settings, id)?;
         Ok(target)
     }
 
-    /// Where `id` leads, though it may be only to read there.
+    /// Locates `id`, which need not be writable.
     pub(super) fn read(backend: &B, settings: &Settings, id: &str) -> Result<Self, Failure> {
         let (locator, field) = locate(backend, settings, &settings.allow(), id)?;
         Ok(Self { locator, field })
     }
 }
 
-/// Fails where `id` cannot be written, wherever it leads.
+/// Fails if `id` cannot be written in any store.
 pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure> {
     let parsed = Id::parse(id)?;
     settings.allow().check(&parsed)?;
@@ -62,7 +66,7 @@ pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure>
     }
 }
 
-/// Stores `value` as that of `id`, or deletes what the id names where there is none, and says what came of it.
+/// Stores `value` under `id`, or deletes the field of `id` if there is no value. Returns a sentence about the result.
 pub(super) async fn change<B: Manage>(
     backend: &B,
     settings: &Settings,
@@ -82,15 +86,15 @@ pub(super) async fn change<B: Manage>(
     }
 }
 
-/// What is left of a secret.
+/// The rest of a secret after a change.
 enum Left {
-    /// Fields; with what there is to say of them.
+    /// Fields are left; a text about them.
     Some(String),
-    /// Nothing, and nothing was written: what was known of it when it was read.
+    /// Nothing is left, and nothing was written yet; the metadata from the read.
     Nothing(Metadata),
 }
 
-/// Writes `value` into its place, or takes it out.
+/// Writes `value` into its field, or removes the field.
 async fn put<B: Manage>(
     backend: &B,
     settings: &Settings,
@@ -141,7 +145,7 @@ async fn put<B: Manage>(
     Ok(Left::Some(format!(" ({length} character{}{version}){kept}{cautions}", plural(length))))
 }
 
-/// A whole secret may come back in another order, and its numbers in another form.
+/// Whether the store returned the written value. A whole secret may have another order of fields and other number formats.
 fn is_same(field: &Field, written: &str, read: &str) -> bool {
     fn members(text: &str) -> Option<BTreeMap<String, &RawValue>> {
         serde_json::from_str(text).ok()

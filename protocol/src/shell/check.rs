@@ -1,4 +1,4 @@
-//! `check ID…`: whether each id has a value, and never which.
+//! `check ID…`: checks that each id has a value, and never prints it.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -21,21 +21,21 @@ use crate::settings::Settings;
 use crate::text::{plural, printable};
 use crate::watchdog::Watchdog;
 
-/// What is known of one id, but for its value.
+/// The result for one id, without its value.
 #[derive(Serialize)]
 struct Found<'a> {
     id: &'a str,
     ok: bool,
-    /// When it was known, in millionths of a second from the start of the process.
+    /// The time from the start of the process to the result, in microseconds.
     micros: u64,
-    /// How many characters its value has.
+    /// The number of characters of the value.
     length: Option<usize>,
-    /// What is odd about its value: a byte order mark, a NUL, a line end at its end.
+    /// What is odd about the value: a byte order mark, a NUL, or a line break at its end.
     odd: Option<&'static str>,
     version: Option<&'a str>,
     created: Option<&'a str>,
     expires: Option<&'a str>,
-    /// The same in seconds from now.
+    /// Seconds until it expires.
     expires_in: Option<i64>,
     #[serde(flatten)]
     failure: Option<FailureReport>,
@@ -44,18 +44,18 @@ struct Found<'a> {
 #[derive(Serialize)]
 struct Report<'a> {
     ids: Vec<Found<'a>>,
-    /// The variables of this shell that the profile shuts out.
+    /// The variables of this shell that are ignored because of the profile.
     ignored: &'a [&'static str],
-    /// Those that it took, which a gateway hands over only if its passEnv lists them.
+    /// The variables that were used. A gateway passes only the variables in its passEnv.
     taken: &'a [&'static str],
-    /// Those that the profile lists and that are not set here.
+    /// The variables that the profile lists in `env` and that are not set here.
     absent: &'a [&'static str],
     warnings: Vec<String>,
-    /// How many seconds the token and the server's certificate still last, where they end and it is known.
+    /// Seconds until the token and the server's certificate expire, if known.
     expires_in: BTreeMap<&'static str, u64>,
 }
 
-/// Resolves `ids` as for a gateway, and prints a line for each; says what a gateway's run would see otherwise.
+/// Resolves `ids` as for a gateway and prints a line for each. Reports how a gateway's run would differ.
 pub(super) fn check<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
@@ -96,7 +96,7 @@ pub(super) fn check<B: Backend>(
     })
 }
 
-/// What a gateway's run has not, or this one has not.
+/// Prints the variables that differ between a gateway's run and this one.
 fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
     if !absent.is_empty() {
         let absent = absent.join(", ");
@@ -147,7 +147,7 @@ fn now() -> i64 {
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// The seconds since the epoch of a time as stores write it, `2026-11-30T08:10:15.65Z` (RFC 3339); `None` of any other.
+/// Returns the seconds since the epoch of an RFC 3339 time in UTC, `2026-11-30T08:10:15.65Z`; `None` for other formats.
 fn seconds(time: &str) -> Option<i64> {
     let (date, time) = time.strip_suffix('Z')?.split_once('T')?;
     let time = time.split('.').next()?;
@@ -155,7 +155,7 @@ fn seconds(time: &str) -> Option<i64> {
         text.split(between).map(|part| part.parse().ok()).collect::<Option<Vec<_>>>()?.try_into().ok()
     };
     let ([year, month, day], [hours, minutes, seconds]) = (numbers(date, '-')?, numbers(time, ':')?);
-    // Years begin in March here, so that a leap day is the last of one.
+    // The year starts in March here, so that a leap day is its last day.
     let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
     let days = 365 * year + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
     Some(days * 86_400 + hours * 3600 + minutes * 60 + seconds)

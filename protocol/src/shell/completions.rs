@@ -1,7 +1,7 @@
-//! `completions SHELL`: what completes the command in a shell, made from the command line and the table of settings.
+//! `completions SHELL`: prints a completion script, made from the command line and the table of settings.
 //!
-//! A script for each shell, which reads one table of words. Generators of scripts write every flag again for each verb:
-//! they are a tenth of a megabyte more.
+//! There is one script per shell, and all read the same table of words. Script generators repeat every flag for each verb,
+//! which adds a tenth of a megabyte.
 
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::store::{Kind, table};
 
-/// Prints the completions for `shell`.
+/// Prints the completion script for `shell`.
 pub(super) fn completions<B: Manage>(shell: &str, deadline: Deadline) -> Exit {
     let script = match shell {
         "bash" => include_str!("scripts/completions.bash"),
@@ -23,7 +23,7 @@ pub(super) fn completions<B: Manage>(shell: &str, deadline: Deadline) -> Exit {
         _ => include_str!("scripts/completions.zsh"),
     };
     let words = format!("{}{}", verbs::<B>(), settings::<B>());
-    // A quote within quotes, which all three read alike.
+    // A quote within quotes, in a form that all three shells accept.
     let words = words.trim_end().replace('\'', "'\\''");
     let binary = B::STORE.binary;
     let function = format!("_{}", binary.replace('-', "_"));
@@ -32,14 +32,13 @@ pub(super) fn completions<B: Manage>(shell: &str, deadline: Deadline) -> Exit {
     print(&script, deadline).unwrap_or(Exit::Done)
 }
 
-/// A line of the table: whose word it is (`.` the command's, `*` a setting, `+` one that is refused with a profile, else a
-/// verb's), the word (`.` an argument),
-/// what it takes (`-` nothing), and what it is for.
+/// Adds a line of the table: the owner of a word (`.` the command, `*` a setting, `+` a setting that cannot be used with a
+/// profile, otherwise a verb), the word (`.` for an argument), its values (`-` for none), and its help.
 fn line(table: &mut String, [whose, word, takes, help]: [&str; 4]) {
     let _ = writeln!(table, "{whose}\t{word}\t{takes}\t{help}");
 }
 
-/// The verbs, which take settings (`*`) or not, and what each has of its own.
+/// Returns the lines of the verbs, with settings (`*`) or without, and of their own arguments.
 fn verbs<B: Manage>() -> String {
     let mut command = command::<B>();
     command.build();

@@ -1,6 +1,6 @@
-//! `doctor [ID…]`: a run like any other, shown step by step.
+//! `doctor [ID…]`: shows a run step by step.
 //!
-//! It has no path of its own: what it prints was noted by the run, which is that of a gateway's request for the ids.
+//! The run is the same as for a gateway's request for the ids; `doctor` prints what the run recorded.
 
 use std::path::Path;
 
@@ -23,19 +23,19 @@ use crate::settings::Settings;
 use crate::store::{Setting, Store, table};
 use crate::watchdog::Watchdog;
 
-/// When a gateway ends a run whose provider sets no `timeoutMs`.
+/// The gateway's default time limit, if its provider does not set `timeoutMs`.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// What to show.
+/// The arguments of `doctor`.
 #[derive(Debug, Clone)]
 pub(super) struct DoctorArgs {
     pub(super) ids: Vec<String>,
     pub(super) json: bool,
-    /// Whether names are shown that are nobody else's affair.
+    /// Whether to show private names.
     pub(super) names: bool,
 }
 
-/// Resolves the ids as for a gateway, without one signs in alone, and prints what each step came to.
+/// Resolves the ids as for a gateway, or only signs in if there are none. Prints the result of each step.
 pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     args: DoctorArgs,
@@ -47,7 +47,7 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
-            // Of what cannot be read, every word that is quoted may be a name.
+            // The settings cannot be read, so every quoted word may be a private name.
             for word in failure.what().split('`').skip(1).step_by(2) {
                 run.redact("name", word);
             }
@@ -72,7 +72,7 @@ pub(super) fn doctor<B: Backend>(
     })
 }
 
-/// What there is to say of the settings.
+/// Returns facts about the settings.
 fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
     let profile = match settings.profile() {
         Some(path) => format!("profile {}", path.display()),
@@ -98,7 +98,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
         .collect()
 }
 
-/// The names that are nobody else's affair.
+/// Registers the private names to redact.
 fn redact(settings: &Settings, ids: &[String]) {
     let run = settings.run();
     if let Some(path) = settings.profile() {
@@ -128,7 +128,7 @@ fn redact(settings: &Settings, ids: &[String]) {
     }
 }
 
-/// The words that a message says of the command itself: settings by key, flag and variable, and options.
+/// Returns the program's own words, which are never redacted: keys, flags and variables of settings, and options.
 fn words(store: &Store) -> Vec<String> {
     let options =
         ["env", "ids", "[ids]", "--profile", "--names", "--json", "~/.config/secretref"].map(str::to_owned);
@@ -139,7 +139,7 @@ fn words(store: &Store) -> Vec<String> {
     table(store).flat_map(of_setting).chain(options).collect()
 }
 
-/// What of a setting's value is a name. Of a URL it is host and path: scheme and port say nothing of a place.
+/// Returns the private names in a setting's value. In a URL these are the host and the path, not the scheme and the port.
 fn names_in(text: &str) -> Vec<&str> {
     match text.split_once("://") {
         Some(("unix", path)) => vec![path],
@@ -153,7 +153,7 @@ fn names_in(text: &str) -> Vec<&str> {
     }
 }
 
-/// Whether every run of the store has such a step, so that one without it did not get there.
+/// Whether every run of the store has this step, so that a run without it did not reach it.
 fn always<B: Backend>(stage: Stage) -> bool {
     match stage {
         Stage::Proxy | Stage::Tls => false,
@@ -167,7 +167,7 @@ struct Reporter {
     args: DoctorArgs,
     run: Run,
     store: &'static Store,
-    /// Whether a run has such a step as a rule.
+    /// Whether every run has this step.
     always: fn(Stage) -> bool,
     deadline: Deadline,
 }
@@ -184,7 +184,7 @@ impl Reporter {
             [_] => findings.push(Finding::from_read(outcomes.first(), &steps)),
             ids => findings.extend(Finding::from_reads(ids, outcomes, &steps)),
         }
-        // A step that was done again, and well, has not failed.
+        // A step that succeeded on a retry has not failed.
         let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
         let failed = Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back();
         let of_steps = failed.map_or(Exit::Done, Exit::from_failure);
@@ -193,7 +193,7 @@ impl Reporter {
         self.print(findings, exit == Exit::Done).unwrap_or(exit)
     }
 
-    /// The steps; one that is not over has failed at the deadline.
+    /// Returns the steps. A step that has not ended has failed at the deadline.
     fn steps(&self) -> Vec<Step> {
         let now = self.run.elapsed();
         let mut steps = self.run.steps();

@@ -1,39 +1,39 @@
-//! The grammar of `.env` files as the gateway's own reader has it: npm `dotenv` 17. Pure.
+//! Reads `.env` files as the gateway does, which uses npm `dotenv` 17. Pure.
 //!
-//! What is read here has the very value that it has there. What `dotenv` skips without a word is refused.
+//! Every value that is read here is the same there. A line that `dotenv` silently skips is an error here.
 
 use regex_lite::{Captures, Match, Regex};
 
 use crate::secret::Secret;
 
-/// The expression of `dotenv`, with a group for each form of a value; S is the white space of JavaScript.
+/// The regular expression of `dotenv`, with one group per kind of quotes; S is the white space of JavaScript.
 const LINE: &str = r#"(?m)^S*(?:exportS+)?(NAME)(?:S*=S*?|:S+?)(?:(S*'(?:\\'|[^'])*')|(S*"(?:\\"|[^"])*")|(S*`(?:\\`|[^`])*`)|([^#\n]+))?S*(?:#.*)?$"#;
 
-/// The names that `dotenv` knows, and with `:`, `/` and `#` between those what else an id can be.
+/// The names that `dotenv` accepts, and also ids, which contain `:`, `/` and `#`.
 const NAME: &str = r"[\w.-]+(?:[:/#][\w.-]+)*";
 
-/// White space for JavaScript.
+/// White space in JavaScript.
 const SPACE: &str =
     r"[\t-\r\x20\u{a0}\u{1680}\u{2000}-\u{200a}\u{2028}\u{2029}\u{202f}\u{205f}\u{3000}\u{feff}]";
 
-/// One line of a file, which may be longer than a line of text.
+/// One entry of a file; its value may have several lines.
 pub(super) struct Entry {
     pub(super) name: String,
     pub(super) value: Secret,
-    /// How a shell reads it.
+    /// How bash reads the same entry.
     pub(super) in_bash: InBash,
 }
 
-/// How a shell reads what `dotenv` has read.
+/// How bash reads an entry, compared with `dotenv`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum InBash {
     Same,
-    /// The value goes on, with the `#` at which it ends here.
+    /// bash includes the `#` at which the value ends here, and the text after it.
     Longer,
     Other,
 }
 
-/// The entries in their order. `Err` is the number of the line where it is none.
+/// Returns the entries in their order. `Err` is the number of the first line that is not an entry.
 pub(super) fn entries(text: &str) -> Result<Vec<Entry>, usize> {
     let pattern = LINE.replace("NAME", NAME).replace('S', SPACE);
     let Ok(pattern) = Regex::new(&pattern) else { return Err(0) };
@@ -51,7 +51,7 @@ pub(super) fn entries(text: &str) -> Result<Vec<Entry>, usize> {
     Ok(entries)
 }
 
-/// Between entries there may be comments and nothing else.
+/// Fails if the text between two entries is not only comments.
 fn between(text: &str, start: usize, end: usize) -> Result<(), usize> {
     let mut at = start;
     for line in text[start..end].split_inclusive('\n') {
@@ -68,8 +68,8 @@ fn is_comment(line: &str) -> bool {
     line.is_empty() || line.starts_with('#')
 }
 
-/// `None` where the value is not what its writer can have meant: quotes that do not close, or with something behind
-/// them; the last line of a value in base64.
+/// Returns an entry; `None` if its value was probably not intended: quotes are not closed or have text after them, or it is
+/// the last line of a base64 value.
 fn entry(found: &Captures<'_>, name: &str) -> Option<Entry> {
     let group = |at| found.get(at).map(|group: Match<'_>| trimmed(group.as_str()));
     let quoted = |text: &str| text[1..text.len() - 1].to_owned();
@@ -109,7 +109,7 @@ fn bare_in_bash(found: &Captures<'_>, text: &str) -> InBash {
     }
 }
 
-/// As JavaScript trims.
+/// Trims as JavaScript does.
 fn trimmed(text: &str) -> &str {
     text.trim_matches(|c: char| c.is_whitespace() && c != '\u{85}' || c == '\u{feff}')
 }

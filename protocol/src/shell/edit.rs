@@ -1,4 +1,4 @@
-//! A secret with one field written or taken out: the others keep their text to the letter. Pure.
+//! Writes or removes one field of a secret; the other fields keep their exact text. Pure.
 
 use std::collections::BTreeMap;
 
@@ -8,16 +8,16 @@ use crate::failure::Failure;
 use crate::secret::Secret;
 use crate::selector::Field;
 
-/// What is left of a secret.
+/// A secret after the edit.
 #[derive(Debug)]
 pub(super) struct Edited {
-    /// Its whole content; `None` where nothing is left.
+    /// The whole content; `None` if no field is left.
     pub(super) content: Option<Secret>,
-    /// The names of the fields that are as they were.
+    /// The names of the unchanged fields.
     pub(super) kept: Vec<String>,
 }
 
-/// The `content` of a secret, if there is one, with `value` in the place that `field` names; or without that place.
+/// Returns `content` with `value` in `field`, or without `field` if there is no value. `content` is `None` for a new secret.
 pub(super) fn edited(
     content: Option<&str>,
     field: &Field,

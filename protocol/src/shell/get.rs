@@ -1,4 +1,4 @@
-//! `get ID…`: the values to stdout and nothing else, for a person or a script.
+//! `get ID…`: prints only the values to stdout.
 
 use serde::{Serialize, Serializer};
 
@@ -17,8 +17,8 @@ use crate::streams::stdout_is_terminal;
 use crate::watchdog::Watchdog;
 use crate::wire::fit;
 
-/// Resolves `ids` and prints their values: one as it is, several with a line end after each, or all that is known of
-/// them as `json`.
+/// Resolves `ids` and prints their values: a single one exactly, several on separate lines, or as `json` with their
+/// metadata.
 pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,

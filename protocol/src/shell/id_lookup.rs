@@ -1,4 +1,4 @@
-//! Which ids lead to what a store has, and what others to give where none does.
+//! Finds the ids for the secrets in a store, and new ids for names that cannot be ids.
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
@@ -10,23 +10,23 @@ use crate::settings::Settings;
 use crate::text::is_unprintable;
 use crate::text::quote;
 
-/// Where ids lead, and what was found.
+/// The targets of ids, and the targets that were found in the store.
 pub(super) struct Targets<'s, B: Backend> {
     backend: &'s B,
     settings: &'s Settings,
     /// The entries of `[ids]`.
     aliases: HashMap<Target<B>, &'s str>,
-    /// What was found.
+    /// The targets that were found.
     found: HashSet<Target<B>>,
-    /// The ids that were given out.
+    /// The new ids so far.
     given: HashSet<String>,
 }
 
-/// Where a secret is, and which field of it.
+/// The location and the field of a secret.
 pub(super) type Target<B> = (<B as Backend>::Locator, Field);
 
 impl<'s, B: Backend> Targets<'s, B> {
-    /// What the settings have so far.
+    /// Starts with the entries of `[ids]`.
     pub(super) fn new(backend: &'s B, settings: &'s Settings) -> Self {
         let mut aliases = HashMap::new();
         for (id, name) in settings.entries() {
@@ -37,18 +37,18 @@ impl<'s, B: Backend> Targets<'s, B> {
         Self { backend, settings, aliases, found: HashSet::new(), given: HashSet::new() }
     }
 
-    /// The id that an entry of `[ids]` gives to a place.
+    /// Returns the id of an `[ids]` entry for this target.
     pub(super) fn alias(&self, target: &Target<B>) -> Option<&'s str> {
         self.aliases.get(target).copied()
     }
 
-    /// Takes note of what is there: no id that is given out leads to it by chance.
+    /// Records a target in the store, so that no new id leads to it by chance.
     pub(super) fn find(&mut self, target: Target<B>) {
         self.found.insert(target);
     }
 
-    /// Where an id leads. One of allowed characters may say something else than it was meant to: a second # is a version, a
-    /// colon may be the store's own, and an entry of `[ids]` comes first.
+    /// Returns the target of an id. It can differ from the name that the id was made from: a second # is a version, a colon
+    /// may have a meaning in the store, and an `[ids]` entry has priority.
     pub(super) fn leads_to(&self, id: &Id) -> Option<Target<B>> {
         match self.settings.name(id.as_str()) {
             Some(name) => self.backend.locate(name).ok(),
@@ -56,7 +56,7 @@ impl<'s, B: Backend> Targets<'s, B> {
         }
     }
 
-    /// An id for a name that none can be written like: in the characters that an id may have, and nobody else's.
+    /// Returns an unused, valid id for a name that cannot itself be an id.
     pub(super) fn free_id(&mut self, name: &Name) -> String {
         let plain = plain(name);
         let numbered = (2..).map(|number| format!("{plain}-{number}"));
@@ -73,16 +73,16 @@ impl<'s, B: Backend> Targets<'s, B> {
     }
 }
 
-/// A name and its field in characters that an id may have.
+/// Returns a name and its field in the characters of an id.
 fn plain(name: &Name) -> String {
     let field = field_of(name).map(|field| format!("/{}", field.trim_start_matches('/'))).unwrap_or_default();
-    // Another place than the usual one shows, so that `allow` can tell them apart.
+    // The keys, such as a mount, are included, so that patterns of `allow` can tell them apart.
     let target: String = name.keys.iter().flat_map(|(_, value)| [value, "/"]).collect();
     let text = format!("{target}{}{field}", name.name);
     let plain: String =
         text.chars().map(|c| if c.is_ascii_alphanumeric() || "._/-".contains(c) { c } else { '-' }).collect();
     let plain = plain.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    // Room for a number behind it.
+    // Leaves room for a number at the end.
     if Id::parse(plain).is_ok() && plain.len() < 240 { plain.to_owned() } else { "alias".to_owned() }
 }
 
@@ -93,7 +93,7 @@ fn field_of(name: &Name) -> Option<&str> {
     }
 }
 
-/// What an entry of `[ids]` says of a name.
+/// Returns the TOML table of an `[ids]` entry for a name.
 pub(super) fn entry(name: &Name, keys: &[&'static str]) -> String {
     let own = keys.iter().filter_map(|key| Some((*key, name.key(key)?)));
     let others = name.others.iter().map(|(key, value)| (key.as_str(), value.as_str()));
@@ -104,13 +104,13 @@ pub(super) fn entry(name: &Name, keys: &[&'static str]) -> String {
     format!("{{ {} }}", pairs.collect::<Vec<_>>().join(", "))
 }
 
-/// A key as TOML has it: bare where it can be.
+/// Writes a TOML key, without quotes if possible.
 fn key_of(key: &str) -> String {
     let is_bare = key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     if is_bare { key.to_owned() } else { text_of(key) }
 }
 
-/// A text in TOML, which is as in JSON, but for controls: whoever pastes it sees all of it.
+/// Writes a TOML string, which is a JSON string with visible escapes for all control characters.
 fn text_of(text: &str) -> String {
     let mut quoted = String::new();
     for c in quote(text).chars() {
@@ -135,7 +135,7 @@ mod tests {
     use crate::run::Run;
     use crate::store::{NameKeys, Store};
 
-    /// A store that takes what is before a colon in an id for another place.
+    /// A store in which the text before a colon in an id is a mount.
     struct Colons;
 
     impl Backend for Colons {

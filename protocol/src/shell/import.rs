@@ -1,4 +1,4 @@
-//! `import FILE`: every secret of a `.env` or JSON file stored under its name.
+//! `import FILE`: stores every secret in a `.env` or JSON file under its name.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
@@ -22,13 +22,13 @@ use crate::settings::Settings;
 use crate::text::printable;
 use crate::watchdog::Watchdog;
 
-/// What stands for stdin in the place of a file.
+/// The file name that means stdin.
 pub(super) const PIPE: &str = "-";
 
 /// Names and values, in the order of the file.
 type Entries = Vec<Entry>;
 
-/// Stores what a file has, one after the other as `set` does, and says of each by name whether it was taken.
+/// Stores the entries of a file one after the other, as `set` does, and reports the result for each by name.
 pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watchdog) -> Exit {
     let file = (path != PIPE).then_some(Path::new(path));
     let text = match file {
@@ -61,7 +61,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
             Err(failure) => {
                 explain(Some(id), &failure);
                 exit = Exit::from_failure(&failure);
-                // What is no fault of the id's would meet the others, too.
+                // A failure that is not specific to the id would also affect the others.
                 if !failure.kind().is_of_id() {
                     break;
                 }
@@ -72,7 +72,7 @@ pub(super) fn import<B: Manage>(settings: &Settings, path: &str, watchdog: &Watc
     exit
 }
 
-/// What there is to say of the file.
+/// Returns a reminder that the file still exists.
 fn left(file: &Path) -> &'static str {
     match file.metadata() {
         Ok(metadata) if metadata.mode() & 0o044 != 0 => {
@@ -96,7 +96,7 @@ fn store<B: Manage>(
     Ok(())
 }
 
-/// What there is to say of a value that another reader of the same file has otherwise.
+/// Returns a note if bash reads a different value from the same line.
 fn differs(in_bash: InBash) -> Option<&'static str> {
     match in_bash {
         InBash::Same => None,
@@ -110,7 +110,7 @@ fn differs(in_bash: InBash) -> Option<&'static str> {
 }
 
 fn read(path: &Path) -> Result<Secret, Failure> {
-    // What a shell makes of <(COMMAND).
+    // From a shell's <(COMMAND).
     if path.metadata().is_ok_and(|metadata| metadata.file_type().is_fifo()) {
         return Err(Failure::misconfigured(
             format!("{} is a pipe, not a file", path.display()),
@@ -121,9 +121,9 @@ fn read(path: &Path) -> Result<Secret, Failure> {
     text.map_err(|_| no_import("it is not UTF-8 text"))
 }
 
-/// The names and values of a JSON object, else of a `.env` file. Pure.
+/// Returns the entries of a JSON object or of a `.env` file. Pure.
 fn entries(text: &Secret) -> Result<Entries, Failure> {
-    // Editors of Windows put a byte order mark at the start.
+    // Windows editors write a byte order mark at the start.
     let text = text.expose().trim_start_matches('\u{feff}');
     if text.trim_start().starts_with('{') {
         let object: BTreeMap<String, &RawValue> =
@@ -148,7 +148,7 @@ fn entries(text: &Secret) -> Result<Entries, Failure> {
     if lines.iter().any(is_sealed) { Err(encrypted()) } else { Ok(lines) }
 }
 
-/// A string as its text, nothing as none, anything else as it stands. `None` where a string is none in UTF-8.
+/// Returns the text of a JSON string, nothing for `null`, and other values as they are. `None` if a string is not valid UTF-8.
 fn plain(value: &RawValue) -> Option<Secret> {
     let text = match value.get() {
         "null" => String::new(),

@@ -1,4 +1,4 @@
-//! `list [PREFIX]`: the ids that a store has, ready to paste.
+//! `list [PREFIX]`: prints the ids in a store, ready to paste.
 
 use std::time::Instant;
 
@@ -13,7 +13,7 @@ use crate::settings::Settings;
 use crate::text::printable;
 use crate::watchdog::Watchdog;
 
-/// Prints the ids that begin with `prefix`, one a line.
+/// Prints the ids that begin with `prefix`, one per line.
 pub(super) fn list<B: Manage>(
     settings: &Settings,
     prefix: &str,
@@ -34,7 +34,7 @@ pub(super) fn list<B: Manage>(
     if !json {
         say(&sorted, prefix);
     }
-    // What could not be looked into may hold what somebody looks for.
+    // An unread folder may contain the wanted id.
     cut.unwrap_or(if sorted.unread.is_empty() { Exit::Done } else { Exit::IdFailed })
 }
 

@@ -1,4 +1,4 @@
-//! What a store has, sorted by what can be done with it.
+//! The listing of a store, grouped by what can be requested.
 
 use serde::Serialize;
 
@@ -12,15 +12,16 @@ use crate::settings::Settings;
 use crate::text::printable;
 use crate::text::quote;
 
-/// What there is, sorted by what can be done with it.
+/// The groups of a listing.
 #[derive(Serialize, Default)]
 pub(super) struct SortedListing {
-    /// What a gateway can ask for.
+    /// The ids that can be requested.
     pub(super) ids: Vec<String>,
-    /// What it cannot, since an id cannot be written so: the line that gives it one.
+    /// The names that cannot be ids, each with an `[ids]` entry for it.
     pub(super) unnamed: Vec<Unnamed>,
-    /// How many ids the profile does not allow.
+    /// The number of ids that `allow` excludes.
     pub(super) not_allowed: usize,
+    /// The folders that could not be read.
     pub(super) unread: Vec<Unread>,
 }
 
@@ -37,7 +38,7 @@ pub(super) struct Unread {
     pub(super) failure: FailureReport,
 }
 
-/// Sorts what there is by what can be done with it.
+/// Groups a listing by what can be requested.
 pub(super) fn classify<B: Backend>(
     backend: &B,
     settings: &Settings,
@@ -49,7 +50,7 @@ pub(super) fn classify<B: Backend>(
     let mut targets = Targets::new(backend, settings);
     let mut unnamed = Vec::new();
     let mut unread = listing.unread;
-    // What stands in the profile is what a gateway's config has.
+    // The ids in the profile are the ones in the gateway's config.
     let entries = settings.entries().into_keys().filter(|id| id.starts_with(prefix));
     let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
     sorted.ids.extend(entries.map(str::to_owned));
@@ -81,7 +82,7 @@ pub(super) fn classify<B: Backend>(
         let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys.known()));
         sorted.unnamed.push(Unnamed { alias, name: printable(id) });
     }
-    // A name that is no id's alone is let through where an id of it would be.
+    // `allow` cannot judge a name that is not an id.
     let is_allowed = |name: &str| match Id::parse(name) {
         Ok(id) => allow.check(&id).is_ok(),
         Err(_) => true,

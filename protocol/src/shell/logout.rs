@@ -1,4 +1,4 @@
-//! `logout`: ends the cached sessions, here and in the store.
+//! `logout`: deletes the cached sessions and revokes them in the store.
 
 use super::output::{explain, print_note};
 use crate::answer::configure;
@@ -9,7 +9,7 @@ use crate::failure::Failure;
 use crate::runtime;
 use crate::settings::Settings;
 
-/// Signs out of every scope that the settings name, and says on stderr what there was to end.
+/// Signs out of every scope in the settings, and reports on stderr which sessions ended.
 pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exit {
     let ended = match sign_out::<B>(settings, deadline) {
         Ok(ended) => ended,
@@ -31,7 +31,7 @@ pub(super) fn logout<B: Backend>(settings: &Settings, deadline: Deadline) -> Exi
     exit
 }
 
-/// What each scope had to end.
+/// The result for each scope: a note if there was a session.
 type Ended = Vec<Result<Option<&'static str>, Failure>>;
 
 fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Ended, Failure> {
@@ -47,12 +47,12 @@ fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Ended
     })
 }
 
-/// The default scope and those of all entries of `[ids]`. That there is no default matters only where there is no other.
+/// Returns the default scope and the scopes of all `[ids]` entries. A missing default is an error only if there is no other.
 fn scopes<B: Backend>(backend: &B, settings: &Settings) -> Result<Vec<B::Scope>, Failure> {
     let default = backend.default_scope();
     let mut scopes: Vec<_> = default.iter().cloned().collect();
     for name in settings.entries().into_values() {
-        // An entry that leads nowhere has no session.
+        // An invalid entry has no session.
         let scope = backend.locate(name).map(|(locator, _)| backend.scope(&locator));
         scopes.extend(scope.ok().filter(|scope| !scopes.contains(scope)));
     }

@@ -1,4 +1,4 @@
-//! `man [PAGE]`: the manual pages, whose tables are made from the command line, the settings and the codes.
+//! `man [PAGE]`: prints a manual page; its tables are made from the command line, the settings and the codes.
 
 use std::fmt::Write as _;
 
@@ -14,7 +14,7 @@ use crate::failure::Kind;
 use crate::store::{FAMILY, NameKeys, Setting, Store, table};
 use crate::wire::{IDS_LIMIT, REQUEST_LIMIT};
 
-/// Prints a page as roff, in the macros of man(7).
+/// Prints a page as roff with the macros of man(7).
 pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
     let store = &B::STORE;
     let mut text = match page {
@@ -30,7 +30,7 @@ pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
     print(&text, deadline).unwrap_or(Exit::Done)
 }
 
-/// Puts words in their place of a page.
+/// Replaces a placeholder of a page.
 #[inline(never)]
 fn put(page: &mut String, target: &str, words: &str) {
     *page = page.replace(target, words.trim_end());
@@ -54,7 +54,7 @@ fn command_page(store: &'static Store, mut command: Command) -> String {
 const SESSIONS: &str = "
 .TP
 .IR /run/user/UID/secretref \", \" /dev/shm/secretref\\-UID
-The sessions that are kept between starts, see
+The cached sessions; see
 .BR keep_session .";
 
 fn profile(store: &'static Store) -> String {
@@ -63,7 +63,7 @@ fn profile(store: &'static Store) -> String {
     let more = crate::net::SETTINGS;
     #[cfg(not(feature = "net"))]
     let more = &[];
-    // In a build for several stores the feature can be there for another.
+    // In a build for several stores, another store may have enabled the feature.
     let is_of = |setting: &&Setting| table(store).any(|own| own.key == setting.key);
     put(&mut page, "@EXAMPLE@", &escaped(store.profile));
     put(&mut page, "@VARIABLE@", variable(store));
@@ -76,7 +76,7 @@ fn profile(store: &'static Store) -> String {
     page
 }
 
-/// One of the store's variables, to show how one is listed: of a secret if there is one, since a profile holds none.
+/// Returns one of the store's variables as an example: of a secret if possible, because a profile contains no secrets.
 fn variable(store: &'static Store) -> &'static str {
     let variables = table(store).filter(|setting| !setting.env.is_empty());
     let setting = variables.min_by_key(|setting| is_flag(setting));
@@ -96,7 +96,7 @@ fn exits() -> String {
     Exit::TABLE.iter().map(|(exit, _, meaning)| entry(&exit.code().to_string(), meaning)).collect()
 }
 
-/// What an entry of `[ids]` may say of its own.
+/// Returns the additional keys of an `[ids]` entry.
 fn name_keys(store: &Store) -> String {
     match store.name_keys {
         NameKeys::Any => "any attribute".to_owned(),
@@ -132,7 +132,7 @@ fn bold(words: &[impl AsRef<str>]) -> String {
     words.join(", ")
 }
 
-/// Text as roff that shows it to the letter: what it makes typographic otherwise can be copied from the page.
+/// Escapes text for roff, so that characters copied from the page are exact: roff would make them typographic.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for (at, c) in text.char_indices() {

@@ -1,4 +1,4 @@
-//! From the command line to protocol mode or a verb.
+//! The command line: protocol mode, and the verbs that a person uses.
 
 mod change;
 mod check;
@@ -48,10 +48,10 @@ use cli::{CommandLine, Verb};
 use doctor::DoctorArgs;
 use output::explain;
 
-/// How long `list` may take where no `timeout` is set: it follows every folder of a store, and no gateway waits.
+/// The time limit of `list` if `timeout` is not set: it reads every folder of a store, and no gateway waits for it.
 const LIST_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// The `main` of a resolver: it does what the command line asks for, and ends the process.
+/// Runs a resolver's command line and ends the process. A resolver's `main` calls only this.
 pub fn main<B: Manage>() -> ! {
     let started = Instant::now();
     process::harden();
@@ -81,7 +81,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
     let run = if is_traced { Run::traced(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
-    // A flag counts while the profile is read, and where it cannot be.
+    // The flag applies while the profile is read, and if it cannot be read.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if matches!(line.verb, Verb::None | Verb::Resolve) {
         let journal = journal.clone();
@@ -106,7 +106,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let limits = (deadline, &watchdog);
     match line.verb {
         Verb::None if stdin_is_terminal() => {
-            say(cli::short_help::<B>());
+            say(cli::short_help::<B>(arguments));
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, &journal, limits),
@@ -127,7 +127,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     }
 }
 
-/// What needs settings that can be read.
+/// Runs a verb that needs settings.
 fn run_task<B: Manage>(
     verb: Verb,
     settings: &Settings,
@@ -145,7 +145,7 @@ fn run_task<B: Manage>(
         }
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
         Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, limits),
-        // No command line says so, and nothing of it is compiled for such a store.
+        // The parser has no such verbs for this store, and their code is not compiled for it.
         Verb::Import { .. } if !B::HAS_IMPORT => Exit::Usage,
         Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,
         Verb::Import { file } => import::import::<B>(settings, &file, watchdog),
@@ -154,8 +154,8 @@ fn run_task<B: Manage>(
     }
 }
 
-/// What the C library reads by itself when a name is looked up: its resolver, `/etc/host.conf`, NIS, and the converters of
-/// international names. With a profile they could lead a name elsewhere.
+/// Variables that the C library reads when it resolves a host name: for its resolver, `/etc/host.conf`, NIS, and the
+/// converters of international names. With a profile, they could send credentials to another host.
 const LOOK_UP_VARIABLES: [&str; 14] = [
     "HOSTALIASES",
     "LOCALDOMAIN",
@@ -189,7 +189,7 @@ fn load<B: Manage>(
     settings.map_err(|failure| (failure, Exit::Configuration))
 }
 
-/// Refuses what would steer a profile from outside of it.
+/// Refuses flags and variables that would change where a profile sends credentials.
 fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(), (Failure, Exit)> {
     let security_sensitive =
         |key: &str| table(&B::STORE).any(|setting| setting.key == key && setting.security_sensitive);
@@ -200,8 +200,8 @@ fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(),
         );
         return Err((failure, Exit::Usage));
     }
-    let bends = |name: &&&str| B::LOOKS_UP_HOSTS && environment.is_set(name);
-    if let Some(name) = LOOK_UP_VARIABLES.iter().find(bends) {
+    let changes_look_up = |name: &&&str| B::LOOKS_UP_HOSTS && environment.is_set(name);
+    if let Some(name) = LOOK_UP_VARIABLES.iter().find(changes_look_up) {
         let failure = Failure::misconfigured(
             format!("{name} is set and changes how the store's host name is resolved"),
             "remove it from the environment; for a gateway, from its `passEnv` and `env`",

@@ -1,6 +1,6 @@
-//! What a value has that is seldom meant: nobody sees it, and a service that is given it refuses it. Pure.
+//! Invisible characters in a value that are seldom intended, and that make a service refuse it. Pure.
 
-/// What is odd about a value, if anything is.
+/// Returns what is odd about a value, if anything is.
 pub(super) fn oddity(value: &str) -> Option<&'static str> {
     let line = value.trim_end_matches(['\r', '\n']);
     if value.starts_with('\u{feff}') {
@@ -16,7 +16,7 @@ pub(super) fn oddity(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether every second byte is a NUL, as of letters and digits in UTF-16.
+/// Whether every second byte is NUL, as it is for letters and digits in UTF-16.
 fn is_utf16(value: &str) -> bool {
     let is_nul = |start: usize| value.len() > 2 && value.bytes().skip(start).step_by(2).all(|byte| byte == 0);
     is_nul(0) || is_nul(1)

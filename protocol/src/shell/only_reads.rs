@@ -1,7 +1,7 @@
-//! A start by a gateway only reads: a command that changes something is refused there.
+//! A gateway may only read: a command that changes something is refused if a gateway started it.
 //!
-//! An agent may have written the gateway's `args`, which can name any command. They cannot change stdin: a gateway gives a
-//! socket, other programs that speak the protocol give a pipe, and there is a request in it.
+//! An agent may have written the gateway's `args`, which can name any command. But `args` cannot change stdin: a gateway
+//! uses a socket, and other programs that use the protocol use a pipe that contains a request.
 
 use std::time::{Duration, Instant};
 
@@ -14,12 +14,12 @@ use crate::streams::{Glimpse, glimpse_stdin};
 use crate::text::printable;
 use crate::wire::{begins_request, is_request};
 
-/// How long a pipe may be silent before it is one without a request, as that of a job or of ssh without a terminal. Who
-/// sends a request does so at once.
+/// How long to wait for a request on an empty pipe, such as the pipe of a CI job or of ssh without a terminal. A program that
+/// sends a request sends it at once.
 const WAIT: Duration = Duration::from_secs(1);
 
-/// Fails where a gateway can have started a command that changes something. Gives the time from which the command counts
-/// its own: it may have waited here.
+/// Fails if a gateway may have started a command that changes something. Returns the start of the command's own time limit,
+/// which excludes the wait here.
 pub(super) fn check(verb: &Verb, started: Instant) -> Result<Instant, Failure> {
     let Some((name, reads)) = changing(verb) else { return Ok(started) };
     match glimpse_stdin(WAIT) {
@@ -33,7 +33,7 @@ pub(super) fn check(verb: &Verb, started: Instant) -> Result<Instant, Failure> {
     }
 }
 
-/// The end of a command that was given a request as its value.
+/// Ends a command whose value is a request.
 pub(super) fn stop(about: &str) -> Exit {
     explain(None, &refusal(&printable(about.to_owned()), "contains a request"));
     Exit::Refused
@@ -48,7 +48,7 @@ fn refusal(name: &str, stdin: &str) -> Failure {
     )
 }
 
-/// What a command does with stdin.
+/// What a command reads from stdin.
 #[derive(PartialEq, Eq)]
 enum Reads {
     Nothing,
@@ -56,7 +56,7 @@ enum Reads {
     Value,
 }
 
-/// The name of a command that changes something, and what it reads.
+/// Returns the name of a command that changes something, and what it reads; `None` for a command that only reads.
 fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
     Some(match verb {
         Verb::Set { .. } => ("set", Reads::Value),

@@ -1,4 +1,4 @@
-//! How a person is told things: data on stdout, everything else on stderr.
+//! Output for a person: data on stdout, everything else on stderr.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::streams::{Written, say, write_stdout};
 use crate::text::{printable, printable_lines};
 use crate::watchdog::GRACE;
 
-/// Prints data. `Some` where it could not be written whole, which is then said.
+/// Prints data. If it cannot be written whole, reports that and returns the exit code.
 pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
     if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Done {
         return None;
@@ -20,7 +20,7 @@ pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
     Some(Exit::Output)
 }
 
-/// Says what failed and what to do.
+/// Prints a failure: what failed, and what to do.
 pub(super) fn explain(id: Option<&str>, failure: &Failure) {
     let style = Style::for_stderr();
     let id = id.map(|id| printable(format!("{id}: "))).unwrap_or_default();
@@ -28,13 +28,13 @@ pub(super) fn explain(id: Option<&str>, failure: &Failure) {
     say(format!("{error} {id}{} ({})\n  {hint} {}", failure.what(), failure.kind().code(), failure.remedy()));
 }
 
-/// The end of a command that fails: says why, and gives the code.
+/// Prints a failure and returns its exit code.
 pub(super) fn fail(id: Option<&str>, failure: &Failure) -> Exit {
     explain(id, failure);
     Exit::from_failure(failure)
 }
 
-/// Explains every id that has no value. One cause for all of them is no id's own, and said once.
+/// Explains every failed id. If all ids failed for the same general cause, it is printed once.
 pub(super) fn explain_all(ids: &[String], answer: &Answer) {
     if let (false, [Err(first), rest @ ..]) = (answer.exit == Exit::Done, &answer.outcomes[..])
         && rest.iter().all(|other| other.as_ref().is_err_and(|other| other == first))
@@ -48,24 +48,24 @@ pub(super) fn explain_all(ids: &[String], answer: &Answer) {
     }
 }
 
-/// Says something that is no failure.
+/// Prints a note.
 pub(super) fn print_note(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
     say(format!("{} {text}", Style::for_stderr().tone(Tone::Quiet, "note:")));
 }
 
-/// Says what is going to go wrong, or could.
+/// Prints a warning.
 pub(super) fn warn(text: impl AsRef<str>) {
     let text = printable_lines(text.as_ref());
     say(format!("{} {text}", Style::for_stderr().tone(Tone::Bad, "warning:")));
 }
 
-/// `12.3 ms`.
+/// Formats microseconds as `12.3 ms`.
 pub(super) fn millis(micros: u64) -> String {
     format!("{}.{} ms", micros / 1000, micros % 1000 / 100)
 }
 
-/// A time in millionths of a second, as reports have it.
+/// Converts a time to microseconds, the unit of reports.
 pub(super) fn micros(time: Duration) -> u64 {
     time.as_micros().try_into().unwrap_or(u64::MAX)
 }

@@ -1,4 +1,4 @@
-//! A line on a terminal that says what takes so long.
+//! A progress line on a terminal, for a slow step.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,26 +8,26 @@ use crate::run::Run;
 use crate::streams::{stderr_is_terminal, whisper};
 use crate::watchdog::Watchdog;
 
-/// From when on a step is slow.
+/// The time after which a step is slow.
 const SECOND: Duration = Duration::from_secs(1);
 
-/// What takes the cursor to the start of an empty line (ECMA-48 EL).
+/// Clears the line and moves the cursor to its start (ECMA-48 EL).
 const EMPTY_LINE: &str = "\r\u{1b}[K";
 
-/// The line. It appears once a step has taken a second, and is gone before anything else is said: at the latest when a
-/// handle on it is dropped.
+/// The progress line. It appears when a step has taken a second, and is cleared before other output, at the latest when a
+/// handle is dropped.
 #[derive(Clone)]
 pub(super) struct Progress(Arc<Mutex<State>>);
 
 enum State {
     Hidden,
-    /// This is on the screen.
+    /// This text is on the screen.
     Shown(String),
     Over,
 }
 
 impl Progress {
-    /// Has `watchdog` look at the run, if somebody sees stderr.
+    /// Lets `watchdog` show the progress of the run, if stderr is a terminal.
     pub(super) fn start(run: &Run, watchdog: &Watchdog) -> Self {
         let progress = Self(Arc::new(Mutex::new(State::Hidden)));
         if stderr_is_terminal() && is_able() {
@@ -37,7 +37,7 @@ impl Progress {
         progress
     }
 
-    /// Takes the line away for good. Whether this is the first to do so.
+    /// Clears the line for good. Returns whether this is the first call.
     pub(super) fn end(&self) -> bool {
         match std::mem::replace(&mut *lock(&self.0), State::Over) {
             State::Hidden => true,

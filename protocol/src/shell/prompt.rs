@@ -1,4 +1,4 @@
-//! A value from stdin, or typed at a prompt that shows nothing of it.
+//! Reads a value from stdin, or at a prompt that does not show it.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -19,39 +19,39 @@ use crate::text::printable;
 use crate::watchdog::{GRACE, Watchdog};
 use crate::wire::is_request;
 
-/// The longest value that is taken.
+/// The maximum length of a value, in bytes.
 const LIMIT: usize = 1 << 20;
 
-/// How long a person or the program before a pipe may take.
+/// How long a person, or the program that writes to the pipe, may take.
 const PATIENCE: Duration = Duration::from_hours(24);
 
-/// How soon after the first line of what is pasted the second one comes: sooner than a person types.
+/// The maximum time between two lines of pasted text: shorter than a person needs to type.
 const PASTE: Duration = Duration::from_millis(100);
 
 const FROM_FILE: &str = "read it from a file: add <FILE to the end of the command";
 
-/// What is asked for: of what kind it is, what a person sees, and what failures are about.
+/// A question: the noun for its answer, the prompt, and the subject of failures.
 struct Prompt<'w> {
     noun: &'static str,
     prompt: &'w str,
     about: &'w str,
 }
 
-/// Reads the value for `id`. `Err` says how the process ends where there is none, which has been said.
+/// Reads the value for `id`. `Err` is the exit code if there is no value; the reason has been printed.
 ///
-/// On a terminal it is one line, typed or pasted, that shows nowhere. From a pipe or a file it is all there is: a single
-/// line without its line end, which `echo` and editors put there, and several lines to the letter, since a key in PEM
-/// needs the last line end, too.
+/// On a terminal the value is one hidden line, typed or pasted. From a pipe or a file it is the whole input: a single line
+/// loses its line break, which `echo` and editors add; several lines are kept exactly, because a PEM key needs its last line
+/// break.
 pub(super) fn value(id: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
     ask(&Prompt { noun: "value", prompt: &format!("value of {id}: "), about: id }, watchdog)
 }
 
-/// Reads a password as a value is read.
+/// Reads a password in the same way as a value.
 pub(super) fn password(prompt: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
     ask(&Prompt { noun: "password", prompt, about: "unlock" }, watchdog)
 }
 
-/// Reads a password that is to be one: a person types it twice, since nobody sees a slip.
+/// Reads a new password. A person types it twice, because the prompt does not show a mistake.
 pub(super) fn new_password(watchdog: &Watchdog) -> Result<Secret, Exit> {
     let first = password("new password: ", watchdog)?;
     if stdin_is_terminal() && password("repeat the password: ", watchdog)?.expose() != first.expose() {
@@ -61,7 +61,7 @@ pub(super) fn new_password(watchdog: &Watchdog) -> Result<Secret, Exit> {
     Ok(first)
 }
 
-/// Reads what nobody wants: a pipe that is closed before its time would end who writes to it, and a script with it.
+/// Reads and discards stdin: closing a pipe early would kill its writer, and a script with it.
 pub(super) fn drain(deadline: Deadline) {
     if !stdin_is_terminal() {
         let _ = read_stdin(LIMIT, deadline);
@@ -70,7 +70,7 @@ pub(super) fn drain(deadline: Deadline) {
 
 fn ask(prompt: &Prompt<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
-    // The watch ends the process without a thought for the terminal; the prompt gives up before it.
+    // The watchdog does not restore the terminal, so the prompt times out before it.
     watchdog.move_to(deadline.later(GRACE));
     let given = if stdin_is_terminal() { typed(prompt.prompt, deadline) } else { piped(deadline) };
     if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
@@ -104,7 +104,7 @@ fn piped(deadline: Deadline) -> Result<Vec<u8>, Failure> {
     }
 }
 
-/// How long the line end is that is not part of the value: that of a single line.
+/// Returns the length of the line break to remove, which is the one of a single line.
 fn line_end(bytes: &[u8]) -> usize {
     match bytes.split_last() {
         Some((b'\n', line)) if line.contains(&b'\n') => 0,
@@ -113,10 +113,10 @@ fn line_end(bytes: &[u8]) -> usize {
     }
 }
 
-/// Why a prompt ended without a value.
+/// The reason why a prompt ended without a value.
 enum Stop {
     Failed(Failure),
-    /// A key that has the terminal send this.
+    /// A key for this signal was pressed.
     Signal(Signal),
 }
 
@@ -134,13 +134,13 @@ fn typed(prompt: &str, deadline: Deadline) -> Result<Vec<u8>, Failure> {
         match line {
             Ok(line) => return plain(line),
             Err(Stop::Failed(failure)) => return Err(failure),
-            // Who lives on, since it was stopped or does not listen, is asked anew.
+            // If the process goes on after the signal, the prompt appears again.
             Err(Stop::Signal(signal)) => send(signal),
         }
     }
 }
 
-/// Sends a signal to all that the terminal would have sent it to: a script ends with its command.
+/// Sends a signal to the same processes as the terminal would, so that a script ends with its command.
 fn send(signal: Signal) {
     let _ = match tcgetpgrp(io::stdin()) {
         Ok(group) => kill_process_group(group, signal),
@@ -148,7 +148,7 @@ fn send(signal: Signal) {
     };
 }
 
-/// An arrow key would be part of the value, and nobody would see it.
+/// Refuses control characters: an arrow key, for example, would be an invisible part of the value.
 fn plain(line: Vec<u8>) -> Result<Vec<u8>, Failure> {
     if line.iter().any(|byte| byte.is_ascii_control() && *byte != b'\t') {
         let what = "the input contains a control character, such as an arrow key; nothing was changed";
@@ -157,11 +157,11 @@ fn plain(line: Vec<u8>) -> Result<Vec<u8>, Failure> {
     Ok(line)
 }
 
-/// The terminal at stdin while it gives every key at once, and shows none. Dropped, it is as it was, and what was typed
-/// and not read is gone: else a shell would run it.
+/// The terminal at stdin in a mode that returns every key at once and shows none. On drop, the old mode is restored and
+/// unread input is discarded, because a shell would run it.
 ///
-/// The terminal's own lines end at 4095 bytes without a word, so they are made here. A signal from elsewhere
-/// leaves the terminal to the shell that waits for this process: bash, zsh and fish set it right.
+/// Lines are edited here, because a terminal silently cuts its own lines at 4095 bytes. If a signal from another process
+/// ends this one, the waiting shell restores the terminal: bash, zsh and fish do.
 struct Hidden {
     before: Termios,
 }
@@ -172,14 +172,14 @@ impl Drop for Hidden {
     }
 }
 
-/// What a key is for.
+/// The function of a key.
 enum Key {
     Enter,
-    /// That is all (Ctrl-D).
+    /// End of the input (Ctrl-D).
     End,
-    /// The last character goes.
+    /// Delete the last character.
     Erase,
-    /// All goes (Ctrl-U).
+    /// Delete the line (Ctrl-U).
     Clear,
     Signal(Signal),
     Character,
@@ -197,7 +197,7 @@ impl Hidden {
         Ok(Self { before })
     }
 
-    /// Reads a line, up to one byte more than the limit.
+    /// Reads a line of at most one byte more than the limit.
     fn line(&self, deadline: Deadline) -> Result<Vec<u8>, Stop> {
         let mut line = Vec::with_capacity(256);
         let mut keys = Vec::with_capacity(256);
@@ -228,7 +228,7 @@ impl Hidden {
     }
 
     fn key(&self, byte: u8) -> Key {
-        // A code that is turned off is 0.
+        // 0 means that the code is disabled.
         let is = |code| byte != 0 && byte == self.before.special_codes[code];
         match byte {
             b'\r' | b'\n' => Key::Enter,
@@ -244,15 +244,15 @@ impl Hidden {
     }
 }
 
-/// Whether more than line ends come right after the first line, `rest` included. All of it is read, so that it does not
-/// come to the shell later.
+/// Whether text follows right after the first line, `rest` included. All of it is read, so that the shell does not read it
+/// later.
 fn goes_on(rest: &[u8]) -> bool {
     let mut rest = rest.to_vec();
     while rest.len() <= LIMIT && read_on(&mut rest, Deadline::new(Instant::now(), PASTE)) == Got::More {}
     rest.iter().any(|byte| !b"\r\n".contains(byte))
 }
 
-/// Takes the last character, all of its bytes in UTF-8.
+/// Removes the last character, with all its UTF-8 bytes.
 fn erase(line: &mut Vec<u8>) {
     while let Some(byte) = line.pop() {
         if byte & 0b1100_0000 != 0b1000_0000 {

@@ -1,25 +1,25 @@
-//! What is left out of a text that others are to read.
+//! Removes private names from a text, so that it can be shared.
 
 use std::path::Path;
 
-/// Words that stand in anybody's report: as a name they tell nothing, and left out they would make the report unreadable.
+/// Words of ordinary reports. As names they reveal nothing, and a report without them would be unreadable.
 const ORDINARY: &str = "a address agent an and answer as at be by certificate check default error field file folder for from \
                         gateway has host http https id in ip is it key kv list look name no not of on or password path policy profile \
                         proxy read role root secret server set sign sign-in step store that the there this to token user username \
                         v1 value vault version which with";
 
-/// The names that are left out, each with what stands in its place.
+/// The private names, each with its replacement.
 pub(super) struct Redactor {
     names: Vec<(&'static str, String)>,
-    /// Words of this program, which stay.
+    /// Words of this program, which are kept.
     words: Vec<String>,
-    /// Whether there is such a file: its name may have spaces in it, as the words after it have before them.
+    /// Whether a file exists. Its name may contain spaces, like the words after it.
     exists: fn(&Path) -> bool,
 }
 
 impl Redactor {
-    /// Leaves out these names, `(what, name)`: each becomes `<what>`. A name that is an ordinary word of this program, one of
-    /// its own `words`, or this machine's for itself tells nothing and stays.
+    /// Takes the names as `(what, name)`; each is replaced by `<what>`. An ordinary word, one of the program's own `words`,
+    /// and this machine's name for itself are kept.
     pub(super) fn new(
         names: impl IntoIterator<Item = (&'static str, String)>,
         words: Vec<String>,
@@ -37,17 +37,24 @@ impl Redactor {
         Self { names, words, exists }
     }
 
-    /// The text without the names, where they stand as words of their own, and without the paths of files.
+    /// Returns the text without the names, if they are whole words, and without paths of files.
     pub(super) fn redact(&self, text: &str) -> String {
         let mut redacted = String::with_capacity(text.len());
         let mut rest = text;
         while !rest.is_empty() {
             let is_start = !redacted.ends_with(|c: char| c.is_ascii_alphanumeric());
-            // A name may be the beginning of another.
+            // A name may be a prefix of another.
             let longest = self.names.iter().filter(|(_, name)| is_start && is_word(rest, name));
             let longest = longest.max_by_key(|(_, name)| name.len());
             let own = self.words.iter().filter(|word| is_start && is_own(rest, word)).map(String::len).max();
-            if let Some(length) = own.filter(|length| longest.is_none_or(|(_, name)| name.len() <= *length)) {
+            if let Some(after) = rest.strip_prefix(AS_USER).filter(|_| is_start) {
+                redacted.push_str(AS_USER);
+                let length = end_of_word(after, 0);
+                redacted.push_str(if length > 0 { "<user>" } else { "" });
+                rest = &after[length..];
+            } else if let Some(length) =
+                own.filter(|length| longest.is_none_or(|(_, name)| name.len() <= *length))
+            {
                 redacted.push_str(&rest[..length]);
                 rest = &rest[length..];
             } else if let Some(length) = self.path(rest).filter(|_| is_start) {
@@ -66,7 +73,7 @@ impl Redactor {
         redacted
     }
 
-    /// How long the path is that a text begins with, if it is one of a file: a folder, and something in it.
+    /// Returns the length of the file path at the start of a text. A file path has at least one folder.
     fn path(&self, text: &str) -> Option<usize> {
         let rest =
             text.strip_prefix('/').filter(|rest| !rest.starts_with("v1/") && !rest.starts_with('/'))?;
@@ -74,8 +81,8 @@ impl Redactor {
         (is_path && !is_own(rest, "dev/null")).then(|| self.end(text, 0))
     }
 
-    /// Where a path ends that is there up to `from`. The words after it are its own where such a file exists, or the
-    /// folder that it would be in.
+    /// Returns the end of a path that has at least `from` bytes. The next words belong to it if that file, or its folder,
+    /// exists.
     fn end(&self, text: &str, from: usize) -> usize {
         let first = end_of_word(text, from);
         let (mut end, mut at) = (first, first);
@@ -95,7 +102,10 @@ impl Redactor {
     }
 }
 
-/// The most words of a path that are tried.
+/// The start of a command in a remedy; the name of a file's owner follows.
+const AS_USER: &str = "sudo -u ";
+
+/// The maximum number of words to try for a path.
 const WORDS: usize = 8;
 
 fn end_of_word(text: &str, from: usize) -> usize {
@@ -103,13 +113,13 @@ fn end_of_word(text: &str, from: usize) -> usize {
     text[from..].find(is_end).map_or(text.len(), |length| from + length)
 }
 
-/// Whether `text` begins with this very word.
+/// Whether `text` begins with this whole word.
 fn is_word(text: &str, word: &str) -> bool {
     let after = text.strip_prefix(word);
     after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric()))
 }
 
-/// The same for a word of this program, which may have `_` and `-` in it.
+/// Whether `text` begins with this whole word of the program, which may contain `_` and `-`.
 fn is_own(text: &str, word: &str) -> bool {
     let after = text.strip_prefix(word);
     after.is_some_and(|after| !after.starts_with(|c: char| c.is_ascii_alphanumeric() || "_-".contains(c)))
@@ -147,6 +157,17 @@ mod tests {
         let left = "<path>, which `token_file` names, is in <path>: chmod it (/v1/sys/health, 3/4)";
         assert_eq!(redactor.redact(text), left);
         assert_eq!(redactor.redact("unix:///run/corp/agent.sock"), "unix://<path>");
+    }
+
+    #[test]
+    fn the_owner_of_a_file_is_left_out() {
+        for (text, left) in [
+            ("run this as its owner: sudo -u svc-corp, then", "run this as its owner: sudo -u <user>, then"),
+            ("sudo -u svc-corp", "sudo -u <user>"),
+            ("sudo -u '#1234', then", "sudo -u '#1234', then"),
+        ] {
+            assert_eq!(new(&[]).redact(text), left);
+        }
     }
 
     #[test]

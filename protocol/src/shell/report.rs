@@ -1,4 +1,4 @@
-//! What `doctor` prints: a line for each step, with what is known of it and what to do.
+//! The report of `doctor`: a line for each step, with its facts and what to do.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,12 +18,12 @@ use crate::text::{plural, printable};
 #[derive(Serialize)]
 pub(super) struct Finding {
     step: String,
-    /// Where, in a run that has to do with several origins.
+    /// The origin, in a run with several origins.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<String>,
     status: Status,
     #[serde(skip_serializing_if = "Option::is_none")]
-    /// How long it took, in millionths of a second.
+    /// The duration in microseconds.
     micros: Option<u64>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     facts: Vec<String>,
@@ -35,10 +35,10 @@ pub(super) struct Finding {
 #[serde(rename_all = "lowercase")]
 enum Status {
     Ok,
-    /// It went well, and there is something to mend.
+    /// The step succeeded with a warning.
     Warning,
     Failed,
-    /// It was not come to.
+    /// The step was not reached.
     Skipped,
 }
 
@@ -51,7 +51,7 @@ pub(super) struct Report {
 }
 
 impl Finding {
-    /// What the steps of one kind came to, at each origin. Where there are none it was not reached, if there `always` is one.
+    /// Returns the findings of a stage, one per origin. A stage without steps was not reached if every run has it (`always`).
     pub(super) fn all(stage: Stage, steps: &[Step], warnings: &[(Stage, String)], always: bool) -> Vec<Self> {
         let mut origins: Vec<&Option<Arc<str>>> = Vec::new();
         for step in steps.iter().filter(|step| step.stage == stage) {
@@ -124,7 +124,7 @@ impl Finding {
         }
     }
 
-    /// What the read of the only id came to.
+    /// Returns the finding of the read of a single id.
     pub(super) fn from_read(outcome: Option<&Outcome>, steps: &[Step]) -> Self {
         let Some(outcome) = outcome else { return Self::skipped(Stage::Read) };
         let finding = Self::from_outcome(Stage::Read.to_string(), outcome, steps);
@@ -132,7 +132,7 @@ impl Finding {
         Self { micros: (!is_skipped).then(|| micros(reading(steps))), ..finding }
     }
 
-    /// What the reads came to: together, and each id by its number, which tells ids apart where their names are left out.
+    /// Returns the findings of several reads: one for all, and one per id. Ids have numbers, because their names may be hidden.
     pub(super) fn from_reads(ids: &[String], outcomes: &[Outcome], steps: &[Step]) -> Vec<Self> {
         let each = ids.iter().zip(outcomes).enumerate().map(|(at, (id, outcome))| {
             let mut finding = Self::from_outcome(format!("id {}", at + 1), outcome, steps);
@@ -155,10 +155,10 @@ impl Finding {
         std::iter::once(all).chain(each).collect()
     }
 
-    /// What became of one id.
+    /// Returns the finding of one id.
     fn from_outcome(step: String, outcome: &Outcome, steps: &[Step]) -> Self {
         let failure = outcome.as_ref().err();
-        // No read was come to where a step before it failed so.
+        // If an earlier step has this failure, the read was not reached.
         let is_skipped = failure.is_some_and(|failure| is_of_earlier(Stage::Read, failure, steps));
         let facts = outcome.as_ref().map_or_else(
             |_| Vec::new(),
@@ -192,7 +192,7 @@ impl Finding {
     }
 }
 
-/// Whether this is what a step before this stage failed with: then the stage itself was not come to.
+/// Whether a step of an earlier stage has this failure, so that this stage was not reached.
 fn is_of_earlier(stage: Stage, failure: &Failure, steps: &[Step]) -> bool {
     steps.iter().any(|step| step.stage < stage && step.failure.as_ref() == Some(failure))
 }
@@ -201,7 +201,7 @@ fn reading(steps: &[Step]) -> Duration {
     steps.iter().filter(|step| step.stage == Stage::Read).map(|step| alone(step, steps)).sum()
 }
 
-/// How long a step took without the steps within it.
+/// Returns the duration of a step without the steps inside it.
 fn alone(step: &Step, steps: &[Step]) -> Duration {
     let Some(took) = step.took else { return Duration::ZERO };
     let end = step.began + took;
@@ -213,11 +213,11 @@ fn alone(step: &Step, steps: &[Step]) -> Duration {
     took.saturating_sub(within)
 }
 
-/// How much there is to say of a step beside it; what is more stands below, a line each.
+/// The maximum length of facts on the line of a step; longer facts go below it, one per line.
 const WIDE: usize = 80;
 
 impl Report {
-    /// For a person, who reads of each failure once, where it came up first.
+    /// Returns the report as text. Each failure is explained once, at its first step.
     pub(super) fn text(&self, style: Style) -> String {
         let widest = self.steps.iter().map(|finding| finding.step.len()).max().unwrap_or(0);
         let mut text = format!("{} on {}\n", self.resolver, self.system);
@@ -244,13 +244,13 @@ impl Finding {
             Status::Skipped => (Tone::Quiet, "skipped"),
         };
         let time = self.micros.map(millis).unwrap_or_default();
-        // A connection says where it leads by itself.
+        // The facts of a connection already name its origin.
         let at =
             self.origin.iter().filter(|origin| !self.facts.contains(origin)).map(|at| format!("at {at}"));
         let all: Vec<_> = at.chain(self.facts.iter().cloned()).collect();
         let facts = printable(all.join("; "));
-        let (beside, below) = if facts.len() > WIDE { ("", &all[..]) } else { (&*facts, &[][..]) };
-        let line = format!("{}  {:widest$}  {time:>9}  {beside}", style.tone(tone, word), self.step);
+        let (on_line, below) = if facts.len() > WIDE { ("", &all[..]) } else { (&*facts, &[][..]) };
+        let line = format!("{}  {:widest$}  {time:>9}  {on_line}", style.tone(tone, word), self.step);
         let below: Vec<_> =
             below.iter().map(|fact| format!("         {}\n", printable(fact.clone()))).collect();
         format!("{}\n{}", line.trim_end(), below.concat())

@@ -1,4 +1,4 @@
-//! What is done to a store by a command, in one session and before the deadline.
+//! Runs the task of a command in one session, before the deadline.
 
 use std::time::{Duration, Instant};
 
@@ -19,36 +19,36 @@ use crate::sessions::Sessions;
 use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 
-/// How long after the deadline the process ends, whatever it does: long enough to say why.
+/// The time between the deadline and the forced exit: enough to print the reason.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
 
-/// How long a person may take to read, or a program behind a pipe.
+/// How long a person, or a program behind a pipe, may take to read the output.
 pub(super) const OUTPUT_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// What there is to add where nobody knows whether a change was made.
+/// The hint if it is unknown whether a change was made.
 pub(super) const UNKNOWN_OUTCOME: &str = "it may still have taken effect: run `check`";
 
-/// What is to be done.
+/// The task of a command.
 pub(super) enum Task<'t> {
-    /// List what begins so.
+    /// List the ids with this prefix.
     List(&'t str),
-    /// Store this as the value of an id.
+    /// Store this value under this id.
     Set(&'t str, &'t Secret),
-    /// Delete what an id names.
+    /// Delete this id.
     Delete(&'t str),
-    /// Unlock the store, or what this id is in, with this password.
+    /// Unlock the store, or the part of it that has this id, with this password.
     Unlock(Option<&'t str>, Option<&'t Secret>),
 }
 
-/// What came of it.
+/// The result of a task.
 pub(super) enum Done {
     Listed(SortedListing),
-    /// What there is to say to a person.
+    /// A sentence about the change.
     Changed(String),
     Unlocked(Lock),
 }
 
-/// Does it. One function for all of them: the path to a store is compiled once.
+/// Runs a task. One function runs all tasks, so the code that reaches a store is compiled once.
 pub(super) fn run_task<B: Manage>(
     settings: &Settings,
     (deadline, watchdog): (Deadline, &Watchdog),
@@ -93,13 +93,13 @@ pub(super) fn run_task<B: Manage>(
         let sessions = Sessions { backend: &backend, run, deadline };
         let act = sessions.with(&scope, act);
         let done = tokio::time::timeout(deadline.left(), act).await;
-        // Nobody waits for what a person reads.
+        // A person who reads the output has time.
         watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
         done.unwrap_or_else(|_| Err(run.timeout(deadline.limit())))
     })?
 }
 
-/// What the watch says where this thread hangs, unless there is something to say already.
+/// Returns what the watchdog does if this thread hangs: it reports the timeout, unless a result is being printed.
 fn give_up(run: Run, progress: Progress, deadline: Deadline) -> impl FnOnce() + Send {
     move || {
         if progress.end() {

@@ -1,4 +1,4 @@
-//! `set ID` and `delete ID`: what is typed, and what is said.
+//! `set ID` and `delete ID`.
 
 use std::time::Instant;
 
@@ -16,14 +16,14 @@ use crate::streams::say;
 use crate::text::printable;
 use crate::watchdog::Watchdog;
 
-/// Stores what stdin or a prompt gives as the value of `id`, and reads it back.
+/// Stores the value from stdin or a prompt under `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog) -> Exit {
-    // NAME=value, as a file has it. No id has a = in it.
+    // NAME=value, as in a file. An id cannot contain =.
     if id.contains('=') {
         explain(None, &value_in_argument());
         return Exit::Usage;
     }
-    // Before anybody types for nothing.
+    // Checked first, so that a person does not type a value that cannot be written.
     if let Err(failure) = written_name(settings, id) {
         return end(settings, id, Err(failure));
     }
@@ -31,7 +31,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog)
         Ok(value) => value,
         Err(stop) => return stop,
     };
-    // A person may have typed for a while.
+    // The time limit starts after the person has typed.
     let deadline = Deadline::new(Instant::now(), settings.timeout());
     end(
         settings,
@@ -40,7 +40,7 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog)
     )
 }
 
-/// The failure of a value where others can read it. It repeats nothing that was typed.
+/// The failure for a value on the command line. It does not repeat the value.
 pub(super) fn value_in_argument() -> Failure {
     Failure::invalid_value(
         "a value cannot be an argument, because other users can read arguments; nothing was stored",
@@ -48,7 +48,7 @@ pub(super) fn value_in_argument() -> Failure {
     )
 }
 
-/// Takes `id` out of the store: its field, or the whole secret where nothing else is left in it.
+/// Deletes the field of `id`, or the whole secret if it has no other field.
 pub(super) fn delete<B: Manage>(
     settings: &Settings,
     id: &str,

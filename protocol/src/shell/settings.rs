@@ -1,4 +1,4 @@
-//! `settings [NAME…]`: what every setting is for, and where it can stand.
+//! `settings [NAME…]`: explains the settings.
 
 use std::fmt::Write as _;
 
@@ -9,7 +9,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::store::{Kind, Setting, Store, nearest, table};
 
-/// Prints the settings of the store that are named, without names all of them.
+/// Prints the named settings, or all settings if there are no names.
 pub(super) fn settings(store: &Store, names: &[String], deadline: Deadline) -> Exit {
     let found: Result<Vec<_>, Failure> = names.iter().map(|name| named(store, name)).collect();
     match found {
@@ -25,7 +25,7 @@ pub(super) fn settings(store: &Store, names: &[String], deadline: Deadline) -> E
     }
 }
 
-/// The setting that has this name: a key, a flag or a variable.
+/// Returns the setting with this key, flag or variable.
 fn named(store: &Store, name: &str) -> Result<&'static Setting, Failure> {
     let key = name.trim_start_matches("--").replace('-', "_");
     let is_it = |setting: &&Setting| setting.key == key || setting.env.contains(&name);
@@ -43,7 +43,7 @@ fn entry(setting: &'static Setting) -> String {
     format!("{}: {}\n    {}\n", setting.key, setting.help, targets(setting))
 }
 
-/// Where a setting can stand beside a profile, what it can be, and what it is where nothing sets it.
+/// Returns the flag, variables, file, choices and default of a setting.
 pub(super) fn targets(setting: &'static Setting) -> String {
     let mut targets = Vec::new();
     if is_flag(setting) {

@@ -1,13 +1,13 @@
-//! Colour, for a terminal that wants it.
+//! Colours on a terminal.
 
 use crate::environment::Environment;
 use crate::streams::{stderr_is_terminal, stdout_is_terminal};
 
-/// Whether to colour what goes to one of the streams.
+/// Whether the output to a stream has colours.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Style(bool);
 
-/// What a colour says.
+/// The meaning of a colour.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Tone {
     Good,
@@ -24,7 +24,7 @@ impl Style {
         Self(stderr_is_terminal() && is_wanted())
     }
 
-    /// The text in its colour (ECMA-48 SGR), or as it is.
+    /// Returns the text in its colour (ECMA-48 SGR), or unchanged.
     pub(super) fn tone(self, tone: Tone, text: &str) -> String {
         let code = match tone {
             Tone::Good => "32",
@@ -35,12 +35,12 @@ impl Style {
     }
 }
 
-/// <https://no-color.org>
+/// Follows <https://no-color.org>.
 fn is_wanted() -> bool {
     is_able() && Environment::from_process().variable("NO_COLOR").is_none()
 }
 
-/// Whether the terminal takes more than text. One that does not say what it is, gets text.
+/// Whether the terminal supports control sequences. Without `TERM` it gets plain text.
 pub(super) fn is_able() -> bool {
     Environment::from_process().variable("TERM").is_some_and(|term| term != "dumb")
 }

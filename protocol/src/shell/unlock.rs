@@ -1,4 +1,4 @@
-//! `unlock [ID]`: the store of this machine opened with its password, or made with a new one.
+//! `unlock [ID]`: unlocks the store with its password, or creates it with a new one.
 
 use std::time::Instant;
 
@@ -14,13 +14,13 @@ use crate::settings::Settings;
 use crate::streams::stdin_is_terminal;
 use crate::watchdog::Watchdog;
 
-/// How often a person may type the password.
+/// How often a person can try a password.
 const TRIES: usize = 3;
 
-/// Unlocks the store, or what `id` is in. Asks for a password only where it takes one.
+/// Unlocks the store, or the part of it that has `id`. Asks for a password only if one is needed.
 pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog: &Watchdog) -> Exit {
     let attempt = |password: Option<&Secret>| {
-        // A person may have typed for a while.
+        // The time limit starts after the person has typed.
         let deadline = Deadline::new(Instant::now(), settings.timeout());
         match run_task::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
             Done::Unlocked(lock) => Ok(lock),

@@ -2,17 +2,20 @@
 @FUNCTION@() {
   local table='@TABLE@'
   local word=${COMP_WORDS[COMP_CWORD]} flag='' verb='' valued=' ' settings='*' values='' words='' profile=''
-  local at this scope name value help
+  local at this scope name value help bound=' ' free=''
   # An executable profile is a command, too.
   [[ ${COMP_WORDS[0]##*/} != @BINARY@ ]] && profile=command
   # bash makes a word of its own of the = in --flag=value.
   [[ $word == = ]] && word=''
   while IFS=$'\t' read -r scope name value help; do
     [[ $name == --* && $value != - ]] && valued+="$name "
+    [[ $scope == + ]] && bound+="$name "
   done <<<"$table"
   for ((at = 1; at < COMP_CWORD; at++)); do
     this=${COMP_WORDS[at]}
     [[ $this == --profile ]] && profile=${profile:-flag}
+    # A flag that is refused with a profile leaves no place for one.
+    [[ $bound == *" $this "* ]] && free=no
     if [[ $this == = ]]; then
       continue
     elif [[ -n $flag ]]; then
@@ -32,7 +35,7 @@
     elif [[ $name == . ]]; then
       [[ $scope == "$verb" ]] && words+=" $value"
     elif [[ $word == -* && ($scope == "$verb" || $scope == "$settings") ]]; then
-      [[ $name == --profile && -n $profile ]] || words+=" $name"
+      [[ $name == --profile && -n $profile$free ]] || words+=" $name"
     elif [[ $word == -* && $scope == + && $settings == '*' && -z $profile ]]; then
       words+=" $name"
     fi

@@ -2,10 +2,12 @@
 set -l table '@TABLE@'
 set -l verbs
 set -l plain
+set -l bound
 for line in (string split \n -- $table)
     set -l part (string split \t -- $line)
     test $part[1] = . && set -a verbs $part[2]
     test $part[1] = . -a $part[3] = - && set -a plain $part[2]
+    test $part[1] = + && set -a bound $part[2]
 end
 complete -c @BINARY@ -f
 complete -c @BINARY@ -s h -l help -d 'Print help'
@@ -14,7 +16,8 @@ for line in (string split \n -- $table)
     set -l when "__fish_seen_subcommand_from $part[1]"
     test $part[1] = . && set when "not __fish_seen_subcommand_from $verbs"
     test $part[1] = '*' && set when "not __fish_seen_subcommand_from $plain"
-    # With a profile these are refused.
+    # These flags cannot be used with a profile, and no profile with them.
+    test $part[2] = --profile && set when "$when; and not string match -qr -- '^("(string join '|' -- $bound)")(=|\$)' (commandline -opc)"
     test $part[1] = + && set when "not __fish_seen_subcommand_from $plain; and not string match -qr -- '^--profile(=|\$)' (commandline -opc)"
     set -l what -a $part[3]
     if test $part[1] = .

@@ -2,12 +2,17 @@
 # Completes @BINARY@ in zsh: from a folder of $fpath, or sourced after compinit.
 @FUNCTION@() {
   local table='@TABLE@'
-  local curcontext=$curcontext state line each help takes profile
+  local curcontext=$curcontext state line each help takes profile free
   local -a part verbs settings own
   local -A opt_args takers
   # An executable profile is a command, too.
   [[ ${words[1]:t} != @BINARY@ ]] && profile=command
   [[ -n ${(M)words:#--profile(|=*)} ]] && profile=${profile:-flag}
+  for each in ${(f)table}; do
+    part=("${(@ps:\t:)each}")
+    # A flag that is refused with a profile leaves no place for one.
+    [[ $part[1] == + && -n ${(M)words:#$part[2](|=*)} ]] && free=no
+  done
   settings=('(-h --help)'{-h,--help}'[Print help]')
   for each in ${(f)table}; do
     part=("${(@ps:\t:)each}")
@@ -21,7 +26,7 @@
     esac
     case $part[1] in
       .) verbs+=("$part[2]:$part[4]"); takers[$part[2]]=$part[3] ;;
-      '*') [[ $part[2]$profile == --profilecommand ]] || settings+=("$part[2]${takes:+=}$help$takes") ;;
+      '*') [[ $part[2] == --profile && ( $profile == command || -n $free ) ]] || settings+=("$part[2]${takes:+=}$help$takes") ;;
       +) [[ -n $profile ]] || settings+=("$part[2]${takes:+=}$help$takes") ;;
       $words[(R)$part[1]]) [[ $part[2] == . ]] && own+=("1$takes") || own+=("$part[2]$help") ;;
     esac

@@ -1,0 +1,68 @@
+//! The command line, made from the table of settings.
+
+mod commands;
+mod help;
+mod parse;
+mod stop;
+
+pub(super) use commands::{command, is_flag, keeps_sessions};
+pub(super) use help::{examples, free_flags, short_help};
+pub(super) use parse::read;
+pub(super) use stop::stop;
+
+use crate::settings::Flags;
+
+/// A command line that was read.
+#[derive(Debug)]
+pub(super) struct CommandLine {
+    pub(super) verb: Verb,
+    pub(super) profile: Option<String>,
+    pub(super) flags: Flags,
+}
+
+#[derive(Debug)]
+pub(super) enum Verb {
+    /// No verb: protocol mode, or short help if stdin is a terminal.
+    None,
+    Resolve,
+    Get {
+        ids: Vec<String>,
+        json: bool,
+    },
+    Check {
+        ids: Vec<String>,
+        json: bool,
+    },
+    List {
+        prefix: String,
+        json: bool,
+    },
+    Set {
+        id: String,
+    },
+    Delete {
+        id: String,
+        yes: bool,
+    },
+    Doctor {
+        ids: Vec<String>,
+        json: bool,
+        names: bool,
+    },
+    Import {
+        file: String,
+    },
+    Unlock {
+        id: Option<String>,
+    },
+    Logout,
+    Settings {
+        names: Vec<String>,
+    },
+    Completions {
+        shell: String,
+    },
+    Man {
+        page: String,
+    },
+}
