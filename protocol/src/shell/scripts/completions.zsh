@@ -5,12 +5,12 @@
   local curcontext=$curcontext state line each help takes profile free
   local -a part verbs settings own
   local -A opt_args takers
-  # An executable profile is a command, too.
+  # An executable profile is also a command.
   [[ ${words[1]:t} != @BINARY@ ]] && profile=command
   [[ -n ${(M)words:#--profile(|=*)} ]] && profile=${profile:-flag}
   for each in ${(f)table}; do
     part=("${(@ps:\t:)each}")
-    # A flag that is refused with a profile leaves no place for one.
+    # Such a flag cannot be used with a profile.
     [[ $part[1] == + && -n ${(M)words:#$part[2](|=*)} ]] && free=no
   done
   settings=('(-h --help)'{-h,--help}'[Print help]')
