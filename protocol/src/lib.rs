@@ -50,8 +50,6 @@ mod fetch_sink;
 pub mod file;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
-#[cfg(feature = "cli")]
-pub mod guard;
 #[cfg(feature = "net")]
 mod hex;
 #[cfg(feature = "cli")]
@@ -61,9 +59,13 @@ pub mod net;
 #[cfg(feature = "cli")]
 mod outcomes;
 #[cfg(feature = "cli")]
+pub mod private_files;
+#[cfg(feature = "cli")]
 mod process;
 #[cfg(feature = "cli")]
 mod profile;
+#[cfg(feature = "cli")]
+mod profile_permissions;
 #[cfg(feature = "cli")]
 mod resolve;
 #[cfg(feature = "cli")]
@@ -89,8 +91,6 @@ mod streams;
 #[cfg(feature = "cli")]
 mod system_error;
 #[cfg(feature = "cli")]
-mod trust;
-#[cfg(feature = "cli")]
 mod watchdog;
 
 pub use document::{Document, Metadata, Value};
@@ -111,6 +111,8 @@ pub use run::{Run, Stage};
 pub use settings::{Home, Settings, Source};
 #[cfg(feature = "cli")]
 pub use store::{Kind as SettingType, NameKeys, Setting, Store};
+#[cfg(feature = "cli")]
+pub use system_error::words;
 
 /// What [`main!`] needs by path.
 #[cfg(feature = "cli")]

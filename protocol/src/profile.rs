@@ -16,9 +16,9 @@ use std::path::{Path, PathBuf};
 use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::id::Id;
+use crate::profile_permissions::read_trusted;
 use crate::selector::{Field, Name};
 use crate::store::{Kind, NameKeys, Setting, Store, nearest, table};
-use crate::trust::read_trusted;
 
 /// What a profile says, with its keys checked and its values not yet.
 #[derive(Debug)]

@@ -26,7 +26,8 @@ impl Failure {
 }
 
 /// Returns what the system says of an error, in words alone: `connection refused`.
-pub(crate) fn words(error: &io::Error) -> String {
+#[must_use]
+pub fn words(error: &io::Error) -> String {
     match Errno::from_io_error(error) {
         Some(errno) => nix::errno::Errno::from_raw(errno.raw_os_error()).desc().to_lowercase(),
         None => error.kind().to_string(),

@@ -293,10 +293,7 @@ fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
             wrong("`client_key` names, contains no readable private key"),
         ),
         ("client_cert = \"{client}\"\nclient_key = \"{folder}/locked.key\"", wrong("without a passphrase")),
-        (
-            "client_cert = \"{client}\"\nclient_key = \"{folder}/open.key\"",
-            wrong("can be written by everybody"),
-        ),
+        ("client_cert = \"{client}\"\nclient_key = \"{folder}/open.key\"", wrong("is world-writable")),
         (
             "client_cert = \"{client}\"\nclient_key = \"{folder}/odd.key\"",
             wrong("an unsupported type of private key"),

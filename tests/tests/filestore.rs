@@ -207,7 +207,7 @@ fn a_full_disk_leaves_the_store_as_it_was() {
         ls "$AROUND/keychain"
         keychain get svc/small"#;
     let ended = in_namespace(&place, script);
-    assert!(ended.stderr.contains("make room there"), "{ended:?}");
+    assert!(ended.stderr.contains("free some space there"), "{ended:?}");
     let lines: Vec<_> = ended.stdout.split_whitespace().collect();
     let files = ["identity", "lock", "store.age", "store.age.last"];
     assert!(lines.starts_with(&files) && lines.len() == 5, "{ended:?}");
@@ -269,6 +269,41 @@ fn a_lock_that_is_held_is_not_waited_for_without_end() {
     assert_eq!(place.get("svc/a"), "value");
 }
 
+/// The kernel would end a process that writes beyond the limit, without a message.
+#[test]
+fn a_limit_on_the_size_of_files_leaves_the_store_as_it_was() {
+    for limit in [0, 1, 100, 200] {
+        let place = Place::with(&[("svc/a", "value")]);
+        let store = fs::read(place.file("store.age")).unwrap();
+        let set = |folder: &Path| {
+            let run = Run::new("/usr/bin/prlimit").args([format!("--fsize={limit}:{limit}")]);
+            let run = run.args([resolver::path("secretref-keychain")]).args(["--store", "file", "--folder"]);
+            run.args([folder]).args(["set", "svc/a"]).stdin("other").end()
+        };
+        let ended = set(&place.folder());
+        assert!(ended.code == Some(3) && ended.stderr.contains("(file too large)"), "{limit}: {ended:?}");
+        assert!(ended.stderr.contains("ulimit -f"), "{limit}: {ended:?}");
+        assert_eq!(fs::read(place.file("store.age")).unwrap(), store, "{limit}");
+        let names = fs::read_dir(place.folder()).unwrap().flatten().map(|entry| entry.file_name());
+        assert!(names.into_iter().all(|name| !name.to_string_lossy().ends_with(".new")), "{limit}");
+        // The first change makes no file that is not whole, so the next one succeeds.
+        let first = Place::new();
+        assert_eq!(set(&first.folder()).code, Some(3), "{limit}");
+        first.set("svc/a", "value");
+        assert_eq!(first.get("svc/a"), "value", "{limit}");
+    }
+}
+
+#[test]
+fn a_lock_is_waited_for_whatever_stack_the_environment_asks_for() {
+    let place = Place::with(&[("svc/a", "value")]);
+    let lock = fs::File::open(place.file("lock")).unwrap();
+    lock.lock().unwrap();
+    let run = place.run().env("RUST_MIN_STACK", (1_u64 << 46).to_string());
+    let ended = run.args(["set", "svc/a"]).stdin("other").end();
+    assert!(ended.code == Some(5) && ended.stderr.contains("another process holds"), "{ended:?}");
+}
+
 /// Beside a profile such a variable is refused where a host is looked up; here none is.
 #[test]
 fn what_bends_the_names_of_hosts_does_not_matter() {
@@ -300,7 +335,7 @@ fn an_identity_elsewhere_is_found_from_the_profile() {
 
 #[test]
 fn doctor_says_no_more_than_the_modes_do() {
-    let closed = "is closed to other users";
+    let closed = "other users of this machine cannot read the store";
     let place = Place::with(&[("openai", "value-openai")]);
     let doctor = || place.run().args(["doctor"]).end().stdout;
     assert!(doctor().contains(closed));
@@ -309,7 +344,7 @@ fn doctor_says_no_more_than_the_modes_do() {
     fs::set_permissions(place.file("identity"), Permissions::from_mode(0o644)).unwrap();
     assert!(!doctor().contains(closed), "{}", doctor());
     let nothing = Place::new().run().args(["doctor"]).end().stdout;
-    assert!(!nothing.contains(closed) && nothing.contains("not there"), "{nothing}");
+    assert!(!nothing.contains(closed) && nothing.contains("does not exist"), "{nothing}");
 }
 
 /// Which is asked for first makes no difference.

@@ -126,7 +126,7 @@ fn what_is_no_such_file_is_refused_whole() {
     said(&path(place.0.path().to_owned()), 3, &["is not a regular file"]);
     let file = place.file("A=seeded-1");
     fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
-    said(&path(file), 3, &["can be written by everybody"]);
+    said(&path(file), 3, &["is world-writable"]);
     assert!(!place.0.path().join("store").exists());
 }
 

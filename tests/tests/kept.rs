@@ -132,8 +132,10 @@ fn a_folder_that_another_user_made_first_is_named() {
         let run = Run::new(&binary).args(["--profile".as_ref(), profile.as_os_str()]).args(args);
         run.uid(UID).request(&["a#k"]).end()
     };
-    let words =
-        format!("{} belongs to another user (uid 0); name a folder of this user's own", taken.display());
+    let words = format!(
+        "{} belongs to another user (uid 0); set `keep_session` to a folder of this user",
+        taken.display()
+    );
     bench.profile("wrong", "");
     let refused = run(&[]);
     bench.profile("right", "");

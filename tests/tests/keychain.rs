@@ -425,7 +425,7 @@ fn a_service_without_a_session_reads_files_and_is_told_so() {
     assert_eq!(file(&["delete", "openai", "--yes"]).end().code, Some(0));
     assert_eq!(failure(&file(&[]).request(&["openai"]).end(), "openai").0, "NOT_FOUND");
     let doctor = file(&["doctor", "--names", "s/b"]).end();
-    assert!(doctor.stdout.contains("mode 0600, of uid 4242"), "{doctor:?}");
+    assert!(doctor.stdout.contains("mode 0600, owned by uid 4242"), "{doctor:?}");
 }
 
 #[test]
@@ -458,7 +458,10 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
     assert!(set.code == Some(3) && set.stderr.contains("systemd-creds"), "{set:?}");
     credential("keychain-identity", b"AGE-SECRET-KEY-1");
     let key = named().args(["get", "keychain-identity"]).end();
-    assert!(key.code == Some(1) && key.stderr.contains("is the key of the store file"), "{key:?}");
+    assert!(
+        key.code == Some(1) && key.stderr.contains("is the encryption key of the `file` store"),
+        "{key:?}"
+    );
     assert!(!named().args(["list"]).end().stdout.contains("identity"));
     let gone =
         keychain().args(["--store", "systemd", "--credentials", "/nonexistent", "get", "openai"]).end();
@@ -468,7 +471,7 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
     );
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
     let open = named().args(["get", "openai"]).end();
-    assert!(open.code == Some(3) && open.stderr.contains("can be written by others"), "{open:?}");
+    assert!(open.code == Some(3) && open.stderr.contains("is writable by other users"), "{open:?}");
     let nowhere = keychain().args(["--store", "systemd"]).request(&["openai"]).end();
     assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
 }

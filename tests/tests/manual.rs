@@ -394,7 +394,7 @@ fn doctor_leaves_its_own_words_in() {
     let absent = inner.join("absent.toml");
     let absent = absent.to_str().expect("UTF-8");
     for (profile, words) in [
-        (absent, "which `--profile` names, cannot be opened"),
+        (absent, "cannot be opened"),
         ("corp.toml", "--profile <profile> is neither a path nor a name"),
         ("corp.toml", "for one in ~/.config/secretref"),
     ] {

@@ -392,10 +392,10 @@ fn a_profile_that_others_could_have_written_is_refused() {
         (0o700, 0o600, "/nonexistent"),
         (0o755, 0o644, "/nonexistent"),
         (0o1777, 0o600, "/nonexistent"),
-        (0o700, 0o620, "can be written by others"),
-        (0o700, 0o602, "can be written by others"),
-        (0o777, 0o600, "where others can put another in its place"),
-        (0o770, 0o600, "where others can put another in its place"),
+        (0o700, 0o620, "is writable by other users"),
+        (0o700, 0o602, "is writable by other users"),
+        (0o777, 0o600, "where other users can replace it"),
+        (0o770, 0o600, "where other users can replace it"),
     ] {
         let path = profile(folder.path(), text, folder_mode, mode);
         let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end();
@@ -408,12 +408,12 @@ fn a_profile_that_others_could_have_written_is_refused() {
     let link = open.with_file_name("link.toml");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let ended = vault().args(["--profile".as_ref(), link.as_os_str()]).request(&["a#k"]).end();
-    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+    assert!(ended.stderr.contains("where other users can replace it"), "{ended:?}");
     // And where such a folder is only on the way.
     let first = path.with_file_name("first.toml");
     std::os::unix::fs::symlink(&link, &first).unwrap();
     let ended = vault().args(["--profile".as_ref(), first.as_os_str()]).request(&["a#k"]).end();
-    assert!(ended.stderr.contains("where others can put another in its place"), "{ended:?}");
+    assert!(ended.stderr.contains("where other users can replace it"), "{ended:?}");
 }
 
 #[test]
@@ -443,7 +443,7 @@ fn a_profile_of_another_user_is_refused() {
     std::os::unix::fs::chown(&path, Some(0), None).unwrap();
     std::os::unix::fs::chown(path.parent().unwrap(), Some(1234), None).unwrap();
     assert!(
-        told().contains("where others can put another in its place: it belongs to uid 1234"),
+        told().contains("where other users can replace it: the folder belongs to uid 1234"),
         "{}",
         told()
     );

@@ -93,7 +93,7 @@ impl SessionCache {
 
     /// Where sessions are kept, or why they are not.
     pub fn place(&self) -> Result<&Path, &str> {
-        self.folder.as_ref().map(|folder| folder.path.as_path()).map_err(String::as_str)
+        self.folder.as_ref().map(Folder::path).map_err(String::as_str)
     }
 
     /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.

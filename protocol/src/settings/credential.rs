@@ -7,7 +7,7 @@ use std::path::Path;
 use super::{Settings, Source};
 use crate::failure::Failure;
 use crate::file;
-use crate::guard::is_exposed;
+use crate::private_files::is_exposed;
 use crate::run::{Run, Stage};
 use crate::secret::Secret;
 use crate::store::{Kind, Setting};

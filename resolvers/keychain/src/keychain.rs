@@ -107,7 +107,7 @@ impl Backend for Keychain {
             #[cfg(any(target_os = "macos", target_os = "windows"))]
             Open::Native(_) => self.run.fact(Stage::SignIn, "the keychain of the system"),
             Open::File(files) => {
-                for fact in files.rights() {
+                for fact in files.permissions() {
                     self.run.fact(Stage::SignIn, fact);
                 }
                 let entries = files.read()?.names().count();

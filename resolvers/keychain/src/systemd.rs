@@ -1,4 +1,4 @@
-//! systemd's credentials: files that only the unit can read, in a folder of its own.
+//! Credentials of systemd: files in a folder that only the unit can read.
 //!
 //! <https://systemd.io/CREDENTIALS/>
 
@@ -6,24 +6,24 @@ use std::fs::Metadata;
 use std::path::Path;
 use std::string::FromUtf8Error;
 
-use secretref_protocol::guard::{self, Guard};
-use secretref_protocol::{Document, Failure, Listed, Name, Secret, file};
+use secretref_protocol::private_files::Access;
+use secretref_protocol::{Document, Failure, Listed, Name, Secret, file, words};
 
 use crate::locator::Locator;
 
-/// The credential of a unit that the file store is encrypted to, where nothing else is said.
+/// The credential with the identity of the file store, unless `identity_file` names another file.
 pub(crate) const IDENTITY: &str = "keychain-identity";
 
-/// Reads the credential `name`, without the line end that an editor leaves at its end.
+/// Reads the credential `name`, without the line break that an editor adds at the end.
 pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
     let path = folder.join(name.to_string());
     if path.ends_with(IDENTITY) {
         return Err(Failure::invalid_id(
-            format!("the credential {name} is the key of the store file, and no secret"),
-            "ask for another; a key of another name can be named in `identity_file`",
+            format!("the credential {name} is the encryption key of the `file` store, not a secret"),
+            "use another id; if the key of the store is another file, set `identity_file` to it",
         ));
     }
-    trusted(folder)?;
+    check(folder)?;
     if !file::is_there(&path) {
         return Err(Failure::not_found(
             format!("there is no credential {name} in {}", folder.display()),
@@ -36,25 +36,23 @@ pub(crate) fn read(folder: &Path, name: &Locator) -> Result<Document, Failure> {
         .map_err(|bytes| Failure::not_text(format!("the credential {name}"), &bytes))
 }
 
-/// Fails where there is no such folder, or others can put a file there.
-fn trusted(folder: &Path) -> Result<(), Failure> {
+/// Fails if the folder does not exist, or if other users can write to it.
+fn check(folder: &Path) -> Result<(), Failure> {
     let metadata = folder.metadata().ok().filter(Metadata::is_dir).ok_or_else(|| {
         Failure::misconfigured(
             format!("there is no folder of credentials at {}", folder.display()),
-            "name the one of the unit in `credentials`, /run/credentials/UNIT, and see whether the unit runs",
+            "set `credentials` to the folder of the unit, /run/credentials/UNIT, and check that the unit is running",
         )
     })?;
-    match guard::objection(&metadata, Guard::Written, rustix::process::geteuid().as_raw()) {
-        Some((why, remedy)) => Err(Failure::misconfigured(format!("{} {why}", folder.display()), remedy)),
-        None => Ok(()),
-    }
+    let checked = Access::OnlyOwnWriters.check(&metadata, rustix::process::geteuid().as_raw());
+    checked.map_err(|problem| problem.failure(folder.display()))
 }
 
-/// The credentials there are.
+/// Lists the credentials.
 pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
     let entries = std::fs::read_dir(folder).map_err(|error| {
         Failure::misconfigured(
-            format!("the folder {} cannot be listed ({error})", folder.display()),
+            format!("the folder {} cannot be listed ({})", folder.display(), words(&error)),
             "check the path and its permissions",
         )
     })?;
@@ -67,7 +65,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
     Ok(names.map(listed).collect())
 }
 
-/// The text of a file, else its bytes.
+/// Returns the text of a file without one line break at its end; the bytes if they are not UTF-8.
 fn text(bytes: Vec<u8>) -> Result<Secret, Vec<u8>> {
     let text = Secret::new(String::from_utf8(bytes).map_err(FromUtf8Error::into_bytes)?);
     let line = text.expose().strip_suffix('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));

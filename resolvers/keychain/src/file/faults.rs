@@ -71,7 +71,7 @@ thread_local! {
 
 /// Sets an entry, and dies after `steps` steps. Whether it did.
 fn dies_at(steps: usize, place: &Place, account: &str, value: &str) -> bool {
-    fn at(_: &'static str) {
+    fn step(_: &'static str) {
         let left = STEPS_LEFT.get();
         STEPS_LEFT.set(left.wrapping_sub(1));
         if left == 0 {
@@ -79,7 +79,7 @@ fn dies_at(steps: usize, place: &Place, account: &str, value: &str) -> bool {
         }
     }
     STEPS_LEFT.set(steps);
-    let files = Files { at, ..place.files() };
+    let files = Files { step, ..place.files() };
     match catch_unwind(AssertUnwindSafe(|| set(&files, account, value))) {
         Ok(done) => {
             done.unwrap();
@@ -181,7 +181,7 @@ fn an_identity_that_is_gone_is_not_made_anew() {
     fs::remove_file(place.file(IDENTITY)).unwrap();
     for failure in [place.refusal(), set(&place.files(), "b", "x").unwrap_err()] {
         assert_eq!(failure.kind(), Kind::Misconfigured, "{failure}");
-        assert!(failure.to_string().contains("identity is not there"), "{failure}");
+        assert!(failure.to_string().contains("does not exist"), "{failure}");
     }
     assert!(!place.file(IDENTITY).exists());
 }
@@ -210,7 +210,7 @@ fn an_identity_can_be_elsewhere_and_is_then_never_made() {
     set(&files, "b", "second").unwrap();
     assert_eq!((value(&files, "a"), value(&files, "b")), (Some("first".into()), Some("second".into())));
     assert!(!place.file(IDENTITY).exists());
-    assert!(files.rights().iter().any(|fact| fact.contains("elsewhere")), "{:?}", files.rights());
+    assert!(files.permissions().iter().any(|fact| fact.contains("elsewhere")), "{:?}", files.permissions());
 
     let nowhere = Files::new(mounted.path().join("new"), Some(mounted.path().join("none")));
     assert_eq!(set(&nowhere, "a", "x").unwrap_err().kind(), Kind::Misconfigured);
@@ -221,12 +221,12 @@ fn an_identity_can_be_elsewhere_and_is_then_never_made() {
 fn what_others_can_write_or_read_is_refused() {
     let place = Place::with(&[("a", "first")]);
     for (name, mode, why) in [
-        (STORE, 0o620, "written by others"),
-        (STORE, 0o602, "written by others"),
-        (IDENTITY, 0o620, "written by others"),
-        (IDENTITY, 0o604, "read by others"),
-        ("", 0o777, "written by others"),
-        ("", 0o1777, "written by others"),
+        (STORE, 0o620, "writable by other users"),
+        (STORE, 0o602, "writable by other users"),
+        (IDENTITY, 0o620, "writable by other users"),
+        (IDENTITY, 0o604, "readable by other users"),
+        ("", 0o777, "writable by other users"),
+        ("", 0o1777, "writable by other users"),
     ] {
         let before = fs::metadata(place.file(name)).unwrap().permissions();
         place.chmod(name, mode);

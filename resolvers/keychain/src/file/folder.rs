@@ -1,208 +1,174 @@
-//! The folder of a store: who may have written what is in it, and how a file is put in the place of another.
+//! The folder of a store: which files are read from it and written to it, and what to do if that fails.
 
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Write as _};
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
-use std::path::{Path, PathBuf};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
 
-// What `File::sync_all` calls there: the plain one may leave it in the memory of the disk.
-#[cfg(target_os = "macos")]
-use rustix::fs::fcntl_fullfsync as fsync;
-#[cfg(not(target_os = "macos"))]
-use rustix::fs::fsync;
-use rustix::fs::{AtFlags, FileType, Mode, OFlags};
+use rustix::fs::{CWD, FileType};
 use rustix::io::Errno;
-use secretref_protocol::guard::{self, Guard};
-use secretref_protocol::{Failure, Kind};
+use secretref_protocol::private_files::{
+    self, Access, Draft, Links, Lock, LockError, Problem, Rules, Sync, make_folders,
+};
+use secretref_protocol::{Failure, Kind, words};
 
-/// The most bytes of a file.
-const LIMIT: u64 = 4 << 20;
+/// The most that a file may hold, in MiB.
+const LIMIT: u64 = 4;
 
-/// A folder in which nobody but its user and root can put a file.
+/// How long to wait for another writer: less than the time that a command has.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// A folder in which only its user and root can write files.
 pub(super) struct Folder {
-    pub(super) path: PathBuf,
-    pub(super) open: OwnedFd,
-    pub(super) at: fn(&'static str),
+    folder: private_files::Folder,
+    step: fn(&'static str),
 }
 
 impl Folder {
-    /// Opens the folder; nothing where there is none.
+    /// Opens the folder; `None` if it does not exist.
     pub(super) fn open(path: &Path) -> Result<Option<Self>, Failure> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let folder = match rustix::fs::open(path, flags, Mode::empty()) {
-            Ok(folder) => File::from(folder),
-            Err(Errno::NOENT) => return Ok(None),
-            Err(errno) => return Err(unreadable(path, &errno.into())),
-        };
-        let metadata = folder.metadata().map_err(|error| unreadable(path, &error))?;
-        match objection(&metadata, Guard::Written) {
-            Some((why, remedy)) => Err(refused(path, &why, &remedy)),
-            None => Ok(Some(Self { path: path.to_owned(), open: folder.into(), at: |_| () })),
+        match private_files::Folder::open(path, Links::Follow, Access::OnlyOwnWriters, uid()) {
+            Ok(folder) => Ok(Some(Self { folder, step: |_| () })),
+            Err(problem) if problem.is_missing() => Ok(None),
+            Err(problem) => Err(unreadable(path, problem)),
         }
     }
 
-    /// Opens the folder to change what is in it, and makes it where it is missing.
-    pub(super) fn make(path: &Path, at: fn(&'static str)) -> Result<Self, Failure> {
+    /// Opens the folder for a change, and makes it if it is missing.
+    pub(super) fn make(path: &Path, step: fn(&'static str)) -> Result<Self, Failure> {
         if !path.exists() {
-            make_all(path).map_err(|error| unwritten(path, &error))?;
+            make_folders(path).map_err(|error| unwritten(path, &error))?;
         }
-        at("the folder is there");
-        let folder = Self::open(path)?.ok_or_else(|| unreadable(path, &Errno::NOENT.into()))?;
-        Ok(Self { at, ..folder })
+        step("the folder is there");
+        let folder =
+            Self::open(path)?.ok_or_else(|| unreadable(path, io::Error::from(Errno::NOENT).into()))?;
+        Ok(Self { step, ..folder })
     }
 
-    /// Reads a file of the folder; nothing where there is none.
-    pub(super) fn read(&self, name: &str, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
-        read(self.open.as_fd(), Path::new(name), &self.path.join(name), guard)
+    /// Reads a file of the folder; `None` if it does not exist.
+    ///
+    /// Links are followed: only root or the user can have made one here.
+    pub(super) fn read(&self, name: &str, access: Access) -> Result<Option<Vec<u8>>, Failure> {
+        let read = self.folder.read(name, &rules(access));
+        read.map_err(|problem| unreadable(&self.folder.path().join(name), problem))
     }
 
-    /// Reads a file of elsewhere.
-    pub(super) fn read_elsewhere(path: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
-        read(rustix::fs::CWD, path, path, guard)
-    }
-
-    /// Fails where `name` is a link, which a change would replace.
+    /// Fails if `name` is a link, which a change would replace.
     pub(super) fn refuse_link(&self, name: &str) -> Result<(), Failure> {
-        let is_link = rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW)
-            .is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Symlink);
-        if !is_link {
+        if self.folder.entry_type(name) != Some(FileType::Symlink) {
             return Ok(());
         }
-        let why = "is a link, which a change would replace";
-        Err(refused(&self.path.join(name), why, "name the folder that it leads to"))
+        let what =
+            format!("{} is a link, and a change would replace it", self.folder.path().join(name).display());
+        Err(Failure::misconfigured(what, "set `folder` to the folder that the link leads to"))
     }
 
-    /// Whether there is anything of this name.
+    /// Whether there is an entry of this name.
     pub(super) fn has(&self, name: &str) -> bool {
-        rustix::fs::statat(&self.open, name, AtFlags::SYMLINK_NOFOLLOW).is_ok()
+        self.folder.entry_type(name).is_some()
     }
 
-    /// Writes what is to become the file `name` beside it, down to the disk.
-    pub(super) fn prepare(&self, name: &'static str, bytes: &[u8]) -> Result<(), Failure> {
-        let path = self.path.join(name);
-        if bytes.len() as u64 > LIMIT {
-            let what = format!("{} would be longer than 4 MiB; it is as it was", path.display());
-            return Err(Failure::invalid_value(what, "keep large things elsewhere, or use a second folder"));
+    /// Writes the new content of the file `name` to a draft, and the draft to the disk.
+    pub(super) fn prepare(&self, name: &'static str, bytes: &[u8]) -> Result<Draft<'_>, Failure> {
+        let path = self.folder.path().join(name);
+        if bytes.len() as u64 > LIMIT << 20 {
+            let what = format!("{} would be longer than {LIMIT} MiB; it is unchanged", path.display());
+            return Err(Failure::invalid_value(what, "keep large values elsewhere, or use a second folder"));
         }
-        let write = || -> io::Result<()> {
-            let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-            let mode = Mode::RUSR | Mode::WUSR;
-            let mut file = File::from(rustix::fs::openat(&self.open, beside(name), flags, mode)?);
-            (self.at)("a new file is made");
-            // In two parts, so that a test can stop between them.
-            let (first, rest) = bytes.split_at(bytes.len() / 2);
-            file.write_all(first)?;
-            (self.at)("a new file is half written");
-            file.write_all(rest)?;
-            (self.at)("a new file is written");
-            file.sync_all()
-        };
-        write().map_err(|error| unwritten(&path, &error))?;
-        (self.at)("a new file is on the disk");
+        let draft = self.folder.write_draft(draft_name(name), bytes, Sync::Disk, self.step);
+        draft.map_err(|error| unwritten(&path, &error))
+    }
+
+    /// Replaces the file `name` with a draft. [`Folder::sync`] makes it last.
+    pub(super) fn replace(&self, name: &'static str, draft: Draft<'_>) -> Result<(), Failure> {
+        draft.replace(name).map_err(|error| unwritten(&self.folder.path().join(name), &error))?;
+        (self.step)("a new file is in its place");
         Ok(())
     }
 
-    /// Puts what was prepared in the place of the file `name`; to last, it needs [`Folder::sync`].
-    pub(super) fn put(&self, name: &'static str) -> Result<(), Failure> {
-        rustix::fs::renameat(&self.open, beside(name), &self.open, name)
-            .map_err(|errno| unwritten(&self.path.join(name), &errno.into()))?;
-        (self.at)("a new file is in its place");
-        Ok(())
-    }
-
-    /// Sees to it that names last as the files do.
+    /// Writes the names of the folder to the disk.
     pub(super) fn sync(&self) -> Result<(), Failure> {
-        // Some file systems cannot sync a folder, and need not.
-        match fsync(&self.open) {
-            Ok(()) | Err(Errno::INVAL | Errno::NOTSUP) => {
-                (self.at)("the folder is on the disk");
-                Ok(())
-            }
-            // What was put in its place is there by now.
-            Err(errno) => Err(no_write(&self.path, &errno.into())),
-        }
+        // A file was replaced before, so a change was made.
+        self.folder.sync().map_err(|error| not_written(self.folder.path(), &error))?;
+        (self.step)("the folder is on the disk");
+        Ok(())
     }
 
-    /// Removes what was prepared for these files and not put into their place.
+    /// Removes the drafts of these files. The caller holds the lock, so no other process is writing them.
     pub(super) fn discard(&self, names: &[&str]) {
         for name in names {
-            let _ = rustix::fs::unlinkat(&self.open, beside(name), AtFlags::empty());
+            self.folder.remove(&draft_name(name));
         }
+    }
+
+    /// Waits until no other process changes the store.
+    pub(super) fn lock(&self) -> Result<Lock, Failure> {
+        let path = self.folder.path().join("lock");
+        let file = self.folder.lock_file("lock").map_err(|error| unwritten(&path, &error))?;
+        let lock = file.wait(PATIENCE).map_err(|error| match error {
+            LockError::Held => Failure::new(
+                Kind::Unavailable,
+                format!("another process holds {}", path.display()),
+                format!("try again; `fuser {0}` or `lsof {0}` shows which process it is", path.display()),
+            )
+            .changed_nothing(),
+            LockError::NoThread => {
+                Failure::no_thread(format!("to wait for {}", path.display())).changed_nothing()
+            }
+            LockError::Io(error) => unwritten(&path, &error),
+        })?;
+        (self.step)("the lock is held");
+        Ok(lock)
     }
 }
 
-fn beside(name: &str) -> String {
+/// Reads a file outside of the folder; `None` if it does not exist.
+pub(super) fn read_elsewhere(path: &Path, access: Access) -> Result<Option<Vec<u8>>, Failure> {
+    match private_files::read(CWD, path, &rules(access)) {
+        Ok((bytes, _)) => Ok(Some(bytes)),
+        Err(problem) if problem.is_missing() => Ok(None),
+        Err(problem) => Err(unreadable(path, problem)),
+    }
+}
+
+fn draft_name(name: &str) -> String {
     format!("{name}.new")
 }
 
-/// Makes a folder for its user alone, and those before it, each entered on the disk.
-fn make_all(path: &Path) -> io::Result<()> {
-    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    if !parent.exists() {
-        make_all(parent)?;
-    }
-    match rustix::fs::mkdir(path, Mode::RWXU) {
-        // Another process may have been faster.
-        Ok(()) | Err(Errno::EXIST) => {}
-        Err(errno) => return Err(errno.into()),
-    }
-    let _ = File::open(parent).and_then(|parent| parent.sync_all());
-    Ok(())
+fn rules(access: Access) -> Rules {
+    Rules { links: Links::Follow, access, uid: uid(), limit: LIMIT }
 }
 
-/// Reads a file by its `name` in a folder; a person knows it by its `path`. Links are followed: they can only be root's or the
-/// user's own, and mounted credentials often are some.
-fn read(folder: BorrowedFd<'_>, name: &Path, path: &Path, guard: Guard) -> Result<Option<Vec<u8>>, Failure> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = match rustix::fs::openat(folder, name, flags, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(Errno::NOENT) => return Ok(None),
-        Err(errno) => return Err(unreadable(path, &errno.into())),
+pub(super) fn uid() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+fn unreadable(path: &Path, problem: Problem) -> Failure {
+    let problem = match problem.error {
+        Some(_) => {
+            Problem { remedy: "check the path, and run this as the user whose store it is".into(), ..problem }
+        }
+        None => problem,
     };
-    let metadata = file.metadata().map_err(|error| unreadable(path, &error))?;
-    if !metadata.is_file() {
-        return Err(refused(path, "is not a regular file", "name the right one"));
-    }
-    if let Some((why, remedy)) = objection(&metadata, guard) {
-        return Err(refused(path, &why, &remedy));
-    }
-    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len().min(LIMIT)).unwrap_or(0) + 1);
-    match file.take(LIMIT + 1).read_to_end(&mut bytes) {
-        Ok(count) if count as u64 > LIMIT => Err(refused(path, "is longer than 4 MiB", "name the right one")),
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) => Err(unreadable(path, &error)),
-    }
+    problem.failure(path.display())
 }
 
-/// What speaks against a file, for this user.
-pub(super) fn objection(metadata: &Metadata, guard: Guard) -> Option<(String, String)> {
-    guard::objection(metadata, guard, rustix::process::geteuid().as_raw())
+/// A failure to write before any file was replaced.
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    not_written(path, error).hint("the store is unchanged").changed_nothing()
 }
 
-fn refused(path: &Path, why: &str, remedy: &str) -> Failure {
-    Failure::misconfigured(format!("{} {why}", path.display()), remedy)
-}
-
-fn unreadable(path: &Path, error: &io::Error) -> Failure {
-    Failure::too_many_files(error).unwrap_or_else(|| {
-        let what = format!("{} cannot be opened ({error})", path.display());
-        Failure::misconfigured(what, "check the path, and run this as the user whose store it is")
-    })
-}
-
-/// A failure to write before anything was put in its place.
-pub(super) fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    no_write(path, error).changed_nothing()
-}
-
-fn no_write(path: &Path, error: &io::Error) -> Failure {
+fn not_written(path: &Path, error: &io::Error) -> Failure {
     let (kind, remedy) = match Errno::from_io_error(error) {
-        Some(Errno::NOSPC | Errno::DQUOT) => (Kind::Unavailable, "make room there; the store is as it was"),
+        Some(Errno::NOSPC | Errno::DQUOT) => (Kind::Unavailable, "free some space there"),
+        Some(Errno::FBIG) => (
+            Kind::Misconfigured,
+            "raise the limit on the size of files (`ulimit -f`, LimitFSIZE= of a service)",
+        ),
         Some(Errno::ROFS) => {
-            (Kind::Misconfigured, "change the store where it can be written, and bring it here")
+            (Kind::Misconfigured, "change the store on a machine where it can be written, and copy it here")
         }
         Some(Errno::ACCESS | Errno::PERM) => (Kind::Misconfigured, "run this as the user whose store it is"),
-        _ => (Kind::Unavailable, "see what is wrong with the file system"),
+        _ => (Kind::Unavailable, "check the file system"),
     };
-    Failure::new(kind, format!("{} cannot be written ({error})", path.display()), remedy)
+    Failure::new(kind, format!("{} cannot be written ({})", path.display(), words(error)), remedy)
 }

@@ -2,39 +2,38 @@
 //!
 //! ```text
 //! FOLDER/               0700
-//!   identity            0600   an age X25519 identity; it can stand elsewhere, such as in $CREDENTIALS_DIRECTORY
-//!   store.age           0600   all entries, as JSON in an age file: `age -d -i identity store.age` shows them
-//!   store.age.last      0600   the same before the last change
-//!   lock                0600   held by who writes
-//!   *.new                      what is being written; of no use if its writer is gone
+//!   identity            0600   an age X25519 identity; it can be elsewhere, such as in $CREDENTIALS_DIRECTORY
+//!   store.age           0600   all entries, as JSON in an age file: `age -d -i identity store.age` prints them
+//!   store.age.last      0600   the store before the last change
+//!   lock                0600   locked by a writer
+//!   *.new                      drafts of a writer; of no use if it has ended
 //! ```
 //!
-//! One file, because then one X25519 operation opens it however many ids are asked for, a change is one rename, and no
-//! name of an entry stands in a folder. A reader takes no lock: it opens the file of before or after a change, each
-//! whole. A writer holds the lock from its read to its rename. It makes the new file beside the old one and syncs it,
-//! then puts a copy of the old one in the place of the last good one, and the new one in the place of the old one. So at
-//! each step there is a whole `store.age`, and what follows a failure is the store of before.
+//! All entries are in one file, so that one X25519 operation opens it for any number of ids, a change is one rename, and
+//! no file name shows the name of an entry. A reader takes no lock: it opens the file from before or after a change, each
+//! whole. A writer holds the lock from its read to its rename. It writes a draft of the new file to the disk, replaces the
+//! last good copy with the current file, and then the current file with the draft. So there is a whole `store.age` at
+//! every step, and if a step fails, it is the store from before.
 //!
-//! age tells an altered file from a whole one, but not a wrong identity from an altered header. For that the header has a
-//! mark of the identity, and for a file that another writer has encrypted to it a proof (`seal.rs`). What cannot be told is
-//! an older `store.age` in the place of a newer one.
+//! age detects an altered file, but cannot tell a wrong identity from an altered header. So the header contains a mark of
+//! the identity, and a proof that the writer has the identity (`seal.rs`). An older `store.age` in place of a newer one is
+//! not detected.
 
 mod contents;
 #[cfg(test)]
 mod faults;
 mod folder;
-mod lock;
 mod payload;
-mod rights;
+mod permissions;
 mod seal;
 
 use std::path::PathBuf;
 
-use secretref_protocol::guard::Guard;
+use secretref_protocol::private_files::Access;
 use secretref_protocol::{Failure, Kind};
 
 pub(crate) use contents::Contents;
-use folder::Folder;
+use folder::{Folder, read_elsewhere};
 use seal::{Broken, Key};
 
 const STORE: &str = "store.age";
@@ -44,19 +43,19 @@ const IDENTITY: &str = "identity";
 /// A store in a folder.
 pub(crate) struct Files {
     folder: PathBuf,
-    /// Where the identity is; nothing where it is in the folder.
+    /// The file of the identity; `None` if it is in the folder.
     elsewhere: Option<PathBuf>,
-    /// Told of each step of a change, so that a test can end the process there.
-    at: fn(&'static str),
+    /// Called at each step of a change, so that a test can stop there.
+    step: fn(&'static str),
 }
 
 impl Files {
-    /// The store in `folder`, whose identity is in the file `identity`, else in the folder too. Opens nothing.
+    /// Describes the store in `folder`, whose identity is in the file `identity`, or also in the folder. Opens nothing.
     pub(crate) fn new(folder: PathBuf, identity: Option<PathBuf>) -> Self {
-        Self { folder, elsewhere: identity, at: |_| () }
+        Self { folder, elsewhere: identity, step: |_| () }
     }
 
-    /// All entries. Takes no lock and writes nothing, so a read-only mount will do.
+    /// Reads all entries. Takes no lock and writes nothing, so a read-only mount is enough.
     pub(crate) fn read(&self) -> Result<Contents, Failure> {
         let folder = Folder::open(&self.folder)?.ok_or_else(|| self.nothing())?;
         let sealed = self.sealed(&folder)?.ok_or_else(|| self.nothing())?;
@@ -64,15 +63,15 @@ impl Files {
         self.open(&folder, &key, &sealed)
     }
 
-    /// Changes the entries, and puts the changed store in the place of the old one: wholly, or not at all where `change`
-    /// or anything else fails. The first change makes the folder, and the identity unless that is elsewhere.
+    /// Changes the entries and replaces the store. If `change` or anything else fails, the store is unchanged. The first
+    /// change makes the folder, and also the identity unless that is elsewhere.
     pub(crate) fn change<T>(
         &self,
         change: impl FnOnce(&mut Contents) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let folder = Folder::make(&self.folder, self.at)?;
+        let folder = Folder::make(&self.folder, self.step)?;
         let _lock = folder.lock()?;
-        // What another writer left that died; and what this one leaves if it fails.
+        // The drafts of a writer that was killed, and then of this one if it fails.
         folder.discard(&[STORE, LAST, IDENTITY]);
         let done = self.replace(&folder, change);
         folder.discard(&[STORE, LAST, IDENTITY]);
@@ -96,26 +95,26 @@ impl Files {
             None => Contents::default(),
         };
         let done = change(&mut contents)?;
-        folder.prepare(STORE, &key.seal(&contents.to_json())?)?;
+        let draft = folder.prepare(STORE, &key.seal(&contents.to_json())?)?;
         if let Some(sealed) = &sealed {
-            folder.prepare(LAST, sealed)?;
-            folder.put(LAST)?;
+            folder.replace(LAST, folder.prepare(LAST, sealed)?)?;
         }
-        folder.put(STORE)?;
+        folder.replace(STORE, draft)?;
         folder.sync()?;
         Ok(done)
     }
 
-    /// The encrypted file; nothing where there never was one.
+    /// Reads the encrypted file; `None` if there never was one.
     fn sealed(&self, folder: &Folder) -> Result<Option<Vec<u8>>, Failure> {
-        let sealed = folder.read(STORE, Guard::Written)?;
+        let sealed = folder.read(STORE, Access::OnlyOwnWriters)?;
         if sealed.is_none() && folder.has(LAST) {
             return Err(Failure::new(
                 Kind::Unavailable,
-                format!("{} is gone", self.path(STORE)),
+                format!("{} is missing", self.path(STORE)),
                 format!(
-                    "{}, which is from before the last change, is still there: copy it back",
-                    self.path(LAST)
+                    "copy back {}, the store before the last change: cp -p {0} {}",
+                    self.path(LAST),
+                    self.path(STORE)
                 ),
             ));
         }
@@ -124,21 +123,20 @@ impl Files {
 
     fn key(&self, folder: &Folder) -> Result<Option<Key>, Failure> {
         let bytes = match &self.elsewhere {
-            Some(path) => Folder::read_elsewhere(path, Guard::Secret)?,
-            None => folder.read(IDENTITY, Guard::Secret)?,
+            Some(path) => read_elsewhere(path, Access::OnlyOwnReaders)?,
+            None => folder.read(IDENTITY, Access::OnlyOwnReaders)?,
         };
         let Some(bytes) = bytes else { return Ok(None) };
         Key::parse(bytes).map(Some).map_err(|why| {
             let what = format!("the identity {} {why}", self.identity().display());
-            Failure::misconfigured(what, "bring back the file that was made with the store")
+            Failure::misconfigured(what, "restore the file that was made with the store")
         })
     }
 
     fn make_key(folder: &Folder) -> Result<Key, Failure> {
         folder.refuse_link(IDENTITY)?;
         let key = Key::generate();
-        folder.prepare(IDENTITY, key.text().expose().as_bytes())?;
-        folder.put(IDENTITY)?;
+        folder.replace(IDENTITY, folder.prepare(IDENTITY, key.text().expose().as_bytes())?)?;
         folder.sync()?;
         Ok(key)
     }
@@ -162,16 +160,16 @@ impl Files {
                     self.path(STORE),
                     self.identity().display()
                 ),
-                "name the identity that was made with this store, or bring it back",
+                "set `identity_file` to the identity that was made with this store, or restore that identity",
             )),
             Broken::OtherWriter => Err(Failure::new(
                 Kind::Unauthenticated,
                 format!(
-                    "{} was not written by secretref-keychain with this identity, and nothing is taken from it",
+                    "{} was not written by secretref-keychain with this identity, so no entry is read from it",
                     self.path(STORE)
                 ),
                 format!(
-                    "see who put it there; bring back {} or a backup, or move the file away and set its entries again",
+                    "check which program wrote it; then restore {} or a backup, or move the file away and set its entries again",
                     self.path(LAST)
                 ),
             )),
@@ -181,30 +179,32 @@ impl Files {
 
     fn altered(&self, folder: &Folder, key: &Key) -> Failure {
         let (store, last) = (self.path(STORE), self.path(LAST));
-        let copy = folder.read(LAST, Guard::Written).ok().flatten();
+        let copy = folder.read(LAST, Access::OnlyOwnWriters).ok().flatten();
         let is_good = copy.is_some_and(|sealed| key.open(&sealed).is_ok());
         let remedy = if is_good {
-            format!("the last good copy is from before the last change: cp -p {last} {store}")
+            format!("restore the copy from before the last change: cp -p {last} {store}")
         } else {
-            format!("bring {store} back from a backup, or move it away and set its entries anew")
+            format!("restore {store} from a backup, or move it away and set its entries again")
         };
-        let what = format!("{store} is cut short or was altered, and nothing is taken from it");
+        let what = format!("{store} is truncated or was altered, so no entry is read from it");
         Failure::new(Kind::Unavailable, what, remedy)
     }
 
     fn nothing(&self) -> Failure {
         Failure::not_found(
             format!("there is no store in {}", self.folder.display()),
-            "name the right folder in `folder`, or make a store there: the first `set` with these settings does",
+            "set `folder` to the right folder; or run `set` with these settings, which makes a store there",
         )
     }
 
     fn no_identity(&self) -> Failure {
-        let what = format!("the identity {} is not there", self.identity().display());
+        let what = format!("the identity {} does not exist", self.identity().display());
         let remedy = match self.elsewhere {
-            Some(_) => "name the file that it is in; an identity is made by a first `set` that names none",
+            Some(_) => {
+                "set `identity_file` to the file of the identity; without `identity_file`, the first `set` makes an identity"
+            }
             None => {
-                "bring it back from a backup, or, if it is a credential of the unit, pass CREDENTIALS_DIRECTORY on (passEnv); without it nobody can read the store"
+                "restore it from a backup, or, if it is a credential of the unit, pass CREDENTIALS_DIRECTORY on (passEnv); without the identity, no program can read the store"
             }
         };
         Failure::misconfigured(what, remedy)

@@ -1,0 +1,96 @@
+//! Replacing a file as a whole: the new content is written to a draft, which is then renamed.
+
+use std::fs::File;
+use std::io::{self, Write as _};
+
+use rustix::fs::{Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Resource, getrlimit};
+
+use super::Folder;
+
+/// Whether a draft is written to the disk before it replaces a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sync {
+    /// The content must survive a power failure.
+    Disk,
+    /// The content may be lost with the memory of the machine.
+    Memory,
+}
+
+/// A new file with the content that will replace another file. Its lock tells other processes that its writer is alive.
+///
+/// It is removed if it cannot be written or renamed. Only a killed process leaves one.
+#[derive(Debug)]
+#[must_use = "a draft replaces nothing until it is renamed"]
+pub struct Draft<'f> {
+    folder: &'f Folder,
+    name: String,
+    _locked: File,
+}
+
+impl Folder {
+    /// Writes `bytes` to the new file `name`. Each step is passed to `step`, so that a test can stop there.
+    ///
+    /// # Errors
+    /// The error of the system; [`io::ErrorKind::FileTooLarge`] if the limit on the size of files (`ulimit -f`) is below
+    /// the length, since the kernel would end the process (SIGXFSZ).
+    pub fn write_draft(
+        &self,
+        name: String,
+        bytes: &[u8],
+        sync: Sync,
+        step: fn(&'static str),
+    ) -> io::Result<Draft<'_>> {
+        if getrlimit(Resource::Fsize).current.is_some_and(|limit| bytes.len() as u64 > limit) {
+            return Err(Errno::FBIG.into());
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::openat(self, &name, flags, Mode::RUSR | Mode::WUSR)?);
+        step("a new file is made");
+        // Some file systems have no locks.
+        let _ = file.try_lock();
+        if let Err(error) = write(&file, bytes, sync, step) {
+            self.remove(&name);
+            return Err(error);
+        }
+        Ok(Draft { folder: self, name, _locked: file })
+    }
+
+    /// Whether a draft was left by a process that has ended. A writer locks its draft before it writes to it.
+    #[must_use]
+    pub fn is_abandoned(&self, draft: &str) -> bool {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(self, draft, flags, Mode::empty()).map(File::from);
+        file.is_ok_and(|file| {
+            file.metadata().is_ok_and(|metadata| metadata.len() > 0) && file.try_lock().is_ok()
+        })
+    }
+}
+
+impl Draft<'_> {
+    /// Renames the draft to `name`. A reader sees the old file or the new one, whole. [`Folder::sync`] makes it last.
+    ///
+    /// # Errors
+    /// The error of the system. The old file is then unchanged.
+    pub fn replace(self, name: &str) -> io::Result<()> {
+        rustix::fs::renameat(self.folder, &self.name, self.folder, name).map_err(|errno| {
+            self.folder.remove(&self.name);
+            errno.into()
+        })
+    }
+}
+
+fn write(mut file: &File, bytes: &[u8], sync: Sync, step: fn(&'static str)) -> io::Result<()> {
+    // In two parts, so that a test can stop between them.
+    let (first, rest) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first)?;
+    step("a new file is half written");
+    file.write_all(rest)?;
+    step("a new file is written");
+    if sync == Sync::Disk {
+        file.sync_all()?;
+        step("a new file is on the disk");
+    }
+    Ok(())
+}
