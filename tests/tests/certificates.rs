@@ -459,6 +459,7 @@ fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
         format!("req -x509 {new} -keyout own.key -out own.pem {subject} -addext subjectAltName=IP:127.0.0.1");
     openssl(&place, &own);
     openssl(&place, &format!("req -x509 {new} -keyout ca.key -out ca.pem -subj /CN=ca -days 30"));
+    openssl(&place, &format!("req -x509 {new} -keyout bare.key -out bare.pem {subject}"));
     openssl(&place, &format!("req {new} -keyout leaf.key -out leaf.csr -subj /CN=127.0.0.1"));
     let sign = "x509 -req -in leaf.csr -CA ca.pem -CAkey ca.key -days 30";
     openssl(&place, &format!("{sign} -sha1 -extfile names -out sha1.pem"));
@@ -467,6 +468,8 @@ fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
     let key = |name: &str| PrivateKeyDer::from_pem_file(place.folder.path().join(name)).unwrap();
     for (certificate, with, ca, end) in [
         ("own.pem", "own.key", "own.pem", Reads),
+        // A name in the subject alone, which OpenSSL's commands make without `subjectAltName`.
+        ("bare.pem", "bare.key", "bare.pem", Fails(5, "UNAVAILABLE", "has no subjectAltName")),
         (
             "sha1.pem",
             "leaf.key",

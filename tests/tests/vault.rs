@@ -186,13 +186,18 @@ fn a_token_that_is_used_up_by_the_search_for_the_version_says_so() {
     server.api("old/a", Some(&json!({"k": "value-old"})));
     let policy = json!({"policy": "path \"old/*\" { capabilities = [\"read\"] }"});
     server.api("sys/policies/acl/reader", Some(&policy));
-    for (uses, kv_version, code, words) in [
-        (1, "auto", 4, "its last use went into finding out the KV version of old/"),
-        (2, "auto", 0, ""),
-        (1, "1", 0, ""),
+    // A policy to the letter, which refuses where a secret of version 2 would be.
+    let policy = json!({"policy": "path \"old/a\" { capabilities = [\"read\"] }"});
+    server.api("sys/policies/acl/narrow", Some(&policy));
+    for (policy, uses, kv_version, code, words) in [
+        ("reader", 1, "auto", 4, "its last use went into finding out the KV version of old/"),
+        ("narrow", 1, "auto", 4, "good for one request alone needs `kv_version`"),
+        ("narrow", 1, "1", 0, ""),
+        ("reader", 2, "auto", 0, ""),
+        ("reader", 1, "1", 0, ""),
     ] {
-        let id = format!("counted-{uses}-{kv_version}");
-        let token = json!({"id": id, "policies": ["reader"], "num_uses": uses});
+        let id = format!("counted-{policy}-{uses}-{kv_version}");
+        let token = json!({"id": id, "policies": [policy], "num_uses": uses});
         server.api("auth/token/create", Some(&token));
         let run = Run::new(resolver::path("secretref-vault"))
             .env("VAULT_ADDR", &server.http)

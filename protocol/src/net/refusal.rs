@@ -130,6 +130,12 @@ fn is_sha_1(algorithm: &[u8]) -> bool {
 /// Explains a certificate for another name. Only `doctor` shows the names in it, because the server chose their text.
 fn wrong_name(route: &Route, wrong: &CertificateError) -> (String, String) {
     if let CertificateError::NotValidForNameContext { presented, .. } = wrong {
+        if presented.is_empty() {
+            return (
+                "has no subjectAltName, and a name in its subject alone does not count".into(),
+                "reissue it with the server's name or IP address in subjectAltName".into(),
+            );
+        }
         certificate_info::record_names(&route.run, &certificate_info::presented(presented));
     }
     match &route.server_name {

@@ -12,6 +12,7 @@ use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
+use crate::auth::Token;
 use crate::locator::{COLON, Kv, Locator, Mount};
 use crate::mounts::Engine;
 use crate::permission_error::LAST_SEGMENT;
@@ -58,7 +59,19 @@ pub(crate) async fn read(
         {
             Err(used_up(&locator.mount))
         }
-        Engine::Hidden | Engine::Other => settle(session, locator, kv, &reply).await,
+        Engine::Hidden | Engine::Other => {
+            let settled = settle(session, locator, kv, &reply).await;
+            settled.map_err(|failure| {
+                // A refusal does not say whether the token was known before it.
+                let may_be_used_up = said.is_none() && matches!(session.token(), Token::Given { .. });
+                match failure.kind() {
+                    Kind::Unauthenticated if may_be_used_up => {
+                        failure.hint("a token that is good for one request alone needs `kv_version`, too")
+                    }
+                    _ => failure,
+                }
+            })
+        }
     }
 }
 
