@@ -30,10 +30,10 @@ fn a_locked_database_fails_at_once_and_opens_no_window() {
         let ended = command(&session, &[]).request(&["openai"]).end();
         let (code, message) = failure(&ended);
         assert_eq!((ended.code, code.as_str()), (Some(5), "UNAVAILABLE"), "{ended:?}");
-        assert!(message.contains("KeePassXC has no database open"), "{ended:?}");
+        assert!(message.contains("KeePassXC has no open database"), "{ended:?}");
         for changes in [&["set", "openai"][..], &["delete", "openai", "--yes"], &["list"]] {
             let ended = command(&session, changes).stdin("other").end();
-            assert!(ended.stderr.contains("KeePassXC has no database open"), "{changes:?}: {ended:?}");
+            assert!(ended.stderr.contains("KeePassXC has no open database"), "{changes:?}: {ended:?}");
         }
         let doctor = command(&session, &["doctor"]).end();
         assert!(
@@ -76,7 +76,7 @@ fn a_deletion_that_a_person_is_to_confirm_is_not_waited_for_without_end() {
     session.store("openclaw", "openai", "value-openai");
     session.open_database("ConfirmAccessItem=false\n");
     let delete = command(&session, &["delete", "openai", "--yes", "--timeout", "30s"]).end();
-    assert!(delete.code == Some(1) && delete.stderr.contains("who has not answered"), "{delete:?}");
+    assert!(delete.code == Some(1) && delete.stderr.contains("no answer within 3 s"), "{delete:?}");
     session.open_database(ASKS_NOBODY);
     let delete = command(&session, &["delete", "openai", "--yes"]).end();
     assert!(delete.code == Some(0) && delete.stderr.contains("recycle bin"), "{delete:?}");

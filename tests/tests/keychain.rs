@@ -189,9 +189,9 @@ fn what_is_not_there_is_named_within_a_second() {
     for (bus, words, limit) in [
         (absent.as_path(), "there is no session bus at", AT_ONCE),
         (&nothing.bus(), "nothing on the session bus provides a keychain", AT_ONCE),
-        (&failing.bus(), "could not start what provides the keychain", AT_ONCE),
-        (&hanging.bus(), "which does not come up", PATIENCE + AT_ONCE),
-        (&stopped.bus(), "what provides the keychain does not answer", PATIENCE + AT_ONCE),
+        (&failing.bus(), "could not start the keychain provider", AT_ONCE),
+        (&hanging.bus(), "did not start in time", PATIENCE + AT_ONCE),
+        (&stopped.bus(), "the keychain provider does not answer", PATIENCE + AT_ONCE),
     ] {
         let ended = keychain().args(["--bus".as_ref(), bus.as_os_str()]).request(&["openai"]).end();
         let (code, message) = failure(&ended, "openai");
@@ -367,12 +367,12 @@ fn unlock_takes_the_password_and_no_other() {
     let unlock = |password: &str| command(&session, &["unlock"]).stdin(password).end();
     let wrong = unlock("a wrong password");
     assert_eq!(wrong.code, Some(4), "{wrong:?}");
-    assert!(wrong.stderr.contains("not that of the keychain"), "{wrong:?}");
+    assert!(wrong.stderr.contains("wrong password for the keychain"), "{wrong:?}");
     assert_eq!(command(&session, &["get", "openai"]).end().code, Some(5));
     let right = unlock(&format!("{PASSWORD}\n"));
     assert_eq!(right.code, Some(0), "{right:?}");
     assert_eq!(command(&session, &["get", "openai"]).end().stdout, "value-openai");
-    assert!(unlock(PASSWORD).stderr.contains("unlocked already"));
+    assert!(unlock(PASSWORD).stderr.contains("already unlocked"));
 }
 
 #[test]

@@ -92,7 +92,7 @@ fn the_first_keychain_is_made_at_a_terminal() {
 
     let left = unlock(&session, &[(NEW, "seeded-pass phrase\r"), (AGAIN, "seeded-pass phrase\r")]);
     assert!(left.code == Some(0) && left.is_as_before && !left.shown.contains("seeded"), "{left:?}");
-    for words in ["there is no keychain yet", "the keychain Login is made, and unlocked"] {
+    for words in ["there is no keychain yet", "created and unlocked the keychain Login"] {
         assert!(left.shown.contains(words), "{words}: {left:?}");
     }
     said(&run(&session, &["set", "openai"]).stdin("value-openai").end(), 0, &["stored openai"]);
@@ -120,9 +120,9 @@ fn the_first_keychain_is_made_from_a_pipe() {
         said(&unlock(nothing), 1, &["no password was given"]);
     }
     said(&run(&session, &["set", "openai"]).stdin("value").end(), 3, &["no default keychain"]);
-    said(&unlock("seeded-1\n"), 0, &["Login is made"]);
+    said(&unlock("seeded-1\n"), 0, &["created and unlocked the keychain Login"]);
     said(&run(&session, &["set", "openai"]).stdin("value-openai").end(), 0, &[]);
-    said(&unlock("seeded-1\n"), 0, &["unlocked already"]);
+    said(&unlock("seeded-1\n"), 0, &["already unlocked"]);
     assert!(is_unlocked(&session));
 }
 
@@ -137,7 +137,7 @@ fn a_keychain_that_cannot_be_made_is_said_to_be_none() {
     said(
         &run(&session, &["unlock"]).stdin("seeded-1").end(),
         5,
-        &["failed at this", "where it keeps its files"],
+        &["keychain provider failed", "it can write to its files"],
     );
 }
 
@@ -160,9 +160,9 @@ fn a_wrong_password_is_asked_for_again() {
     let session = locked();
     let left = unlock(&session, &[(PROMPT, "seeded-1\r"), (PROMPT, "seeded-2\r"), (PROMPT, "seeded-3\r")]);
     assert!(left.code == Some(4) && left.is_as_before && !left.shown.contains("seeded"), "{left:?}");
-    assert_eq!(left.shown.matches("not that of the keychain").count(), 3, "{left:?}");
+    assert_eq!(left.shown.matches("wrong password for the keychain").count(), 3, "{left:?}");
     let ended = run(&session, &["unlock"]).stdin("seeded-1\nseeded-2\n").end();
-    said(&ended, 4, &["not that of the keychain"]);
+    said(&ended, 4, &["wrong password for the keychain"]);
     assert!(!is_unlocked(&session) && !ended.stderr.contains("seeded"), "{ended:?}");
     let left = unlock(&session, &[(PROMPT, "seeded-1\r"), (PROMPT, &format!("{PASSWORD}\r"))]);
     assert!(left.code == Some(0) && is_unlocked(&session), "{left:?}");
@@ -201,20 +201,20 @@ fn what_is_no_password_changes_nothing() {
 fn what_is_unlocked_asks_for_nothing() {
     let session = Session::unlocked();
     let left = unlock(&session, &[]);
-    assert!(left.code == Some(0) && left.screen().contains("Login is unlocked already"), "{left:?}");
+    assert!(left.code == Some(0) && left.screen().contains("Login is already unlocked"), "{left:?}");
     assert!(!left.shown.contains(PROMPT), "{left:?}");
     // From a pipe that nobody closes, too.
     let mut child = run(&session, &["unlock"]).command().spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
-    assert!(line.contains("unlocked already"), "{line}");
+    assert!(line.contains("already unlocked"), "{line}");
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
     // Who writes to it late is not ended by a closed pipe, nor is the script.
     let script = format!("set -o pipefail; (sleep 0.5; printf %s {PASSWORD}) | \"$0\" --bus \"$1\" unlock");
     let bash = Run::new("/bin/bash").env("PATH", "/usr/bin:/bin").args(["-c", &script]);
     let ended = bash.args([resolver::path("secretref-keychain"), session.bus()]).end();
-    said(&ended, 0, &["unlocked already"]);
+    said(&ended, 0, &["already unlocked"]);
 }
 
 /// Who logs in without a password has such a keychain.
@@ -238,7 +238,7 @@ fn a_password_that_echo_ended_is_the_password() {
     session.provide(&["--unlock"], "seeded-1\n");
     session.store("openclaw", "openai", "value-openai");
     session.relock();
-    said(&run(&session, &["unlock"]).stdin("seeded-2\n").end(), 4, &["not that of the keychain"]);
+    said(&run(&session, &["unlock"]).stdin("seeded-2\n").end(), 4, &["wrong password for the keychain"]);
     let left = unlock(&session, &[(PROMPT, "seeded-1\r")]);
     assert!(left.code == Some(0) && left.shown.contains("line end that `echo` writes"), "{left:?}");
     assert!(is_unlocked(&session));
@@ -254,8 +254,8 @@ fn without_a_provider_nobody_is_asked() {
     for (bus, words) in [
         (nothing.folder().join("no-bus"), "there is no session bus at"),
         (nothing.bus(), "nothing on the session bus provides a keychain"),
-        (failing.bus(), "could not start what provides the keychain"),
-        (hanging.bus(), "which does not come up"),
+        (failing.bus(), "could not start the keychain provider"),
+        (hanging.bus(), "did not start in time"),
     ] {
         let leader = env!("CARGO_BIN_EXE_in-session");
         let left = terminal::Session::start(leader, on(&bus, &["unlock"]), On::ALL).end();
@@ -346,7 +346,7 @@ fn another_keychain_than_the_default_one_is_told_apart_and_unlocked_by_an_id() {
         &["delete", "work/mail", "--yes"],
     ] {
         let ended = run(&session, arguments).stdin("value").end();
-        said(&ended, 5, &["the keychain that has work/mail is locked", "unlock ID"]);
+        said(&ended, 5, &["the keychain with work/mail is locked", "unlock ID"]);
     }
     said(&run(&session, &["get", "openai", "work/mail", "--json"]).end(), 1, &["value-openai", "is locked"]);
     let doctor = run(&session, &["doctor", "--names", "work/mail"]).end();
@@ -361,7 +361,7 @@ fn another_keychain_than_the_default_one_is_told_apart_and_unlocked_by_an_id() {
     said(&list, 1, &["openai\n", "Work: it is locked", "unlock ID"]);
     said(&run(&session, &["set", "new"]).stdin("value-new").end(), 0, &[]);
 
-    said(&run(&session, &["unlock"]).stdin(PASSWORD).end(), 0, &["Login is unlocked already"]);
+    said(&run(&session, &["unlock"]).stdin(PASSWORD).end(), 0, &["Login is already unlocked"]);
     said(&run(&session, &["unlock", "absent"]).stdin(PASSWORD).end(), 1, &["no entry openclaw/absent"]);
     let terminal = typed(&session, &["unlock", "work/mail"]);
     terminal.until("password of the keychain Work: ", 1);
@@ -369,7 +369,7 @@ fn another_keychain_than_the_default_one_is_told_apart_and_unlocked_by_an_id() {
     let left = terminal.end();
     assert!(left.code == Some(0) && left.shown.contains("the keychain Work is unlocked"), "{left:?}");
     assert_eq!(run(&session, &["get", "work/mail"]).end().stdout, "value-mail");
-    said(&run(&session, &["unlock", "work/mail"]).end(), 0, &["Work is unlocked already"]);
+    said(&run(&session, &["unlock", "work/mail"]).end(), 0, &["Work is already unlocked"]);
 }
 
 /// `KeePassXC` opens its databases by itself.
@@ -397,6 +397,6 @@ fn a_provider_that_takes_no_password_is_named() {
     let list = run(&session, &["list"]).end();
     keepassxc.kill().unwrap();
     keepassxc.wait().unwrap();
-    said(&ended.expect("it comes up"), 5, &["(keepassxc", "in its own window alone", "KeePassXC"]);
-    said(&list, 5, &["KeePassXC has no database open"]);
+    said(&ended.expect("it comes up"), 5, &["(keepassxc", "only in its own window", "KeePassXC"]);
+    said(&list, 5, &["KeePassXC has no open database"]);
 }

@@ -1,13 +1,13 @@
-//! An entry, as a person is told of it.
+//! How an entry is shown to a person.
 
 use secretref_protocol::{Failure, Listed, Name};
 
 use crate::locator::Locator;
 
-/// What there is of an entry once it is deleted, as a person is told.
+/// What `delete` says when nothing is left of an entry.
 pub(crate) const NOTHING_KEPT: &str = "nothing of it is kept";
 
-/// An entry as a line of `list`: the id that leads to it, or, where none can be written so, a text that is none.
+/// Returns an entry as a line of `list`: its id, or, if it cannot have one, a text that is not an id.
 pub(crate) fn listed(default: &str, service: &str, account: &str) -> Listed {
     let id = if account.contains('/') {
         format!("{service} {account}")
@@ -28,11 +28,11 @@ pub(crate) fn listed(default: &str, service: &str, account: &str) -> Listed {
     }
 }
 
-/// Somebody else was there between the read and the write.
+/// The failure if another program changed the entry between the read and the write.
 pub(crate) fn changed(locator: &Locator) -> Failure {
     Failure::invalid_value(
-        format!("{locator} was changed by somebody else meanwhile, and nothing was written"),
-        "see who else writes there, and do it again",
+        format!("{locator} was changed by another program in the meantime; nothing was written"),
+        "check for other programs that write there, then try again",
     )
 }
 

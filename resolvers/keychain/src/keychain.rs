@@ -1,4 +1,4 @@
-//! The backend: how the shared engine reads from the keychain that was chosen.
+//! The backend: reads from the keychain that the settings choose.
 
 use std::path::{Path, PathBuf};
 
@@ -17,14 +17,14 @@ use crate::secret_service::{self, Bus, Service, Wire};
 use crate::settings::{BUS, CREDENTIALS, FOLDER, IDENTITY_FILE, KEYCHAIN_TYPE, SERVICE, SESSION, STORE};
 use crate::systemd;
 
-/// A keychain, and what ids leave out.
+/// A keychain, and the service of ids that leave it out.
 pub(crate) struct Keychain {
     kind: KeychainType,
     pub(crate) service: String,
     pub(crate) run: Run,
 }
 
-/// Where the secrets are.
+/// The keychain that holds the secrets.
 enum KeychainType {
     #[cfg(target_os = "linux")]
     SecretService(Bus, Wire, Home),
@@ -37,7 +37,7 @@ enum KeychainType {
     Systemd(PathBuf),
 }
 
-/// A keychain that can be asked.
+/// A keychain that is ready to be read.
 pub(crate) enum Open {
     #[cfg(target_os = "linux")]
     SecretService(Box<Service>),
@@ -78,7 +78,7 @@ impl Backend for Keychain {
 
     fn scope(&self, _: &Locator) {}
 
-    /// One read for all: every store here gives all of them at once.
+    /// Puts all locators into one read: every store here can give them all at once.
     fn batches(&self, locators: Vec<Locator>) -> Vec<Vec<Locator>> {
         vec![locators]
     }
@@ -137,7 +137,7 @@ impl Backend for Keychain {
 }
 
 impl Keychain {
-    /// Where a name leads in a store that knows nothing of an entry but its service and account.
+    /// Finds where a name leads in a store that knows an entry only by its service and account.
     fn pair(&self, name: &Name, store: &str) -> Result<(Locator, Field), Failure> {
         let (locator, field) = Locator::from_name(name, &self.service)?;
         locator.pair(store)?;
@@ -145,7 +145,7 @@ impl Keychain {
     }
 }
 
-/// Settles each locator of a store that is asked for one after the other.
+/// Settles the locators one after the other.
 fn each(
     batch: &[Locator],
     sink: &FetchSink<'_, Locator>,
@@ -161,7 +161,7 @@ fn entry(contents: &Contents, locator: &Locator) -> Result<Document, Failure> {
     let value = contents.get(service, account).ok_or_else(|| {
         Failure::not_found(
             format!("there is no entry {locator} in the file"),
-            "store it with `set`, or see what there is with `list`",
+            "store it with `set`, or run `list` to see the entries",
         )
     })?;
     let version = contents.version(service, account).map(|version| version.to_string());
@@ -185,52 +185,52 @@ impl KeychainType {
             Some("file") => Ok(Self::File { folder: folder(settings)?, identity: identity(settings)? }),
             Some("systemd") => needed_credentials(settings).map(Self::Systemd),
             other => Err(Failure::misconfigured(
-                format!("{} is no store of this system", other.unwrap_or("the keychain")),
-                "choose another in `store`, such as file",
+                format!("{} is not available on this system", other.unwrap_or("the keychain")),
+                "choose another `store`, such as file",
             )),
         }
     }
 }
 
-/// Fails where a setting is written that is of the file store: who wrote it means that one.
+/// Fails if a setting of the file store is set: then that store is meant.
 fn refuse_of_file(settings: &Settings) -> Result<(), Failure> {
     match settings.written().into_iter().find(|key| [FOLDER.key, IDENTITY_FILE.key].contains(key)) {
         Some(key) => Err(Failure::misconfigured(
-            format!("`{key}` is set, and is for the store file alone"),
-            format!("set store = \"file\" too, or take `{key}` out"),
+            format!("`{key}` is set, but only the store `file` uses it"),
+            format!("set store = \"file\" too, or remove `{key}`"),
         )),
         None => Ok(()),
     }
 }
 
-/// Where the file store is.
+/// Returns the folder of the file store.
 fn folder(settings: &Settings) -> Result<PathBuf, Failure> {
     let folder = settings.path(&FOLDER).map_err(|failure| {
         Failure::misconfigured(
-            format!("there is no home for the default folder of the store: {}", failure.what()),
-            "write an absolute path in `folder`",
+            format!("the default folder of the store needs a home directory: {}", failure.what()),
+            "set `folder` to an absolute path",
         )
     });
     folder?.ok_or_else(|| Failure::internal("a setting without its default"))
 }
 
-/// Where the file store's identity is, if not in its folder.
+/// Returns the path of the file store's identity, if it is not in the store's folder.
 fn identity(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
     let credential = credentials(settings)?.map(|folder| folder.join(systemd::IDENTITY));
     Ok(settings.path(&IDENTITY_FILE)?.or_else(|| credential.filter(|path| file::is_there(path))))
 }
 
-/// Where systemd has put the credentials of the unit, if anywhere.
+/// Returns the folder in which systemd has put the credentials of the unit, if there is one.
 fn credentials(settings: &Settings) -> Result<Option<PathBuf>, Failure> {
     Ok(settings.path(&CREDENTIALS)?.or_else(|| settings.credentials().map(Path::to_owned)))
 }
 
-/// The same, where nothing else will do.
+/// Returns the same folder, or fails if there is none.
 fn needed_credentials(settings: &Settings) -> Result<PathBuf, Failure> {
     credentials(settings)?.ok_or_else(|| {
         Failure::misconfigured(
-            "there is no folder of credentials: $CREDENTIALS_DIRECTORY does not name one that systemd made, such as /run/credentials/UNIT",
-            "let the gateway pass it on (passEnv), in a unit with LoadCredential=, or name the folder in `credentials`",
+            "no folder of credentials: $CREDENTIALS_DIRECTORY does not name one that systemd made, such as /run/credentials/UNIT",
+            "add LoadCredential= to the gateway's unit and CREDENTIALS_DIRECTORY to its passEnv, or set `credentials` to the folder",
         )
     })
 }

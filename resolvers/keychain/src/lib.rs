@@ -1,4 +1,4 @@
-//! The resolver for the keychain of this machine, of which `main.rs` is the command.
+//! The resolver for the keychain of this machine. `main.rs` is its program.
 
 mod entry;
 mod file;

@@ -1,28 +1,28 @@
-//! Which entry of a keychain a name means. Pure.
+//! Finds which entry of a keychain a name means. Pure.
 
 use std::fmt;
 
 use secretref_protocol::{Failure, Field, Name};
 
-/// What an entry is looked for by.
+/// What identifies an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Locator {
-    /// Its service and account, and what else it must have.
+    /// Its service and account, and the attributes that it must have.
     Entry { service: String, account: String, more: Attributes },
-    /// Nothing but what it must have.
+    /// Only attributes that it must have.
     Attributes(Attributes),
     /// The name of a file.
     File(String),
 }
 
-/// What says in an entry of `[ids]` which keychain has it; no attribute.
+/// The key of an `[ids]` entry that names the keychain. It is not an attribute.
 pub(crate) const COLLECTION_KEY: &str = "collection";
 
 /// Names and values, in the order of the names.
 pub(crate) type Attributes = Vec<(String, String)>;
 
-/// The attributes that the account of an entry can stand in: the first is what `secret-tool` is mostly given, keyring's
-/// own, and what is written.
+/// The attributes that can hold the account of an entry. The first is the one that most users of `secret-tool` choose,
+/// that keyring uses, and that `set` writes.
 pub(crate) const ACCOUNT: [&str; 2] = ["username", "account"];
 
 impl Locator {
@@ -37,7 +37,7 @@ impl Locator {
         if name.is_entry && name.name.is_empty() {
             if more.iter().all(|(key, _)| key == COLLECTION_KEY) {
                 return Err(Failure::invalid_id(
-                    "the entry in [ids] has a `collection` and nothing that tells an entry in it from others",
+                    "the entry in [ids] has only a `collection`, which does not identify an entry in it",
                     "add `name`, or attributes of the entry",
                 ));
             }
@@ -45,8 +45,8 @@ impl Locator {
         }
         if let Some((key, _)) = more.iter().find(|(key, _)| ACCOUNT.contains(&key.as_str())) {
             return Err(Failure::invalid_id(
-                format!("the entry in [ids] has both `name` and `{key}`, and an account has one name"),
-                "leave one of them out",
+                format!("the entry in [ids] has both `name` and `{key}`, which mean the same"),
+                "remove one of them",
             ));
         }
         let given = more.iter().position(|(key, _)| key == "service").map(|at| more.remove(at).1);
@@ -57,8 +57,8 @@ impl Locator {
         let service = given.as_deref().or(written).unwrap_or(service);
         if service.is_empty() || account.is_empty() {
             return Err(Failure::invalid_id(
-                "the id has nothing on one side of its last /",
-                "write service/account, or the account alone",
+                "the id has nothing before or after its last /",
+                "write service/account, or only the account",
             ));
         }
         Ok((Self::Entry { service: service.to_owned(), account: account.to_owned(), more }, field))
@@ -74,14 +74,14 @@ impl Locator {
         let file = if name.is_entry { name.name.clone() } else { name.name.replace('/', "_") };
         if file.contains(['/', '\0']) || matches!(file.as_str(), "" | "." | "..") {
             return Err(Failure::invalid_id(
-                "no credential can have that name",
+                "this is not a valid name of a credential",
                 "write the name of a file in the folder of credentials",
             ));
         }
         Ok((Self::File(file), field))
     }
 
-    /// Service and account, for a store that knows nothing else of an entry.
+    /// Returns service and account, for a store that knows an entry only by these.
     pub(crate) fn pair(&self, store: &str) -> Result<(&str, &str), Failure> {
         match self {
             Self::Entry { service, account, more } if more.is_empty() => Ok((service, account)),
@@ -89,7 +89,7 @@ impl Locator {
         }
     }
 
-    /// The service of an entry.
+    /// Returns the service of an entry.
     #[cfg(target_os = "linux")]
     pub(crate) fn service(&self) -> Option<&str> {
         match self {
@@ -98,7 +98,7 @@ impl Locator {
         }
     }
 
-    /// The account of an entry.
+    /// Returns the account of an entry.
     #[cfg(target_os = "linux")]
     pub(crate) fn account(&self) -> Option<&str> {
         match self {
@@ -107,7 +107,7 @@ impl Locator {
         }
     }
 
-    /// What to ask the Secret Service for: an entry is what answers to one of these.
+    /// Returns the searches to ask the Secret Service for. An entry that matches one of them is meant.
     #[cfg(any(target_os = "linux", test))]
     pub(crate) fn searches(&self) -> Vec<Vec<(&str, &str)>> {
         match self {
@@ -124,19 +124,19 @@ impl Locator {
 
 #[cfg(target_os = "linux")]
 impl Locator {
-    /// Whether the entry at a path that says this of itself is one to be found.
+    /// Returns whether the entry at a path, with these attributes, is meant.
     pub(crate) fn is_met_by(&self, path: &str, said: &std::collections::BTreeMap<String, String>) -> bool {
         let has = |(key, value): &(&str, &str)| said.get(*key).is_some_and(|own| own == value);
         self.is_in(path) && self.searches().iter().any(|search| search.iter().all(has))
     }
 
-    /// Whether the entry at a path is in the collection that is asked for, if one is.
+    /// Returns whether the entry at a path is in the collection that the locator names, if it names one.
     pub(crate) fn is_in(&self, path: &str) -> bool {
         let own = path.rsplit_once('/').map(|(collection, _)| keychain_of(collection));
         self.collection().is_none_or(|name| own == Some(name))
     }
 
-    /// The collection that the entry must be in.
+    /// Returns the collection that the entry must be in.
     pub(crate) fn collection(&self) -> Option<&str> {
         match self {
             Self::Entry { more, .. } | Self::Attributes(more) => {
@@ -147,7 +147,7 @@ impl Locator {
     }
 }
 
-/// The name of the collection at a path.
+/// Returns the name of the collection at a path.
 #[cfg(target_os = "linux")]
 pub(crate) fn keychain_of(collection: &str) -> &str {
     collection.rsplit('/').next().unwrap_or_default()
@@ -170,12 +170,12 @@ fn field(name: &Name) -> Result<Field, Failure> {
 
 fn no_attributes(store: &str) -> Failure {
     Failure::invalid_id(
-        format!("the store {store} does not know entries by their attributes"),
-        "say no more of it in [ids] than `name`, `service` and `field`",
+        format!("the store {store} does not find entries by their attributes"),
+        "use only `name`, `service` and `field` in the entry of [ids]",
     )
 }
 
-/// As an id is written, where it can be.
+/// Writes the locator like an id, if it can be one.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let attributes = match self {

@@ -1,4 +1,4 @@
-//! What a person changes: listing, writing and deleting entries.
+//! The commands of a person: list, write and delete entries.
 
 use secretref_protocol::{Failure, Listing, Lock, Manage, Metadata, Secret, Unlock};
 
@@ -100,8 +100,8 @@ impl Keychain {
             #[cfg(target_os = "macos")]
             Open::Native(native) => native.unlock(locator, password),
             _ => Err(Failure::misconfigured(
-                "this store has no password to unlock it with",
-                "see what stands in its way with `doctor`",
+                "this store has no password and cannot be unlocked",
+                "run `doctor` to see what is wrong",
             )),
         }
     }
@@ -113,7 +113,7 @@ fn version(contents: &Contents, service: &str, account: &str) -> Option<String> 
 
 fn read_only() -> Failure {
     Failure::misconfigured(
-        "systemd's credentials cannot be changed from here",
+        "systemd's credentials cannot be changed with this program",
         "write them with systemd-creds, and restart the unit",
     )
 }

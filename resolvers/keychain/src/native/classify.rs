@@ -1,36 +1,36 @@
-//! What an error of keyring, or a number of the system, means. Pure.
+//! Turns errors of keyring, and error codes of the system, into failures. Pure.
 
 use std::fmt::Display;
 
 use keyring_core::Error;
 use secretref_protocol::{Failure, Kind};
 
-/// What an error of keyring means.
+/// Turns an error of keyring into a failure; `what` is the thing that was accessed.
 pub(super) fn classify(error: &Error, what: &dyn Display) -> Failure {
     match error {
         Error::NoEntry => Failure::not_found(
             format!("there is no entry {what} in the keychain"),
-            "check service and account, or see what there is with `list`",
+            "check service and account, or run `list` to see the entries",
         ),
         Error::Ambiguous(_) => Failure::new(
             Kind::Ambiguous,
-            format!("several entries of the keychain answer to {what}"),
+            format!("several entries of the keychain match {what}"),
             "delete all but one",
         ),
         Error::BadEncoding(_) => Failure::invalid_value(
             format!("the value of {what} is not text"),
-            "store it anew, binary data as base64",
+            "store it again as text, binary data as base64",
         ),
         Error::TooLong(part, limit) => Failure::invalid_value(
-            format!("{what}: the {part} is longer than the {limit} that the system keeps"),
-            "store something shorter",
+            format!("{what}: the {part} is longer than the limit of the system ({limit})"),
+            "make it shorter",
         ),
         Error::Invalid(part, _) => Failure::invalid_id(
-            format!("{what}: the system takes no such {part}"),
-            "name the entry in another way",
+            format!("{what}: the system does not accept this {part}"),
+            "use another name for the entry",
         ),
         Error::NotSupportedByStore(_) => Failure::misconfigured(
-            "the keychain of this system cannot do that",
+            "the keychain of this system does not support this",
             "use the system's own program",
         ),
         Error::NoStorageAccess(_) | Error::NoDefaultStore => out_of_reach(),
@@ -41,22 +41,22 @@ pub(super) fn classify(error: &Error, what: &dyn Display) -> Failure {
     }
 }
 
-/// What macOS means by a number of its `SecBase.h` that keyring has no word for.
+/// Turns an error code of macOS (`SecBase.h`) that keyring does not know into a failure.
 ///
-/// It says of a locked keychain what it says of an entry that it would ask a person about.
+/// macOS gives the same code for a locked keychain and for an entry that needs a person's confirmation.
 pub(super) fn from_status(status: i32, what: &dyn Display) -> Option<Failure> {
     let (kind, what, remedy) = match status {
         // errSecInteractionNotAllowed, errSecInteractionRequired, errSecInDarkWake
         -25308 | -25315 | -25320 => (
             Kind::Unavailable,
-            format!("{what} is locked, or the system would ask a person about it first"),
+            format!("{what} is locked, or the system needs confirmation"),
             "run `secretref-keychain unlock` in a terminal, or let this program always read the entry (Keychain Access, Access Control)",
         ),
-        // errSecAuthFailed, errSecNoAccessForItem, errSecUserCanceled; errSecDuplicateItem, since keyring adds anew what it
-        // may not look at.
+        // errSecAuthFailed, errSecNoAccessForItem, errSecUserCanceled; errSecDuplicateItem, because keyring adds an entry
+        // again if it may not look at it.
         -25293 | -25243 | -128 | -25299 => (
             Kind::AccessDenied,
-            format!("the keychain refuses {what} to this program"),
+            format!("this program may not access {what}"),
             "let this program always read the entry (Keychain Access, Access Control)",
         ),
         // errSecNoDefaultKeychain
@@ -70,25 +70,25 @@ fn out_of_reach() -> Failure {
     Failure::new(
         Kind::Unavailable,
         "this process may not use the keychain of the system",
-        "run it in the session of the user whose keychain it is",
+        "run it in the login session of the keychain's user",
     )
 }
 
 pub(super) fn unexplained(what: &dyn Display) -> Failure {
     Failure::new(
         Kind::Unavailable,
-        format!("the system could not do it with {what}"),
-        "see whether the keychain works in the system's own program",
+        format!("the operating system could not access {what}"),
+        "check that the keychain works in the system's own program",
     )
 }
 
-/// The number that macOS gave.
+/// Returns the error code that macOS gave.
 #[cfg(target_os = "macos")]
 fn status(error: &(dyn std::error::Error + 'static)) -> Option<i32> {
     error.downcast_ref::<security_framework::base::Error>().map(|error| error.code())
 }
 
-/// Only macOS gives a number that says more.
+/// Returns nothing: only macOS has error codes that say more.
 #[cfg(not(target_os = "macos"))]
 fn status(_: &(dyn std::error::Error + 'static)) -> Option<i32> {
     None

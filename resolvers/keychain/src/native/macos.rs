@@ -1,16 +1,16 @@
-//! What keyring leaves to its callers on macOS.
+//! What keyring does not do on macOS: prevent windows, and unlock.
 
 use secretref_protocol::{Failure, Kind};
 use security_framework::os::macos::keychain::{SecKeychain, SecPreferencesDomain};
 
 use super::classify::{from_status, unexplained};
 
-/// Sees to it that what would need a person fails at once.
+/// Makes the system fail at once instead of asking a person in a window.
 pub(super) fn open_no_window() -> Result<(), Failure> {
-    // It would be allowed again where this were dropped.
+    // Dropping the guard would allow windows again.
     SecKeychain::disable_user_interaction().map(std::mem::forget).map_err(|_| {
         let what = "the system could not be told to open no window";
-        Failure::new(Kind::Unavailable, what, "see whether the keychain works in Keychain Access")
+        Failure::new(Kind::Unavailable, what, "check that the keychain works in Keychain Access")
     })
 }
 
@@ -22,8 +22,8 @@ pub(super) fn unlock(password: &str) -> Result<String, Failure> {
         // errSecAuthFailed
         Err(error) if error.code() == -25293 => Err(Failure::new(
             Kind::Unauthenticated,
-            "the password is not that of the keychain",
-            "type it again: it is mostly the one of the login",
+            "wrong password for the keychain",
+            "try again: it is usually the login password",
         )),
         Err(error) => {
             let what = "the keychain";

@@ -1,4 +1,4 @@
-//! The keychain of macOS and that of Windows: one thin piece over keyring, which asks the system.
+//! The keychains of macOS and Windows: a thin layer over keyring, which calls the system.
 
 mod classify;
 #[cfg(target_os = "macos")]
@@ -15,15 +15,15 @@ use crate::entry::listed;
 use crate::locator::Locator;
 use classify::classify;
 
-/// The keychain of the system, which opens no window for as long as this process lives: not on a change either, since the
-/// deadline of a command comes sooner than a person answers.
+/// The keychain of the system. It opens no window while this process lives, not even for a change: the deadline of a
+/// command is sooner than a person's answer.
 pub(crate) struct Native;
 
 impl Native {
-    /// What `store` calls it.
+    /// Its name in the setting `store`.
     pub(crate) const NAME: &str = if cfg!(target_os = "windows") { "windows" } else { "macos" };
 
-    /// Has keyring open the system's own store.
+    /// Opens the system's own store.
     #[cfg(any(target_os = "macos", target_os = "windows"))]
     pub(crate) fn open() -> Result<Self, Failure> {
         #[cfg(target_os = "macos")]
@@ -32,7 +32,7 @@ impl Native {
         Ok(Self)
     }
 
-    /// As text of the system's own kind, which others write too: UTF-8 on macOS, UTF-16 on Windows.
+    /// Reads an entry as text in the system's encoding, which other programs use too: UTF-8 on macOS, UTF-16 on Windows.
     pub(crate) fn read(&self, locator: &Locator) -> Result<Document, Failure> {
         let text = self.entry(locator)?.get_password().map_err(|error| classify(&error, locator))?;
         Ok(Document::text(Secret::new(text)))
@@ -46,9 +46,9 @@ impl Native {
         self.entry(locator)?.delete_credential().map_err(|error| classify(&error, locator))
     }
 
-    /// Unlocks it, whatever entry is meant, or says that a password is wanted: whether it is locked, the system does not say.
+    /// Unlocks the keychain, or asks for its password: the system does not say whether it is locked.
     #[cfg(target_os = "macos")]
-    #[expect(clippy::unused_self, reason = "a keychain is only to be asked while no window opens")]
+    #[expect(clippy::unused_self, reason = "the keychain may only be used while no window can open")]
     pub(crate) fn unlock(&self, _: Option<&Locator>, password: Option<&Secret>) -> Result<Lock, Failure> {
         match password {
             None => Ok(Lock::Closed("the keychain".to_owned())),
@@ -56,8 +56,8 @@ impl Native {
         }
     }
 
-    /// Every entry, those of `service` by their account alone; keyring cannot read one that lacks one of both.
-    #[expect(clippy::unused_self, reason = "a keychain is only to be asked while no window opens")]
+    /// Lists every entry that has a service and an account, which keyring needs. Those of `service` are listed by account.
+    #[expect(clippy::unused_self, reason = "the keychain may only be used while no window can open")]
     pub(crate) fn list(&self, service: &str) -> Result<Listing, Failure> {
         let found = Entry::search(&HashMap::new()).map_err(|error| classify(&error, &"the keychain"))?;
         let pairs = found.iter().filter_map(Entry::get_specifiers);
@@ -66,7 +66,7 @@ impl Native {
         Ok(Listing { found, unread: Vec::new() })
     }
 
-    #[expect(clippy::unused_self, reason = "an entry is only to be had while no window opens")]
+    #[expect(clippy::unused_self, reason = "the keychain may only be used while no window can open")]
     fn entry(&self, locator: &Locator) -> Result<Entry, Failure> {
         let (service, account) = locator.pair(Self::NAME)?;
         Entry::new(service, account).map_err(|error| classify(&error, locator))
@@ -83,7 +83,7 @@ mod tests {
         Locator::from_name(&Name { name: account.into(), ..Name::default() }, "openclaw").unwrap().0
     }
 
-    /// keyring's own store in memory takes the place of the system's.
+    /// Uses keyring's store in memory instead of the system's.
     #[test]
     fn what_is_written_is_read_and_deleted() {
         keyring_core::set_default_store(keyring_core::mock::Store::new().unwrap());

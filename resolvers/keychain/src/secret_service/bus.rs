@@ -1,4 +1,4 @@
-//! The session bus: where it is, and a connection to it.
+//! The session bus: its address, and a connection to it.
 
 use std::ffi::OsString;
 use std::io::{self, ErrorKind};
@@ -16,14 +16,14 @@ use super::classify::{FILE, PATIENCE, classify};
 /// The variable that has the addresses of the bus.
 pub(crate) const VARIABLE: &str = "DBUS_SESSION_BUS_ADDRESS";
 
-/// The addresses of a bus, the first that answers counts.
+/// The addresses of a bus. The first that accepts a connection is used.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Bus(Vec<Address>);
 
 #[derive(Debug, PartialEq, Eq)]
 enum Address {
     Path(PathBuf),
-    /// A socket of Linux that has a name and no file.
+    /// An abstract socket of Linux.
     Abstract(Vec<u8>),
 }
 
@@ -54,13 +54,13 @@ impl Bus {
             let own = format!("/run/user/{uid}/bus, or unix:path=…");
             return Err(if is_variable {
                 Failure::misconfigured(
-                    format!("${VARIABLE} has no address of a bus on this machine in it"),
-                    format!("unset it, or name the bus with `bus`: {own}"),
+                    format!("${VARIABLE} does not contain an address of a bus on this machine"),
+                    format!("unset it, or set `bus`: {own}"),
                 )
             } else {
                 Failure::misconfigured(
                     "`bus` is not the address of a bus on this machine",
-                    format!("write a socket, {own}"),
+                    format!("set it to a socket, {own}"),
                 )
             });
         }
@@ -70,18 +70,18 @@ impl Bus {
     /// Connects, and says hello.
     pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
         let stream = self.open()?;
-        // A stream of our own: over an address zbus would connect on another thread.
+        // Given an address, zbus would connect on another thread.
         let hello = tokio::time::timeout(PATIENCE, Builder::unix_stream(stream).build());
         let hello = hello.await.map_err(|_| {
             let what = format!("the bus at {self} does not answer");
-            Failure::new(Kind::Unavailable, what, "see whether it is the session bus, and hangs")
+            Failure::new(Kind::Unavailable, what, "check that it is the session bus and is not hanging")
         })?;
         hello.map_err(|error| match error {
-            // Said in words, or by hanging up.
+            // The bus refuses with a message, or closes the connection.
             zbus::Error::Handshake(_) | zbus::Error::InputOutput(_) => Failure::new(
                 Kind::Unauthenticated,
-                format!("the bus at {self} does not take this user"),
-                "run the resolver as the user whose keychain it is, or name that user's bus in `bus`",
+                format!("the bus at {self} does not accept this user"),
+                "run the resolver as the user of the keychain, or set `bus` to that user's bus",
             ),
             error => classify(&error),
         })
@@ -110,20 +110,20 @@ impl Bus {
             ErrorKind::PermissionDenied => Failure::new(
                 Kind::Unauthenticated,
                 format!("this user may not connect to the bus at {self}"),
-                "run the resolver as the user whose keychain it is, or name that user's bus in `bus`",
+                "run the resolver as the user of the keychain, or set `bus` to that user's bus",
             ),
             _ => Failure::new(
                 Kind::Unavailable,
                 format!("there is no session bus at {self}"),
                 format!(
-                    "log in, let a service's user linger (loginctl enable-linger), or name another in `bus`; {FILE}"
+                    "log in, run `loginctl enable-linger USER` for the user of a service, or set `bus` to another one; {FILE}"
                 ),
             ),
         }
     }
 }
 
-/// As a person would look for it.
+/// Writes the addresses as paths.
 impl std::fmt::Display for Bus {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         for (at, address) in self.0.iter().enumerate() {
@@ -137,7 +137,7 @@ impl std::fmt::Display for Bus {
     }
 }
 
-/// The bytes that `%2F` and the like stand for, `sign` being the `%`; `None` where one stands for nothing.
+/// Decodes escapes such as `%2F`, with `sign` for the `%`. Returns `None` if an escape is not valid.
 pub(super) fn unescaped(text: &str, sign: u8) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -184,7 +184,11 @@ mod tests {
     #[test]
     fn what_set_a_wrong_address_is_named() {
         let what = |is_variable| Bus::new(Some("disabled:"), is_variable, 7).unwrap_err().to_string();
-        assert!(what(true).contains("$DBUS_SESSION_BUS_ADDRESS has no address"), "{}", what(true));
+        assert!(
+            what(true).contains("$DBUS_SESSION_BUS_ADDRESS does not contain an address"),
+            "{}",
+            what(true)
+        );
         assert!(what(false).contains("`bus` is not"), "{}", what(false));
     }
 }

@@ -1,4 +1,4 @@
-//! Calls to what provides the keychain: made together, and answered in any order.
+//! Calls to the keychain provider: sent together, and answered in any order.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -13,26 +13,26 @@ use zbus::{DynamicType, Message, MessageStream, ObjectPath};
 use super::Service;
 use super::classify::{classify, gone, silent};
 
-/// How many calls are open at a time: a bus that was told nothing else lets 128 be.
+/// The most calls without an answer. The default limit of a bus is 128.
 const AT_ONCE: usize = 112;
 
-/// How many calls go out in one write: few enough that the first is being answered while the next are made.
+/// How many calls are sent in one write: few enough that the provider answers the first while the next are built.
 const TOGETHER: usize = 16;
 
-/// How long none of several questions may be answered: of a search that hangs, the others are to have the rest of the time.
+/// The longest time without any answer to several calls. If a search hangs, the rest of the run has the time left.
 const IDLE: Duration = Duration::from_millis(1500);
 
-/// Calls to be made, each with its number.
+/// The calls to send, each with its number.
 type Calls<'a> = &'a mut dyn Iterator<Item = (usize, Result<Message, Failure>)>;
 
-/// Takes what becomes of a call, with its number.
+/// Receives the result of a call, with its number.
 type Give<'a> = &'a mut dyn FnMut(usize, Result<Message, Failure>);
 
-/// The name that who provides the keychain has on the bus.
+/// The name of the keychain provider on the bus.
 pub(super) const NAME: &str = "org.freedesktop.secrets";
 const BUS: &str = "org.freedesktop.DBus";
 
-/// A call to the provider, to be made.
+/// Builds a call to the provider.
 pub(super) fn call<B: serde::Serialize + DynamicType>(
     path: &ObjectPath<'_>,
     interface: &'static str,
@@ -42,13 +42,13 @@ pub(super) fn call<B: serde::Serialize + DynamicType>(
     built(to(NAME, path, interface, method).build(body))
 }
 
-/// A call to the bus itself.
+/// Builds a call to the bus itself.
 pub(super) fn call_bus(method: &'static str, word: &str) -> Result<Message, Failure> {
     static PATH: ObjectPath<'static> = ObjectPath::from_static_str_unchecked("/org/freedesktop/DBus");
     built(to(BUS, &PATH, BUS, method).build(&word))
 }
 
-/// The names are known, and not checked again.
+/// Starts a call. The names are constants and are not checked again.
 fn to<'p>(
     whom: &'static str,
     path: &ObjectPath<'p>,
@@ -65,7 +65,7 @@ fn built(call: zbus::Result<Message>) -> Result<Message, Failure> {
 }
 
 impl Service {
-    /// The answer to a call.
+    /// Calls the provider, and returns its answer.
     pub(super) fn ask<B: serde::Serialize + DynamicType>(
         &self,
         path: &ObjectPath<'_>,
@@ -76,15 +76,15 @@ impl Service {
         self.answer(call(path, interface, method, body))
     }
 
-    /// The same, compiled once, whatever the body.
+    /// Sends a call, and returns its answer. It is compiled once for all types of body.
     pub(super) async fn answer(&self, call: Result<Message, Failure>) -> Result<Message, Failure> {
         let mut given = Err(gone());
-        // What changes something may take its time.
+        // A call that changes something has no limit of its own.
         self.exchange(&mut std::iter::once((0, call)), &mut |_, answer| given = answer, None).await;
         given
     }
 
-    /// What each call is answered with, read as it comes. Those that are not answered while nothing else is are given up.
+    /// Sends calls, and reads each answer as it arrives. Fails those that are open when no answer arrives for too long.
     pub(super) async fn ask_all<T>(
         &self,
         calls: impl Iterator<Item = Result<Message, Failure>>,
@@ -101,7 +101,7 @@ impl Service {
         answers.into_iter().flatten().collect()
     }
 
-    /// Makes calls, and gives what becomes of each to `give`.
+    /// Sends calls, and gives the result of each to `give`.
     async fn exchange(&self, calls: Calls<'_>, give: Give<'_>, idle: Option<Duration>) {
         let mut open = Vec::with_capacity(AT_ONCE);
         if let Err(end) = self.talk(calls, give, &mut open, idle).await {
@@ -113,7 +113,7 @@ impl Service {
         }
     }
 
-    /// The same until something ends it. `open` has the calls that are not answered, by their serial numbers.
+    /// Sends calls until one ends the exchange. `open` holds the calls without an answer, by serial number.
     async fn talk(
         &self,
         calls: Calls<'_>,
@@ -146,7 +146,7 @@ impl Service {
         }
     }
 
-    /// Sends a few calls, in one write.
+    /// Sends a few calls in one write.
     async fn send(
         &self,
         calls: Vec<(usize, Result<Message, Failure>)>,

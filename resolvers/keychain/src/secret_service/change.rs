@@ -1,4 +1,4 @@
-//! Entries listed, written and deleted. What would need a window to be opened is refused instead.
+//! Lists, writes and deletes entries. A change that would open a window fails instead.
 
 use std::collections::BTreeMap;
 
@@ -12,21 +12,21 @@ use super::{Attributes, COLLECTION, ITEM, PATH, SERVICE, Service, take, value_of
 use crate::entry::{NOTHING_KEPT, changed, listed};
 use crate::locator::{ACCOUNT, COLLECTION_KEY, Locator, keychain_of};
 
-/// What `secret-tool` and keyring give to every entry.
+/// The attribute that `secret-tool` and keyring give to every entry.
 const SCHEMA: (&str, &str) = ("xdg:schema", "org.freedesktop.Secret.Generic");
 
-/// What KeePassXC adds to every entry; and what of all that it says is a name: its notes and more may be secret.
+/// The attributes that KeePassXC adds to every entry, and those that are names. The others, such as notes, may be secret.
 const OF_KEEPASSXC: [&str; 2] = ["Uuid", "Path"];
 const NAMES: [&str; 3] = ["Title", "UserName", "Path"];
 
-/// What no two entries of KeePassXC have in common.
+/// The attribute that is unique for every entry of KeePassXC.
 const UUID: &str = OF_KEEPASSXC[0];
 
-/// What is no attribute in an entry of `[ids]`.
+/// The keys of an `[ids]` entry that are not attributes.
 const WORDS: [&str; 5] = ["name", "field", "line", "version", COLLECTION_KEY];
 
 impl Service {
-    /// Every entry that can be looked at, those of `service` by their account alone.
+    /// Lists every readable entry. Those of `service` are listed by account.
     pub(crate) async fn list(&self, service: &str) -> Result<Listing, Failure> {
         self.may_search().await?;
         self.open_without_password().await;
@@ -35,7 +35,7 @@ impl Service {
         for closed in collections.iter().filter(|collection| collection.is_locked) {
             listing.unread.push((closed.label.clone(), self.closed(closed, "it").await));
         }
-        // A provider may ask a person to unlock something before it searches where all is locked.
+        // If everything is locked, a provider may ask a person to unlock something before it searches.
         if listing.unread.len() == collections.len() {
             return Ok(listing);
         }
@@ -58,7 +58,7 @@ impl Service {
         Ok(listing)
     }
 
-    /// Every entry that is not locked.
+    /// Returns every entry that is not locked.
     async fn all(&self) -> Result<Vec<OwnedObjectPath>, Failure> {
         if let Some(databases) = self.databases().await? {
             return self.entries(databases).await;
@@ -69,7 +69,7 @@ impl Service {
         Ok(unlocked)
     }
 
-    /// Writes the value of an entry; makes it where there was none.
+    /// Writes the value of an entry, and creates the entry if it does not exist.
     pub(crate) async fn put(
         &self,
         locator: &Locator,
@@ -104,17 +104,17 @@ impl Service {
         self.done(&prompt).await
     }
 
-    /// Deletes an entry, and says what is kept of it.
+    /// Deletes an entry, and says what remains of it.
     pub(crate) async fn delete(&self, locator: &Locator) -> Result<&'static str, Failure> {
         let found = self.find(locator).await?;
         let entry = self.only(found, locator).await?;
         self.done(&take(&self.ask(&entry, ITEM, "Delete", &()).await?)?).await?;
         let is_keepassxc = self.databases().await?.is_some();
-        let kept = "KeePassXC keeps it in the recycle bin, where the database has one";
+        let kept = "KeePassXC keeps it in the recycle bin, if the database has one";
         Ok(if is_keepassxc { kept } else { NOTHING_KEPT })
     }
 
-    /// Sees to it that a change is made, if that needs no answer of a person.
+    /// Completes a change. Fails if a person would have to answer first.
     async fn done(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
         match (prompt.as_str(), self.databases().await?) {
             ("/", _) => Ok(()),
@@ -123,7 +123,7 @@ impl Service {
         }
     }
 
-    /// The collection that a new entry goes into.
+    /// Returns the collection that a new entry goes into.
     async fn writable(&self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         self.open_without_password().await;
         if let Some(name) = locator.collection() {
@@ -138,7 +138,7 @@ impl Service {
         Ok(collection)
     }
 
-    /// The collection of a name, unlocked.
+    /// Returns the collection with a name, if it is unlocked.
     async fn named(&self, name: &str) -> Result<OwnedObjectPath, Failure> {
         let collections = self.collections().await?;
         let names: Vec<_> = collections.iter().map(|collection| keychain_of(&collection.path)).collect();
@@ -149,23 +149,23 @@ impl Service {
             Some(collection) => Ok(collection.path.clone()),
             None => Err(Failure::not_found(
                 format!("there is no keychain {name}"),
-                format!("write one of these as `collection`: {}", names.join(", ")),
+                format!("set `collection` to one of these: {}", names.join(", ")),
             )),
         }
     }
 
-    /// Whether a collection is locked.
+    /// Returns whether a collection is locked.
     pub(super) async fn is_locked(&self, collection: &OwnedObjectPath) -> Result<bool, Failure> {
         value_of(&self.property(collection, COLLECTION, "Locked").await?)
     }
 
-    /// What a collection is called.
+    /// Returns the label of a collection.
     pub(super) async fn label(&self, collection: &OwnedObjectPath) -> Result<String, Failure> {
         value_of(&self.property(collection, COLLECTION, "Label").await?)
     }
 }
 
-/// What to list of an entry: what leads to it and to no other, where there is such a line.
+/// Returns the line of an entry in a listing: one that leads to this entry only, or the failure if there is none.
 fn lone_line(
     default: &str,
     entries: &Entries,
@@ -199,10 +199,10 @@ fn lone_line(
     })
 }
 
-/// What to list of an entry; nothing where no attribute tells it from others.
+/// Returns the shortest line for an entry, or nothing if no attribute identifies it.
 fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     attributes.remove(SCHEMA.0);
-    // In an entry of [ids] these say something else.
+    // In an entry of [ids] these have another meaning.
     attributes.retain(|key, _| !WORDS.contains(&key.as_str()));
     let given = |key: &&str| attributes.get(*key).filter(|value| !value.is_empty());
     if let (Some(service), Some(account)) = (given(&"service"), ACCOUNT.iter().find_map(given)) {

@@ -1,28 +1,28 @@
-//! What an error of the bus or of its Secret Service means. Pure.
+//! Turns errors of the bus and of the Secret Service into failures. Pure.
 
 use std::time::Duration;
 
 use secretref_protocol::{Failure, Kind, Retry};
 use zbus::fdo;
 
-/// How long bus and provider may take for their first word. One that is activated and never registers would keep the bus
-/// waiting for minutes.
+/// The time limit for the first answer of the bus and of the provider. If the bus starts a provider that never
+/// registers, the bus itself waits for minutes.
 pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How soon a call is made once more that was not understood.
+/// How soon a call is sent again if it was not understood.
 const AGAIN: Duration = Duration::from_millis(5);
 
-/// What to do without any keychain.
+/// What to do without a keychain.
 pub(super) const FILE: &str =
     "on a machine without a desktop, store = \"file\" keeps secrets in an encrypted file";
 
 const BUS: &str = "org.freedesktop.DBus.Error.";
-/// gnome-keyring's word for a wrong password.
+/// The error of gnome-keyring for a wrong password.
 const DENIED: &str = "org.gnome.keyring.Error.Denied";
 
 const SECRET: &str = "org.freedesktop.Secret.Error.";
 
-/// What an error means that is not about a single entry.
+/// Turns an error that is not about a single entry into a failure.
 pub(super) fn classify(error: &zbus::Error) -> Failure {
     match error {
         zbus::Error::FDO(error) => from_bus(error),
@@ -30,8 +30,8 @@ pub(super) fn classify(error: &zbus::Error) -> Failure {
         zbus::Error::InputOutput(_) => gone(),
         _ => Failure::new(
             Kind::Unavailable,
-            "what provides the keychain gave an answer that is none of the Secret Service",
-            "see with `doctor` what provides it",
+            "the keychain provider sent a reply that is not valid for the Secret Service",
+            "run `doctor` to see which program provides it",
         ),
     }
 }
@@ -52,34 +52,33 @@ fn from_bus(error: &fdo::Error) -> Failure {
         | E::SpawnFileInvalid(_)
         | E::SpawnNoMemory(_) => Failure::new(
             Kind::Unavailable,
-            "the bus could not start what provides the keychain",
-            format!("see the journal of the user (journalctl --user -t dbus-daemon); {FILE}"),
+            "the bus could not start the keychain provider",
+            format!("check the user's log (journalctl --user -t dbus-daemon); {FILE}"),
         ),
         E::AccessDenied(_) | E::AuthFailed(_) | E::InteractiveAuthorizationRequired(_) => Failure::new(
             Kind::AccessDenied,
-            "the keychain refuses this program",
-            "see the policy of the bus, and what the provider of the keychain was told to refuse",
+            "this program may not access the keychain",
+            "check the policy of the bus and the settings of the keychain provider",
         ),
-        // What the bus says of a program that ends.
-        E::NoReply(_) => Failure::unavailable(
-            "what provides the keychain ended before it had answered",
-            "see its own log, and why it ended",
-        ),
+        // The bus sends this if the program ends.
+        E::NoReply(_) => {
+            Failure::unavailable("the keychain provider exited before it replied", "check its log")
+        }
         E::Timeout(_) | E::TimedOut(_) => silent(false),
         E::Disconnected(_) | E::NoServer(_) | E::IOError(_) => gone(),
         E::LimitsExceeded(_) => {
-            Failure::unavailable("the bus has no room for more calls", "ask for fewer ids at once")
+            Failure::unavailable("the bus accepts no more calls", "ask for fewer ids at once")
         }
         E::NotSupported(_) => Failure::misconfigured(
-            "what provides the keychain does not know this kind of session",
-            "set `session` to the other",
+            "the keychain provider does not support this kind of session",
+            "set `session` to the other kind",
         ),
         E::Failed(_) => Failure::new(
             Kind::Unavailable,
-            "what provides the keychain failed at this",
-            "see its own log, and whether it may write where it keeps its files",
+            "the keychain provider failed",
+            "check its log, and that it can write to its files",
         ),
-        // What gnome-keyring says, too, to the first call of a client while it is busy with another.
+        // gnome-keyring also sends this for the first call of a client while it is busy with another.
         E::UnknownMethod(_) => strange().with_retry(Retry::Once(AGAIN)),
         E::ZBus(error) => classify(error),
         _ => strange(),
@@ -90,18 +89,18 @@ fn from_provider(name: &str) -> Failure {
     match name.strip_prefix(SECRET) {
         Some("IsLocked") => locked("the keychain"),
         Some("NoSession" | "NoSuchObject") => {
-            Failure::unavailable("the keychain changed while it was read", "ask again")
+            Failure::unavailable("the keychain changed while it was read", "try again")
         }
         _ if name == DENIED => Failure::new(
             Kind::Unauthenticated,
-            "the password is not that of the keychain",
-            "type it again: it is mostly the one of the login",
+            "wrong password for the keychain",
+            "try again: it is usually the login password",
         ),
         _ if name.starts_with(BUS) => strange(),
         _ => Failure::new(
             Kind::Unavailable,
-            format!("what provides the keychain failed with {name}"),
-            "see its own log",
+            format!("the keychain provider failed with {name}"),
+            "check its log",
         ),
     }
 }
@@ -109,13 +108,13 @@ fn from_provider(name: &str) -> Failure {
 fn strange() -> Failure {
     Failure::new(
         Kind::Unavailable,
-        "what provides the keychain does not speak the Secret Service",
-        "see with `doctor` what provides it",
+        "the keychain provider does not support the Secret Service",
+        "run `doctor` to see which program provides it",
     )
 }
 
 pub(super) fn gone() -> Failure {
-    Failure::unavailable("the bus ended the connection", "see whether the session ends")
+    Failure::unavailable("the bus closed the connection", "check that the login session has not ended")
 }
 
 fn no_provider() -> Failure {
@@ -126,22 +125,22 @@ fn no_provider() -> Failure {
     )
 }
 
-/// There was no answer in time, from a provider that is on the bus or is only being started.
+/// The failure if the provider does not answer in time: `is_there` says whether it was on the bus already.
 pub(super) fn silent(is_there: bool) -> Failure {
     let what = if is_there {
-        "what provides the keychain does not answer"
+        "the keychain provider does not answer"
     } else {
-        "the bus starts what provides the keychain, which does not come up"
+        "the keychain provider did not start in time"
     };
-    Failure::new(Kind::Unavailable, what, format!("see whether it hangs, and restart it; {FILE}"))
+    Failure::new(Kind::Unavailable, what, format!("check whether it is hanging, and restart it; {FILE}"))
 }
 
-/// There is something, and nobody has unlocked what has it, which may be another keychain than the default one.
+/// The failure if the keychain of an entry is locked. It may not be the default one.
 pub(super) fn locked(what: impl std::fmt::Display) -> Failure {
     is_locked(what, "unlock ID")
 }
 
-/// The same of the default keychain.
+/// The failure if the default keychain is locked.
 pub(super) fn default_locked(what: impl std::fmt::Display) -> Failure {
     is_locked(what, "unlock")
 }
@@ -157,23 +156,23 @@ fn is_locked(what: impl std::fmt::Display, command: &str) -> Failure {
     .changed_nothing()
 }
 
-/// Nobody has made a keychain that new entries could go into.
+/// The failure if there is no keychain for new entries.
 pub(super) fn no_default() -> Failure {
     Failure::misconfigured(
         "the provider has no default keychain",
         format!(
-            "make one: with `secretref-keychain unlock`, or by logging in to the desktop; if KeePassXC is to provide \
+            "create one with `secretref-keychain unlock`, or by logging in to the desktop; if KeePassXC should provide \
              the keychain, the bus has started another program first: end that, and start KeePassXC before a resolve; \
              {FILE}"
         ),
     )
 }
 
-/// This provider asks for passwords by itself.
+/// The failure if the provider takes passwords only in its own window.
 pub(super) fn not_from_here(provider: &str) -> Failure {
     Failure::new(
         Kind::Unavailable,
-        format!("what provides the keychain ({provider}) takes a password in its own window alone"),
+        format!("the keychain provider ({provider}) takes a password only in its own window"),
         format!(
             "unlock it there; in KeePassXC open a database, and choose in its settings, under Secret Service \
              Integration, what it shows; {FILE}"
@@ -181,12 +180,12 @@ pub(super) fn not_from_here(provider: &str) -> Failure {
     )
 }
 
-/// The provider would ask a person before it does that.
+/// The failure if the provider would ask a person first.
 pub(super) fn wants_a_window() -> Failure {
     Failure::new(
         Kind::AccessDenied,
-        "what provides the keychain wants to ask a person in a window first, and nothing was done",
-        "do it in the provider's own program, or let it not ask for this",
+        "the keychain provider would ask a person in a window first; nothing was done",
+        "do it in the provider's own program, or set it not to ask",
     )
 }
 
@@ -201,11 +200,11 @@ mod tests {
             (fdo::Error::ServiceUnknown(text()), Kind::Unavailable, "nothing on the session bus"),
             (fdo::Error::SpawnServiceNotFound(text()), Kind::Unavailable, "nothing on the session bus"),
             (fdo::Error::SpawnChildExited(text()), Kind::Unavailable, "could not start"),
-            (fdo::Error::AccessDenied(text()), Kind::AccessDenied, "refuses this program"),
-            (fdo::Error::TimedOut(text()), Kind::Unavailable, "does not come up"),
-            (fdo::Error::Disconnected(text()), Kind::Unavailable, "ended the connection"),
+            (fdo::Error::AccessDenied(text()), Kind::AccessDenied, "may not access"),
+            (fdo::Error::TimedOut(text()), Kind::Unavailable, "did not start in time"),
+            (fdo::Error::Disconnected(text()), Kind::Unavailable, "closed the connection"),
             (fdo::Error::NotSupported(text()), Kind::Misconfigured, "kind of session"),
-            (fdo::Error::UnknownMethod(text()), Kind::Unavailable, "does not speak"),
+            (fdo::Error::UnknownMethod(text()), Kind::Unavailable, "does not support the"),
         ] {
             let failure = from_bus(&error);
             assert_eq!(failure.kind(), kind, "{error}");

@@ -1,4 +1,4 @@
-//! What `doctor` says of a keychain: where it is, who provides it, and whether it is unlocked.
+//! What `doctor` reports: the bus, the keychain provider, and which keychains are unlocked.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use super::{Service, take};
 use crate::locator::keychain_of;
 
 impl Service {
-    /// Notes what the provider says of itself.
+    /// Records the bus, the provider and the state of its keychains.
     pub(crate) async fn inspect(&self, run: &Run) -> Result<(), Failure> {
         run.fact(Stage::Connection, format!("the bus at {}", self.place));
         self.databases().await?;
@@ -35,7 +35,7 @@ impl Service {
                 (true, true) => ("the default", "locked"),
                 (true, false) => ("the default", "unlocked"),
                 (false, true) => ("another", "locked"),
-                // gnome-keyring has one more that lasts for the session, and is always so.
+                // gnome-keyring has another one for the session, which is always unlocked.
                 (false, false) => continue,
             };
             run.fact(Stage::SignIn, format!("{which} keychain is {label}, {state}"));
@@ -44,19 +44,19 @@ impl Service {
         state
     }
 
-    /// The program that provides the keychain.
+    /// Returns the program that provides the keychain.
     pub(super) async fn provider(&self) -> Result<String, Failure> {
         let id = self.process().await?;
         Ok(program(id).map_or_else(|| format!("process {id}"), |name| format!("{name}, process {id}")))
     }
 
-    /// The process of that program.
+    /// Returns the process of that program.
     pub(super) async fn process(&self) -> Result<u32, Failure> {
         take(&self.answer(call_bus("GetConnectionUnixProcessID", NAME)).await?)
     }
 }
 
-/// The name of a process's program.
+/// Returns the name of a process's program.
 pub(super) fn program(process: u32) -> Option<String> {
     let line = std::fs::read(format!("/proc/{process}/cmdline")).ok()?;
     let program = line.split(|byte| *byte == 0).next().map(String::from_utf8_lossy)?;

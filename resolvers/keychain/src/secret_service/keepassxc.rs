@@ -1,5 +1,5 @@
-//! KeePassXC, in what it does like no other: a search opens a window while no database is open, a locked database shows
-//! nothing of what it has, an entry can be locked for some programs, and every change goes by a prompt.
+//! What only KeePassXC does: a search opens a window while no database is open, a locked database shows none of its
+//! entries, an entry can be locked for some programs, and every change needs a prompt.
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -14,15 +14,15 @@ use super::calls::{NAME, call, call_bus};
 use super::classify::{FILE, PATIENCE, classify, gone};
 use super::{COLLECTION, PATH, PROPERTIES, SERVICE, Service, take, value_of};
 
-/// What KeePassXC is called on a bus besides.
+/// The second name of KeePassXC on a bus.
 const WINDOW: &str = "org.keepassxc.KeePassXC.MainWindow";
 
 const PROMPT: &str = "org.freedesktop.Secret.Prompt";
 
-/// How long a person may take to answer: less than a command may.
+/// How long a person may take to answer: less than the deadline of a command.
 const A_PERSON: Duration = Duration::from_secs(3);
 
-/// What other programs may see of KeePassXC's databases.
+/// The databases of KeePassXC that other programs may see.
 #[derive(Debug, Default)]
 pub(super) struct Databases {
     pub(super) open: Vec<OwnedObjectPath>,
@@ -30,36 +30,36 @@ pub(super) struct Databases {
 }
 
 impl Service {
-    /// Fails where nobody is there to be asked, or a search would open a window.
+    /// Fails if there is no provider, or if a search would open a window.
     pub(super) async fn may_search(&self) -> Result<(), Failure> {
         match self.databases().await? {
             Some(databases) if databases.open.is_empty() => Err(Failure::new(
                 Kind::Unavailable,
-                "KeePassXC has no database open that other programs may see",
+                "KeePassXC has no open database that other programs may see",
                 format!(
-                    "unlock it there, and let it expose a group (Database Settings, Secret Service Integration); {FILE}"
+                    "open one in KeePassXC, and expose a group (Database Settings, Secret Service Integration); {FILE}"
                 ),
             )),
             _ => Ok(()),
         }
     }
 
-    /// The databases, if KeePassXC is what provides the keychain. Fails where nothing does.
+    /// Returns the databases, if KeePassXC is the keychain provider. Fails if there is no provider.
     pub(super) async fn databases(&self) -> Result<Option<&Databases>, Failure> {
         self.keepassxc.get_or_try_init(|| self.meet()).await.map(Option::as_ref)
     }
 
-    /// A failure to find or to have an entry, with what is behind it.
+    /// Adds the cause to a failure to find or read an entry.
     pub(super) async fn explained(&self, failure: Failure) -> Failure {
         match (failure.kind(), self.databases().await) {
             (Kind::NotFound, Ok(Some(databases))) if !databases.locked.is_empty() => {
                 database_locked(format!("{}, a part of which", failure.what()))
             }
-            // All that it finds is in an open database.
+            // Everything that it finds is in an open database.
             (Kind::Unavailable, Ok(Some(_))) => Failure::new(
                 Kind::AccessDenied,
-                "KeePassXC would ask a person in a window before it gives this entry",
-                "let it not ask: Settings, Secret Service Integration, Confirm when passwords are retrieved by clients",
+                "KeePassXC would ask a person in a window before it returns this entry",
+                "switch off in KeePassXC: Settings, Secret Service Integration, Confirm when passwords are retrieved by clients",
             ),
             (Kind::NotFound, Ok(None)) if self.has_no_default().await => {
                 let why = self.no_default().await;
@@ -68,19 +68,19 @@ impl Service {
             (Kind::Ambiguous, Ok(Some(_))) => Failure::new(
                 Kind::Ambiguous,
                 failure.what(),
-                "change or delete all but one of them in KeePassXC, or say more of the attributes in [ids]",
+                "change or delete all but one of them in KeePassXC, or add attributes to the entry of [ids]",
             ),
             _ => failure,
         }
     }
 
-    /// Whether there is no default keychain, as it was when that was first asked.
+    /// Returns whether there is no default keychain. It is asked once.
     async fn has_no_default(&self) -> bool {
         let ask = async || matches!(timeout(PATIENCE, self.default_collection()).await, Ok(Ok(None)));
         *self.has_no_default.get_or_init(ask).await
     }
 
-    /// Has a change made that KeePassXC has a prompt for. It opens a window only where it is set to ask.
+    /// Completes a change by KeePassXC's prompt, which opens a window only if KeePassXC is set to ask.
     pub(super) async fn see_through(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
         let mut heard = MessageStream::from(&self.bus);
         let rule = format!("type='signal',interface='{PROMPT}',path='{prompt}'");
@@ -94,14 +94,14 @@ impl Service {
         }
     }
 
-    /// Whether one program has the name of the keychain and that of KeePassXC's window.
+    /// Returns whether one program has both the name of the keychain and that of KeePassXC's window.
     pub(super) async fn is_keepassxc(&self) -> bool {
         let owners = [NAME, WINDOW].map(|name| call_bus("GetNameOwner", name));
         let owners = self.ask_all(owners.into_iter(), take::<String>).await;
         matches!(owners.as_slice(), [Ok(provider), Ok(program)] if provider == program)
     }
 
-    /// Which of all databases are open.
+    /// Finds which databases are open.
     pub(super) async fn look(&self) -> Result<Databases, Failure> {
         let mut databases = Databases::default();
         let all: Vec<OwnedObjectPath> = value_of(&self.property(&PATH, SERVICE, "Collections").await?)?;
@@ -114,7 +114,7 @@ impl Service {
         Ok(databases)
     }
 
-    /// The entries of all open databases.
+    /// Returns the entries of all open databases.
     pub(super) async fn entries(&self, databases: &Databases) -> Result<Vec<OwnedObjectPath>, Failure> {
         let mut entries = Vec::new();
         for database in &databases.open {
@@ -125,7 +125,7 @@ impl Service {
     }
 }
 
-/// How a prompt ends: whether it was refused.
+/// Waits for the end of a prompt, and returns whether it was refused.
 async fn completed(heard: &mut MessageStream, prompt: &OwnedObjectPath) -> Result<bool, Failure> {
     while let Some(message) = heard.next().await {
         let message = message.map_err(|error| classify(&error))?;
@@ -140,7 +140,7 @@ async fn completed(heard: &mut MessageStream, prompt: &OwnedObjectPath) -> Resul
     Err(gone())
 }
 
-/// A database is locked; `what` is that for a person.
+/// The failure that `what`, a database or an entry of it, is locked.
 pub(super) fn database_locked(what: impl Display) -> Failure {
     Failure::new(Kind::Unavailable, format!("{what} is locked"), "unlock all databases in KeePassXC")
 }
@@ -148,15 +148,15 @@ pub(super) fn database_locked(what: impl Display) -> Failure {
 fn unanswered() -> Failure {
     Failure::new(
         Kind::AccessDenied,
-        "KeePassXC asks a person in a window, who has not answered within 3 s",
-        "see with `list` what became of it, or let it not ask: Settings, Secret Service Integration",
+        "KeePassXC asked a person in a window, and got no answer within 3 s",
+        "run `list` to see if it was done, or set KeePassXC not to ask: Settings, Secret Service Integration",
     )
 }
 
 fn refused() -> Failure {
     Failure::new(
         Kind::AccessDenied,
-        "KeePassXC has not done it, or somebody has refused it in its window",
-        "see in KeePassXC whether the database is open and can be saved",
+        "KeePassXC did not do it, or a person refused it in its window",
+        "check in KeePassXC that the database is open and can be saved",
     )
 }

@@ -1,5 +1,5 @@
-//! The files of GNOME Keyring. That of a keychain without a password is clear text, which cannot hold every value: one of
-//! several lines there costs all entries at the next start. A file that cannot be read is a keychain that is not there.
+//! The files of GNOME Keyring. The file of a keychain without a password is clear text, which cannot hold every value: a
+//! value of several lines loses all entries at the next start. GNOME Keyring ignores a file that it cannot read.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read as _;
@@ -13,11 +13,11 @@ use super::bus::unescaped;
 use super::{PATH, SERVICE, Service, value_of};
 use crate::locator::{Locator, keychain_of};
 
-/// How the file of a keychain begins that is clear text.
+/// The first bytes of a file in clear text.
 const CLEAR: &[u8] = b"[keyring]";
 
 impl Service {
-    /// Fails where the file of a keychain cannot hold a value.
+    /// Fails if the file of a keychain cannot hold a value.
     pub(super) async fn can_hold(&self, collection: &OwnedObjectPath, value: &Secret) -> Result<(), Failure> {
         if holds(value.expose()) || self.clear_text(collection).await.is_none() {
             return Ok(());
@@ -33,13 +33,13 @@ impl Service {
         .changed_nothing())
     }
 
-    /// What a person should know of the keychain that has an entry.
+    /// Returns what a person should know about the keychain of an entry.
     pub(crate) async fn caution(&self, locator: &Locator) -> Option<String> {
         let found = self.find(locator).await.ok()?;
         self.clear_text(&collection_of(found.entries().next()?)?).await
     }
 
-    /// That a keychain is kept in clear text, where it is.
+    /// Returns the warning that a keychain is in clear text, if it is.
     pub(super) async fn clear_text(&self, collection: &OwnedObjectPath) -> Option<String> {
         let file = self.keyrings().await?.join(file_of(collection)?);
         let mut start = [0; CLEAR.len()];
@@ -49,7 +49,7 @@ impl Service {
             .then(|| format!("the keychain {keychain} has no password: its file keeps values in clear text"))
     }
 
-    /// Unlocks each keychain that has no password, and says whether there was one. gnome-keyring locks it when it starts,
+    /// Unlocks each keychain that has no password, and returns whether there was one. gnome-keyring locks it at its start,
     /// and unlocks it for any client, without a window.
     pub(super) async fn open_without_password(&self) -> bool {
         let mut is_any = false;
@@ -62,7 +62,7 @@ impl Service {
         is_any
     }
 
-    /// The failure for want of a default keychain.
+    /// Returns the failure that there is no default keychain.
     pub(super) async fn no_default(&self) -> Failure {
         match self.unread_file().await {
             Some(file) => unread(&file),
@@ -70,7 +70,7 @@ impl Service {
         }
     }
 
-    /// A file of a keychain that gnome-keyring has not read: it is damaged.
+    /// Returns a file that gnome-keyring has not read, because it is damaged.
     pub(super) async fn unread_file(&self) -> Option<PathBuf> {
         let folder = self.keyrings().await?;
         let collections = self.property(&PATH, SERVICE, "Collections").await;
@@ -90,7 +90,7 @@ impl Service {
         if !super::inspect::program(process)?.starts_with("gnome-keyring") {
             return None;
         }
-        // Where the daemon has capabilities, its environment is not shown, and its home is this one.
+        // If the daemon has capabilities, its environment cannot be read. Its home is then the user's.
         let environment = std::fs::read(format!("/proc/{process}/environ")).unwrap_or_default();
         let variable = |name: &str| {
             let mut pairs = environment.split(|byte| *byte == 0);
@@ -106,31 +106,31 @@ impl Service {
     }
 }
 
-/// The failure where a file of a keychain is damaged.
+/// The failure if the file of a keychain is damaged.
 fn unread(file: &Path) -> Failure {
     let file = file.display();
     Failure::misconfigured(
         format!("the provider has no default keychain, and has not read {file}: that file is damaged"),
         format!(
-            "copy {file} to another place first; then bring a backup of it back, or repair it in an editor if it \
+            "copy {file} to another place first; then restore a backup of it, or repair it in an editor if it \
              begins with [keyring] (each value on one line), and restart gnome-keyring-daemon"
         ),
     )
 }
 
-/// The collection that has an entry.
+/// Returns the collection of an entry.
 pub(super) fn collection_of(entry: &OwnedObjectPath) -> Option<OwnedObjectPath> {
     entry.rsplit_once('/').and_then(|(collection, _)| OwnedObjectPath::try_from(collection).ok())
 }
 
-/// The name of the file that a collection is in.
+/// Returns the name of the file of a collection.
 fn file_of(collection: &OwnedObjectPath) -> Option<OsString> {
     let name = unescaped(keychain_of(collection), b'_')?;
     Some(OsString::from_vec([&name, &b".keyring"[..]].concat()))
 }
 
-/// Whether a file of clear text gives a value back as it was: it is one line of `GKeyFile`, written to the letter, and read
-/// with escapes.
+/// Returns whether a file in clear text can hold a value. It is one line of `GKeyFile`, which is written without escapes
+/// and read with them.
 fn holds(value: &str) -> bool {
     !value.contains(['\n', '\\'])
         && !value.ends_with('\r')

@@ -1,7 +1,7 @@
-//! What answers to each of a batch of locators.
+//! Finds the entries that match each locator of a batch.
 //!
-//! A search takes gnome-keyring through all that it has, so a hundred searches of a hundred entries take longer than a look
-//! at each entry. Where many are asked for of one service, what its entries say of themselves is asked for instead.
+//! For each search gnome-keyring walks all its entries, so a hundred searches of a hundred entries take longer than reading
+//! the attributes of each entry. If a batch has many locators of one service, the attributes of its entries are read instead.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,20 +13,20 @@ use super::search::{Found, Search, together};
 use super::{Attributes, Service};
 use crate::locator::{ACCOUNT, Locator};
 
-/// As many locators of a service are worth the trip that it takes to learn of its entries.
+/// From this many locators of a service on, one more round trip for its entries pays.
 const MANY: usize = 8;
 
-/// Entries, with what they say of themselves.
+/// Entries and their attributes.
 #[derive(Default)]
 pub(super) struct Entries {
     pub(super) all: Vec<(OwnedObjectPath, Attributes)>,
-    /// The places of those that have an account.
+    /// The positions of the entries by their account.
     by_account: HashMap<String, Vec<usize>>,
 }
 
 impl Service {
-    /// What answers to each locator, and what is known of entries from that; among few, what its first search finds, and
-    /// [`Service::look_further`] the rest.
+    /// Finds the entries of each locator, and returns the attributes that were read for that. In a small batch it does only
+    /// the first search of each locator, and [`Service::look_further`] does the rest.
     pub(super) async fn look_up<'b>(&self, batch: &'b [Locator]) -> (Vec<Result<Found, Failure>>, Known) {
         if batch.len() <= MANY {
             let first = batch.iter().map(|locator| locator.searches().into_iter().take(1).collect());
@@ -46,7 +46,7 @@ impl Service {
         (found, learned.into_iter().flat_map(|(_, entries)| entries.all).collect())
     }
 
-    /// What else answers to each locator: an account is mostly where it is searched first.
+    /// Does the remaining searches. An account is usually found by the first one.
     pub(super) async fn look_further(&self, batch: &[Locator]) -> Vec<Result<Found, Failure>> {
         let left = if batch.len() <= MANY { usize::MAX } else { 0 };
         self.find_each(
@@ -55,14 +55,14 @@ impl Service {
         .await
     }
 
-    /// What answers to any of the searches for each.
+    /// Finds the entries that match any of the searches of each locator.
     async fn find_each(&self, searches: Vec<Vec<Search<'_>>>) -> Vec<Result<Found, Failure>> {
         let counts: Vec<_> = searches.iter().map(Vec::len).collect();
         let mut found = self.search_all(searches.into_iter().flatten()).await.into_iter();
         counts.into_iter().map(|count| together(found.by_ref().take(count))).collect()
     }
 
-    /// The entries of services that many locators are of.
+    /// Reads the entries of the services that have many locators.
     async fn learn<'b>(&self, batch: &'b [Locator]) -> Vec<(&'b str, Entries)> {
         let mut counts = BTreeMap::new();
         for service in batch.iter().filter_map(Locator::service) {
@@ -72,7 +72,7 @@ impl Service {
         let found = self.search_all(counts.keys().map(|service| vec![("service", *service)])).await;
         let mut known = Vec::new();
         for ((service, count), found) in counts.into_iter().zip(found) {
-            // What is locked shows no attributes, and of a service with many more entries the searches are less.
+            // A locked entry shows no attributes; and if a service has many more entries, searches are cheaper.
             if let Ok(found) = found
                 && found.locked.is_empty()
                 && found.unlocked.len() <= 2 * count
@@ -104,7 +104,7 @@ impl Entries {
         self.all.push((path, attributes));
     }
 
-    /// What answers to a locator among them, as a search for it would. Pure.
+    /// Finds the entries that a search for this locator would find. Pure.
     pub(super) fn find(&self, locator: &Locator) -> Found {
         let fits = |(path, said): &&(OwnedObjectPath, Attributes)| locator.is_met_by(path, said);
         let fitting: Vec<_> = match locator.account() {

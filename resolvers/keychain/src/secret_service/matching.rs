@@ -1,7 +1,7 @@
-//! What a provider returns for a search, compared with what was asked.
+//! Compares the entries that a provider returns for a search with what was asked.
 //!
-//! An entry is what it says of itself. A provider may find others too: `KeePassXC` does not look into an attribute that is
-//! protected, and returns its entry for every search of the service.
+//! Only the attributes of an entry count. A provider may return others too: `KeePassXC` does not look into a protected
+//! attribute, and returns its entry for every search of the service.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,15 @@ use super::search::Found;
 use super::{Attributes, Service};
 use crate::locator::Locator;
 
-/// How gnome-keyring begins the names of attributes that it shows only as hashes, since their keychain is locked.
+/// The prefix of attributes that gnome-keyring shows only as hashes, because their keychain is locked.
 const HASHED: &str = "gkr:compat:hashed:";
 
-/// What entries say of themselves.
+/// The attributes of entries, as far as they are known.
 #[derive(Default)]
 pub(super) struct Known(HashMap<OwnedObjectPath, Result<Attributes, Failure>>);
 
 impl Service {
-    /// Asks what the entries say of themselves that are not known yet.
+    /// Reads the attributes of the entries that are not known yet.
     pub(super) async fn learn_of(&self, found: impl Iterator<Item = &Found>, known: &mut Known) {
         let mut new = Vec::new();
         for entry in found.flat_map(Found::entries) {
@@ -37,7 +37,7 @@ impl Service {
 }
 
 impl Known {
-    /// Those of the entries found that are what was asked for. Pure.
+    /// Returns the entries that match the locator. Pure.
     pub(super) fn matching(&self, found: Found, locator: &Locator) -> Result<Found, Failure> {
         let mut matching = Found::default();
         for entry in found.unlocked {
@@ -47,7 +47,7 @@ impl Known {
                 _ => {}
             }
         }
-        // What is locked may say nothing of itself, and nothing of it is given.
+        // A locked entry may show no attributes. Its value is not returned anyway.
         let says = |said: &Attributes| !said.is_empty() && !said.keys().any(|key| key.starts_with(HASHED));
         for entry in found.locked {
             match self.0.get(&entry) {

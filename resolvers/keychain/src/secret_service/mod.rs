@@ -1,10 +1,11 @@
 //! The Secret Service of a Linux desktop, over D-Bus.
 //!
-//! Three trips: who is there, the searches with the session, the values. A read unlocks nothing that has a
-//! password: that is what opens a window. On KeePassXC a search can open one too, so who is there is known before.
+//! A read takes three round trips: which provider it is, the searches with the session, the values. A read does not unlock
+//! a keychain that has a password, because that opens a window. In KeePassXC a search can open one too, so the first trip
+//! finds out which provider it is.
 //!
-//! The session could go out at once, were it not for gnome-keyring (to version 50 at least): it dies where
-//! `OpenSession` is the first that it hears of a client while it is busy with another. So that is never the first call.
+//! The session is never opened by the first call: gnome-keyring (to version 50 at least) crashes if `OpenSession` is the
+//! first call of a client while it is busy with another.
 //!
 //! <https://specifications.freedesktop.org/secret-service/latest/>
 
@@ -44,24 +45,24 @@ const PROPERTIES: &str = "org.freedesktop.DBus.Properties";
 const ITEM: &str = "org.freedesktop.Secret.Item";
 const COLLECTION: &str = "org.freedesktop.Secret.Collection";
 
-/// What an entry says of itself.
+/// The attributes of an entry.
 type Attributes = BTreeMap<String, String>;
 
-/// A connection to what provides the keychain.
+/// A connection to the keychain provider.
 pub(crate) struct Service {
     bus: Connection,
-    /// Where the bus is, for a person.
+    /// The address of the bus, for messages.
     place: String,
     wire: Wire,
     home: Home,
     session: OnceCell<Session>,
-    /// Whether there is no default keychain, once that was asked.
+    /// Whether there is no default keychain; empty until it is asked.
     has_no_default: OnceCell<bool>,
-    /// What KeePassXC has, if that is what provides the keychain.
+    /// The databases of KeePassXC, if it is the keychain provider.
     keepassxc: OnceCell<Option<Databases>>,
 }
 
-/// Values as they were given, by the paths of their entries.
+/// The values that the provider returned, by the paths of their entries.
 struct Values<'s> {
     session: &'s Session,
     given: HashMap<OwnedObjectPath, Wired>,
@@ -82,7 +83,7 @@ impl Service {
         })
     }
 
-    /// The session that values are given in, opened at the first call.
+    /// Returns the session for values, which the first call opens.
     async fn session(&self) -> Result<&Session, Failure> {
         let open = async || {
             let offer = self.wire.offer()?;
@@ -93,7 +94,7 @@ impl Service {
         self.session.get_or_try_init(open).await
     }
 
-    /// The values of entries, by their paths; one that is locked or gone is left out.
+    /// Reads the values of entries. Locked or deleted ones are missing from the result.
     async fn values(&self, entries: Vec<OwnedObjectPath>) -> Result<Values<'_>, Failure> {
         let session = self.session().await?;
         let given = if entries.is_empty() {
@@ -104,43 +105,43 @@ impl Service {
         Ok(Values { session, given })
     }
 
-    /// A value as it goes over the bus.
+    /// Prepares a value for the bus.
     async fn seal(&self, value: &Secret) -> Result<Wired, Failure> {
         self.session().await?.seal(value)
     }
 
-    /// The collection that entries go into where nobody says otherwise; `None` where there is none.
+    /// Returns the default collection, if there is one.
     async fn default_collection(&self) -> Result<Option<OwnedObjectPath>, Failure> {
         let path: OwnedObjectPath = take(&self.ask(&PATH, SERVICE, "ReadAlias", &"default").await?)?;
         Ok(Some(path).filter(|path| path.as_str() != "/"))
     }
 
-    /// Meets who provides the keychain: the first that it hears is what any provider answers, whoever asks.
+    /// Finds out which program provides the keychain. The first call is one that every provider answers.
     async fn meet(&self) -> Result<Option<Databases>, Failure> {
         let first = timeout(PATIENCE, self.ask(&PATH, SERVICE, "ReadAlias", &"session"));
         let Ok(answer) = first.await else { return Err(self.unmet().await) };
         let for_the_session: OwnedObjectPath = take(&answer?)?;
-        // gnome-keyring has a keychain for that, and KeePassXC has not.
+        // gnome-keyring has a session keychain, and KeePassXC does not.
         if for_the_session.as_str() == "/" && self.is_keepassxc().await {
             return self.look().await.map(Some);
         }
         Ok(None)
     }
 
-    /// The failure to meet who provides the keychain. The bus may have been starting it all the time.
+    /// Returns the failure if the provider does not answer. The bus may still be starting it.
     async fn unmet(&self) -> Failure {
         let asked = timeout(PATIENCE, self.answer(call_bus("NameHasOwner", NAME))).await;
         let is_there = asked.is_ok_and(|answer| answer.is_ok_and(|answer| take(&answer).unwrap_or(false)));
         silent(is_there)
     }
 
-    /// What each entry says of itself.
+    /// Reads the attributes of entries.
     async fn attributes(&self, entries: &[OwnedObjectPath]) -> Vec<Result<Attributes, Failure>> {
         let asked = entries.iter().map(|entry| call(entry, PROPERTIES, "Get", &(ITEM, "Attributes")));
         self.ask_all(asked, value_of).await
     }
 
-    /// A property of an object.
+    /// Reads a property of an object.
     fn property(
         &self,
         object: &ObjectPath<'_>,
@@ -151,12 +152,12 @@ impl Service {
     }
 }
 
-/// What an answer says, if it is what was asked for.
+/// Reads the content of an answer. Fails if it has another type.
 fn take<T: for<'a> Deserialize<'a> + Type>(answer: &Message) -> Result<T, Failure> {
     answer.body().deserialize().map_err(|error| classify(&error))
 }
 
-/// The value of a property that was asked for.
+/// Reads the value of a property.
 fn value_of<T: TryFrom<OwnedVariant, Error = zbus::Error>>(answer: &Message) -> Result<T, Failure> {
     T::try_from(take(answer)?).map_err(|error| classify(&error))
 }

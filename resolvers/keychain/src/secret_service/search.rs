@@ -1,4 +1,4 @@
-//! From locators to values: all searches at once, then all values at once.
+//! Reads a batch: all searches at once, then all values at once.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -12,13 +12,13 @@ use super::matching::Known;
 use super::{ITEM, PATH, SERVICE, Service, Values, take};
 use crate::locator::Locator;
 
-/// How many entries of several that answer are shown.
+/// How many of several matching entries a message names.
 const SHOWN: usize = 4;
 
-/// Attributes to search by.
+/// The attributes of a search.
 pub(super) type Search<'a> = Vec<(&'a str, &'a str)>;
 
-/// What answers to a locator.
+/// The entries that match a locator.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Found {
     pub(super) unlocked: Vec<OwnedObjectPath>,
@@ -53,12 +53,12 @@ async fn read(
     let first = async {
         let ((found, mut known), _) = join(service.look_up(batch), service.session()).await;
         let early = found.iter().flatten().filter_map(Found::sole).cloned().collect();
-        // What the entries say of themselves is on its way while the values are.
+        // The attributes of the entries are read at the same time as the values.
         let learned = service.learn_of(found.iter().flatten(), &mut known);
         let (values, ()) = join(service.values(early), learned).await;
         (found, values, known)
     };
-    // Values are on their way while the provider searches further.
+    // The values are read at the same time as the remaining searches.
     let ((found, early, mut known), more) = join(first, service.look_further(batch)).await;
     service.learn_of(more.iter().flatten(), &mut known).await;
     let (mut left, mut failed) = (Vec::new(), Vec::new());
@@ -86,15 +86,15 @@ async fn read(
     failed
 }
 
-/// Settles locators by the values of their entries.
+/// Settles locators with the values of their entries.
 async fn settle(service: &Service, left: &[(&Locator, OwnedObjectPath)], sink: &FetchSink<'_, Locator>) {
     let values = service.values(left.iter().map(|(_, entry)| entry.clone()).collect()).await;
     for (locator, entry) in left {
         let document = values.as_ref().map_err(Clone::clone).and_then(|values| {
             values.document(locator, entry).unwrap_or_else(|| {
                 Err(Failure::unavailable(
-                    format!("{locator} was found and then not given: it was locked or deleted meanwhile"),
-                    "ask again",
+                    format!("{locator} was found, but its value was not returned: it was locked or deleted in the meantime"),
+                    "try again",
                 ))
             })
         });
@@ -103,7 +103,7 @@ async fn settle(service: &Service, left: &[(&Locator, OwnedObjectPath)], sink: &
 }
 
 impl Values<'_> {
-    /// The value of an entry as a document; nothing where it was not given.
+    /// Returns the value of an entry as a document, or nothing if the provider did not return it.
     fn document(&self, locator: &Locator, entry: &OwnedObjectPath) -> Option<Result<Document, Failure>> {
         let bytes = self.session.open(self.given.get(entry)?.clone());
         let text = bytes.and_then(|bytes| {
@@ -115,7 +115,7 @@ impl Values<'_> {
 }
 
 impl Service {
-    /// All that answers to a locator.
+    /// Finds all entries that match a locator.
     pub(super) async fn find(&self, locator: &Locator) -> Result<Found, Failure> {
         self.may_search().await?;
         let mut found = together(self.search_all(locator.searches()).await)?;
@@ -127,7 +127,7 @@ impl Service {
         known.matching(found, locator)
     }
 
-    /// The one entry there is among what answers to a locator.
+    /// Returns the only entry that matches a locator.
     pub(super) async fn only(&self, found: Found, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         match found.only(locator) {
             Err(failure) => Err(self.explained(failure).await),
@@ -135,7 +135,7 @@ impl Service {
         }
     }
 
-    /// What answers to each search.
+    /// Returns the entries that each search finds.
     pub(super) async fn search_all(
         &self,
         searches: impl IntoIterator<Item = Search<'_>>,
@@ -149,7 +149,7 @@ impl Service {
     }
 }
 
-/// Adds what is not there yet.
+/// Adds the entries that are not in the list yet.
 fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
     if entries.is_empty() {
         *entries = others;
@@ -159,20 +159,20 @@ fn add(entries: &mut Vec<OwnedObjectPath>, others: Vec<OwnedObjectPath>) {
     entries.extend(others.into_iter().filter(|other| !known.contains(other)));
 }
 
-/// What answers to one of several searches.
+/// Joins what several searches found.
 pub(super) fn together(found: impl IntoIterator<Item = Result<Found, Failure>>) -> Result<Found, Failure> {
     found.into_iter().try_fold(Found::default(), |found, more| more.map(|more| found.and(more)))
 }
 
 impl Found {
-    /// What answers to one of two searches.
+    /// Joins what two searches found.
     fn and(mut self, other: Self) -> Self {
         add(&mut self.unlocked, other.unlocked);
         add(&mut self.locked, other.locked);
         self
     }
 
-    /// The entry that alone answers, if it is one that is not locked.
+    /// Returns the only entry, if there is one and it is not locked.
     fn sole(&self) -> Option<&OwnedObjectPath> {
         match (self.unlocked.as_slice(), self.locked.as_slice()) {
             ([entry], []) => Some(entry),
@@ -180,17 +180,17 @@ impl Found {
         }
     }
 
-    /// All of it, what is locked at the end.
+    /// Returns all entries, the locked ones last.
     pub(super) fn entries(&self) -> impl Iterator<Item = &OwnedObjectPath> {
         self.unlocked.iter().chain(&self.locked)
     }
 
-    /// Whether nothing answers.
+    /// Returns whether there is no entry.
     pub(super) fn is_nothing(&self) -> bool {
         self.unlocked.is_empty() && self.locked.is_empty()
     }
 
-    /// The one entry there is. Pure.
+    /// Returns the only entry, or the failure. Pure.
     pub(super) fn only(self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let count = self.unlocked.len() + self.locked.len();
         if count > 1 {
@@ -199,14 +199,14 @@ impl Found {
         match (self.unlocked.into_iter().next(), count) {
             (_, 0) => Err(Failure::not_found(
                 format!("there is no entry {locator} in the keychain"),
-                "check service and account, or see what there is with `list`; without a / an id is an account of `service`",
+                "check service and account, or run `list` to see the entries; without a / an id is an account of `service`",
             )),
             (Some(entry), _) => Ok(entry),
-            (None, _) => Err(locked(format!("the keychain that has {locator}"))),
+            (None, _) => Err(locked(format!("the keychain with {locator}"))),
         }
     }
 
-    /// The failure where several answer: where they are, and what deletes one of them and no other.
+    /// Returns the failure if several entries match: where they are, and the command that deletes one of them.
     fn ambiguous(&self, locator: &Locator) -> Failure {
         let paths: Vec<&str> = self.entries().map(|entry| entry.as_str()).collect();
         let places: Vec<_> = paths.iter().map(|path| path.rsplit('/').nth(1).unwrap_or_default()).collect();
@@ -218,15 +218,11 @@ impl Found {
         let choice = if places.iter().any(|place| *place != places[0]) {
             format!("name the keychain in [ids] (collection = \"{}\")", places[0])
         } else {
-            "say more of its attributes in [ids]".to_owned()
+            "add attributes to the entry of [ids]".to_owned()
         };
         Failure::new(
             Kind::Ambiguous,
-            format!(
-                "{} entries of the keychain answer to {locator}: {}{more}",
-                paths.len(),
-                names.join(", ")
-            ),
+            format!("{} entries of the keychain match {locator}: {}{more}", paths.len(), names.join(", ")),
             format!(
                 "{choice}; or see them with `secret-tool search --all{}`, and delete one, such as {}: `dbus-send \
                  --session --print-reply --dest={NAME} {} {ITEM}.Delete`",
@@ -238,14 +234,14 @@ impl Found {
     }
 }
 
-/// The attributes that a person searches by: the service where there is one, since the account can be in two.
+/// Returns the arguments for `secret-tool`: only the service if there is one, because the account can be in two attributes.
 fn searched(locator: &Locator) -> String {
     let all = locator.searches().into_iter().next().unwrap_or_default();
     let own = all.into_iter().filter(|(key, _)| locator.service().is_none() || *key == "service");
     own.map(|(key, value)| format!(" {} {}", word(key), word(value))).collect::<Vec<_>>().concat()
 }
 
-/// A text as a word of a shell.
+/// Quotes a text for a shell, if it needs quotes.
 fn word(text: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@%+=-".contains(c);
     if !text.is_empty() && text.chars().all(is_plain) {

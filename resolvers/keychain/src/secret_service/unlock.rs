@@ -1,7 +1,7 @@
-//! A keychain unlocked, or the first one made, with a password.
+//! Unlocks a keychain with a password, or creates the first one.
 //!
-//! Over an interface of gnome-keyring's own, which its PAM module uses: the Secret Service has the provider ask for the
-//! password, in a window.
+//! It uses an interface of gnome-keyring, which also its PAM module uses: with the Secret Service alone, the provider asks
+//! for the password in a window.
 
 use std::collections::BTreeMap;
 
@@ -15,11 +15,11 @@ use crate::locator::Locator;
 
 const INTERNAL: &str = "org.gnome.keyring.InternalUnsupportedGuiltRiddenInterface";
 
-/// The name by which gnome-keyring takes a keychain for the default, and unlocks it at a login, and what it shows then.
+/// The name of the keychain that gnome-keyring takes as the default and unlocks at login, and its label.
 const FIRST: (&str, &str) = ("login", "Login");
 
 impl Service {
-    /// Unlocks the default keychain, or the one that has `locator`; makes the default one where there is none.
+    /// Unlocks the default keychain, or the one with `locator`. Creates the default keychain if there is none.
     pub(crate) async fn unlock(
         &self,
         locator: Option<&Locator>,
@@ -35,7 +35,7 @@ impl Service {
             if self.unread_file().await.is_some() {
                 return Err(self.no_default().await);
             }
-            let absent = "there is no keychain yet: one is made, with a new password";
+            let absent = "there is no keychain yet: a new one is created, with a new password";
             return match password {
                 None => Ok(Lock::Absent(absent)),
                 Some(password) => self.make(password).await,
@@ -43,7 +43,7 @@ impl Service {
         };
         let name = format!("the keychain {}", self.label(&collection).await?);
         if !self.is_locked(&collection).await? {
-            return Ok(Lock::Open(format!("{name} is unlocked already")));
+            return Ok(Lock::Open(format!("{name} is already unlocked")));
         }
         self.takes_passwords().await?;
         match password {
@@ -62,11 +62,12 @@ impl Service {
         }
     }
 
-    /// Unlocks a collection with its password. What more there is to say.
+    /// Unlocks a collection with its password. Returns a remark for the person, which may be empty.
     async fn open(&self, collection: &OwnedObjectPath, password: &Secret) -> Result<&'static str, Failure> {
         match self.try_password(collection, password).await {
             Err(failure) if failure.kind() == Kind::Unauthenticated => {
-                // Who has made it by `echo PASSWORD | gnome-keyring-daemon --unlock` cannot know, and cannot type it.
+                // A keychain created by `echo PASSWORD | gnome-keyring-daemon --unlock` has a line end in its password, which
+                // a person cannot type.
                 let line = Secret::new(format!("{}\n", password.expose()));
                 let opened = self.try_password(collection, &line).await;
                 opened
@@ -86,31 +87,31 @@ impl Service {
         self.ask(&PATH, INTERNAL, "UnlockWithMasterPassword", &body).await.map(drop)
     }
 
-    /// Makes the first keychain, as gnome-keyring itself does at the first login.
+    /// Creates the first keychain, as gnome-keyring itself does at the first login.
     async fn make(&self, password: &Secret) -> Result<Lock, Failure> {
         let label = ("org.freedesktop.Secret.Collection.Label", Variant::from(FIRST.0));
         let body = (BTreeMap::from([label]), self.seal(password).await?);
         let answer = self.ask(&PATH, INTERNAL, "CreateWithMasterPassword", &body).await?;
         let made: OwnedObjectPath = take(&answer)?;
-        // The keychain is there: under which name a person sees it is no reason to fail.
+        // The keychain exists: a missing label is not a reason to fail.
         let label = (COLLECTION, "Label", Variant::from(FIRST.1));
         let _ = self.ask(&made, PROPERTIES, "Set", &label).await;
         if self.default_collection().await?.as_ref() != Some(&made) {
             self.ask(&PATH, SERVICE, "SetAlias", &("default", &made)).await?;
         }
         let said =
-            "the keychain Login is made, and unlocked; it is locked again at the next start of the machine";
+            "created and unlocked the keychain Login; it is locked again at the next start of the machine";
         Ok(Lock::Open(said.to_owned()))
     }
 
-    /// Fails where the provider asks for passwords by itself.
+    /// Fails if the provider takes passwords only in its own window.
     async fn takes_passwords(&self) -> Result<(), Failure> {
         let answer = self.ask(&PATH, "org.freedesktop.DBus.Introspectable", "Introspect", &()).await?;
         let interfaces: String = take(&answer)?;
         if interfaces.contains(INTERNAL) { Ok(()) } else { Err(not_from_here(&self.provider().await?)) }
     }
 
-    /// The collection that has an entry; of several, one that is locked.
+    /// Returns the collection of an entry; if several match, a locked one.
     async fn collection_of(&self, locator: &Locator) -> Result<OwnedObjectPath, Failure> {
         let found = self.find(locator).await?;
         match found.entries().last().and_then(collection_of) {

@@ -1,5 +1,5 @@
-//! How values go over the bus: as they are, on a socket that only this user and the bus can read; or encrypted, where
-//! whoever watches the bus is not to read along.
+//! How values are sent over the bus: in plain, on a socket that only this user and the bus can read; or encrypted, so that a
+//! program that monitors the bus cannot read them.
 //!
 //! <https://specifications.freedesktop.org/secret-service/latest/transfer-secrets.html>
 
@@ -17,7 +17,7 @@ use sha2::Sha256;
 use zbus::{OwnedObjectPath, OwnedVariant, Variant};
 use zeroize::Zeroizing;
 
-/// A value as it goes over the bus: session, parameters, value, type of content.
+/// A value on the bus: session, parameters, value, content type.
 pub(super) type Wired = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
 /// The kind of a session.
@@ -27,14 +27,14 @@ pub(crate) enum Wire {
     Encrypted,
 }
 
-/// What this side says to open a session.
+/// What this side sends to open a session.
 pub(super) enum Offer {
     Plain,
-    /// The secret half of a key.
+    /// The private half of a key.
     Encrypted(Zeroizing<[u8; EXPONENT]>),
 }
 
-/// A session that both sides know.
+/// An open session.
 pub(super) struct Session {
     path: OwnedObjectPath,
     key: Option<Zeroizing<[u8; 16]>>,
@@ -47,7 +47,7 @@ impl_modulus!(
     "ffffffffffffffffc90fdaa22168c234c4c6628b80dc1cd129024e088a67cc74020bbea63b139b22514a08798e3404ddef9519b3cd3a431b302b0a6df25f14374fe1356d6d51c245e485b576625e7ec6f44c42e9a637ed6b0bff5cb6f406b7edee386bfb5a899fa5ae9f24117c4b1fe649286651ece65381ffffffffffffffff"
 );
 
-/// The bytes of a secret exponent: twice as many bits as it takes to be no weaker than the group.
+/// The length of the private exponent in bytes. It has more than twice the bits of the group's strength.
 const EXPONENT: usize = 32;
 
 impl Wire {
@@ -74,7 +74,7 @@ impl fmt::Display for Wire {
 }
 
 impl Offer {
-    /// What `OpenSession` is called with.
+    /// Returns the arguments of `OpenSession`.
     pub(super) fn body(&self) -> (&'static str, Variant<'static>) {
         match self {
             Self::Plain => ("plain", Variant::from("")),
@@ -85,7 +85,7 @@ impl Offer {
         }
     }
 
-    /// The session, once the other side has said its part.
+    /// Makes the session from the answer of the other side.
     pub(super) fn agree(self, answer: OwnedVariant, path: OwnedObjectPath) -> Result<Session, Failure> {
         let Self::Encrypted(exponent) = self else { return Ok(Session { path, key: None }) };
         let other = Vec::<u8>::try_from(answer).map_err(|error| super::classify(&error))?;
@@ -99,7 +99,7 @@ impl Session {
         &self.path
     }
 
-    /// A value for the other side.
+    /// Prepares a value for the other side.
     pub(super) fn seal(&self, value: &Secret) -> Result<Wired, Failure> {
         let bytes = value.expose().as_bytes();
         let (parameters, bytes) = match &self.key {
@@ -113,7 +113,7 @@ impl Session {
         Ok((self.path.clone(), parameters, bytes, "text/plain".to_owned()))
     }
 
-    /// The bytes of a value.
+    /// Returns the bytes of a value.
     pub(super) fn open(&self, (_, parameters, value, _): Wired) -> Result<Vec<u8>, Failure> {
         let Some(key) = &self.key else { return Ok(value) };
         let cipher = cbc::Decryptor::<Aes128>::new_from_slices(&**key, &parameters).ok();
@@ -122,7 +122,7 @@ impl Session {
     }
 }
 
-/// The key that both sides come to; nothing where the other half is one that everybody could come to.
+/// Computes the shared key. Returns nothing if the other half is so weak that anyone could compute the key.
 fn shared(exponent: &[u8; EXPONENT], other: &[u8]) -> Option<Zeroizing<[u8; 16]>> {
     let other = other.strip_prefix(&[0]).unwrap_or(other);
     let mut bytes = [0; U1024::BYTES];
@@ -138,7 +138,7 @@ fn shared(exponent: &[u8; EXPONENT], other: &[u8]) -> Option<Zeroizing<[u8; 16]>
     Some(key)
 }
 
-/// `base` to the power of `exponent` in the group, in a time that says nothing of them.
+/// Computes `base` to the power of `exponent` in the group, in constant time.
 fn power(base: U1024, exponent: &[u8; EXPONENT]) -> U1024 {
     let mut bytes = Zeroizing::new([0; U1024::BYTES]);
     bytes[U1024::BYTES - EXPONENT..].copy_from_slice(exponent);
@@ -156,7 +156,7 @@ fn random<const N: usize>() -> Result<[u8; N], Failure> {
 fn broken(what: &str) -> Failure {
     Failure::new(
         Kind::Unavailable,
-        format!("what provides the keychain encrypted {what} in a way that cannot be read"),
+        format!("the keychain provider encrypted {what} in a way that cannot be decrypted"),
         "set session = \"plain\"",
     )
 }
