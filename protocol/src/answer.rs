@@ -1,4 +1,4 @@
-//! The one path from ids to outcomes, walked by protocol mode and by every verb of the shell.
+//! The one path from ids to outcomes, for protocol mode and for every command of the shell that reads.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -18,25 +18,25 @@ use crate::settings::Settings;
 use crate::watchdog::Watchdog;
 use crate::wire::frame;
 
-/// What a run came to: an outcome for each id, in the order of the ids, and how protocol mode should end.
+/// The result of a run: an outcome for each id, in the order of the ids, and how protocol mode should end.
 pub struct Answer {
     /// The outcomes.
     pub outcomes: Vec<Outcome>,
-    /// When each was settled, from the start of the run.
+    /// When each was settled, counted from the start of the run.
     pub times: Vec<Duration>,
     /// The exit code of protocol mode.
     pub exit: Exit,
 }
 
 impl Answer {
-    /// The answer where nothing could be tried: the same failure for every id.
+    /// Creates the answer of a run that could not start: the same failure for every id.
     #[must_use]
     pub fn refuse(ids: &[String], failure: &Failure, exit: Exit) -> Self {
         let outcomes = ids.iter().map(|_| Err(failure.clone())).collect();
         Self { outcomes, times: vec![Duration::ZERO; ids.len()], exit }
     }
 
-    /// How a command of the shell ends: well only where every id has a value.
+    /// Returns how a command of the shell ends: with 0 only if every id has a value.
     #[must_use]
     pub fn shell_exit(&self) -> Exit {
         match self.exit {
@@ -54,9 +54,9 @@ impl Answer {
 
 /// Resolves `ids`, hands the answer to `write`, and returns how the process should end.
 ///
-/// The answer is written at the deadline at the latest, with what has arrived by then: by the watch, which whatever hangs
-/// on this thread (a name server, a file on a dead network mount, a bug) cannot delay. Whichever of the two takes the
-/// board down writes the answer, so there is one answer only.
+/// The answer is written at the deadline at the latest, with the outcomes so far. At the deadline the watchdog's thread
+/// writes it, as this thread may hang (on a name server, a file on a dead network mount, a bug). The thread that takes the
+/// outcomes first writes the answer, so there is only one.
 pub fn answer<B: Backend>(
     settings: &Settings,
     ids: &Arc<[String]>,
@@ -77,7 +77,7 @@ pub fn answer<B: Backend>(
     });
     let (rest, exit) = match catch_unwind(AssertUnwindSafe(|| work::<B>(settings, ids, &outcomes, deadline)))
     {
-        Ok(Ok(())) => (Failure::internal("a secret that was never settled"), None),
+        Ok(Ok(())) => (Failure::internal("an id without an outcome"), None),
         Ok(Err(failure)) => {
             let exit = match failure.kind() {
                 Kind::Timeout => None,
@@ -99,7 +99,7 @@ pub fn answer<B: Backend>(
     }
 }
 
-/// Fails where the resolver itself is not configured, and at the deadline: there may be no thread that watches.
+/// Fails if the resolver is not configured, and at the deadline, because the watchdog may have no thread.
 fn work<B: Backend>(
     settings: &Settings,
     ids: &[String],
@@ -114,7 +114,7 @@ fn work<B: Backend>(
     })?
 }
 
-/// Reads the settings, as a step of the run.
+/// Creates the backend from the settings, as a step of the run.
 pub fn configure<B: Backend>(settings: &Settings) -> Result<B, Failure> {
     let run = settings.run();
     run.end(run.begin(Stage::Configuration), B::configure(settings))

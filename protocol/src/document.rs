@@ -1,4 +1,4 @@
-//! A secret as its store keeps it, and the value that an id gets of it.
+//! A secret as its store keeps it, and the value that an id gets from it.
 
 use std::sync::Arc;
 
@@ -15,24 +15,24 @@ pub struct Document {
 pub(crate) enum Content {
     /// A JSON object whose members are the secret's fields.
     Fields(Secret),
-    /// A text, which may happen to be JSON.
+    /// A text, which can be JSON.
     Text(Secret),
 }
 
-/// What a store knows of a document beside its content, each as the store writes it.
+/// What a store knows about a document, besides its content. Each text is as the store writes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
-    /// Which version it is.
+    /// The version.
     pub version: Option<String>,
-    /// When this version was made.
+    /// The time at which this version was created.
     pub created: Option<String>,
-    /// When this version ends.
+    /// The time at which this version expires.
     pub expires: Option<String>,
-    /// What the store calls the request that read it.
+    /// The store's name of the request that read it.
     pub request: Option<String>,
 }
 
-/// What an id is answered with.
+/// The value of an id, with the metadata of its document.
 #[derive(Debug)]
 pub struct Value {
     text: Secret,
@@ -40,19 +40,19 @@ pub struct Value {
 }
 
 impl Document {
-    /// A JSON object whose members are the secret's fields.
+    /// Creates a document from a JSON object whose members are the secret's fields.
     #[must_use]
     pub fn fields(object: Secret) -> Self {
         Self { content: Content::Fields(object), about: Arc::default() }
     }
 
-    /// A text, which may happen to be JSON.
+    /// Creates a document from a text, which can be JSON.
     #[must_use]
     pub fn text(text: Secret) -> Self {
         Self { content: Content::Text(text), about: Arc::default() }
     }
 
-    /// The same document, with what is known of it.
+    /// Sets the metadata.
     #[must_use]
     pub fn with_metadata(self, metadata: Metadata) -> Self {
         Self { about: Arc::new(metadata), ..self }
@@ -60,19 +60,19 @@ impl Document {
 }
 
 impl Value {
-    /// The text of a field, and what is known of its document.
+    /// Creates a value from the text of a field and the metadata of its document.
     #[must_use]
     pub fn new(text: Secret, about: Arc<Metadata>) -> Self {
         Self { text, about }
     }
 
-    /// The text itself, as [`Secret::expose`] gives it.
+    /// Returns the text itself, as [`Secret::expose`] does.
     #[must_use]
     pub fn expose(&self) -> &str {
         self.text.expose()
     }
 
-    /// What is known of its document.
+    /// Returns the metadata of its document.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.about

@@ -5,13 +5,13 @@ use crate::outcome::Outcome;
 
 /// How a process ends.
 ///
-/// In protocol mode a failure that belongs to an id is no failure of the process: a gateway throws the whole answer
-/// away when the code is not 0. Another code therefore says that nothing at all could be done, and why.
+/// In protocol mode the process ends with 0 even if ids fail, because a gateway discards the whole response of a process
+/// that ends with another code. Another code says that no id could be resolved, and why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exit {
-    /// Answered; in protocol mode also when ids failed on their own account.
+    /// Answered. In protocol mode single ids may have failed.
     Done = 0,
-    /// In a shell: some id has no value.
+    /// In a shell: at least one id has no value.
     IdFailed = 1,
     /// The command line is wrong.
     Usage = 2,
@@ -29,12 +29,12 @@ pub enum Exit {
     Internal = 8,
     /// The answer could not be written whole.
     Output = 9,
-    /// A command that changes something was started as a gateway starts it.
+    /// A command that changes the store was started by a gateway, or as a gateway does it.
     Refused = 10,
 }
 
 impl Exit {
-    /// Every code with a word for it and what it means, in order, for help and documentation.
+    /// Every code with its name and meaning, in order, for help and documentation.
     pub const TABLE: [(Self, &str, &str); 11] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
         (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
@@ -45,17 +45,21 @@ impl Exit {
         (Self::Deadline, "deadline", "the deadline came before any answer"),
         (Self::Request, "request", "stdin held no request of this protocol"),
         (Self::Internal, "bug", "a bug in the resolver"),
-        (Self::Output, "output", "the answer could not be written whole: the disk is full, or nobody reads"),
+        (
+            Self::Output,
+            "output",
+            "the answer could not be written whole: the disk is full, or the reader does not read",
+        ),
         (Self::Refused, "refused", "a command that changes something was started as a gateway starts it"),
     ];
 
-    /// The code.
+    /// Returns the code.
     #[must_use]
     pub fn code(self) -> i32 {
         self as i32
     }
 
-    /// The code of a command that fails with `failure`.
+    /// Returns the code of a command that fails with `failure`.
     #[must_use]
     pub fn from_failure(failure: &Failure) -> Self {
         match Self::from_outcomes(&[Err(failure.clone())]) {
@@ -64,8 +68,8 @@ impl Exit {
         }
     }
 
-    /// The code of an answer: [`Exit::Done`] if any id got a value or the store's verdict, or if all failures belong
-    /// to ids; else the code of the cause.
+    /// Returns the code of an answer: [`Exit::Done`] if an id has a value or the store's own response, or if all failures
+    /// are about ids alone; else the code of the cause.
     #[must_use]
     pub fn from_outcomes(outcomes: &[Outcome]) -> Self {
         let kinds = || outcomes.iter().filter_map(|outcome| outcome.as_ref().err().map(Failure::kind));
@@ -96,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn the_process_fails_only_where_nothing_could_be_done() {
+    fn the_process_fails_only_if_no_id_could_be_resolved() {
         assert_eq!(from_outcomes(&[]), 0);
         assert_eq!(from_outcomes(&[Kind::NotFound, Kind::AccessDenied]), 0);
         assert_eq!(from_outcomes(&[Kind::InvalidId, Kind::NotAllowed]), 0);

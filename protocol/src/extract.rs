@@ -29,8 +29,13 @@ impl Document {
 impl Field {
     /// Takes this part out of a document.
     ///
-    /// A number or boolean comes out as its text in the document (`1.10` stays `1.10`). An object or array is an
-    /// `INVALID_VALUE` unless `json` is set; then it comes out as its JSON text.
+    /// A number or boolean comes out as its text in the document (`1.10` stays `1.10`). An object or array comes out as its
+    /// JSON text if `json` is set.
+    ///
+    /// # Errors
+    ///
+    /// `NOT_FOUND` if the document has no such part. `INVALID_VALUE` if it is null, is an object or array without `json`, or
+    /// if the document is not JSON.
     pub fn take(&self, document: &Document, json: bool) -> Result<Secret, Failure> {
         match (self, &document.content) {
             (Self::Whole, Content::Text(text)) => Ok(Secret::new(text.expose().to_owned())),
@@ -40,8 +45,8 @@ impl Field {
                 line.map(|line| Secret::new(line.to_owned())).ok_or_else(|| self.missing())
             }
             (Self::Line(_), Content::Fields(_)) => Err(Failure::invalid_value(
-                "the secret has fields, and a line is taken of a text",
-                "name a field of it in the place of `line`",
+                "the secret has fields, and `line` reads only a secret that is text",
+                "use `field` instead of `line`",
             )),
             (Self::Key(key), Content::Fields(text) | Content::Text(text)) => {
                 leaf(self, child(parse(text)?, key)?.ok_or_else(|| self.missing())?, json)
@@ -76,13 +81,13 @@ fn parse(text: &Secret) -> Result<&RawValue, Failure> {
     serde_json::from_str(text.expose()).map_err(|_| not_json())
 }
 
-/// The text of a JSON value, as the gateway is to get it.
+/// Returns the text of a JSON value for the gateway.
 fn leaf(field: &Field, value: &RawValue, json: bool) -> Result<Secret, Failure> {
     match value.get().as_bytes()[0] {
         b'"' => serde_json::from_str(value.get()).map(Secret::new).map_err(|_| {
             Failure::invalid_value(
                 format!("the {field} is not Unicode text"),
-                "store it anew, binary data as base64",
+                "store it again, binary data as base64",
             )
         }),
         b'{' | b'[' if json => Ok(Secret::new(value.get().to_owned())),
@@ -98,7 +103,7 @@ fn leaf(field: &Field, value: &RawValue, json: bool) -> Result<Secret, Failure> 
     }
 }
 
-/// The member of an object, or the element of an array, that `token` names; `None` where there is none.
+/// Returns the member of an object, or the element of an array, that `token` names; `None` if there is none.
 fn child<'a>(value: &'a RawValue, token: &str) -> Result<Option<&'a RawValue>, Failure> {
     let mut json = serde_json::Deserializer::from_str(value.get());
     match value.get().as_bytes()[0] {
@@ -111,14 +116,14 @@ fn child<'a>(value: &'a RawValue, token: &str) -> Result<Option<&'a RawValue>, F
     }
 }
 
-/// An array index as RFC 6901 §4 writes it: digits without a leading zero.
+/// Reads an array index of RFC 6901 §4: digits without a leading zero.
 fn index(token: &str) -> Option<usize> {
     let plain = token.bytes().all(|b| b.is_ascii_digit()) && (token == "0" || !token.starts_with('0'));
     plain.then(|| token.parse().ok()).flatten()
 }
 
-/// Looks one member up without keeping the others. Of members with the same name the last one counts, as in most
-/// JSON readers.
+/// Reads one member and skips the others. If two members have the same name, the last one counts, as in most JSON
+/// readers.
 struct Member<'t>(&'t str);
 
 impl<'de> DeserializeSeed<'de> for Member<'_> {
@@ -149,7 +154,7 @@ impl<'de> Visitor<'de> for Member<'_> {
     }
 }
 
-/// Looks one element up without keeping the others.
+/// Reads one element and skips the others.
 struct Element(usize);
 
 impl<'de> DeserializeSeed<'de> for Element {
@@ -221,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_is_given_whole_and_its_fields_only_if_it_is_json() {
+    fn a_text_has_fields_only_if_it_is_json() {
         let text = Document::text(Secret::new("-----BEGIN\n".into()));
         assert_eq!(Field::Whole.take(&text, false).unwrap().expose(), "-----BEGIN\n");
         assert!(Field::Key("a".into()).take(&text, false).is_err());

@@ -1,4 +1,4 @@
-//! Why an id has no value: of which kind, what happened, and what to do about it.
+//! Why an id has no value: the kind of failure, what failed, and what to do.
 
 use std::error::Error;
 use std::fmt;
@@ -8,8 +8,8 @@ use crate::text::printable;
 
 /// Why an id has no value.
 ///
-/// A failure is addressed to a person. `what` says what failed and for which thing, `remedy` what to do next; neither
-/// ever holds a value, a token, the body of an answer or a URL with credentials.
+/// A failure is written for a person: `what` says what failed and for which thing, `remedy` says what to do next. Neither
+/// holds a value, a token, the body of a response or a URL with credentials.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
     kind: Kind,
@@ -25,17 +25,17 @@ pub struct Failure {
 pub enum Kind {
     /// The store answered that there is no such secret, field or version.
     NotFound,
-    /// More than one secret answers to the id.
+    /// More than one secret matches the id.
     Ambiguous,
-    /// The store knows who asks, and refuses this secret.
+    /// The store accepts the credential, and denies access to this secret.
     AccessDenied,
     /// The store does not accept the credential.
     Unauthenticated,
-    /// The id cannot be an id, or cannot be one for this store.
+    /// The id is malformed, or not valid for this store.
     InvalidId,
-    /// There is a value, but not one that a gateway could use.
+    /// There is a value, but a gateway could not use it.
     InvalidValue,
-    /// The store asks to be left alone for a while.
+    /// The store limits the rate of requests.
     RateLimited,
     /// The store cannot be reached, or cannot answer now.
     Unavailable,
@@ -49,31 +49,31 @@ pub enum Kind {
     Internal,
 }
 
-/// Whether the engine should ask again.
+/// Whether and when the engine tries again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Retry {
-    /// Asking again would get the same answer.
+    /// Not: another try would get the same response.
     No,
-    /// A passing fault: again after a short, jittered pause, three times in all.
+    /// After a short, jittered pause, with at most three tries in all: the fault may pass.
     Soon,
-    /// Nobody listened: one more try after this pause, and no third.
+    /// One more time, after this pause: no server was listening.
     Once(Duration),
-    /// The store named the pause itself, or it is known from elsewhere; asked again until the deadline.
+    /// After this pause, until the deadline: the store says so, or the pause is known from another source.
     After(Duration),
-    /// Once more at once, with a new session: the store refused one that was kept.
+    /// One more time at once, with a new session: the store refused a cached one.
     Reauthenticate,
 }
 
 impl Kind {
-    /// Every kind with what it means, in order, for documentation.
+    /// Every kind and its meaning, in order, for documentation.
     pub const TABLE: [(Self, &str); 12] = [
         (Self::NotFound, "there is no such secret, version or field"),
-        (Self::Ambiguous, "more than one secret answers to the id"),
-        (Self::AccessDenied, "the store knows who asks, and refuses this secret"),
+        (Self::Ambiguous, "more than one secret matches the id"),
+        (Self::AccessDenied, "the store accepts the credential, and denies access to this secret"),
         (Self::Unauthenticated, "the store does not accept the credential"),
-        (Self::InvalidId, "the id cannot be an id, or not one of this store"),
-        (Self::InvalidValue, "there is a value, but not one that a gateway could use"),
-        (Self::RateLimited, "the store asks to be left alone for a while"),
+        (Self::InvalidId, "the id is malformed, or not valid for this store"),
+        (Self::InvalidValue, "there is a value, but a gateway could not use it"),
+        (Self::RateLimited, "the store limits the rate of requests"),
         (Self::Unavailable, "the store cannot be reached, or cannot answer now"),
         (Self::Timeout, "the deadline came first"),
         (Self::Misconfigured, "a setting is missing or wrong"),
@@ -81,7 +81,7 @@ impl Kind {
         (Self::Internal, "a bug in the resolver"),
     ];
 
-    /// The code of `errors[id].code`. `NOT_FOUND` and `AMBIGUOUS_DUPLICATE_KEY` are the words that a gateway shows.
+    /// Returns the text of `errors[id].code`. A gateway shows only `NOT_FOUND` and `AMBIGUOUS_DUPLICATE_KEY` to a person.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -100,13 +100,13 @@ impl Kind {
         }
     }
 
-    /// Whether a failure of this kind is the store's own verdict on an id: it was asked, and it answered.
+    /// Says that a failure of this kind is the store's own response about an id.
     #[must_use]
     pub fn is_verdict(self) -> bool {
         matches!(self, Self::NotFound | Self::Ambiguous | Self::AccessDenied | Self::InvalidValue)
     }
 
-    /// Whether a failure of this kind belongs to the id alone and says nothing about the resolver.
+    /// Says that a failure of this kind is about the id alone, and not about the resolver.
     #[must_use]
     pub fn is_of_id(self) -> bool {
         self.is_verdict() || matches!(self, Self::InvalidId | Self::NotAllowed)
@@ -114,7 +114,7 @@ impl Kind {
 }
 
 impl Failure {
-    /// A failure of `kind`: `what` failed, and the `remedy`. Both in lower case, without a full stop.
+    /// Creates a failure from `what` failed and its `remedy`: both in lower case, without a full stop.
     pub fn new(kind: Kind, what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self {
             kind,
@@ -126,99 +126,97 @@ impl Failure {
         }
     }
 
-    /// There is no such secret, field or version.
+    /// Creates the failure for a secret, field or version that does not exist.
     pub fn not_found(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::NotFound, what, remedy)
     }
 
-    /// The text cannot be an id.
+    /// Creates the failure for a text that is not an id.
     pub fn invalid_id(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::InvalidId, what, remedy)
     }
 
-    /// There is a value, but not one that can be given.
+    /// Creates the failure for a value that a gateway could not use.
     pub fn invalid_value(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::InvalidValue, what, remedy)
     }
 
-    /// The store cannot be reached or cannot answer; asked again soon unless said otherwise.
+    /// Creates the failure for a store that cannot be reached or cannot answer now. The engine tries again soon.
     pub fn unavailable(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::Unavailable, what, remedy).with_retry(Retry::Soon)
     }
 
-    /// A setting is missing or wrong.
+    /// Creates the failure for a setting that is missing or wrong.
     pub fn misconfigured(what: impl Into<String>, remedy: impl Into<String>) -> Self {
         Self::new(Kind::Misconfigured, what, remedy)
     }
 
-    /// The failure where the bytes of a value are no text.
+    /// Creates the failure for the bytes of a value that are not text.
     #[must_use]
     pub fn not_text(what: impl fmt::Display, bytes: &[u8]) -> Self {
         if bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff") {
             return Self::invalid_value(
-                format!(
-                    "{what} is not UTF-8 text but UTF-16, as some editors and shells of Windows write it"
-                ),
-                "store it again as UTF-8: iconv -f UTF-16 -t UTF-8 makes that of it",
+                format!("{what} is UTF-16 text, as some editors and shells of Windows write it, not UTF-8"),
+                "convert it with iconv -f UTF-16 -t UTF-8, and store it again",
             );
         }
         Self::invalid_value(format!("{what} is not UTF-8 text"), "store it again, binary data as base64")
     }
 
-    /// A bug: `place` says where, and nothing of what was being worked on.
+    /// Creates the failure for a bug. `place` says where it is, and repeats nothing of a secret or an id.
     pub fn internal(place: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")
     }
 
-    /// The same failure, with the thing that it is about before it.
+    /// Puts the thing that failed before the message.
     #[must_use]
     pub fn context(self, thing: impl fmt::Display) -> Self {
         Self { what: printable(format!("{thing}: {}", self.what)), ..self }
     }
 
-    /// The same failure, with more about what to do.
+    /// Adds more to the remedy.
     #[must_use]
     pub fn hint(self, more: impl fmt::Display) -> Self {
         Self { remedy: printable(format!("{}; {more}", self.remedy)), ..self }
     }
 
-    /// The same failure with another rule for asking again.
+    /// Sets whether and when the engine tries again.
     #[must_use]
     pub fn with_retry(self, retry: Retry) -> Self {
         Self { retry, ..self }
     }
 
-    /// The same failure, met before anything was changed, whatever its kind leaves open.
+    /// Marks a failure that came before anything was changed in the store.
     #[must_use]
     pub fn changed_nothing(self) -> Self {
         Self { changed_nothing: true, ..self }
     }
 
-    /// The same failure, with what the store calls the request that met it: letters, digits and dashes, else nothing.
+    /// Sets the store's name of the request that failed, if [`request_id`] accepts it.
     #[must_use]
     pub fn request(self, id: Option<&str>) -> Self {
         Self { request: id.and_then(request_id), ..self }
     }
 
-    /// What the store calls the request that met it, where it says so.
+    /// Returns the store's name of the request that failed, if there is one.
     #[must_use]
     pub fn request_id(&self) -> Option<&str> {
         self.request.as_deref()
     }
 
-    /// Of which kind it is.
+    /// Returns the kind of failure.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.kind
     }
 
-    /// What failed.
+    /// Returns what failed.
     #[must_use]
     pub fn what(&self) -> &str {
         &self.what
     }
 
-    /// What to do next.
+    /// Returns what to do next.
     #[must_use]
     pub fn remedy(&self) -> &str {
         &self.remedy
@@ -231,14 +229,14 @@ impl Failure {
         is_open && !self.changed_nothing
     }
 
-    /// Whether the engine should ask again.
+    /// Returns whether and when the engine tries again.
     #[must_use]
     pub fn retry(&self) -> Retry {
         self.retry
     }
 }
 
-/// What a store calls a request, if it is no more than a name: 1 to 64 letters, digits and dashes.
+/// Returns a store's name of a request if it is 1 to 64 letters, digits and dashes; `None` otherwise.
 #[must_use]
 pub fn request_id(text: &str) -> Option<String> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
@@ -252,11 +250,11 @@ impl fmt::Display for Failure {
     }
 }
 
-/// So that it passes through an SDK, which takes any error of its transport.
+/// For an SDK, which passes any error of its transport on.
 impl Error for Failure {}
 
 impl Failure {
-    /// The failure that `error` is, or has among its sources: what an SDK was handed comes back with its kind.
+    /// Returns the failure in `error` or its sources: an SDK wraps the failure of its transport in an error of its own.
     ///
     /// ```
     /// # use secretref_protocol::{Failure, Kind};
@@ -273,7 +271,7 @@ impl Failure {
 mod tests {
     use super::*;
 
-    /// What an SDK makes of an error: its own, with the other as the source.
+    /// The error of an SDK, with its cause as the source.
     #[derive(Debug)]
     struct Wrapped(Box<dyn Error + Send + Sync>);
 

@@ -1,4 +1,4 @@
-//! Where a backend puts each document: from there every id that reads it gets its field.
+//! Takes each document from a backend, and gives every id that reads it its field.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,10 +13,10 @@ use crate::failure::{Failure, Retry};
 use crate::outcomes::Outcomes;
 use crate::selector::Field;
 
-/// For each document, the ids that read it: the place on the board, and the field.
+/// The ids that read each document: the index of each, and the field.
 pub(crate) type Wanted<L> = HashMap<L, Vec<(usize, Field)>>;
 
-/// Where a backend puts each document or failure as soon as it knows it.
+/// Takes each document or failure from a backend, as soon as the backend has it.
 pub struct FetchSink<'s, L> {
     wanted: &'s Wanted<L>,
     json: bool,
@@ -25,17 +25,17 @@ pub struct FetchSink<'s, L> {
 }
 
 impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
-    /// A sink that settles on `outcomes` what `wanted` lists; with `json`, objects and arrays come out as JSON.
+    /// Creates a sink that settles in `outcomes` the ids in `wanted`. With `json`, objects and arrays come out as JSON.
     pub(crate) fn new(wanted: &'s Wanted<L>, json: bool, outcomes: &'s Outcomes) -> Self {
         Self { wanted, json, outcomes, again: RefCell::default() }
     }
 
-    /// What failed in a way that may pass, since this was last asked.
+    /// Returns the locators whose failure may pass, since the last call.
     pub(crate) fn take_transient(&self) -> Vec<(L, Failure)> {
         self.again.take()
     }
 
-    /// Settles one locator: every id that reads it gets its field, or the failure.
+    /// Settles one locator: every id that reads it gets its field, or the failure. A failure that may pass is tried again.
     pub fn settle(&self, locator: &L, read: Result<Document, Failure>) {
         match read {
             Ok(document) => {
@@ -52,14 +52,14 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
         }
     }
 
-    /// Settles one locator with a failure, however passing it may be.
+    /// Settles one locator with a failure, even one that may pass.
     pub(crate) fn fail(&self, locator: &L, failure: &Failure) {
         for (at, _) in self.wanted.get(locator).into_iter().flatten() {
             self.outcomes.settle(*at, Err(failure.clone()));
         }
     }
 
-    /// Notes a failure that stands if nothing better is known by the deadline.
+    /// Records a failure that may pass. It is the outcome if there is no other by the deadline.
     pub fn note(&self, locator: &L, failure: &Failure) {
         for (at, _) in self.wanted.get(locator).into_iter().flatten() {
             self.outcomes.note(*at, failure.clone());
@@ -67,7 +67,7 @@ impl<'s, L: Clone + Eq + Hash + Display> FetchSink<'s, L> {
     }
 }
 
-/// Runs what may fail: a panic in it is a failure that says at which `place`.
+/// Runs `work`, and turns a panic in it into a failure that names the `place`.
 pub(crate) async fn caught<T>(
     work: impl Future<Output = Result<T, Failure>>,
     place: &str,
@@ -75,8 +75,8 @@ pub(crate) async fn caught<T>(
     AssertUnwindSafe(work).catch_unwind().await.unwrap_or_else(|_| Err(Failure::internal(place)))
 }
 
-/// Runs one id's own code: a panic in it is that id's failure.
+/// Runs the code for one id, and turns a panic in it into the failure of this id.
 pub(crate) fn guarded<T>(run: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     catch_unwind(AssertUnwindSafe(run))
-        .unwrap_or_else(|_| Err(Failure::internal("a panic while it took the id apart")))
+        .unwrap_or_else(|_| Err(Failure::internal("a panic while reading the id")))
 }

@@ -1,20 +1,24 @@
-//! What a gateway may ask for.
+//! The ids that a gateway may ask for.
 
 use crate::failure::Failure;
 
-/// How an id may look, in words for a person.
+/// The form of an id, in words for a person.
 const GRAMMAR: &str = "an id is 1 to 256 characters of A-Z a-z 0-9 . _ : / # -, starts with a letter or digit, \
                        and has no segment that is . or ..; name anything else through [ids] in a profile";
 
 /// An id that a gateway may ask for: `^[A-Za-z0-9][A-Za-z0-9._:/#-]{0,255}$`, without a segment that is `.` or `..`.
 ///
-/// The rule is the gateway's own (`secrets.providers` exec refs), checked again here because the gateway is not the
-/// only caller.
+/// The rule is the gateway's own, for ids of exec providers (`secrets.providers`). It is checked again here because a
+/// person or another program may call a resolver too.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Id(String);
 
 impl Id {
-    /// Parses `text`, or fails with `INVALID_ID`.
+    /// Parses `text`.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ID` if it does not have the form of an id.
     pub fn parse(text: &str) -> Result<Self, Failure> {
         let mut bytes = text.bytes();
         let starts_well = bytes.next().is_some_and(|first| first.is_ascii_alphanumeric());
@@ -23,11 +27,11 @@ impl Id {
         if starts_well && goes_on_well && stays_inside && text.len() <= 256 {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Failure::invalid_id("not an id that a gateway can ask for", GRAMMAR))
+            Err(Failure::invalid_id("not a valid id", GRAMMAR))
         }
     }
 
-    /// The id as it was asked for.
+    /// Returns the id as the gateway sent it.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0

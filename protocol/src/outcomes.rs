@@ -1,4 +1,4 @@
-//! Where outcomes are put up as they come, and taken down at the deadline.
+//! The outcomes of a run, collected as they arrive and taken once.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -7,8 +7,8 @@ use crate::failure::Failure;
 use crate::outcome::{Outcome, does_not_fit};
 use crate::run::Run;
 
-/// One slot for each id of a request. Every id gets an outcome by construction: what nobody settled becomes a failure
-/// when the board is taken down.
+/// One slot for each id of a request. Every id gets an outcome by construction: an id that is not settled becomes a failure
+/// when the outcomes are taken.
 pub struct Outcomes {
     run: Run,
     slots: Mutex<Option<Slots>>,
@@ -16,27 +16,27 @@ pub struct Outcomes {
 
 struct Slots {
     slots: Vec<Slot>,
-    /// How many bytes of values can still fit in the response.
+    /// How many bytes of values still fit in the response.
     room: usize,
 }
 
 enum Slot {
-    /// Not settled; with the last failure, if there was one and it may pass.
+    /// Not settled; with the last failure that may pass, if there is one.
     Open(Option<Failure>),
-    /// Settled, that long after the start of the run.
+    /// Settled, at this time from the start of the run.
     Settled(Outcome, Duration),
 }
 
 impl Outcomes {
-    /// A board of `run` for `count` ids, whose values together have at most `room` bytes: more could not be answered, and need
-    /// not be kept.
+    /// Creates the outcomes of a run for `count` ids. Their values together have at most `room` bytes, since more would not
+    /// fit in the response.
     #[must_use]
     pub fn new(run: &Run, count: usize, room: usize) -> Self {
         let slots = (0..count).map(|_| Slot::Open(None)).collect();
         Self { run: run.clone(), slots: Mutex::new(Some(Slots { slots, room })) }
     }
 
-    /// Settles one id for good. A second outcome for the same id is dropped.
+    /// Settles one id, by its index. A second outcome for the same id is dropped.
     pub fn settle(&self, at: usize, outcome: Outcome) {
         let now = self.run.elapsed();
         self.change(at, |slot, room| {
@@ -52,13 +52,13 @@ impl Outcomes {
         });
     }
 
-    /// Notes a failure that may pass; it stands if nothing better comes.
+    /// Records a failure that may pass. It is the outcome of the id if there is no other.
     pub fn note(&self, at: usize, failure: Failure) {
         self.change(at, |slot, _| *slot = Slot::Open(Some(failure)));
     }
 
-    /// Takes all outcomes down, each with the time at which it was settled; an id that is still open gets its last
-    /// failure, else `rest`. `None` for all but the first who asks: an answer is given once.
+    /// Takes all outcomes, each with the time at which it was settled. An id that is not settled gets its last failure, else
+    /// `rest`. Returns `None` for all calls but the first: a run is answered once.
     pub fn take(&self, rest: &Failure) -> Option<Vec<(Outcome, Duration)>> {
         let slots = self.slots().take()?.slots;
         let now = self.run.elapsed();
@@ -91,7 +91,7 @@ mod tests {
     use crate::secret::Secret;
 
     #[test]
-    fn every_place_has_one_outcome_and_is_taken_once() {
+    fn every_id_has_one_outcome_and_is_taken_once() {
         let outcomes = Outcomes::new(&Run::new(Instant::now()), 4, 100);
         outcomes.settle(0, Ok(Secret::new("first".into()).into()));
         outcomes.settle(0, Err(Failure::internal("second")));
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_could_not_be_answered_are_not_kept() {
+    fn values_that_do_not_fit_in_the_response_are_dropped() {
         let outcomes = Outcomes::new(&Run::new(Instant::now()), 3, 10);
         outcomes.settle(0, Ok(Secret::new("12345678".into()).into()));
         outcomes.settle(1, Ok(Secret::new("123".into()).into()));

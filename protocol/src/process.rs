@@ -1,4 +1,4 @@
-//! The process itself: what it refuses to leave behind, and how it ends.
+//! The process itself: its allocator, its protection, and its end.
 
 use std::alloc::System;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -15,14 +15,14 @@ use crate::streams::say;
 /// The allocator of a resolver's program, which [`main!`](crate::main) sets: it wipes every block that is freed.
 pub const WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 
-/// Keeps secrets out of core dumps and out of reach of other processes of the same user, and keeps a panic from
-/// printing what it was about.
+/// Keeps secrets out of core dumps and away from other processes of the same user, and keeps a panic from printing its
+/// message.
 pub(crate) fn harden() {
-    // Where the kernel refuses (some containers do), the resolve matters more. macOS lets no other process in unasked.
+    // If the kernel refuses, as in some containers, the resolve goes on. macOS protects a process without this.
     #[cfg(target_os = "linux")]
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
-    // The first says it all; a bug that comes again and again would fill a pipe.
+    // Only the first panic: a bug that occurs again and again would fill a pipe.
     let is_said = AtomicBool::new(false);
     std::panic::set_hook(Box::new(move |panic| {
         if let Some(place) = panic.location().filter(|_| !is_said.swap(true, Ordering::Relaxed)) {
@@ -36,7 +36,7 @@ pub(crate) fn exit(exit: Exit) -> ! {
     std::process::exit(exit.code())
 }
 
-/// Waits for the other thread, which is writing the answer, to end the process.
+/// Waits until the thread that writes the answer ends the process.
 pub(crate) fn wait_for_exit() -> ! {
     loop {
         std::thread::park();

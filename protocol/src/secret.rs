@@ -4,20 +4,20 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// A secret: text that is wiped when dropped, and that only [`Secret::expose`] gives out.
+/// A secret: text that is wiped when dropped, and that only [`Secret::expose`] returns.
 ///
 /// It has no `Display`, `Serialize`, `Clone` or `PartialEq`, and its `Debug` shows nothing, not even the length.
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes the text over, without a copy.
+    /// Takes ownership of the text, without a copy.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(Zeroizing::new(text))
     }
 
-    /// The text itself. Every call is a place to look at in a review: the text may be examined, sent to the store,
-    /// given in the response or, if it is a session, kept for the next start, and nothing else.
+    /// Returns the text itself. A review looks at every call: the text may be examined, sent to the store, written to the
+    /// response or, if it is a session, cached for the next start, and nothing else.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0

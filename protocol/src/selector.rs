@@ -1,4 +1,4 @@
-//! `name[#field[#version]]`: how an id names a secret, a field of it and a version, said once for all stores.
+//! `name[#field[#version]]`: how an id names a secret, its field and its version, in every store.
 //!
 //! | id | asks for |
 //! |---|---|
@@ -6,45 +6,49 @@
 //! | `providers/openai#apiKey#3` | that field at version 3 |
 //! | `providers/openai#/keys/0` | the value at an RFC 6901 JSON pointer |
 //! | `providers/openai##3` | the whole secret at version 3 |
-//! | `providers/openai` | what the store takes a bare name for |
+//! | `providers/openai` | the part that the store chooses for a bare name |
 
 use std::fmt;
 
 use crate::failure::Failure;
 use crate::id::Id;
 
-/// A secret by name: what an id says, or what an `[ids]` entry of the profile says in its place.
+/// The name of a secret, from an id or from the `[ids]` entry of the profile for it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Name {
     /// The name of the secret in the store.
     pub name: String,
-    /// The field of the secret; `None` leaves the choice to the store.
+    /// The field of the secret; with `None` the store chooses.
     pub field: Option<Field>,
-    /// The version of the secret; `None` is the newest.
+    /// The version of the secret; `None` for the newest.
     pub version: Option<String>,
-    /// The store's own keys (mount, namespace, region, …), as an `[ids]` entry gives them.
+    /// The values of the store's own keys (mount, namespace, region, …) in an `[ids]` entry.
     pub keys: Vec<(&'static str, String)>,
-    /// The other keys of an `[ids]` entry, of a store that takes any.
+    /// The other keys of an `[ids]` entry, if the store takes any key.
     pub others: Vec<(String, String)>,
-    /// Whether an `[ids]` entry said it: then `name` is the store's own name to the letter, and no short form.
+    /// Whether the name comes from an `[ids]` entry. Then `name` is exactly the store's own name, not a short form.
     pub is_entry: bool,
 }
 
-/// Which part of a secret is asked for.
+/// The part of a secret that an id asks for.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Field {
-    /// All of it.
+    /// The whole secret.
     Whole,
     /// A top-level key of a JSON object, taken literally.
     Key(String),
     /// An RFC 6901 JSON pointer; it starts with `/`.
     Pointer(String),
-    /// A line of a text, counted from 1, without its line end.
+    /// A line of a text, without its line end; the first is 1.
     Line(usize),
 }
 
 impl Name {
     /// Reads an id as `name[#field[#version]]`.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ID` if there are more than two #, or if the version is empty.
     pub fn from_id(id: &Id) -> Result<Self, Failure> {
         let mut parts = id.as_str().split('#');
         let name = parts.next().unwrap_or_default().to_owned();
@@ -62,7 +66,7 @@ impl Name {
         Ok(Self { name, field, version, ..Self::default() })
     }
 
-    /// The value of one of the store's own keys.
+    /// Returns the value of one of the store's own keys.
     #[must_use]
     pub fn key(&self, key: &str) -> Option<&str> {
         self.keys.iter().find(|(known, _)| *known == key).map(|(_, value)| value.as_str())
@@ -70,7 +74,7 @@ impl Name {
 }
 
 impl Field {
-    /// Empty is the whole secret, a leading `/` a JSON pointer, anything else a top-level key.
+    /// Reads a field: an empty text is the whole secret, a leading `/` makes a JSON pointer, anything else is a top-level key.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         match text.as_bytes().first() {

@@ -14,8 +14,8 @@ use crate::wire::{EMPTY, REQUEST_LIMIT, Request, fit};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
 ///
-/// A response is written whatever happens: where the settings or the command line are wrong, every id of the request
-/// gets that failure. After it comes the line in the system's log.
+/// There is always a response: if the settings or the command line are wrong, every id of the request gets that failure.
+/// The line in the system's log is written after it.
 pub fn serve<B: Backend>(
     settings: Result<Settings, (Failure, Exit)>,
     journal: &Journal,
@@ -47,7 +47,7 @@ pub fn serve<B: Backend>(
     }
 }
 
-/// Where an answer goes out.
+/// Writes the response, then the line in the system's log.
 struct ResponseWriter {
     max_output: usize,
     deadline: Deadline,
@@ -56,7 +56,7 @@ struct ResponseWriter {
 }
 
 impl ResponseWriter {
-    /// Writes the response; `whole` is why there is nothing in it.
+    /// Writes the response. `whole` is the failure of the whole run, if there is one.
     fn write(&self, ids: &[String], mut answer: Answer, whole: Option<&Failure>) -> Exit {
         let response = fit(ids, &answer.outcomes, self.max_output);
         let text = response.as_ref().map_or(EMPTY, |(response, _)| response.expose());
@@ -66,8 +66,8 @@ impl ResponseWriter {
             answer.outcomes[*at] = Err(does_not_fit());
         }
         if response.is_none() {
-            let remedy = "raise it, and maxOutputBytes of the gateway";
-            let no_room = Failure::misconfigured("not even the errors fit in max_output", remedy);
+            let remedy = "raise max_output, and the gateway's maxOutputBytes";
+            let no_room = Failure::misconfigured("the errors alone do not fit in max_output", remedy);
             answer = Answer::refuse(ids, &no_room, Exit::Configuration);
         }
         if written == Written::Cut {
@@ -75,17 +75,17 @@ impl ResponseWriter {
         } else if let (true, Some(failure)) =
             (answer.exit != Exit::Done, answer.outcomes.iter().find_map(|outcome| outcome.as_ref().err()))
         {
-            // Nobody hears this under a gateway; somebody does who pipes a request in by hand.
+            // A gateway does not show this; a person who pipes a request in sees it.
             say(format!("{}: {failure}", self.journal.store().binary));
         }
-        // What is left to do is no reason for a gateway to throw the answer away.
+        // The answer is out: if the rest takes too long, the process still ends with the answer's code.
         self.watchdog.end_with(answer.exit);
         self.journal.record(ids, &answer, whole);
         answer.exit
     }
 }
 
-/// The request; and beside it, if stdin was not closed in time, why it cannot be answered.
+/// Reads the request. If stdin was not closed in time, returns why it cannot be answered with it.
 fn read_request(deadline: Deadline) -> Result<(Request, Option<Failure>), (Failure, Exit)> {
     match read_stdin(REQUEST_LIMIT, deadline) {
         Input::Whole(bytes) | Input::Broken(bytes) => match Request::parse(&bytes) {
@@ -96,7 +96,7 @@ fn read_request(deadline: Deadline) -> Result<(Request, Option<Failure>), (Failu
             let late = Failure::new(
                 Kind::Timeout,
                 format!("stdin was not closed within {} ms", deadline.limit().as_millis()),
-                "end the request by closing stdin",
+                "close stdin after the request",
             );
             match Request::parse(&bytes) {
                 Ok(request) => Ok((request, Some(late))),

@@ -1,7 +1,7 @@
-//! The end of the process at its deadline, whatever else it is doing.
+//! Ends the process at its deadline, whatever it is doing.
 //!
-//! Where no thread can be had, the runtime still answers at the deadline, and an alarm of the kernel ends a process that
-//! cannot get that far.
+//! If no thread can be started, the runtime still answers at the deadline, and an alarm of the kernel ends a process that
+//! hangs.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -14,38 +14,38 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::process;
 
-/// How long the answer may take to be written once the deadline has come.
+/// How long writing the answer may take after the deadline.
 pub const GRACE: Duration = Duration::from_millis(50);
 
-/// How often there is a look at what somebody waits for.
+/// How often the task of [`Watchdog::meanwhile`] runs.
 const TICK: Duration = Duration::from_millis(250);
 
-/// A thread that does nothing else. It is started first, so that a profile on a dead mount, a name service that hangs or
-/// a reader that does not read cannot keep the process. A clone is the same.
+/// A thread that only ends the process. It is started first, so a profile on a dead mount, a name service that hangs or a
+/// reader that does not read cannot keep the process alive. A clone is the same watchdog.
 #[derive(Clone)]
 pub struct Watchdog(Arc<Shared>);
 
 struct Shared {
     plan: Mutex<Plan>,
     changed: Condvar,
-    /// Whether an alarm stands in for the thread.
+    /// Whether an alarm is used instead of a thread.
     by_alarm: AtomicBool,
 }
 
 struct Plan {
     deadline: Deadline,
-    /// Answers with what has arrived, and ends the process, unless somebody else is doing so.
+    /// Answers with what has arrived, and ends the process, unless the main thread is doing so.
     answer: Option<Box<dyn FnOnce() + Send>>,
-    /// How the process ends where it is ended: at first for want of an answer.
+    /// The code with which the watchdog ends the process.
     exit: Exit,
-    /// What to do right before the process is ended without an answer.
+    /// The task to run right before the process is ended without an answer.
     last: Option<Box<dyn FnOnce() + Send>>,
-    /// What to do meanwhile, some times a second.
+    /// The task to run some times a second until then.
     tick: Option<Arc<dyn Fn() + Send + Sync>>,
 }
 
 impl Watchdog {
-    /// Starts to watch: with a thread, or with an alarm where there is none to be had.
+    /// Starts the watchdog: a thread, or an alarm if no thread can be started.
     #[must_use]
     pub fn start(deadline: Deadline) -> Self {
         let plan = Mutex::new(Plan { deadline, answer: None, exit: Exit::Deadline, last: None, tick: None });
@@ -59,7 +59,7 @@ impl Watchdog {
         watchdog
     }
 
-    /// Moves the deadline, once the settings are known.
+    /// Moves the deadline.
     pub fn move_to(&self, deadline: Deadline) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).deadline = deadline;
         self.0.changed.notify_one();
@@ -68,23 +68,23 @@ impl Watchdog {
         }
     }
 
-    /// Says what to do meanwhile, some times a second.
+    /// Sets the task to run some times a second until the deadline.
     pub fn meanwhile(&self, tick: impl Fn() + Send + Sync + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).tick = Some(Arc::new(tick));
         self.0.changed.notify_one();
     }
 
-    /// Says what to do right before the process is ended without an answer.
+    /// Sets the task to run right before the process is ended without an answer.
     pub fn at_last(&self, last: impl FnOnce() + Send + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).last = Some(Box::new(last));
     }
 
-    /// Says how the process ends if it is ended from now on.
+    /// Sets the code with which the watchdog ends the process from now on.
     pub fn end_with(&self, exit: Exit) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).exit = exit;
     }
 
-    /// Says how to answer at the deadline.
+    /// Sets the task that answers at the deadline.
     pub fn answer_with(&self, answer: impl FnOnce() + Send + 'static) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).answer = Some(Box::new(answer));
     }
@@ -119,7 +119,7 @@ impl Shared {
         }
     }
 
-    /// Ends the process at `end`: whichever thread is writing the answer has until then.
+    /// Ends the process at `end`. Until then the thread that writes the answer has time.
     fn end(&self, end: Deadline) -> ! {
         thread::sleep(end.left());
         let mut plan = self.plan.lock().unwrap_or_else(PoisonError::into_inner);
@@ -132,7 +132,7 @@ impl Shared {
     }
 }
 
-/// Has the kernel end the process by a signal, in the second after the answer should have been written.
+/// Sets an alarm: the kernel ends the process by a signal, in the second after the time for the answer is over.
 fn set_alarm(deadline: Deadline) {
     let seconds = deadline.later(GRACE).left().as_secs() + 1;
     alarm::set(u32::try_from(seconds).unwrap_or(u32::MAX));
