@@ -1,5 +1,4 @@
-//! What a resolver must know about its store. Adding a store means implementing [`Backend`], which reads, and [`Manage`],
-//! which a person's commands want; nothing else here.
+//! What a resolver implements for its store: [`Backend`], which reads, and [`Manage`], for the commands of a person.
 
 use std::fmt;
 use std::hash::Hash;
@@ -16,54 +15,70 @@ use crate::store::Store;
 
 /// A store that secrets are read from.
 ///
-/// `locate`, `scope` and `batches` are pure: they decide where to go. `session` and `fetch` go there. The engine calls
-/// them in this order, retries what asks for it, and holds the deadline; a backend does neither.
+/// `locate`, `scope` and `batches` are pure: they decide what to read. `session` and `fetch` do it. The engine calls them in
+/// this order. It also retries and keeps the deadline, so a backend does neither.
 pub trait Backend: Sized + 'static {
     /// The store, and the settings it takes.
     const STORE: Store;
 
-    /// Whether a host's name is looked up. Then variables that change the look-up are refused where there is a profile.
+    /// Whether the store's host name is looked up. Then a profile refuses environment variables that change the lookup.
     const LOOKS_UP_HOSTS: bool = true;
 
-    /// Whether every read connects to something, which `doctor` then shows as a step even where it was not reached.
+    /// Whether every read needs a connection. Then `doctor` shows the connection as a step even if the run did not get there.
     const CONNECTS: bool = true;
 
-    /// Where one document is; two ids that read the same document have equal locators.
+    /// The place of one document. Ids that read the same document have equal locators.
     type Locator: Clone + Eq + Hash + fmt::Display;
 
-    /// What shares one session: a namespace, a region and role, a bus.
+    /// The unit of one session: a namespace, a region and role, a bus.
     type Scope: Clone + Eq + Hash;
 
-    /// A way to read that has been signed in.
+    /// A session: signed in, and ready to read.
     type Session;
 
-    /// Reads the settings. Fails with `MISCONFIGURED`, naming the setting, where one is missing or cannot work.
+    /// Creates the backend from the settings. It connects to nothing.
+    ///
+    /// # Errors
+    ///
+    /// `MISCONFIGURED`, with the name of the setting, if one is missing or cannot work.
     fn configure(settings: &Settings) -> Result<Self, Failure>;
 
-    /// Finds where a name leads and which part of the document it asks for.
+    /// Returns the document that a name asks for, and the part of it.
+    ///
+    /// # Errors
+    ///
+    /// `INVALID_ID` if the name is not valid for this store.
     fn locate(&self, name: &Name) -> Result<(Self::Locator, Field), Failure>;
 
-    /// What an id repeats that its settings say already, as a person writes it who comes from the store's own tools; as a
-    /// remedy: `leave … out: …`.
+    /// Returns how to write an id that repeats what the settings say, as ids of the store's own tools do; as a remedy:
+    /// `leave … out: …`.
     fn surplus(&self, _locator: &Self::Locator) -> Option<String> {
         None
     }
 
-    /// The scope that the settings name, for what has no locator. Fails with `MISCONFIGURED` where they name none.
+    /// Returns the default scope, from the settings.
+    ///
+    /// # Errors
+    ///
+    /// `MISCONFIGURED` if the settings name none.
     fn default_scope(&self) -> Result<Self::Scope, Failure>;
 
-    /// Which session a locator is read in.
+    /// Returns the scope of a locator.
     fn scope(&self, locator: &Self::Locator) -> Self::Scope;
 
-    /// Groups the locators of one scope into reads; one read each, unless the store can do better.
+    /// Groups the locators of one scope into reads: one read each, unless the store can read several at once.
     fn batches(&self, locators: Vec<Self::Locator>) -> Vec<Vec<Self::Locator>> {
         locators.into_iter().map(|locator| vec![locator]).collect()
     }
 
-    /// Signs in; called once for each scope. `planned` are the batches that will be read with it.
+    /// Signs in. The engine calls it once for each scope; `planned` are the batches that it will read with the session.
     ///
-    /// Called once more where reads failed with [`Retry::Reauthenticate`](crate::Retry::Reauthenticate): `refused` is then the
-    /// session that is not to be given again.
+    /// The engine calls it once more if reads failed with [`Retry::Reauthenticate`](crate::Retry::Reauthenticate): `refused` is then the
+    /// session that the store no longer accepts.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the sign-in. Its [`Retry`](crate::Retry) says whether the engine tries again.
     fn session(
         &self,
         scope: &Self::Scope,
@@ -71,18 +86,26 @@ pub trait Backend: Sized + 'static {
         refused: Option<&Self::Session>,
     ) -> impl Future<Output = Result<Self::Session, Failure>>;
 
-    /// Asks the store what it thinks of a session, for somebody who watches, and notes it with
-    /// [`Run::fact`](crate::Run::fact): whose it is, how long it holds, what it may do. A resolve does not.
+    /// Asks the store about a session, and records with [`Run::fact`](crate::Run::fact) whose it is, when it expires and what
+    /// it may do. Only `check` and `doctor` do this.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the request, for the report.
     fn inspect(&self, _session: &Self::Session) -> impl Future<Output = Result<(), Failure>> {
         std::future::ready(Ok(()))
     }
 
-    /// Ends the cached session of a scope, in the store too. Says what there was to end; a store without sessions has none.
+    /// Ends the cached session of a scope, in the store too. Returns what was ended; `None` if there was nothing.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the store to end the session.
     fn sign_out(&self, _scope: &Self::Scope) -> impl Future<Output = Result<Option<&'static str>, Failure>> {
         std::future::ready(Ok(None))
     }
 
-    /// Reads a batch, and settles each of its locators in `sink` as soon as its document or failure is known.
+    /// Reads a batch, and settles each locator in `sink` as soon as its document or failure is known.
     fn fetch(
         &self,
         session: &Self::Session,
@@ -91,23 +114,31 @@ pub trait Backend: Sized + 'static {
     ) -> impl Future<Output = ()>;
 }
 
-/// What a person changes in a store, and looks for; no resolve needs it. What a store does not offer, it leaves out.
+/// What a person lists and changes in a store. No resolve needs it, and a store leaves out what it does not offer.
 ///
-/// None of these is called again after it failed, but for once more with a new session where the failure says
-/// [`Retry::Reauthenticate`](crate::Retry::Reauthenticate).
+/// Nothing here is retried. Only a failure with [`Retry::Reauthenticate`](crate::Retry::Reauthenticate) makes the engine call
+/// it once more, with a new session.
 pub trait Manage: Backend {
-    /// Whether there is `import`, which writes the lines of a `.env` file.
+    /// Whether the store has `import`, which writes the lines of a `.env` file.
     const HAS_IMPORT: bool = false;
 
-    /// How a person unlocks the store. There is `unlock` where this is set.
+    /// How a person unlocks the store. The command `unlock` exists if this is set.
     const UNLOCK: Option<Unlock<Self>> = None;
 
-    /// The scope to look in for ids that begin with `prefix`.
+    /// Returns the scope in which ids that begin with `prefix` are.
+    ///
+    /// # Errors
+    ///
+    /// `MISCONFIGURED` if there is no default scope.
     fn scope_of_prefix(&self, _prefix: &str) -> Result<Self::Scope, Failure> {
         self.default_scope()
     }
 
-    /// Lists what can be asked for by ids that begin with `prefix`; all pages and folders.
+    /// Lists the ids that begin with `prefix`, with all pages and folders.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the first request. A folder that cannot be read is one of [`Listing::unread`].
     fn list(
         &self,
         _session: &Self::Session,
@@ -118,9 +149,12 @@ pub trait Manage: Backend {
 
     /// Writes the whole content of a secret: the JSON object of its fields, or its text.
     ///
-    /// `over` is what was known of the secret when it was read, `None` where there was none. Where the store can tell that
-    /// it has changed since, nothing is written, and that is the failure. Gives the command that brings back what was there,
-    /// where the store keeps it.
+    /// `over` is the metadata of the secret when it was read, `None` if it did not exist. Returns the command that restores the
+    /// old content, if the store keeps it.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the write. If the store can tell that the secret has changed since it was read, nothing is written.
     fn put(
         &self,
         _session: &Self::Session,
@@ -131,7 +165,7 @@ pub trait Manage: Backend {
         not_offered("written")
     }
 
-    /// What a person should know of the place that a secret was written to, if there is anything.
+    /// Returns a warning about the place that a secret was written to, if there is one.
     fn caution(
         &self,
         _session: &Self::Session,
@@ -140,9 +174,13 @@ pub trait Manage: Backend {
         std::future::ready(None)
     }
 
-    /// Deletes a secret, or its newest version where the store keeps versions. Says what that leaves, and how it is undone.
+    /// Deletes a secret, or its newest version if the store keeps versions. Returns what is left, and how to undo it.
     ///
-    /// `over` is what was known of it when it was read. Where the store can tell that it has changed since, that is the failure.
+    /// `over` is the metadata of the secret when it was read.
+    ///
+    /// # Errors
+    ///
+    /// The failure of the deletion. If the store can tell that the secret has changed since it was read, nothing is deleted.
     fn delete(
         &self,
         _session: &Self::Session,
@@ -154,12 +192,12 @@ pub trait Manage: Backend {
 }
 
 fn not_offered<T>(what: &str) -> impl Future<Output = Result<T, Failure>> + use<T> {
-    let what = format!("secrets of this store cannot be {what} from here");
+    let what = format!("secrets of this store cannot be {what} with this command");
     std::future::ready(Err(Failure::misconfigured(what, "use the store's own tools")))
 }
 
-/// Unlocks the store with its password, or what the locator is in; makes the store with it where there is none yet.
-/// Without a password it unlocks what has none, and changes nothing else.
+/// Unlocks the store with its password, or the part of it that the locator is in. Creates the store with this password if
+/// there is none. Without a password it unlocks only what needs none.
 pub type Unlock<B> = for<'a> fn(
     &'a B,
     &'a <B as Backend>::Session,
@@ -167,31 +205,31 @@ pub type Unlock<B> = for<'a> fn(
     Option<&'a Secret>,
 ) -> LocalBoxFuture<'a, Result<Lock, Failure>>;
 
-/// The state of a store that is to be unlocked.
+/// The lock state of a store, for `unlock`.
 #[derive(Debug)]
 pub enum Lock {
-    /// It is unlocked; what there is to say of it.
+    /// Unlocked, with a note for a person.
     Open(String),
-    /// It is locked, and has a password; what it is called.
+    /// Locked with a password, with the name of what is locked.
     Closed(String),
-    /// There is none yet; what there is to say of that.
+    /// Not created yet, with a note for a person.
     Absent(&'static str),
 }
 
-/// What a store has.
+/// The contents of a store.
 #[derive(Debug, Default)]
 pub struct Listing {
-    /// What can be asked for: a field of a secret, or the secret itself.
+    /// What ids can ask for: a field of a secret, or the secret itself.
     pub found: Vec<Listed>,
-    /// What is there and could not be looked into, by name, and why.
+    /// The folders and secrets that could not be read, by name, and why.
     pub unread: Vec<(String, Failure)>,
 }
 
-/// What an id can ask for.
+/// A field or secret that an id can ask for.
 #[derive(Debug)]
 pub struct Listed {
-    /// The id, as it would be written; its characters may be others than an id may have.
+    /// Its id. It can have characters that are not valid in an id.
     pub id: String,
-    /// The same for an entry of `[ids]`, where any name will do.
+    /// Its name, for an entry of `[ids]`, which accepts any characters.
     pub name: Name,
 }

@@ -1,4 +1,4 @@
-//! The process's surroundings: environment, user and home. The one room that reads them.
+//! The environment of the process: variables, user and home. Only this file reads them.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,7 @@ use nix::unistd::{Uid, User};
 
 use crate::failure::Failure;
 
-/// What a process finds around it; an argument everywhere, so that a test or a profile can put another in its place.
+/// The environment of a process. It is passed as an argument, so that a test or a profile can replace it.
 pub struct Environment {
     variables: Box<Variables>,
     /// The effective user id.
@@ -18,20 +18,20 @@ pub struct Environment {
 type Variables = dyn Fn(&str) -> Option<OsString>;
 
 impl Environment {
-    /// The surroundings of this process.
+    /// Returns the environment of this process.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the room that may")]
+    #[expect(clippy::disallowed_methods, reason = "only this file may read it")]
     pub fn from_process() -> Self {
         Self { variables: Box::new(|name| std::env::var_os(name)), uid: rustix::process::geteuid().as_raw() }
     }
 
-    /// Surroundings made by hand, for a test.
+    /// Creates an environment for a test.
     #[must_use]
     pub fn new(uid: u32, variables: impl Fn(&str) -> Option<String> + 'static) -> Self {
         Self { variables: Box::new(move |name| variables(name).map(OsString::from)), uid }
     }
 
-    /// A variable of the environment, trimmed; one that is blank counts as not set.
+    /// Returns a variable, trimmed. One that is blank or not UTF-8 counts as not set.
     #[must_use]
     pub fn variable(&self, name: &str) -> Option<String> {
         let value = (self.variables)(name)?.into_string().ok()?;
@@ -39,35 +39,39 @@ impl Environment {
         (!trimmed.is_empty()).then(|| trimmed.to_owned())
     }
 
-    /// Whether a variable is there, be it blank or not UTF-8: a library in C takes it as it is.
+    /// Says that a variable is set, even if it is blank or not UTF-8: a C library uses it as it is.
     #[must_use]
     pub fn is_set(&self, name: &str) -> bool {
         (self.variables)(name).is_some()
     }
 
-    /// What `HOME` says, if it is a path.
+    /// Returns `HOME` if it is an absolute path.
     #[must_use]
     pub fn home_variable(&self) -> Option<PathBuf> {
         self.variable("HOME").map(PathBuf::from).filter(|home| home.is_absolute())
     }
 }
 
-/// A user's home by the system's records, which no environment can bend.
+/// Returns a user's home from the system's user database, which no environment variable can change.
+///
+/// # Errors
+///
+/// `MISCONFIGURED` if the user has no home there.
 pub fn recorded_home(uid: u32) -> Result<PathBuf, Failure> {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
     user.map(|user| user.dir).filter(|home| home.is_absolute()).ok_or_else(|| {
         Failure::misconfigured(
-            format!("the user with uid {uid} has no home in the system's records"),
+            format!("the user with uid {uid} has no home in the system's user database"),
             "write an absolute path instead of a name or ~",
         )
     })
 }
 
-/// Where a user's runtime folders can be: what systemd says in `RUNTIME_DIRECTORY`, the one of the login session, and
-/// for a service or a container, which has neither, one in the memory that all users share.
+/// Returns the paths of a user's runtime folders: the one that systemd names in `RUNTIME_DIRECTORY`, the one of the login
+/// session, and for a service or a container without either, one in the shared memory of all users.
 ///
-/// A variable could name any folder, one that a sandboxed agent reads too, so it counts below `/run` alone: there only
-/// root and the user's own services make folders.
+/// The variable is used only if it names a folder below `/run`, where only root and the user's own services create folders.
+/// Any other folder could be one that a sandboxed agent reads.
 #[must_use]
 pub fn runtime_folders(variable: Option<&str>, uid: u32) -> Vec<PathBuf> {
     let given = variable.and_then(|folders| folders.split(':').next()).map(Path::new);

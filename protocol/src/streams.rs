@@ -1,4 +1,4 @@
-//! stdin, stdout and stderr, none of which may hold the process beyond its deadline.
+//! stdin, stdout and stderr. None of them may keep the process longer than its deadline.
 
 use std::io::{self, IsTerminal as _};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -12,65 +12,65 @@ use rustix::io::{Errno, ioctl_fionread};
 use crate::deadline::Deadline;
 use crate::wire::REQUEST_LIMIT;
 
-/// The most that can be written to a pipe that `poll` calls writable without waiting: POSIX's `PIPE_BUF`, on Linux and at
-/// the least.
+/// The most bytes that can be written without waiting to a pipe that `poll` calls writable: POSIX's `PIPE_BUF`, as on Linux,
+/// else the least that POSIX allows.
 const PIPE_BUF: usize = if cfg!(target_os = "linux") { 4096 } else { 512 };
 
-/// What came from stdin.
+/// The input from stdin.
 pub enum Input {
-    /// Everything up to its end, or one byte more than the limit.
+    /// Everything up to the end, or one byte more than the limit.
     Whole(Vec<u8>),
-    /// What had come when the deadline did.
+    /// What had arrived at the deadline.
     Unfinished(Vec<u8>),
-    /// What had come when nothing more could be read.
+    /// What had arrived before reading failed.
     Broken(Vec<u8>),
 }
 
-/// What became of a read.
+/// The result of a read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Got {
-    /// Something.
+    /// More bytes.
     More,
-    /// The end.
+    /// The end of the input.
     End,
-    /// Nothing before the deadline.
+    /// Nothing until the deadline.
     Late,
-    /// It cannot be read.
+    /// An error: stdin cannot be read.
     Nothing,
 }
 
-/// Whether somebody types at stdin.
+/// Says that stdin is a terminal.
 #[must_use]
 pub fn stdin_is_terminal() -> bool {
     io::stdin().is_terminal()
 }
 
-/// Whether somebody reads stdout on a screen.
+/// Says that stdout is a terminal.
 #[must_use]
 pub fn stdout_is_terminal() -> bool {
     io::stdout().is_terminal()
 }
 
-/// Whether somebody reads stderr on a screen.
+/// Says that stderr is a terminal.
 #[must_use]
 pub fn stderr_is_terminal() -> bool {
     io::stderr().is_terminal()
 }
 
-/// What stdin shows before a byte of it is read.
+/// What is known about stdin before a byte of it is read.
 pub enum Glimpse {
-    /// It is a socket.
+    /// A socket.
     Socket,
-    /// It is a pipe in which these bytes wait, the first of what may be more.
+    /// A pipe with these bytes in it; more may follow.
     Bytes(Vec<u8>),
-    /// It is a pipe with something in it that this system does not show.
+    /// A pipe with bytes in it that this system cannot show.
     Hidden,
-    /// It is a pipe through which nothing has come, or no pipe.
+    /// An empty pipe, or another kind of file.
     Nothing,
 }
 
-/// Looks at stdin and takes nothing out of it: what is in a pipe may be for another process, such as the rest of a list
-/// that a shell reads line by line. Where the pipe is silent, it waits so long for the first byte.
+/// Looks at stdin without reading it: the bytes in a pipe may be for another process, such as a shell that reads a list line
+/// by line. If the pipe is empty, waits at most this long for the first byte.
 pub fn glimpse_stdin(wait: Duration) -> Glimpse {
     let stdin = io::stdin();
     match rustix::fs::fstat(&stdin).map(|stat| FileType::from_raw_mode(stat.st_mode)) {
@@ -86,7 +86,7 @@ pub fn glimpse_stdin(wait: Duration) -> Glimpse {
     }
 }
 
-/// What waits in a pipe, without its being taken out.
+/// Returns a copy of the bytes in a pipe, which stay in it.
 #[cfg(target_os = "linux")]
 fn copy_of_pipe(pipe: BorrowedFd<'_>) -> Option<Vec<u8>> {
     use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
@@ -118,8 +118,8 @@ pub fn read_stdin(limit: usize, deadline: Deadline) -> Input {
     Input::Whole(bytes)
 }
 
-/// Adds to `bytes` what stdin has, as soon as it has something. It goes straight to the heap, which is wiped: it may be a
-/// secret.
+/// Adds to `bytes` what stdin has, as soon as it has something. The bytes may be a secret, so they go straight to the heap,
+/// which is wiped.
 pub fn read_on(bytes: &mut Vec<u8>, deadline: Deadline) -> Got {
     bytes.reserve(1);
     loop {
@@ -135,26 +135,26 @@ pub fn read_on(bytes: &mut Vec<u8>, deadline: Deadline) -> Got {
     }
 }
 
-/// What became of a write.
+/// The result of a write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
-    /// All of it, or the reader is gone and wants no more.
+    /// All was written, or the reader is gone.
     Done,
-    /// Not all of it: the disk is full, or the reader did not read in time.
+    /// Not all was written: the disk is full, or the reader did not read in time.
     Cut,
 }
 
-/// Writes to stdout until all is written, the reader is gone, or the deadline has come.
+/// Writes to stdout until all is written, the reader is gone, or the deadline is over.
 pub fn write_stdout(bytes: &[u8], deadline: Deadline) -> Written {
     write(io::stdout().as_fd(), bytes, deadline)
 }
 
-/// Says something to a person, on stderr, if it takes it at once. Whether it does is no error.
+/// Writes a line for a person to stderr, if stderr takes it at once. It is not an error if it does not.
 pub fn say(line: impl AsRef<str>) {
     whisper(&format!("{}\n", line.as_ref()));
 }
 
-/// Writes to stderr what is no line, if it takes it at once.
+/// Writes a text without a line end to stderr, if stderr takes it at once.
 pub fn whisper(text: &str) {
     write(io::stderr().as_fd(), text.as_bytes(), Deadline::new(Instant::now(), Duration::ZERO));
 }
@@ -175,7 +175,7 @@ fn write(fd: BorrowedFd<'_>, bytes: &[u8], deadline: Deadline) -> Written {
     Written::Done
 }
 
-/// Waits until something can be done with `fd`, or the deadline has come.
+/// Waits until `fd` is ready for `what`. Returns false at the deadline, and on an error.
 pub fn ready(fd: BorrowedFd<'_>, what: PollFlags, deadline: Deadline) -> bool {
     loop {
         let left = deadline.left();

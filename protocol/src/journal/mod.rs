@@ -1,4 +1,4 @@
-//! The line in the system's log: what a run came to, for whoever cannot see a resolver's stderr.
+//! The line in the system's log: the result of a run, for the person who cannot see the resolver's stderr.
 
 mod record;
 
@@ -21,27 +21,27 @@ use crate::store::{LOG, Store};
 use crate::streams::{ready, stdin_is_terminal};
 use record::{Head, LogRecord};
 
-/// Where journald takes records with fields.
+/// The socket of journald, which takes records with fields.
 const JOURNAL: &str = "/run/systemd/journal/socket";
 
-/// Where any other log of the system takes lines.
+/// The socket of syslog, which takes lines.
 const SYSLOG: &str = if cfg!(target_os = "macos") { "/var/run/syslog" } else { "/dev/log" };
 
-/// How long a failed run stays until journald has taken its record. Of which unit a process is can be asked only while there
-/// is the process: of runs that ended at once, one in ten did not stand in their unit's log.
+/// How long a run waits until journald has taken its record. journald finds the unit of a process only while the process
+/// lives: one in ten runs that ended at once was missing from the log of its unit.
 const PATIENCE: Duration = Duration::from_millis(20);
 
-/// How long journald then has to ask.
+/// How long journald then has to look up the unit.
 const LOOK_UP: Duration = Duration::from_millis(1);
 
-/// What takes a run's one record. A clone is the same.
+/// Writes the one record of a run. A clone is the same journal.
 #[derive(Clone)]
 pub struct Journal(Arc<Inner>);
 
 struct Inner {
     store: &'static Store,
     run: Run,
-    /// Not there before the settings could be read, or could not.
+    /// Which runs to record; unset until the settings are read.
     wish: OnceLock<Wish>,
     provider: OnceLock<String>,
     is_written: Mutex<bool>,
@@ -55,7 +55,7 @@ enum Wish {
 }
 
 impl Journal {
-    /// The journal of a run.
+    /// Creates the journal of a run.
     #[must_use]
     pub fn new(store: &'static Store, run: &Run) -> Self {
         Self(Arc::new(Inner {
@@ -67,13 +67,13 @@ impl Journal {
         }))
     }
 
-    /// The store whose resolver this is.
+    /// Returns the store of this resolver.
     #[must_use]
     pub fn store(&self) -> &'static Store {
         self.0.store
     }
 
-    /// Takes from the settings what is to be written: failures, where they cannot be read.
+    /// Takes the setting `log`. Without settings, failures are recorded.
     pub fn obey(&self, settings: Option<&Settings>) {
         let _ = self.0.wish.set(match settings.and_then(|settings| settings.text(&LOG)) {
             Some("off") => Wish::Off,
@@ -82,12 +82,12 @@ impl Journal {
         });
     }
 
-    /// Says under which alias the gateway asks.
+    /// Sets the name of the gateway's provider.
     pub fn asked_by(&self, provider: String) {
         let _ = self.0.provider.set(provider);
     }
 
-    /// Writes what a run came to, if that is wanted; `whole` is why nothing at all could be done, where no id says it.
+    /// Writes the result of a run, if the setting `log` asks for it. `whole` is the failure of the whole run, if no id has it.
     pub fn record(&self, ids: &[String], answer: &Answer, whole: Option<&Failure>) {
         let is_wanted = match self.0.wish.get() {
             Some(Wish::Off) => false,
@@ -99,19 +99,19 @@ impl Journal {
         }
     }
 
-    /// Writes that the process is ended before it could say anything.
+    /// Writes that the process ends without an answer.
     pub fn last_words(&self) {
         let what = format!("no answer within {} ms", self.0.run.elapsed().as_millis());
         let remedy = match self.0.wish.get() {
             None if stdin_is_terminal() => return,
-            None => "see whether the profile, or the user's home, is on a network mount that hangs",
-            Some(_) => "see whether the gateway reads the answer",
+            None => "check that the profile and the user's home are not on a network mount that hangs",
+            Some(_) => "check that the gateway reads the answer",
         };
         let late = Failure::new(Kind::Timeout, what, remedy);
         self.record(&[], &Answer::refuse(&[], &late, Exit::Deadline), Some(&late));
     }
 
-    /// Once: whoever comes second waits until the first is done, and is silent.
+    /// Writes the record once. A second thread waits until the first is done, and writes nothing.
     fn write(&self, ids: &[String], answer: &Answer, whole: Option<&Failure>) {
         let mut is_written = self.0.is_written.lock().unwrap_or_else(PoisonError::into_inner);
         if std::mem::replace(&mut *is_written, true) {
@@ -127,14 +127,14 @@ impl Journal {
     }
 }
 
-/// Gives the record to the first that takes it at once. That there is none is no error.
+/// Sends the record to the first log that takes it at once. It is not an error if none does.
 fn send(record: &LogRecord) {
     let Ok(socket) = UnixDatagram::unbound() else { return };
     if socket.set_nonblocking(true).is_err() {
         return;
     }
     let text = record.journald();
-    // Room for one record: there is some again when this one has been taken.
+    // A buffer for one record: it has room again as soon as journald has taken this one.
     let _ = set_socket_send_buffer_size(&socket, text.len());
     if socket.send_to(text.as_bytes(), JOURNAL).is_ok() {
         ready(socket.as_fd(), PollFlags::OUT, Deadline::new(Instant::now(), PATIENCE));

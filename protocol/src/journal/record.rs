@@ -1,4 +1,4 @@
-//! What is told of a run: a line for a person, and fields to look for. Pure.
+//! The record of a run: a line for a person, and fields to search for. Pure.
 
 use std::fmt::{Display, Write as _};
 use std::time::Duration;
@@ -11,22 +11,22 @@ use crate::outcome::Outcome;
 use crate::store::Store;
 use crate::text::printable;
 
-/// The most bytes of a record: ids come from an agent, and some daemons read no more at once.
+/// The most bytes of a record: an agent chooses the ids, and some daemons read no more at once.
 const RECORD_LIMIT: usize = 8192;
 
-/// The most bytes of the line that a person reads; the fields want room, too.
+/// The most bytes of the line that a person reads, so that the fields have room too.
 const LINE_LIMIT: usize = 4096;
 
-/// Room for the number of ids that had none.
+/// The longest field with the number of ids that are left out.
 const OMITTED: &str = "SECRETREF_OMITTED=512\n";
 
-/// How many of its failures the line tells, and how many ids and requests of each.
+/// How many failures the line names, and how many ids and requests of each.
 const NAMED: usize = 5;
 
-/// The most requests that have a field.
+/// The most requests that get a field.
 const REQUESTS: usize = 16;
 
-/// Whose run it was.
+/// The resolver and the run of a record.
 #[derive(Clone, Copy)]
 pub(super) struct Head<'a> {
     pub(super) store: &'static Store,
@@ -35,7 +35,7 @@ pub(super) struct Head<'a> {
     pub(super) took: Duration,
 }
 
-/// What is told of a run: of the ids that failed, or of all where none did.
+/// The record of a run. It has the ids that failed, or all ids if none did.
 pub(super) struct LogRecord<'a> {
     head: Head<'a>,
     exit: Exit,
@@ -45,26 +45,26 @@ pub(super) struct LogRecord<'a> {
     codes: Vec<&'static str>,
     requests: Vec<&'a str>,
     groups: Vec<Group<'a>>,
-    /// How many ids failed otherwise than any of the groups.
+    /// How many ids failed with a failure that is not in a group.
     others: usize,
 }
 
-/// Ids with the same failure, or with none.
+/// The ids with the same failure, or without one.
 struct Group<'a> {
     failure: Option<&'a Failure>,
     ids: Vec<&'a str>,
     requests: Vec<&'a str>,
-    /// When the last of them was settled.
+    /// When the last of them was settled, counted from the start of the run.
     latest: Duration,
 }
 
-/// Whether somebody may not have what was asked for.
+/// Says that the caller is not allowed to have what it asked for.
 fn is_refused(outcome: &Outcome) -> bool {
     let kind = outcome.as_ref().err().map(Failure::kind);
     matches!(kind, Some(Kind::NotAllowed | Kind::AccessDenied | Kind::Unauthenticated))
 }
 
-/// What stands for a text that is no id, and could be anything.
+/// Replaces a text that is not a valid id, as it could be anything.
 const NO_ID: &str = "(no id)";
 
 impl<'a> LogRecord<'a> {
@@ -89,7 +89,7 @@ impl<'a> LogRecord<'a> {
             let all = ids.iter().zip(&answer.outcomes).zip(&answer.times);
             all.filter(|((_, outcome), _)| outcome.is_err() || answer.outcomes.iter().all(Result::is_ok))
         };
-        // What was refused comes first: who asks for much else cannot push it out.
+        // Refused ids come first, so that other ids in the request cannot push them out of the record.
         for is_first in [true, false] {
             for ((id, outcome), time) in told().filter(|((_, outcome), _)| is_refused(outcome) == is_first) {
                 record.add(if Id::parse(id).is_ok() { id } else { NO_ID }, outcome, *time);
@@ -119,18 +119,18 @@ impl<'a> LogRecord<'a> {
         group.latest = group.latest.max(time);
     }
 
-    /// The line that a person reads.
+    /// Returns the line that a person reads.
     fn line(&self) -> String {
         let Head { run, provider, took, .. } = self.head;
-        let came_to = match (self.asked, self.failed) {
+        let result = match (self.asked, self.failed) {
             (0, _) if self.exit != Exit::Done => "nothing could be answered".to_owned(),
             (asked, 0) => format!("{} resolved", count(asked)),
             (asked, failed) => format!("{failed} of {} failed", count(asked)),
         };
         let cut = if self.exit == Exit::Output { "the answer could not be written whole, " } else { "" };
         let provider = provider.map(|alias| format!(" for provider {alias}")).unwrap_or_default();
-        let mut line = format!("run {run}: {cut}{came_to}{provider} in {} ms", took.as_millis());
-        // Where all failed alike, there is room for what to do.
+        let mut line = format!("run {run}: {cut}{result}{provider} in {} ms", took.as_millis());
+        // If all ids failed with the same failure, there is room for its remedy.
         let is_alone = self.groups.len() == 1 && self.others == 0;
         let groups: Vec<_> = self.groups.iter().map(|group| group.words(is_alone)).collect();
         if !groups.is_empty() {
@@ -142,12 +142,12 @@ impl<'a> LogRecord<'a> {
         shorten(printable(line))
     }
 
-    /// The record in the journal's own form: fields, each a line. What does not fit is left out and counted.
+    /// Returns the record in journald's own format, a line for each field. Ids that do not fit are counted instead.
     pub(super) fn journald(&self) -> String {
         let Head { store, run, provider, took } = self.head;
         let mut record = String::with_capacity(RECORD_LIMIT);
         let mut field = |name: &str, value: &dyn Display| {
-            // One line, whatever its value is: a line more would be another field.
+            // One line, whatever the value is: a second line would be another field.
             let field = printable(format!("{name}={value}"));
             let fits = record.len() + field.len() + OMITTED.len() < RECORD_LIMIT;
             if fits || name == "SECRETREF_OMITTED" {
@@ -179,14 +179,14 @@ impl<'a> LogRecord<'a> {
         record
     }
 
-    /// The line as the C library's `syslog` would send it, less the time: where there is none, daemons take their own.
+    /// Returns the line as the C library's `syslog` sends it, but without the time: daemons then take their own.
     pub(super) fn syslog(&self) -> String {
         const USER: u8 = 1 << 3;
         let (priority, pid) = (USER | self.priority(), std::process::id());
         format!("<{priority}>{}[{pid}]: {}", self.head.store.binary, self.line())
     }
 
-    /// How bad it is, as a number of syslog.
+    /// Returns the severity, as a number of syslog (RFC 5424).
     fn priority(&self) -> u8 {
         const ERR: u8 = 3;
         const WARNING: u8 = 4;
@@ -288,7 +288,7 @@ mod tests {
         Err(Failure::not_found(what, "store it").request(Some("r-1")))
     }
 
-    /// Line and record of a run that came to this, each outcome after 8 ms.
+    /// Returns the line and the record of a run with these outcomes, each after 8 ms.
     fn told(ids: &[&str], outcomes: Vec<Outcome>, whole: Option<&Failure>) -> (String, String) {
         let ids: Vec<_> = ids.iter().map(|&id| id.to_owned()).collect();
         let exit = whole.map_or_else(|| Exit::from_outcomes(&outcomes), Exit::from_failure);
@@ -329,7 +329,7 @@ mod tests {
     }
 
     #[test]
-    fn the_record_has_a_field_for_what_is_looked_for() {
+    fn the_record_has_fields_to_search_for() {
         let (line, record) = told(&["x#k", "y#k"], vec![missing("nothing at x"), Ok(good("r-2"))], None);
         let fields = "PRIORITY=4\nSYSLOG_IDENTIFIER=secretref-test\nSECRETREF_VERSION=1.2.3\nSECRETREF_RUN=00ff\n\
              SECRETREF_MS=12\nSECRETREF_EXIT=0\nSECRETREF_PROVIDER=vault\nSECRETREF_CODE=NOT_FOUND\n\
@@ -358,7 +358,7 @@ mod tests {
     }
 
     #[test]
-    fn however_much_there_is_to_tell_it_is_one_short_record() {
+    fn a_record_is_short_however_many_ids_fail() {
         let ids: Vec<String> = (0..512).map(|number| format!("{number}{}", "é/x".repeat(60))).collect();
         let ids: Vec<String> = ids.iter().map(|id| id.replace('é', "e")).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_refused_cannot_be_pushed_out() {
+    fn a_refused_id_cannot_be_pushed_out() {
         let others = (0..400).map(|number| format!("{}{number}", "filler/".repeat(20)));
         let ids: Vec<String> = others.chain(["forbidden/admin#password".to_owned()]).collect();
         let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
