@@ -1,4 +1,4 @@
-//! OpenBao's own proxy before a server, such as runs beside a program as its agent.
+//! OpenBao's own proxy in front of a server, as it runs with a program as its agent.
 
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};

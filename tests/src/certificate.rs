@@ -1,4 +1,4 @@
-//! A private authority with the certificates of servers and of a client, made anew for each run.
+//! A private authority with the certificates of servers and of a client, created for each run.
 
 use std::path::{Path, PathBuf};
 
@@ -76,7 +76,7 @@ pub struct Authority {
     pub pem: String,
 }
 
-/// What is wrong with a certificate.
+/// What can be wrong with a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// Nothing.

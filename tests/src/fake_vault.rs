@@ -26,7 +26,7 @@ pub struct Manner {
     pub delay: Duration,
     /// Whether it offers HTTP/2 over TLS.
     pub no_h2: bool,
-    /// Whether it talks over TLS to nobody but a client with a certificate of its own authority.
+    /// Whether it accepts over TLS only clients with a certificate of its own authority.
     pub mutual: bool,
     /// Whether it knows nothing newer than TLS 1.2.
     pub tls_1_2: bool,
@@ -52,7 +52,7 @@ pub struct FakeVault {
 struct State {
     /// `mount/path` → the versions, the first being 1.
     secrets: Mutex<HashMap<String, Vec<Version>>>,
-    /// What is mounted, and whether it is KV version 1.
+    /// The mounts, and whether each is KV version 1.
     mounts: Mutex<Vec<(String, bool)>>,
     tokens: Mutex<HashMap<String, Token>>,
     logins: Mutex<HashMap<String, Login>>,

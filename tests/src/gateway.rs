@@ -76,7 +76,7 @@ impl Gateway {
         chown(path, Some(self.uid), Some(self.uid)).expect("an owner");
     }
 
-    /// A folder of the user, which nobody else can enter.
+    /// A folder that only the user can enter.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()
@@ -117,7 +117,7 @@ impl Gateway {
         (ended.code, value.unwrap_or_else(|_| panic!("no JSON from openclaw {}: {ended:#?}", args.join(" "))))
     }
 
-    /// What `openclaw config validate` has against each of these providers, by alias. What is not there is accepted.
+    /// What `openclaw config validate` has against each of these providers, by alias. A provider that is missing in the answer is accepted.
     #[must_use]
     pub fn validate(&self, providers: &Value) -> BTreeMap<String, String> {
         self.configure(&json!({"secrets": {"providers": providers}}));
@@ -230,7 +230,7 @@ impl Install {
 
     /// A second name for every file, in a folder that all can enter: the repository is in one that they cannot.
     ///
-    /// A gateway of another test may make and remove a lock in there meanwhile, which fails the copy; so it is tried anew.
+    /// A gateway of another test may make and remove a lock in there meanwhile, which fails the copy; so it is tried again.
     fn link(folder: &Path) -> Self {
         let linked = (0..5).find_map(|_| {
             let linked = tempfile::tempdir().expect("a folder");

@@ -1,4 +1,4 @@
-//! KeePassXC as what provides the keychain of a session, on a screen that nobody sees.
+//! KeePassXC as the keychain provider of a session, on a virtual screen.
 
 use std::fs;
 use std::io::Write as _;
@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::keyring::{Activation, PASSWORD, Session};
 
-/// The settings of KeePassXC with which it asks nobody; another line for a setting in here counts more.
+/// The settings of KeePassXC with which it asks no person. A later line for the same setting wins.
 pub const ASKS_NOBODY: &str = "ConfirmAccessItem=false\nConfirmDeleteItem=false\nUnlockBeforeSearch=false\n";
 
 /// The root group of the database, and the same as KeePassXC writes which group other programs may see.
@@ -29,13 +29,13 @@ impl Session {
         session
     }
 
-    /// Starts KeePassXC anew, with the database open.
+    /// Restarts KeePassXC, with the database open.
     pub fn open_database(&mut self, settings: &str) {
         self.start_keepassxc(settings, &["--pw-stdin"]);
         self.wait_for("boolean false");
     }
 
-    /// Starts KeePassXC anew, with the database locked.
+    /// Restarts KeePassXC, with the database locked.
     pub fn lock_database(&mut self, settings: &str) {
         self.start_keepassxc(settings, &[]);
         self.wait_for("boolean true");
@@ -50,7 +50,7 @@ impl Session {
         );
         fs::write(&config, text).expect("a file");
         let mut command = self.command("keepassxc");
-        // There it keeps a lock, so that nobody starts it twice.
+        // KeePassXC keeps a lock there, so that it is not started twice.
         command.env("TMPDIR", self.folder().join("run"));
         command.env("QT_QPA_PLATFORM", "offscreen").args(arguments).arg("--config").arg(config);
         command.arg("--localconfig").arg(self.folder().join("home/local.ini")).arg("home/secrets.kdbx");

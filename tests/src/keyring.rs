@@ -14,7 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 /// The password that the keychain is made with.
 pub const PASSWORD: &str = "password-of-the-kit";
 
-/// A private bus, with what is to provide the keychain on it. It ends with this value.
+/// A private bus with a keychain provider. It ends with this value.
 #[derive(Debug)]
 pub struct Session {
     folder: tempfile::TempDir,
@@ -22,7 +22,7 @@ pub struct Session {
     provider: Option<Child>,
 }
 
-/// What the bus may start when somebody asks for the keychain.
+/// What the bus starts when a program asks for the keychain.
 #[derive(Debug, Clone, Copy)]
 pub enum Activation<'a> {
     /// Nothing: who is not there already, is not there.
@@ -91,7 +91,7 @@ impl Session {
         panic!("gnome-keyring did not come up within 6 s");
     }
 
-    /// Starts what is to provide the keychain, with this on stdin.
+    /// Starts the keychain provider, with this on stdin.
     pub(crate) fn start_provider(&mut self, mut command: Command, input: &str) {
         command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let mut provider = command.spawn().expect("the provider starts");
@@ -99,7 +99,7 @@ impl Session {
         self.provider = Some(provider);
     }
 
-    /// Ends gnome-keyring and starts it anew, with what it has kept, all of it locked.
+    /// Restarts gnome-keyring, with its files and everything locked.
     pub fn relock(&mut self) {
         self.end_provider();
         self.provide(&[], "");
@@ -192,7 +192,7 @@ impl Session {
     }
 }
 
-/// Somebody who watches the bus.
+/// A monitor of the bus.
 #[derive(Debug)]
 pub struct Monitor(Child);
 

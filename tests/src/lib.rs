@@ -11,7 +11,7 @@
 //! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
 //! - [`fault`]: a server that can do everything wrong; [`canned`]: a server that gives the same bytes to everybody;
 //! - [`forward`]: a proxy of HTTP;
-//! - [`terminal`]: a terminal, with somebody who types and reads;
+//! - [`terminal`]: a terminal, with a person who types and reads;
 //! - [`way`]: ways to a server, as cases; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]

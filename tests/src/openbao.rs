@@ -25,7 +25,7 @@ pub struct OpenBao {
     pub http: String,
     /// `https://127.0.0.1:PORT`, signed by [`OpenBao::ca`].
     pub https: String,
-    /// The same, for nobody but a client with a certificate of that authority.
+    /// The same, only for clients with a certificate of that authority.
     pub mutual: String,
     /// A socket on which it speaks HTTP.
     pub socket: PathBuf,
@@ -53,7 +53,7 @@ impl OpenBao {
         server
     }
 
-    /// Starts a server that nobody has initialised.
+    /// Starts a server that is not initialised.
     #[must_use]
     pub fn uninitialised() -> Self {
         let server = Self::launch(false);

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-/// What a deadline may be missed by: what is promised, the start of the process included.
+/// How much a run may take longer than its deadline, including the start of the process.
 pub const SLACK: Duration = Duration::from_millis(100);
 
 /// The path of a built resolver: in `SECRETREF_BIN`, which `tests/run` sets to the release build, else built here.

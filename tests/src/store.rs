@@ -61,7 +61,7 @@ pub trait Holds {
 pub struct Prepared {
     /// The lines of the profile that lead to the case's secrets.
     pub profile: String,
-    /// What stands for the `{words}` of a case.
+    /// The texts for the `{words}` of a case.
     pub words: Vec<(&'static str, String)>,
     /// Credentials of the run, which must not be printed.
     pub credentials: Vec<String>,
@@ -109,7 +109,7 @@ pub trait Counted {
 pub struct Manual {
     /// Codes of the protocol's manual that this store never gives; `None` where its page has some of them as examples.
     pub never: Option<&'static [&'static str]>,
-    /// What is mistyped, and what was meant.
+    /// Mistyped arguments, and what was meant.
     pub slips: &'static [(&'static [&'static str], &'static str)],
     /// Words of other stores, which its help must not have.
     pub foreign: &'static [&'static str],

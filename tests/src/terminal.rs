@@ -1,4 +1,4 @@
-//! A terminal, with somebody who types and reads.
+//! A terminal, with a person who types and reads.
 
 use std::fs::File;
 use std::io::{Read as _, Write as _};
@@ -49,7 +49,7 @@ pub struct On {
 }
 
 impl On {
-    /// As when somebody types a command.
+    /// Like a command that a person types.
     pub const ALL: Self = Self { stdin: true, stdout: true, stderr: true };
 }
 
@@ -129,7 +129,7 @@ impl Session {
 }
 
 impl Left {
-    /// What stands on the screen at the end, without colours.
+    /// The text on the screen at the end, without colours.
     #[must_use]
     pub fn screen(&self) -> String {
         let mut lines = vec![Vec::new()];

@@ -9,7 +9,7 @@
 //! a = '{"key":"sk-1"}'
 //! ```
 //!
-//! An error of the answer that has no `message` is judged by its code alone. `{mount}` and `{address}` stand for what
+//! An error of the answer that has no `message` is judged by its code alone. `{mount}` and `{address}` are replaced by what
 //! the run uses. Every string of the store that has more than three characters, and every token, is searched for outside
 //! `values`.
 
@@ -43,7 +43,7 @@ pub struct Case {
     /// up) or any other, which is unknown.
     #[serde(default = "root")]
     pub token: String,
-    /// Lines of the profile beside address, token and mount.
+    /// Lines of the profile, in addition to address, token and mount.
     #[serde(default)]
     pub profile: String,
     /// Arguments after the profile.
@@ -62,7 +62,7 @@ pub struct Case {
     pub exit: i32,
     /// The answer; `protocolVersion` goes without saying.
     pub answer: String,
-    /// Words that stand on stderr.
+    /// Words that stderr must contain.
     #[serde(default)]
     pub stderr: String,
     /// The one store that the case can be run on, where the other cannot hold it.
@@ -129,7 +129,7 @@ impl Case {
         self.stdin.clone().unwrap_or_else(request)
     }
 
-    /// Every secret of the case, with the tokens of the run: what may stand in `values` and nowhere else.
+    /// Every secret of the case, with the tokens of the run: what may appear only in `values`.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -170,7 +170,7 @@ impl Case {
         response.remove("values");
         let outside = format!("{} {}", Value::Object(response), ended.stderr);
         match secrets.iter().find(|secret| outside.contains(secret.as_str())) {
-            Some(secret) => wrong(&format!("the secret {secret:?} stands outside of values")),
+            Some(secret) => wrong(&format!("the secret {secret:?} appears outside of values")),
             None => Ok(()),
         }
     }

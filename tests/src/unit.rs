@@ -90,7 +90,7 @@ impl Unit {
     }
 }
 
-/// A command as the shell takes it, with its own variables beside those that are there.
+/// A command for the shell, with its own variables added to the others.
 #[must_use]
 pub fn typed(command: &Command) -> String {
     let quote =

@@ -20,7 +20,7 @@ pub enum End<'e> {
     /// With this exit code, this code of the response, and a message that has these words.
     Fails(i32, &'e str, &'e str),
 }
-/// The variable of a key; `*` is `VAULT`, and `BAO`. What is not here has a flag alone.
+/// The variable of a key; `*` is `VAULT`, and `BAO`. A key that is missing here has only a flag.
 const VARIABLES: &[(&str, &str)] = &[
     ("address", "*_ADDR"),
     ("ca_cert", "*_CACERT"),
@@ -37,7 +37,7 @@ const VARIABLES: &[(&str, &str)] = &[
     ("tls_skip_verify", "*_SKIP_VERIFY"),
 ];
 
-/// What stands for the `{words}` in the lines of a case, and where the profiles go.
+/// The texts for the `{words}` of a case, and the folder of the profiles.
 #[derive(Debug)]
 pub struct Place {
     /// Where its files are.
@@ -173,7 +173,7 @@ pub fn judge(what: &str, ended: &Ended, end: End<'_>) {
     assert!(!format!("{ended:?}").contains(ROOT), "{what}: {ended:#?}");
 }
 
-/// No name server knows this host, so whoever reads from it has asked a proxy.
+/// No name server knows this host, so a read from it must go through a proxy.
 pub const FAR: &str = "address = \"https://vault.test:8200\"\nca_cert = \"{ca}\"\n";
 
 /// The same without TLS.

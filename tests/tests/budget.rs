@@ -13,7 +13,7 @@ use secretref_tests::store::{Cost, Counted, Store};
 use secretref_tests::stores;
 
 /// How much more a case may cost, in percent. Runs of one binary differ by 0.3 (keys of TLS, seeds of hash tables), and
-/// by 1 with another key of the file, or from another place (the C library reads `/proc/self/maps`, in which paths stand);
+/// by 1 with another key of the file, or from another place (the C library reads `/proc/self/maps`, which contains paths);
 /// another C library takes more.
 const MARGIN: u64 = 3;
 
@@ -32,7 +32,7 @@ fn no_run_costs_more_instructions_than_its_budget() {
     let over: Vec<_> = stores::ALL.iter().flat_map(|store| Place::new(store).over_budget()).collect();
     assert!(
         over.is_empty(),
-        "over budget: {}. Make it cheaper; or, if it is worth its cost, put what stands under `now` into \
+        "over budget: {}. Make it cheaper; or, if it is worth its cost, put the counts under `now` into \
          tests/src/stores/NAME/budget.rs and say why in the commit",
         over.join("; ")
     );

@@ -9,7 +9,7 @@ use secretref_tests::page::Page;
 use secretref_tests::resolver;
 use tempfile::TempDir;
 
-/// What is typed after the command, and what stands there after the Tab key.
+/// The typed words after the command, and the words after the Tab key.
 const TYPED: [(&str, &str); 17] = [
     ("do", "doctor"),
     ("delete --y", "delete --yes"),
@@ -24,7 +24,7 @@ const TYPED: [(&str, &str); 17] = [
     ("--profile rese", "--profile research"),
     ("help comp", "help completions"),
     ("settings max", "settings max_output"),
-    // What is refused with a profile is not offered: --tls-skip-verify and --token-file would be others with a t.
+    // Flags that are refused with a profile are not offered: --tls-skip-verify and --token-file would be others with a t.
     ("--profile research --t", "--profile research --timeout"),
     ("--profile research get --t", "--profile research get --timeout"),
     // And with such a flag no profile: what completes to nothing stays.
@@ -101,7 +101,7 @@ fn fish_completes_a_profile() {
     }
 }
 
-/// A name of a profile is not run, whatever stands in it.
+/// A name of a profile is not run, whatever is in it.
 #[test]
 fn bash_runs_no_name() {
     let home = home("bash");

@@ -83,7 +83,7 @@ fn what_a_container_lacks_is_named() {
     for (container, arguments, code, words) in [
         (&bare, &[][..], Some(5), &["/run/user/4242/bus", "store = \\\"file\\\""][..]),
         (&bare, &file, Some(0), &["there is no store in /run/secrets/keychain"]),
-        // A folder of root that nobody else can enter.
+        // A folder that only root can enter.
         (&others, &file, Some(3), &["/run/secrets/keychain", "the user whose store it is"]),
     ] {
         let arguments: Vec<_> = [COMMAND].iter().chain(arguments).copied().collect();

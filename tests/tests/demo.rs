@@ -66,7 +66,7 @@ fn holds(ended: &Ended) {
     assert!(ended.stdout.contains(r#""values":{"openai":"sk-demo-1234"}"#), "{ended:?}");
 }
 
-/// What is printed, without what differs from run to run: the folder, and how long things took.
+/// The output, without the parts that differ between runs: the folder and the times.
 fn lasting(text: &str) -> String {
     let line = |line: &str| {
         if let Some((_, program)) = line.rsplit_once('/').filter(|_| line.starts_with("#!")) {

@@ -304,7 +304,7 @@ fn a_lock_is_waited_for_whatever_stack_the_environment_asks_for() {
     assert!(ended.code == Some(5) && ended.stderr.contains("another process holds"), "{ended:?}");
 }
 
-/// Beside a profile such a variable is refused where a host is looked up; here none is.
+/// With a profile such a variable is refused if a host is looked up, which does not happen here.
 #[test]
 fn what_bends_the_names_of_hosts_does_not_matter() {
     let place = Place::with(&[("svc/a", "value")]);

@@ -27,7 +27,7 @@ fn values_arrive_exactly() {
     ]);
     let gateway = Gateway::own();
     let profile = store.profile(&gateway, "vault.toml", "");
-    // As Homebrew links a folder: the working folder is then the link, and the files beside the profile are found all
+    // As Homebrew links a folder: the working folder is then the link, and the files next to the profile are found all
     // the same.
     symlink(".", gateway.folder().join("opt")).expect("a link");
     let linked = gateway.folder().join("opt/vault.toml");
@@ -212,7 +212,7 @@ fn hostile_arguments_do_not_move_a_profile() {
     assert_eq!(trap.visits(), 0);
 }
 
-/// Whatever stands in `args`, with a profile as the command and with the binary itself.
+/// Whatever is in `args`, with a profile as the command and with the binary itself.
 #[test]
 #[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
 fn no_args_change_anything_in_vault() {
@@ -302,7 +302,7 @@ fn no_args_change_anything_in_a_keychain() {
 }
 
 /// Asks for `id` with each of these lines as `args`, and sees that those which change something are refused. Those that
-/// read are started, too: whoever calls it sees that nothing was changed.
+/// read are started, too: the caller sees that nothing was changed.
 fn assert_only_read(gateway: &Gateway, commands: &[(&PathBuf, &[&str])], lines: &[&[&str]], id: &str) {
     let reading: [&[&str]; 9] = [
         &["get", id],
@@ -556,7 +556,7 @@ impl Store {
         self.write(&resolver::path("secretref-vault"), address, gateway, name, lines)
     }
 
-    /// Authority and token are files beside the profile.
+    /// Authority and token are files next to the profile.
     fn write(&self, binary: &Path, address: &str, gateway: &Gateway, name: &str, lines: &str) -> PathBuf {
         gateway.file("ca.pem", 0o644, fs::read(&self.0.ca).expect("a certificate"));
         gateway.file("token", 0o600, "reader\n");
@@ -585,7 +585,7 @@ impl Package {
     }
 }
 
-/// An address that nobody should ever visit. The system itself accepts who comes, and they wait until they are counted.
+/// An address that no program may connect to. The system itself accepts connections, which wait until they are counted.
 struct Trap {
     address: String,
     listener: TcpListener,

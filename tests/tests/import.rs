@@ -1,4 +1,4 @@
-//! `import FILE`: what files people have, what is wrong with them, and what is left where it ends in the middle.
+//! `import FILE`: the files that people have, errors in them, and what remains if it stops in the middle.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -187,7 +187,7 @@ fn a_locked_keychain_ends_an_import_at_once() {
     assert_eq!(ended.stderr.matches("is locked").count(), 1, "{ended:?}");
 }
 
-/// What may stand behind a name and its `=` in one line.
+/// What may follow a name and its `=` in one line.
 const VALUES: [&str; 52] = [
     "",
     "sk-1",

@@ -156,7 +156,7 @@ fn a_run_that_is_cut_off_leaves_one_line() {
     let place = Place::new();
     let syslog = place.socket("syslog");
     let room = Room::with_sockets(&place, None, Some("syslog"));
-    // Nobody reads the answer.
+    // The answer is not read.
     place.fake.put("secret", "large", &json!({"k": "x".repeat(500_000)}).to_string());
     let profile = place.profile("failures", "");
     let args = ["--profile".as_ref(), profile.as_os_str(), "--timeout=400ms".as_ref()];
@@ -370,7 +370,7 @@ impl Room {
         }
     }
 
-    /// Fails where one of these secrets stands anywhere in the journal, or what is no secret does not.
+    /// Fails if one of these secrets is anywhere in the journal, or if the other words are not.
     fn keeps(&self, secrets: &[&str], known: &str) {
         let mut all = self.journalctl(&["--output=export"]);
         all.push_str(&self.journalctl(&["--output=verbose", "--all"]));

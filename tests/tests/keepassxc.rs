@@ -18,7 +18,7 @@ fn failure(ended: &Ended) -> (String, String) {
     (error["code"].as_str().unwrap_or_default().to_owned(), error["message"].to_string())
 }
 
-/// With its own settings, KeePassXC opens a window for whoever searches in vain for an open database.
+/// With its own settings, KeePassXC opens a window if a search finds no open database.
 #[test]
 #[ignore = "needs KeePassXC: tests/run installs it"]
 fn a_locked_database_fails_at_once_and_opens_no_window() {
@@ -68,7 +68,7 @@ fn an_entry_that_a_person_is_to_allow_says_how_to_allow_it() {
     );
 }
 
-/// What KeePassXC asks a person about, nobody answers here.
+/// No person answers what KeePassXC asks here.
 #[test]
 #[ignore = "needs KeePassXC: tests/run installs it"]
 fn a_deletion_that_a_person_is_to_confirm_is_not_waited_for_without_end() {

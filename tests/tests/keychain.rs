@@ -140,7 +140,7 @@ fn bytes_that_are_no_text_are_said_to_be_none() {
     assert!(message.contains("is not UTF-8 text"), "{message}");
 }
 
-/// What was locked, whoever tried to unlock it, is said to be so at once, and no window is asked for.
+/// A locked keychain is reported at once, without asking for a window.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_locked_keychain_fails_at_once_and_opens_no_window() {
@@ -223,7 +223,7 @@ fn another_user_is_refused_by_the_bus() {
     }
 }
 
-/// Whoever watches the bus reads along, unless the session is encrypted.
+/// A monitor of the bus reads the values, unless the session is encrypted.
 #[test]
 #[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
 fn an_encrypted_session_hides_values_from_the_bus() {
@@ -833,7 +833,7 @@ fn a_line_of_an_entry_is_asked_for_by_its_number() {
     }
 }
 
-/// Whoever wrote it, and whatever a gateway makes of it.
+/// Also if another program wrote it, and whatever a gateway does with it.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn what_nobody_sees_of_a_value_is_said() {

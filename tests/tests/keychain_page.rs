@@ -21,7 +21,7 @@ fn type_in(session: &Session, commands: &str) -> String {
     page::type_in(commands, &session.folder().join("home"), &[binary.parent().expect("a folder")], &env)
 }
 
-/// A block that no test knows is one that nobody has tried.
+/// A block that no test claims has not been tried.
 #[test]
 fn every_block_is_typed_or_read_by_a_test() {
     for path in [PAGE, "docs/shell.md"] {

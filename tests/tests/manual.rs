@@ -110,12 +110,12 @@ fn setting(line: &str) -> Setting {
     setting
 }
 
-/// What stands between backticks.
+/// The texts between backticks.
 fn codes(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// The variables of a cell: `*` stands for both names of a store.
+/// The variables of a cell: `*` means both names of a store.
 fn variables(cell: &str) -> Vec<String> {
     let both = |name: String| match name.strip_prefix('*') {
         Some(rest) => vec![format!("BAO{rest}"), format!("VAULT{rest}")],
@@ -161,7 +161,7 @@ fn the_table_of_settings_is_that_of_the_binary() {
     }
 }
 
-/// Takes the variables that hold secrets, each with its line of a page, from what is known.
+/// Removes the variables that hold secrets, each with its line of a page, from the known settings.
 fn take_secrets(known: &mut BTreeMap<String, Setting>, secrets: Vec<(String, String)>) {
     for (at, variable) in secrets {
         let holds = |setting: &Setting| setting.flag.is_none() && setting.variables.contains(&variable);
@@ -175,7 +175,7 @@ fn take_secrets(known: &mut BTreeMap<String, Setting>, secrets: Vec<(String, Str
     }
 }
 
-/// What the manual says of flags beside a profile, and Vault's page.
+/// What the manual and Vault's page say about flags with a profile.
 #[test]
 fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
     for subject in SUBJECTS.iter() {
@@ -274,7 +274,7 @@ fn the_error_codes_of_the_page_are_those_of_the_manual() {
     }
 }
 
-/// The characters of a line of help; what is to be copied from it cannot be broken, and its longest has as many.
+/// The characters of a line of help; a text to be copied cannot be broken, and its longest has as many.
 const WIDE: usize = 102;
 
 #[test]
@@ -308,7 +308,7 @@ fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
     }
 }
 
-/// Help does not offer what is refused.
+/// Help does not offer flags that are refused.
 #[test]
 fn help_names_the_flags_that_are_taken_beside_a_profile() {
     for subject in SUBJECTS.iter() {

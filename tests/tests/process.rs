@@ -462,7 +462,7 @@ fn a_profile_of_another_resolver_is_told_by_its_first_line() {
     assert!(ended.stderr.contains("hint: use secretref-keychain, or name another profile"), "{ended:?}");
 }
 
-/// What a shell says of it stands on the page.
+/// The page has what a shell says about it.
 #[test]
 fn a_profile_without_its_first_line_is_run_by_a_shell() {
     let folder = tempfile::tempdir().unwrap();

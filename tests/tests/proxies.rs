@@ -38,7 +38,7 @@ fn https_goes_through_a_tunnel_and_http_by_its_whole_url() {
             "address = \"https://[::1]\"\nproxy = \"http://{secure}\"",
             "CONNECT [::1]:443 ",
         ),
-        // What is said for this address alone counts for this machine, too.
+        // A setting for this address only counts for this machine, too.
         ("ca_cert = \"{ca}\"\n", "address = \"{https}\"\nproxy = \"http://{secure}\"", "CONNECT 127.0.0.1:"),
         (FAR_PLAIN, "proxy = \"http://{plain}\"", "GET http://vault.test:8200/v1/secret/data/a HTTP/1.1\r\n"),
         (FAR_PLAIN, "http_proxy = \"http://{plain}\"", "GET http://vault.test:8200/v1/secret/data/a "),

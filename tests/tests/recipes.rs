@@ -24,7 +24,7 @@ fn set_up(block: usize) -> String {
     Page::read("resolvers/vault/README.md").blocks("Set up", "sh").swap_remove(block)
 }
 
-/// An administrator's shell beside a server, and the home of the gateway's user.
+/// An administrator's shell, a server, and the home of the gateway's user.
 struct Desk {
     server: OpenBao,
     home: TempDir,
@@ -78,7 +78,7 @@ impl Desk {
     }
 
     /// Types a recipe's commands, puts its settings into a profile, and reads with it: twice, the second time with what
-    /// was kept. `here` is what stands in the place of the page's examples.
+    /// was kept. `here` replaces the page's examples.
     fn follow(&self, recipe: &str, here: &[(&str, String)]) {
         let page = Page::read("resolvers/vault/sign-in.md");
         let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));

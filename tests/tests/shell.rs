@@ -43,7 +43,7 @@ impl Shell {
         path
     }
 
-    /// Writes the profile anew, for the server.
+    /// Writes the profile again, for the server.
     fn profile(&self, lines: &str) {
         let (address, ca) = (&self.server.https, self.server.ca.display());
         self.profile_to(&format!("address = \"{address}\"\nca_cert = \"{ca}\"\n{lines}"));
@@ -209,7 +209,7 @@ fn values_survive_the_round_trip() {
 }
 
 /// Whatever secrets and fields are called: what `list` prints reads just these, and an alias that it prints does once
-/// it stands in the profile.
+/// it is in the profile.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn everything_that_is_listed_can_be_asked_for() {
@@ -291,7 +291,7 @@ fn a_list_leaves_out_what_allow_does_and_says_so() {
     assert_eq!(unnamed.len(), 2, "{listed}");
 }
 
-/// What may not be looked into is named beside what may; and where the policy lets it, no value leaves the server.
+/// Folders that may not be read are named together with the others; and if the policy permits, no value leaves the server.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_list_shows_what_the_token_may_see() {
@@ -352,7 +352,7 @@ fn a_list_of_nothing_says_why() {
     }
 }
 
-/// Folders in folders in folders: what is not come to is said.
+/// Folders in folders in folders: those that were not reached are named.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_list_has_an_end() {
@@ -479,7 +479,7 @@ fn grants(shell: &Shell, line: &[&str]) -> Vec<String> {
     let mut policy = BTreeMap::<String, Vec<String>>::new();
     for _ in 0..4 {
         let ended = shell.command(line).stdin("value-new").end();
-        // A folder that may be listed is, though what is in it may not be looked into.
+        // A folder that may be listed is listed, even if its secrets may not be read.
         if ended.code == Some(0) || ended.stderr.starts_with("note: new/") {
             return granted;
         }
@@ -531,7 +531,7 @@ fn between(target: &str, begins: &'static str, first: impl FnOnce() + Send + 'st
     address
 }
 
-/// Somebody who writes between the read and the write loses nothing by it.
+/// Another writer between the read and the write loses nothing.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn what_somebody_else_wrote_meanwhile_is_kept() {
@@ -557,7 +557,7 @@ fn what_somebody_else_wrote_meanwhile_is_kept() {
     }
 }
 
-/// A secret of one field is deleted with it: what somebody else wrote right before that can be brought back.
+/// A secret of one field is deleted with it: what another program wrote right before that can be restored.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_version_that_went_with_a_deletion_is_told() {
@@ -703,7 +703,7 @@ fn a_refusal_of_a_kept_session_says_how_to_get_a_fresh_one() {
     assert_eq!(shell.ok(&["get", "a#k"]), "value-k");
 }
 
-/// Whoever may write one field of a secret says nothing to the terminal of whoever reads of it.
+/// A user who can write a field of a secret cannot send control characters to a reader's terminal.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn names_of_the_store_move_no_cursor() {
@@ -719,7 +719,7 @@ fn names_of_the_store_move_no_cursor() {
     }
 }
 
-/// What this shell has set for other tools changes nothing beside a profile.
+/// With a profile, variables for other tools in this shell change nothing.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn contrary_variables_change_nothing() {

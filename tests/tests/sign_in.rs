@@ -159,7 +159,7 @@ fn approle_with_a_secret_id_and_without() {
     works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
 }
 
-/// What is to come from a variable and is not there: nothing is sent, so that no credential is held back afterwards.
+/// If a variable with a credential is missing, nothing is sent, so no credential is blocked afterwards.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_variable_that_the_gateway_does_not_pass_is_named_and_nothing_is_sent() {
@@ -325,7 +325,7 @@ fn a_wrapped_secret_id_outlives_its_wrapping_token_and_the_session() {
     assert_eq!(bench.server.audited("sys/wrapping/unwrap"), 1);
     assert_eq!(bench.server.audited("auth/approle/login"), 2);
 
-    // A token that somebody else was faster with.
+    // A token that another program used first.
     fs::remove_dir_all(bench.folder.path().join("kept")).expect("what was kept");
     let (code, message, exit) = failure(&start(&profile));
     assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
@@ -372,7 +372,7 @@ fn jwt() {
     assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
     assert!(message.contains("there is no such role"), "{message}");
 
-    // The file is read anew: another token is another credential.
+    // The file is read again: another token is another credential.
     bench.file("jwt", &issuer.sign(&claims, -300));
     let (code, message, _) = failure(&start(&bench.profile(&lines("gateway"))));
     assert_eq!(code, "UNAUTHENTICATED");
@@ -568,7 +568,7 @@ fn settings_of_another_way_to_sign_in_are_refused() {
     }
 }
 
-/// What is no verdict on the credential is not held against it.
+/// An error that is not about the credential does not block it.
 #[test]
 fn an_answer_of_somebody_else_is_no_refusal() {
     let folder = tempfile::tempdir().expect("a folder");

@@ -1,5 +1,5 @@
 //! A resolver at a real terminal: what it asks, shows and leaves there; and what it does about streams that are gone.
-//! Each run has an empty environment but for what stands here.
+//! Each run has an empty environment, except for what is set here.
 
 use std::fs::File;
 use std::process::Stdio;
@@ -61,7 +61,7 @@ fn color(run: Run) -> Run {
     run.env("TERM", "xterm-256color")
 }
 
-/// What is typed at the prompt shows nowhere, the terminal is as it was, and the value is asked for once.
+/// Text typed at the prompt is not shown anywhere, the terminal is as it was, and the value is asked for once.
 #[test]
 fn what_is_typed_at_the_prompt_shows_nowhere() {
     let left = store().set("seeded-secret\r");
@@ -70,7 +70,7 @@ fn what_is_typed_at_the_prompt_shows_nowhere() {
     assert!(left.screen().starts_with(&format!("{PROMPT}\n")), "{left:?}");
 }
 
-/// What is no value is refused by what it is, before anything is sent.
+/// Input that is not a value is refused before anything is sent.
 #[test]
 fn what_is_no_value_is_refused_at_the_prompt() {
     let store = store();
@@ -113,7 +113,7 @@ fn ctrl_c_at_the_prompt_ends_it_and_restores_the_terminal() {
     assert_eq!(store.fake.counts(), (0, 0));
 }
 
-/// Ctrl-Z stops it with the terminal as it was; once it goes on, it asks anew, and takes nothing typed before.
+/// Ctrl-Z stops it with the terminal as it was; when it continues, it asks again, and ignores what was typed before.
 #[test]
 fn ctrl_z_at_the_prompt_gives_the_terminal_back_until_it_goes_on() {
     let script = "set -m; \"$0\" set a#k; echo stopped $?; stty -a; fg >&2";
@@ -129,7 +129,7 @@ fn ctrl_z_at_the_prompt_gives_the_terminal_back_until_it_goes_on() {
     }
 }
 
-/// What was typed before the prompt is not the value, and what is left of a paste is no command of the shell.
+/// What was typed before the prompt is not the value, and the rest of a paste is not a command of the shell.
 #[test]
 fn what_is_typed_at_other_times_is_neither_value_nor_command() {
     let store = store();
@@ -168,7 +168,7 @@ fn a_piped_value_is_whole_or_refused() {
     assert_eq!(store.fake.counts(), (0, 0));
 }
 
-/// What is typed, edited and pasted at the prompt, or piped in, is what the store then has, to the letter.
+/// The store has exactly the text that is typed, edited and pasted at the prompt, or piped in.
 #[test]
 #[ignore = "needs OpenBao"]
 fn a_value_that_is_set_is_the_value_that_is_got() {
@@ -196,7 +196,7 @@ fn a_value_that_is_set_is_the_value_that_is_got() {
     }
 }
 
-/// A step that takes longer than a second is shown; at the end the failure stands alone.
+/// A step that takes longer than a second is shown; at the end only the failure is left.
 #[test]
 fn what_takes_long_is_shown_and_gone_before_anything_else() {
     let store = store();
@@ -212,7 +212,7 @@ fn what_takes_long_is_shown_and_gone_before_anything_else() {
     }
 }
 
-/// What is over before a second, and a stream or terminal that knows no line to be rewritten, sees none.
+/// No progress is shown for a step under a second, or on a stream or terminal that cannot rewrite a line.
 #[test]
 fn no_progress_is_shown_where_nobody_sees_it() {
     let store = store();
@@ -353,7 +353,7 @@ fn closed_streams_do_no_harm() {
     }
 }
 
-/// An id is what somebody typed or pasted: it moves no cursor and colours nothing.
+/// An id is typed or pasted by a person: it moves no cursor and colours nothing.
 #[test]
 fn an_id_sends_nothing_to_the_terminal_but_text() {
     let store = store();
@@ -402,7 +402,7 @@ fn doctor_says_which_step_hung() {
     }
 }
 
-/// The time that somebody takes to type is not the store's.
+/// The time that a person takes to type is not the store's.
 #[test]
 fn typing_takes_the_time_it_takes() {
     let session = start(store().run("--timeout 300ms set hang#k"), On::ALL);

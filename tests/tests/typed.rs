@@ -17,7 +17,7 @@ use tempfile::TempDir;
 
 const SHELL: &str = "docs/shell.md";
 
-/// A person's shell beside a server: a home with a profile, and what the pages speak of in the store.
+/// A person's shell and a server: a home with a profile, and a store with the secrets of the pages.
 struct Desk {
     server: OpenBao,
     home: TempDir,
@@ -43,7 +43,7 @@ impl Desk {
         desk
     }
 
-    /// The profiles of the pages, a gateway's and that of somebody who changes secrets; the gateway's also in the folder
+    /// The profiles of the pages, a gateway's and that of a person who changes secrets; the gateway's also in the folder
     /// where commands are typed, as the help has it.
     fn profiles(&self) {
         let folder = self.home.path().join(".config/secretref");

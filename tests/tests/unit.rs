@@ -23,7 +23,7 @@ fn page() -> Page {
     Page::read("resolvers/keychain/README.md")
 }
 
-/// A unit by the page, with what stands in a folder and in a plain file besides.
+/// A unit as on the page, with the credentials of a folder and of a plain file in addition.
 fn unit() -> Unit {
     let page = page();
     let service = page.blocks(RECIPE, "ini")[0].replace("[Service]\n", "")

@@ -36,7 +36,7 @@ fn typed(session: &Session, arguments: &[&str]) -> terminal::Session {
     terminal::Session::start(env!("CARGO_BIN_EXE_in-session"), run(session, arguments), On::ALL)
 }
 
-/// `unlock` at a terminal: each prompt, and what is typed at it.
+/// `unlock` at a terminal: each prompt, and the answer to it.
 fn unlock(session: &Session, prompts: &[(&str, &str)]) -> Left {
     let terminal = typed(session, &["unlock"]);
     for (at, (prompt, keys)) in prompts.iter().enumerate() {
@@ -47,7 +47,7 @@ fn unlock(session: &Session, prompts: &[(&str, &str)]) -> Left {
     terminal.end()
 }
 
-/// A session in which gnome-keyring runs, and nobody has ever logged in.
+/// A session in which gnome-keyring runs, without any login before.
 fn untouched() -> Session {
     let mut session = Session::without_provider(Activation::Nothing);
     session.provide(&[], "");
@@ -98,7 +98,7 @@ fn the_first_keychain_is_made_at_a_terminal() {
     said(&run(&session, &["set", "openai"]).stdin("value-openai").end(), 0, &["stored openai"]);
     assert!(is_unlocked(&session));
 
-    // It is the one that gnome-keyring looks for at its next start, and no other is made beside it.
+    // It is the one that gnome-keyring looks for at its next start, and no other is created.
     session.relock();
     assert!(!is_unlocked(&session));
     said(&run(&session, &["unlock"]).stdin("seeded-pass phrase\n").end(), 0, &["Login is unlocked"]);
@@ -153,7 +153,7 @@ fn the_password_is_asked_for_and_never_shown() {
     assert!(!is_unlocked(&session));
 }
 
-/// Nobody sees a slip, so there are three tries; from a pipe there is one.
+/// A typing error is not visible, so there are three tries; from a pipe there is one.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_wrong_password_is_asked_for_again() {
@@ -203,7 +203,7 @@ fn what_is_unlocked_asks_for_nothing() {
     let left = unlock(&session, &[]);
     assert!(left.code == Some(0) && left.screen().contains("Login is already unlocked"), "{left:?}");
     assert!(!left.shown.contains(PROMPT), "{left:?}");
-    // From a pipe that nobody closes, too.
+    // From a pipe that is not closed, too.
     let mut child = run(&session, &["unlock"]).command().spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
@@ -244,7 +244,7 @@ fn a_password_that_echo_ended_is_the_password() {
     assert!(is_unlocked(&session));
 }
 
-/// What stands in the way is said before anybody types.
+/// An obstacle is reported before a person types.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn without_a_provider_nobody_is_asked() {

@@ -257,7 +257,7 @@ fn the_least_policy_is_enough() {
     assert!(ended.stdout.contains("\"other#k\":{\"code\":\"ACCESS_DENIED\""), "{ended:?}");
 }
 
-/// What `get --json` tells a person beside the value.
+/// What `get --json` shows with the value.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn versions_and_times_are_told_on_request() {

@@ -3,7 +3,7 @@
 
 use secretref_protocol::{Failure, Kind};
 
-/// A secret that stands in an input, and must stand in no message.
+/// A secret of an input, which must not appear in a message.
 pub const CANARY: &str = "hvs.canary";
 
 /// Values that a gateway refuses to start with.

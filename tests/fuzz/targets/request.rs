@@ -46,7 +46,7 @@ fn outcome(text: &str) -> Outcome {
     }
 }
 
-/// Every id stands in exactly one place, as what became of it, or as an error for want of room. Returns the length.
+/// Every id occurs exactly once, with its outcome, or with an error if there is no room. Returns the length.
 fn judge(ids: &[String], outcomes: &[Outcome], limit: usize) -> Option<usize> {
     let response = respond(ids, outcomes, limit)?;
     let text = response.expose();

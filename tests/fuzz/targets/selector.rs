@@ -81,7 +81,7 @@ fn write(name: &Name) -> String {
     format!("{}#{field}{version}", name.name)
 }
 
-/// What is taken out of a document is what `serde_json` finds there.
+/// The value taken out of a document is the one that `serde_json` finds.
 fn is_taken(field: &Field, text: &str, quoted: &str) {
     let known: Option<Value> = serde_json::from_str(text).ok();
     let secret = Secret::new(text.to_owned());

@@ -205,7 +205,7 @@ fn secrets(body: &[u8]) -> Vec<(String, String)> {
     found
 }
 
-/// What is being written: numbers little-endian, each at a multiple of its size.
+/// A message that is being written: numbers little-endian, each at a multiple of its size.
 #[derive(Default)]
 struct Body(Vec<u8>);
 
@@ -242,7 +242,7 @@ impl Body {
     }
 }
 
-/// What is being read.
+/// A message that is being read.
 struct Reader<'b>(&'b [u8], usize);
 
 impl Reader<'_> {

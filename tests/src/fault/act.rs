@@ -25,7 +25,7 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What is asked for: the path with its query, and the body, where some stores have the name of a secret.
+    /// The request: the path with its query, and the body, which has the name of a secret in some stores.
     #[must_use]
     pub fn what(&self) -> String {
         format!("{} {}", self.path, String::from_utf8_lossy(&self.body))

@@ -1,4 +1,4 @@
-//! How a connection begins: TCP, the greeting, TLS, and what is spoken then.
+//! How a connection begins: TCP, the greeting, TLS, and the protocol.
 
 use std::io;
 use std::net::SocketAddr;

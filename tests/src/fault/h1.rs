@@ -1,4 +1,4 @@
-//! Acts over HTTP/1.1 (RFC 9112), by hand: no library would send what is wrong.
+//! Acts over HTTP/1.1 (RFC 9112), by hand: a library would not send wrong bytes.
 
 use std::fmt::Write as _;
 use std::io;

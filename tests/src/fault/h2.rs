@@ -67,7 +67,7 @@ async fn converse(
     let mut turn = 0;
     loop {
         tokio::select! {
-            // Writes what is ready, too: an end comes after the answers before it.
+            // Also writes the answers that are ready: the end comes after them.
             biased;
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(Then::Close) };

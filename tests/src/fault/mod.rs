@@ -3,7 +3,7 @@
 //!
 //! - [`Setup`]: how it is spoken to, whom it says it is, how it greets a connection;
 //! - [`Asked`], [`Answer`]: a request, and the good answer to it;
-//! - [`Act`]: what is done about a request instead: how much of which answer, at which pace, and what then.
+//! - [`Act`]: what the server does with a request instead: how much of which answer, at which pace, and what then.
 
 mod act;
 mod door;
@@ -102,7 +102,7 @@ impl Server {
         Self::start_on(listener, setup, Arc::new(|_| Answer::new(404, "")), Arc::new(|act, _| act))
     }
 
-    /// Lets it run to the end of the process, whoever drops it.
+    /// Lets it run to the end of the process, even if it is dropped.
     #[must_use]
     pub fn for_good(self) -> Self {
         std::mem::forget(self.clone());

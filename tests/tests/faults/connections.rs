@@ -1,4 +1,4 @@
-//! Faults of connections: TCP, TLS, and what is spoken.
+//! Faults of connections: TCP, TLS and the protocol.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ fn tcp() -> Vec<Case> {
         Case::all("a banner of SSH to everybody", "UNAVAILABLE", |setup, _| {
             greet(setup, |_| Greeting::Bytes(b"SSH-2.0-canary\r\n".to_vec()))
         }),
-        Case::all("a port where nobody listens", "UNAVAILABLE", |setup, _| setup)
+        Case::all("a port without a listener", "UNAVAILABLE", |setup, _| setup)
             .at(|server| server.url().replace(&server.address().port().to_string(), "1"))
             .says("check that the store is running"),
     ]

@@ -1,4 +1,4 @@
-//! Runs a case, and says what is wrong with how it ended.
+//! Runs a case, and says what is wrong with its result.
 
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
@@ -20,7 +20,7 @@ pub static AUTHORITY: LazyLock<(Authority, PathBuf, tempfile::TempDir)> = LazyLo
     (authority, path, folder)
 });
 
-/// Where redirects lead. Nobody may ever connect to it.
+/// The target of redirects. No connection to it may ever be made.
 pub static TRAP: LazyLock<Server> = LazyLock::new(|| {
     Server::start(Setup::default(), Arc::new(|_| Answer::new(200, CANARY)), Arc::new(|act, _| act))
 });
@@ -103,7 +103,7 @@ fn outcomes(subject: &Subject, case: &Case, names: &[String], ended: &Ended) -> 
             return Err(format!("the message of {id} does not say {:?}: {message}", case.words));
         }
         if ended.stdout.matches(&format!("{}:", json!(id))).count() != 1 {
-            return Err(format!("{id} stands more than once in the response"));
+            return Err(format!("{id} occurs more than once in the response"));
         }
         expected.push(wanted);
     }
@@ -130,7 +130,7 @@ fn surroundings(case: &Case, ended: &Ended) -> Result<(), String> {
     let response: Value = serde_json::from_str(&ended.stdout).expect("JSON");
     let outside = format!("{} {}", response["errors"], ended.stderr).to_lowercase();
     if outside.contains(CANARY) {
-        return Err("something that the server said stands outside of values".into());
+        return Err("something that the server said appears outside of values".into());
     }
     if TRAP.connections() > 0 { Err("a redirect to another place was followed".into()) } else { Ok(()) }
 }

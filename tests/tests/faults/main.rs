@@ -1,7 +1,7 @@
-//! Every fault that a store, or what stands before it, can have: over each transport, against each resolver.
+//! Every fault that a store, or a proxy in front of it, can have: over each transport, against each resolver.
 //!
 //! Whatever the fault, there is one response with one outcome for each id, before the deadline; an id that the fault does
-//! not hit has its value; and nothing that the server said stands anywhere else.
+//! not hit has its value; and nothing that the server said appears anywhere else.
 
 mod answers;
 mod case;

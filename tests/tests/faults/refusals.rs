@@ -9,7 +9,7 @@ pub fn cases() -> Vec<Case> {
     [foreign(), refused(), redirected()].into_iter().flatten().collect()
 }
 
-/// Answers of somebody else, or in another language.
+/// Answers of another program, or of another kind.
 fn foreign() -> Vec<Case> {
     let stranger = |sentence, fault| Case::one(sentence, "UNAVAILABLE", fault).tried(1);
     vec![
@@ -18,7 +18,7 @@ fn foreign() -> Vec<Case> {
         stranger("a 403 of a proxy", |act, _| act.answer(page(403))),
         stranger("a 204 without a body", |act, _| act.answer(Answer::new(204, ""))),
         stranger("a 200 without a body", |act, _| act.answer(Answer::new(200, ""))),
-        stranger("a compressed body that nobody asked for", |act, _| {
+        stranger("a compressed body that was not asked for", |act, _| {
             let body = [&[0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3][..], CANARY.as_bytes()].concat();
             act.answer(Answer::new(200, body).header("content-encoding", "gzip"))
         }),

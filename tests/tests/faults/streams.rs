@@ -63,7 +63,7 @@ fn after(count: usize, reason: Option<Reason>, act: Act, asked: &Asked) -> Act {
     }
 }
 
-/// Changes what is done about one request of each connection.
+/// Changes what the server does with one request of each connection.
 fn at(turn: usize, asked: &Asked, act: Act, change: impl FnOnce(Act) -> Act) -> Act {
     if asked.turn == turn { change(act) } else { act }
 }
@@ -87,7 +87,7 @@ fn streams(setup: Setup, most: u32, first: Option<(u32, Duration)>, window: Opti
     Setup { streams: Streams { most, first, window }, ..setup }
 }
 
-/// Connections that fail or hang beside others that serve.
+/// Connections that fail or hang while others serve.
 fn connections() -> Vec<Case> {
     let beside = |sentence, count, setup| {
         Case::some(sentence, count, |act, _| act.pause(Duration::from_millis(5))).setup(setup).within(2000)

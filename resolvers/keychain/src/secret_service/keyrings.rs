@@ -84,7 +84,7 @@ impl Service {
         files.filter(is_unread).min()
     }
 
-    /// Where gnome-keyring keeps its files, if that is what provides the keychain.
+    /// Returns the folder of gnome-keyring's files, if it is the keychain provider.
     async fn keyrings(&self) -> Option<PathBuf> {
         let process = self.process().await.ok()?;
         if !super::inspect::program(process)?.starts_with("gnome-keyring") {

@@ -34,13 +34,13 @@ pub(crate) async fn fetch(service: &Service, batch: &[Locator], sink: &FetchSink
         let again: Vec<_> = failed.into_iter().map(|(locator, _)| locator).collect();
         failed = read(service, &again, sink).await;
     }
-    // What is behind a failure is asked for once all others have what they came for.
+    // The causes of failures are asked for after all other ids have their values.
     for (locator, failure) in failed {
         sink.settle(&locator, Err(service.explained(failure).await));
     }
 }
 
-/// Reads a batch, and gives the locators that no entry that can be read answers to.
+/// Reads a batch, and returns the locators without a readable entry.
 async fn read(
     service: &Service,
     batch: &[Locator],
