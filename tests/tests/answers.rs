@@ -28,11 +28,11 @@ fn every_answer_that_is_no_secret_has_its_failure() {
         ("429 x", "", 5, "RATE_LIMITED", "429"),
         ("400 x", r#"{"errors":["x"]}"#, 5, "UNAVAILABLE", "400"),
         ("418 x", r#"{"errors":[]}"#, 5, "UNAVAILABLE", "418"),
-        ("404 x", "<h1>nginx</h1>", 5, "UNAVAILABLE", "not as a Vault does"),
+        ("404 x", "<h1>nginx</h1>", 5, "UNAVAILABLE", "is not from Vault or OpenBao"),
         ("400 x", "Client sent an HTTP request to an HTTPS server.", 5, "UNAVAILABLE", "write https://"),
-        ("200 x", "<html>portal</html>", 5, "UNAVAILABLE", "not as a Vault does"),
-        ("200 x", r#"{"data":{"k":"value-v1"}}"#, 5, "UNAVAILABLE", "not as a Vault does"),
-        ("200 x", r#"{"data":{"data":"text-x"}}"#, 5, "UNAVAILABLE", "not as a Vault does"),
+        ("200 x", "<html>portal</html>", 5, "UNAVAILABLE", "is not from Vault or OpenBao"),
+        ("200 x", r#"{"data":{"k":"value-v1"}}"#, 5, "UNAVAILABLE", "is not from Vault or OpenBao"),
+        ("200 x", r#"{"data":{"data":"text-x"}}"#, 5, "UNAVAILABLE", "is not from Vault or OpenBao"),
     ] {
         let server = Canned::http(status, "", body);
         let ended = at(&server.http).request(&["a#k"]).end();

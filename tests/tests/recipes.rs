@@ -82,12 +82,12 @@ impl Desk {
     fn follow(&self, recipe: &str, here: &[(&str, String)]) {
         let page = Page::read("resolvers/vault/sign-in.md");
         let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));
-        if recipe == "Wrapped" {
+        if recipe == "Wrapped secret id" {
             self.type_in(&set_up(ROLE));
         }
         self.type_in(&put(page.block(recipe, "sh")));
         let mut settings = put(page.block(recipe, "toml"));
-        if recipe == "Wrapped" {
+        if recipe == "Wrapped secret id" {
             settings = settings.replace(ROLE_ID, &self.role_id());
         }
         let kept = self.home.path().join("kept");
@@ -108,7 +108,11 @@ impl Desk {
         }
         let is_record = |path: &PathBuf| path.extension().is_none();
         let kept = fs::read_dir(&kept).expect("what is kept").flatten().map(|entry| entry.path());
-        assert_eq!(kept.filter(is_record).count(), 1 + usize::from(recipe == "Wrapped"), "{recipe}");
+        assert_eq!(
+            kept.filter(is_record).count(),
+            1 + usize::from(recipe == "Wrapped secret id"),
+            "{recipe}"
+        );
     }
 }
 
@@ -145,7 +149,7 @@ fn set_up_with_a_token() {
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn approle_wrapped() {
-    Desk::new().follow("Wrapped", &[]);
+    Desk::new().follow("Wrapped secret id", &[]);
 }
 
 #[test]

@@ -426,7 +426,7 @@ fn what_is_often_typed_wrong() {
         (&root, &["get", "absent#k"], "`kv_version`; without a #", "leave"),
         (&reader, &["list"], "list providers/", "kv_version"),
         (&reader, &["list", "providers/"], "or check `mount`\n", "list providers/"),
-        (&format!("{root}\nmount = \"secret/data\""), &["get", "a#k"], "leave /data out", "check"),
+        (&format!("{root}\nmount = \"secret/data\""), &["get", "a#k"], "remove /data", "check"),
     ] {
         shell.profile(settings);
         let ended = shell.run(line);
@@ -550,7 +550,7 @@ fn what_somebody_else_wrote_meanwhile_is_kept() {
         shell.profile_to(&format!("address = \"{address}\"\ntoken_file = \"token\""));
         let ended = shell.command(line).stdin("value-mine").end();
         assert_eq!(ended.code, Some(1), "{line:?}: {ended:#?}");
-        assert!(ended.stderr.contains("somebody else wrote secret/"), "{ended:#?}");
+        assert!(ended.stderr.contains("another client wrote secret/"), "{ended:#?}");
         assert_eq!(shell.stored(path), theirs, "{line:?}");
         assert_eq!(shell.command(line).stdin("value-mine").end().code, Some(0), "{line:?}");
         assert_eq!(shell.stored(path)["m"], "value-more", "{line:?}");
@@ -582,7 +582,7 @@ fn nothing_is_written_where_no_secrets_are() {
     shell.server.api("sys/mounts/kv1", Some(&json!({"type": "kv", "options": {"version": "1"}})));
     shell.server.api("kv1/app/db", Some(&json!({"pw": "value-old"})));
     for (line, words) in [
-        (&["set", "cubbyhole:x/y#pw"][..], "no key-value engine"),
+        (&["set", "cubbyhole:x/y#pw"][..], "is not a KV engine"),
         (&["set", "--kv-version", "2", "kv1:app/db#pw"], "another version than `kv_version` says"),
         (&["set", "nowhere:x/y#pw"], "nothing was changed"),
     ] {
@@ -693,7 +693,7 @@ fn a_refusal_of_a_kept_session_says_how_to_get_a_fresh_one() {
         shell.server.api("auth/approle/role/gateway", Some(&json!({"token_policies": policies})));
     };
     role(&[]);
-    let hint = "try again in a minute, or run `logout` first";
+    let hint = "try again in a minute or run `logout`";
     let fresh = shell.run(&["get", "a#k"]);
     assert!(fresh.stderr.contains("(ACCESS_DENIED)") && !fresh.stderr.contains(hint), "{fresh:#?}");
     role(&["gateway-policy"]);
@@ -924,11 +924,11 @@ fn doctor_tells_a_vault_from_others() {
     let clear = shell.server.https.replace("https://", "http://");
     let secure = &shell.server.https;
     for (address, settings, code, words) in [
-        (&canned("200 OK", portal), "", 5, "answered, but not as a Vault does"),
-        (&canned("200 OK", "{}"), "", 5, "answered, but not as a Vault does"),
-        (&canned("200 OK", "{\"data\":{}}"), "", 5, "answered, but not as a Vault does"),
-        (&canned("403 Forbidden", portal), "", 5, "answered, but not as a Vault does"),
-        (&canned("404 Not Found", portal), "", 5, "answered, but not as a Vault does"),
+        (&canned("200 OK", portal), "", 5, "is not from Vault or OpenBao"),
+        (&canned("200 OK", "{}"), "", 5, "is not from Vault or OpenBao"),
+        (&canned("200 OK", "{\"data\":{}}"), "", 5, "is not from Vault or OpenBao"),
+        (&canned("403 Forbidden", portal), "", 5, "is not from Vault or OpenBao"),
+        (&canned("404 Not Found", portal), "", 5, "is not from Vault or OpenBao"),
         (&clear, "", 5, "write https:// in `address`"),
         (secure, "namespace = \"absent\"", 3, "has no namespace absent (404)"),
     ] {
@@ -958,9 +958,12 @@ fn doctor_tells_what_the_sign_in_is_worth() {
     shell.server.api("auth/token/create", Some(&counted));
     shell.file("token", "counted-token");
     let counted = facts(&told(), "sign-in");
-    for words in
-        ["token\"", "expires in 2 h", "warning: it is good for 4 more requests", "policies: default, few"]
-    {
+    for words in [
+        "token\"",
+        "expires in 2 h",
+        "warning: the token ends after 4 more requests",
+        "policies: default, few",
+    ] {
         assert!(counted.contains(words), "{words}: {counted}");
     }
 
@@ -971,12 +974,12 @@ fn doctor_tells_what_the_sign_in_is_worth() {
     shell.approle("path \"secret/data/*\" { capabilities = [\"read\"] }");
     let first = facts(&told(), "sign-in");
     for words in
-        ["approle at auth/approle", "signed in by this run", "sessions are kept in /", "expires in 3 h"]
+        ["approle at auth/approle", "signed in by this run", "sessions are cached in /", "expires in 3 h"]
     {
         assert!(first.contains(words), "{words}: {first}");
     }
     let second = facts(&told(), "sign-in");
-    assert!(second.contains("with a session that was kept for 0 s so far"), "{second}");
+    assert!(second.contains("with a cached session, signed in 0 s ago"), "{second}");
     assert_eq!(shell.server.audited("auth/approle/login"), 1);
 }
 

@@ -115,7 +115,7 @@ fn works_and_is_kept(bench: &Bench, profile: &Path, login: &str) {
     let out = logout(profile);
     assert_eq!(
         (out.code, out.stderr.as_str()),
-        (Some(0), "note: the session that was kept is revoked and removed\n")
+        (Some(0), "note: the cached session is revoked and removed\n")
     );
     std::thread::scope(|scope| {
         let starts: Vec<_> = (0..8).map(|_| scope.spawn(|| start(profile))).collect();
@@ -147,14 +147,14 @@ fn approle_with_a_secret_id_and_without() {
         let (code, message, exit) = failure(&start(&alone));
         assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
         assert!(message.starts_with(begin), "{message}");
-        for words in ["the role wants a secret id", "`role_id` went alone", "or after `logout`"] {
+        for words in ["the role needs a secret id", "`role_id`, which was sent alone", "or after `logout`"] {
             assert!(message.contains(words), "{message}");
         }
     }
 
     let role_id = bench.approle(&json!({"bind_secret_id": false, "token_bound_cidrs": "127.0.0.1/32"}));
     let out = logout(&alone);
-    assert!(out.stderr.contains("the refusal that was is cleared"), "{out:?}");
+    assert!(out.stderr.contains("the cached refusal is cleared"), "{out:?}");
     let lines = format!("auth = \"approle\"\nbind_secret_id = false\nrole_id = \"{role_id}\"");
     works_and_is_kept(&bench, &bench.profile(&lines), "auth/approle/login");
 }
@@ -241,10 +241,10 @@ fn what_is_no_credential_is_not_sent() {
         ("\"CREDENTIAL\"", "has quotes around it"),
         ("'CREDENTIAL'\n", "has quotes around it"),
         ("\u{feff}CREDENTIAL", "begins with a byte order mark"),
-        ("VAULT_TOKEN=CREDENTIAL", "has the name of a variable before it"),
-        ("export VAULT_SECRET_ID=CREDENTIAL", "has the name of a variable before it"),
+        ("VAULT_TOKEN=CREDENTIAL", "begins with the name of a variable"),
+        ("export VAULT_SECRET_ID=CREDENTIAL", "begins with the name of a variable"),
         ("Key  Value\ntoken  CREDENTIAL", "has several lines"),
-        ("C\0R\0E\0D\0", "has NUL bytes in it"),
+        ("C\0R\0E\0D\0", "contains NUL bytes"),
     ] {
         bench.file("credential", &text.replace("CREDENTIAL", &secret_id));
         for lines in [
@@ -552,7 +552,7 @@ fn settings_of_another_way_to_sign_in_are_refused() {
     for (lines, words) in [
         (
             "role_id = \"r\"\n",
-            "`role_id` is set, and `auth` is not: set `auth` to the way to sign in: approle",
+            "`role_id` is set, and `auth` is not: set `auth` to a method that uses it: approle",
         ),
         (
             "auth = \"approle\"\nrole_id = \"r\"\ntoken_file = \"t\"\n",

@@ -73,9 +73,9 @@ fn replicas_and_maintenance() {
     let body = "{\"errors\":[\"canned\"]}";
     for (status, words) in [
         ("412 Precondition Failed", "is a replica that has not caught up with a write yet (412)"),
-        ("472 Unknown", "is a standby of disaster recovery, which answers nothing (472)"),
-        ("473 Unknown", "is a standby that does not answer this (473)"),
-        ("503 Service Unavailable", "is in maintenance, or what stands before it is (503)"),
+        ("472 Unknown", "is a disaster recovery standby (472)"),
+        ("473 Unknown", "is a standby that does not answer this request (473)"),
+        ("503 Service Unavailable", "is in maintenance, or a proxy in front of it is (503)"),
         ("502 Bad Gateway", "failed (502)"),
     ] {
         let server = Canned::http(status, "", body);

@@ -190,7 +190,7 @@ fn a_token_that_is_used_up_by_the_search_for_the_version_says_so() {
     let policy = json!({"policy": "path \"old/a\" { capabilities = [\"read\"] }"});
     server.api("sys/policies/acl/narrow", Some(&policy));
     for (policy, uses, kv_version, code, words) in [
-        ("reader", 1, "auto", 4, "its last use went into finding out the KV version of old/"),
+        ("reader", 1, "auto", 4, "its last use went into finding the KV version of old/"),
         ("narrow", 1, "auto", 4, "good for one request alone needs `kv_version`"),
         ("narrow", 1, "1", 0, ""),
         ("reader", 2, "auto", 0, ""),
@@ -225,7 +225,7 @@ fn a_mount_that_is_being_upgraded_is_asked_again() {
     let run = Run::new(resolver::path("secretref-vault")).args(["--profile".as_ref(), profile.as_os_str()]);
     let ended = run.args(["get", "n7#k"]).end();
     let is_there = ended.code == Some(0) && ended.stdout == "value-7";
-    let is_upgrading = ended.code == Some(5) && ended.stderr.contains("upgraded to KV version 2");
+    let is_upgrading = ended.code == Some(5) && ended.stderr.contains("upgrade to KV version 2");
     assert!(is_there || is_upgrading, "{ended:?}");
 }
 

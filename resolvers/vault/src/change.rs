@@ -14,8 +14,8 @@ use crate::server::{speaks_vault, stranger};
 use crate::session::Session;
 use crate::undo::{rollback, undelete};
 
-/// Writes the JSON object of a secret's fields: with version 2 of the engine, as the next version after the one that it
-/// is written `over`. Says how that one is brought back.
+/// Writes the JSON object of a secret's fields. With KV version 2 it becomes the version after `over`; returns the command
+/// that restores `over`.
 pub(crate) async fn put(
     session: &Session,
     locator: &Locator,
@@ -24,7 +24,7 @@ pub(crate) async fn put(
 ) -> Result<Option<String>, Failure> {
     if serde_json::from_str::<BTreeMap<String, &RawValue>>(content.expose()).is_err() {
         return Err(Failure::invalid_value(
-            "what is to be written is no JSON object, and a secret of Vault is a set of fields",
+            "the value is not a JSON object, and a secret of Vault is a set of fields",
             "name the field to write: path#field",
         ));
     }
@@ -47,7 +47,7 @@ pub(crate) async fn put(
             _ => refused(session),
         });
     }
-    // A path on which nothing was ever written is `create`d; nobody wants to grant that alone.
+    // The first write of a path needs `create`. A policy with that alone would be of little use.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
     done(session, locator, &reply, kv, &session.denied("write", capabilities, locator, kv)).await?;
     Ok(read.map(|version| rollback(locator, version)))
@@ -56,8 +56,8 @@ pub(crate) async fn put(
 /// Deletes a secret; with version 2 of the engine, its newest version.
 /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#delete-latest-version-of-secret>
 ///
-/// The server deletes whatever is the newest. It keeps what it deleted, so that a version that somebody else wrote meanwhile
-/// is told, and can be brought back.
+/// The server deletes the newest version, whichever that is, and can restore it. So a version that another client wrote at
+/// the same time is reported, with the command that restores it.
 pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
     let kv = session.engine_to_write(&locator.mount).await?;
     let read = read_as(kv, over, locator)?;
@@ -68,7 +68,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
     let reply = session.ask(ask, &locator.mount).await?;
     done(session, locator, &reply, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
-        return Ok(format!("{locator} is gone for good: KV version 1 keeps nothing of it"));
+        return Ok(format!("{locator} is deleted for good: KV version 1 keeps no older version"));
     }
     Ok(match newest(session, locator).await {
         Ok(Newest { is_there: false, version }) if version > 0 => {
@@ -76,7 +76,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
             if read.is_some_and(|read| read != version) {
                 return Err(Failure::invalid_value(
                     format!(
-                        "somebody else wrote version {version} of {locator} meanwhile, and it was deleted"
+                        "another client wrote version {version} of {locator} at the same time, and that version was deleted"
                     ),
                     format!("to bring it back: {undelete}"),
                 ));
@@ -87,7 +87,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
     })
 }
 
-/// What an answer to a change means.
+/// Turns the answer to a change into its result.
 async fn done(
     session: &Session,
     locator: &Locator,
@@ -106,7 +106,7 @@ async fn done(
     }
 }
 
-/// The newest version of a secret: its number, 0 where there never was one.
+/// The newest version of a secret: its number, or 0 if there never was one.
 struct Newest {
     version: u64,
     /// Whether it is neither deleted nor destroyed.
@@ -128,21 +128,20 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
     }
 }
 
-/// The version that a change is made over: none with version 1 of the engine. Fails where what was read is no secret of the
-/// engine that the server names: what a change writes may hold nothing that was found elsewhere.
+/// Returns the version that a change replaces: none with KV version 1. Fails if the secret was read with another KV version
+/// than the server names, so that a change never writes what was found at another path.
 fn read_as(kv: Kv, over: &Metadata, locator: &Locator) -> Result<Option<u64>, Failure> {
     let version = over.version.as_ref().and_then(|version| version.parse().ok());
     if version.is_some() == (kv == Kv::V2) {
         return Ok(version);
     }
     let what = format!(
-        "{locator} was read as a secret of another KV version than the engine mounted there has, and nothing was changed"
+        "{locator} was read with another KV version than that of its engine, and nothing was changed"
     );
     Err(Failure::misconfigured(what, "set `kv_version`"))
 }
 
-/// What is sent: the fields themselves, or with version 2 of the engine, the version that must be the newest (check-and-set)
-/// beside them. <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#create-update-secret>
+/// The body to send: the fields alone, or with KV version 2 also the version that must be the newest (check-and-set). <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#create-update-secret>
 fn body(content: &Secret, before: Option<u64>) -> Secret {
     let Some(before) = before else { return Secret::new(content.expose().to_owned()) };
     let head = format!("{{\"options\":{{\"cas\":{before}}},\"data\":");
@@ -150,14 +149,14 @@ fn body(content: &Secret, before: Option<u64>) -> Secret {
 }
 
 fn written_meanwhile(locator: &Locator) -> Failure {
-    let what = format!("somebody else wrote {locator} meanwhile, and nothing was changed");
+    let what = format!("another client wrote {locator} at the same time, and nothing was changed");
     Failure::invalid_value(what, "run it again")
 }
 
 fn refused(session: &Session) -> Failure {
     Failure::invalid_value(
-        format!("{} does not take what was to be written", session.server().route()),
-        "see how large a secret and how many fields it takes, and look into its log",
+        format!("{} refused to store this secret (too large, or not valid)", session.server().route()),
+        "check the size of the secret and the number of its fields, and read the server's log",
     )
 }
 

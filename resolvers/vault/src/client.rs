@@ -12,7 +12,7 @@ use secretref_protocol::net::Request;
 pub(crate) fn ask(endpoint: &impl Endpoint) -> Request {
     let path = format!("/v1/{}", endpoint.path().trim_start_matches('/'));
     match endpoint.method() {
-        // LIST is Vault's own, which not all that stands before a server lets through; this is the same.
+        // LIST is a method of Vault's own, which not every proxy lets through. This means the same.
         RequestMethod::LIST => Request::get(format!("{path}?list=true")),
         method => Request::new(plain(&method), path),
     }

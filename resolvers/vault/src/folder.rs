@@ -1,4 +1,4 @@
-//! What `list` is to look for: a folder, how its entries begin, and what they are called. Pure.
+//! The search of `list`: a folder, the beginning of its entries' names, and their ids. Pure.
 
 use secretref_protocol::net::Request;
 use secretref_protocol::{Failure, Field, Listed, Name};
@@ -8,22 +8,22 @@ use vaultrs::api::kv2::requests::ListSecretsRequest;
 use crate::client;
 use crate::locator::{Defaults, Kv, Locator, Mount, encode, mount_of_id, segments};
 
-/// The beginning of ids, `kv:providers/op`, taken apart.
+/// The parsed beginning of ids: `kv:providers/op`.
 pub(crate) struct Folder<'s> {
     defaults: &'s Defaults,
     pub(crate) mount: Mount,
-    /// Whether the beginning names the mount, so that every id must.
+    /// Whether the beginning names the mount, so that every listed id does, too.
     is_mount_named: bool,
-    /// Where to look: `providers/`, or nothing.
+    /// The folder: `providers/`, or empty.
     pub(crate) path: String,
-    /// How the names there begin: `op`.
+    /// The beginning of the names in it: `op`.
     name: String,
-    /// How the fields begin, where the name is whole.
+    /// The beginning of the fields, if the name is complete.
     field: Option<String>,
 }
 
 impl<'s> Folder<'s> {
-    /// Takes the beginning of an id apart.
+    /// Parses the beginning of an id.
     pub(crate) fn new(prefix: &str, defaults: &'s Defaults) -> Result<Self, Failure> {
         let (mount, rest) = mount_of_id(prefix, defaults)?;
         let (rest, field) = match rest.split_once('#') {
@@ -44,17 +44,17 @@ impl<'s> Folder<'s> {
         })
     }
 
-    /// Whether an entry of the folder is one of those looked for.
+    /// Whether an entry of the folder matches.
     pub(crate) fn has(&self, entry: &str) -> bool {
         if self.field.is_some() { entry == self.name } else { entry.starts_with(&self.name) }
     }
 
-    /// Whether a field is one of those looked for.
+    /// Whether a field matches.
     fn has_field(&self, field: &str) -> bool {
         self.field.as_ref().is_none_or(|begin| field.starts_with(begin))
     }
 
-    /// The request for what is in a folder of the mount.
+    /// The request that lists a folder of the mount.
     pub(crate) fn request(&self, kv: Kv, path: &str) -> Request {
         let (mount, path) = (encode(&self.mount.path), encode(path));
         match kv {
@@ -63,19 +63,20 @@ impl<'s> Folder<'s> {
         }
     }
 
-    /// The request for the names of a secret's fields, which brings no values.
+    /// The request for the names of a secret's fields, without their values.
     /// <https://developer.hashicorp.com/vault/api-docs/secret/kv/kv-v2#read-secret-subkeys>
     pub(crate) fn subkeys_request(&self, path: &str) -> Request {
         let path = encode(&self.mount.below(Kv::V2, "subkeys", path));
         Request::get(format!("/v1/{path}?depth=1"))
     }
 
-    /// The path that a policy must grant `list` on.
+    /// The path on which a policy must grant `list`.
     pub(crate) fn policy_path(&self, kv: Kv, path: &str) -> String {
         self.mount.below(kv, "metadata", path)
     }
 
-    /// A secret or folder as its id begins. One with a colon needs the mount, lest what is before the colon be taken for it.
+    /// The beginning of the ids in a folder or secret. A path with a colon needs the mount before it, or else the part before
+    /// the colon would be read as the mount.
     pub(crate) fn shown(&self, path: &str) -> String {
         if self.is_mount_named || !self.mount.is_default || path.contains(':') {
             format!("{}:{path}", self.mount.path)
@@ -84,14 +85,14 @@ impl<'s> Folder<'s> {
         }
     }
 
-    /// Where the secret at a path is, and why an id cannot lead there where none can.
+    /// The locator of the secret at a path. Fails if no id can name it.
     pub(crate) fn locator(&self, path: &str, kv: Kv) -> Result<Locator, Failure> {
         let (mut locator, _) = Locator::from_name(&self.named(path, Field::Whole), self.defaults)?;
         locator.mount.kv = Some(kv);
         Ok(locator)
     }
 
-    /// What a field of a secret is called, if it is looked for.
+    /// The id of a secret's field, if the field matches.
     pub(crate) fn listed(&self, path: &str, key: &str) -> Option<Listed> {
         let (text, field) = field(key);
         let id = format!("{}#{text}", self.shown(path));
@@ -104,8 +105,8 @@ impl<'s> Folder<'s> {
     }
 }
 
-/// A field as it is written. What begins with a slash would be a pointer, and what is empty the whole secret: to these a
-/// pointer leads (RFC 6901).
+/// A field as an id writes it. A name that is empty or begins with a slash is written as a JSON pointer (RFC 6901): as they
+/// are, they would mean the whole secret and a pointer.
 fn field(key: &str) -> (String, Field) {
     if key.is_empty() || key.starts_with('/') {
         let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));

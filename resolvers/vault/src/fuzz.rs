@@ -1,4 +1,4 @@
-//! Doors for the targets of `tests/fuzz`, which feed what is pure in here with bytes of their own.
+//! Entry points for the targets of `tests/fuzz`, which call pure functions of this crate with arbitrary bytes.
 
 use secretref_protocol::net::{Address, Response};
 use secretref_protocol::{Document, Failure, Field, Name, Store};
@@ -9,13 +9,13 @@ use crate::{read, server};
 /// The store with its table of settings.
 pub const STORE: Store = crate::settings::STORE;
 
-/// The path that `name` is read at, and the field of it.
+/// Returns the request path and the field of `name`.
 pub fn locate(name: &Name, is_v1: bool) -> Result<(String, Field), Failure> {
     let (locator, field) = locator(name, kv(is_v1))?;
     Ok((locator.request_path(kv(is_v1)), field))
 }
 
-/// What `reply` means to a read of `name`.
+/// Interprets `reply` as the answer to a read of `name`.
 pub fn understand(reply: &Response, name: &Name, is_v1: bool) -> Result<Document, Failure> {
     let address = Address::parse("address", "https://vault.example.com", false)?;
     let (locator, _) = locator(name, kv(is_v1))?;

@@ -1,4 +1,4 @@
-//! The resolver for HashiCorp Vault and OpenBao, of which `main.rs` is the command.
+//! The resolver for HashiCorp Vault and OpenBao. `main.rs` is the command.
 
 mod auth;
 mod change;
@@ -6,10 +6,8 @@ mod client;
 mod folder;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
-mod inspect;
 mod list;
 mod locator;
-mod manage;
 mod mounts;
 mod permission_error;
 mod read;

@@ -1,4 +1,4 @@
-//! Lists what is in a folder of secrets, and in the folders within it.
+//! Lists the secrets in a folder and in its subfolders.
 
 use std::collections::BTreeMap;
 
@@ -17,18 +17,18 @@ use crate::read::{self, read};
 use crate::server::{envelope, speaks_vault, stranger};
 use crate::session::Session;
 
-/// The most secrets that are looked into.
+/// The maximum number of secrets listed.
 const SECRETS: usize = 10_000;
 
-/// How many folders deep is looked.
+/// The maximum depth of folders listed.
 const DEPTH: usize = 50;
 
-/// How many requests are under way at once.
+/// The maximum number of concurrent requests.
 const AT_ONCE: usize = 64;
 
-/// Finds every field of every secret that the beginning of an id can mean.
+/// Finds every field of every secret whose id begins like `folder`.
 pub(crate) async fn list(session: &Session, folder: &Folder<'_>) -> Result<Listing, Failure> {
-    // From the first: how many there will be decides what kind of connection is worth its while.
+    // Said before the first request, since the number of requests decides the kind of connection.
     session.server().expect(AT_ONCE);
     let kv = session.engine_to_list(&folder.mount).await?;
     let mut listing = Listing::default();
@@ -43,7 +43,7 @@ pub(crate) async fn list(session: &Session, folder: &Folder<'_>) -> Result<Listi
     Ok(listing)
 }
 
-/// The paths of all secrets, level by level. What cannot be looked into goes to `unread`, the first folder apart.
+/// The paths of all secrets, level by level. A folder that cannot be listed goes to `unread`; the first one is a failure.
 async fn walk(
     session: &Session,
     folder: &Folder<'_>,
@@ -83,7 +83,7 @@ fn is_folder(path: &String) -> bool {
     path.ends_with('/')
 }
 
-/// Asks about every path, some at once; the answers are in the order of the paths.
+/// Asks about every path, several at once. The answers are in the order of the paths.
 async fn at_once<T>(
     paths: &[String],
     ask: impl AsyncFn(&str) -> Result<T, Failure>,
@@ -122,7 +122,7 @@ fn keys(reply: &Response) -> Option<Vec<String>> {
     serde_json::from_str(envelope(reply)?.data?.get()).ok().map(|listed: Keys| listed.keys)
 }
 
-/// The names of a secret's fields; none where its newest version is deleted.
+/// The names of a secret's fields; none if its newest version is deleted.
 async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Result<Vec<String>, Failure> {
     let locator = folder.locator(path, kv)?;
     if kv == Kv::V2 {
@@ -130,7 +130,7 @@ async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> R
         match reply.status {
             StatusCode::OK => return subkeys(&reply).ok_or_else(|| stranger(session.server().route())),
             StatusCode::NOT_FOUND if read::version(&reply).is_some() => return Ok(Vec::new()),
-            // Not every server has this, and not every policy: who may read a secret may know its fields.
+            // Not every server and policy allows this. A token that may read the secret gets its fields from a read.
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
             _ => return Err(session.server().state(&reply).await),
         }
@@ -158,7 +158,8 @@ fn subkeys(reply: &Response) -> Option<Vec<String>> {
     found.map(|found: Subkeys<'_>| found.subkeys.unwrap_or_default().into_keys().collect())
 }
 
-/// Takes note of what cannot be looked into. Fails where it is not about that alone: a list with holes would look whole.
+/// Records a folder or secret that cannot be read. Fails if the failure is not about that one alone: the list would be
+/// incomplete without a sign of it.
 fn skip(listing: &mut Listing, name: String, failure: Failure) -> Result<(), Failure> {
     if !failure.kind().is_of_id() && failure.kind() != Kind::RateLimited {
         return Err(failure);
@@ -170,7 +171,7 @@ fn skip(listing: &mut Listing, name: String, failure: Failure) -> Result<(), Fai
 fn too_much() -> Failure {
     Failure::invalid_value(
         format!(
-            "there are more than {SECRETS} secrets and folders, or folders more than {DEPTH} deep, which is not all listed"
+            "there are more than {SECRETS} secrets and folders, or more than {DEPTH} levels of folders: the list is not complete"
         ),
         "list a part of it: list providers/",
     )

@@ -1,11 +1,11 @@
-//! Where a secret is: mount, path and version.
+//! The location of a secret: mount, path and version.
 
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use secretref_protocol::{Failure, Field, Name};
 
-/// One version of one secret. Pure: nothing here is sent anywhere.
+/// One version of one secret. Pure: it sends nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Locator {
     pub(crate) mount: Mount,
@@ -13,22 +13,23 @@ pub(crate) struct Locator {
     version: Option<u64>,
 }
 
-/// Where a secrets engine is mounted.
+/// The mount of a secrets engine.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Mount {
     pub(crate) namespace: Option<String>,
-    /// The version of the engine; `None` where the server is to say.
+    /// The KV version; `None` if the server is to say.
     pub(crate) kv: Option<Kv>,
     pub(crate) path: String,
-    /// Whether it is the one of the settings, which no id need name.
+    /// Whether it is the mount of the settings, which an id does not have to name.
     pub(crate) is_default: bool,
 }
 
-/// What to do about an id whose `:` was taken for the end of a mount's name, as the gateway's bundled plugin does not.
+/// The hint for an id whose `:` was read as the end of a mount's name. The gateway's bundled plugin reads it as part of the
+/// path.
 pub(crate) const COLON: &str =
     "if the : in the id is part of the path, add an entry to [ids] with the path as its `name`";
 
-/// The version of a key-value secrets engine.
+/// The version of a KV secrets engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Kv {
     /// One value for each path.
@@ -38,7 +39,7 @@ pub(crate) enum Kv {
 }
 
 impl Kv {
-    /// The value of the setting `kv_version`, if it is not `auto`.
+    /// Parses the setting `kv_version`; `None` for `auto`.
     pub(crate) fn from_word(word: Option<&str>) -> Option<Self> {
         match word {
             Some("1") => Some(Self::V1),
@@ -48,7 +49,7 @@ impl Kv {
     }
 }
 
-/// What holds for every name that does not say otherwise.
+/// The values for every name that does not set its own.
 #[derive(Debug)]
 pub(crate) struct Defaults {
     pub(crate) kv: Option<Kv>,
@@ -57,7 +58,7 @@ pub(crate) struct Defaults {
 }
 
 impl Locator {
-    /// Finds where a name leads.
+    /// Parses a name into a location and a field.
     ///
     /// `providers/openai#apiKey` names a field; `providers/openai/apiKey`, without a `#`, has it as the last segment,
     /// as the gateway's bundled plugin writes ids. `kv:` before either reads another mount; in the name of an `[ids]`
@@ -80,7 +81,7 @@ impl Locator {
         Ok((locator, field))
     }
 
-    /// Fails where an engine of this version cannot have what is asked for.
+    /// Fails if an engine of this KV version cannot have what the id asks for.
     pub(crate) fn fits(&self, kv: Kv) -> Result<(), Failure> {
         if kv == Kv::V1 && self.version.is_some() {
             return Err(Failure::invalid_id(
@@ -103,12 +104,12 @@ impl Locator {
         }
     }
 
-    /// The path that a policy must grant rights on.
+    /// The path on which a policy must grant rights.
     pub(crate) fn policy_path(&self, kv: Kv) -> String {
         self.mount.below(kv, "data", &self.path)
     }
 
-    /// What is wrong with a path that begins again with what leads there, as paths of policies and requests do.
+    /// The hint for a path that begins with the mount or `data/`, as paths in policies and requests do.
     pub(crate) fn surplus(&self, kv: Kv) -> Option<String> {
         let path = format!("{}/", self.path);
         let below = path.strip_prefix(&format!("{}/", self.mount.path)).unwrap_or(&path);
@@ -118,8 +119,8 @@ impl Locator {
         (!surplus.is_empty()).then(|| format!("leave {surplus} out: a path begins within its mount"))
     }
 
-    /// How a failure tells to check the mount. The first segment of a path may be meant as one; with version 1 no id can
-    /// name it.
+    /// The words of a hint to check the mount. The first segment of a path may be meant as a mount; with KV version 1 an id
+    /// cannot name one.
     pub(crate) fn check_mount(&self) -> &'static str {
         if self.path.contains('/') && self.mount.kv != Some(Kv::V1) {
             "`mount` (kv:path#field names another)"
@@ -157,7 +158,7 @@ impl Mount {
         })
     }
 
-    /// That the server names another version than the settings.
+    /// The failure for a server that names another KV version than the settings.
     pub(crate) fn other_version(&self, found: Kv) -> Failure {
         let number = if found == Kv::V1 { 1 } else { 2 };
         Failure::misconfigured(
@@ -168,7 +169,7 @@ impl Mount {
         )
     }
 
-    /// A path within the mount, which an engine of version 2 has below `branch`.
+    /// A path within the mount. KV version 2 has it below `branch`.
     pub(crate) fn below(&self, kv: Kv, branch: &str, path: &str) -> String {
         match kv {
             Kv::V1 => format!("{}/{path}", self.path),
@@ -176,7 +177,7 @@ impl Mount {
         }
     }
 
-    /// The path of the request for what is mounted there.
+    /// The path of the request for the engine that is mounted there.
     /// <https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts#get-mount-information>
     pub(crate) fn request_path(&self) -> String {
         format!("/v1/sys/internal/ui/mounts/{}", encode(&self.path))
@@ -204,7 +205,7 @@ pub(crate) fn mount_of_id<'n>(
     defaults: &Defaults,
 ) -> Result<(Option<&'n str>, &'n str), Failure> {
     match name.split_once(':') {
-        // Without the `data/` of version 2 the path could be any of the server's interface: the token's own, say.
+        // Without the `data/` of version 2 the path could be any path of the server's API, such as that of the token.
         Some(_) if defaults.kv == Some(Kv::V1) => Err(Failure::invalid_id(
             "with KV version 1 an id cannot name a mount",
             format!("name it in an entry of [ids], or with `mount`; {COLON}"),
@@ -219,11 +220,11 @@ fn last_segment(path: &str) -> Result<(&str, Field), Failure> {
     let (path, field) = path
         .rsplit_once('/')
         .filter(|(_, field)| !field.is_empty())
-        .ok_or_else(|| Failure::invalid_id("the id names no field", "write path#field, or path/field"))?;
+        .ok_or_else(|| Failure::invalid_id("the id names no field", "write path#field or path/field"))?;
     Ok((path, Field::Key(field.to_owned())))
 }
 
-/// Refuses what a server would fold or redirect: an empty segment, `.` and `..`.
+/// Refuses segments that a server would fold or redirect: empty ones, `.` and `..`.
 pub(crate) fn segments(path: &str, what: &str) -> Result<String, Failure> {
     let walks = path.split('/').any(|segment| matches!(segment, "" | "." | ".."));
     if walks || path.chars().any(char::is_control) {
@@ -236,7 +237,7 @@ pub(crate) fn segments(path: &str, what: &str) -> Result<String, Failure> {
 }
 
 fn version(text: &str) -> Result<u64, Failure> {
-    // Servers count in 63 bits, and refuse the request for more.
+    // Servers count in 63 bits and refuse a larger number.
     text.parse().ok().filter(|version| (1..=i64::MAX as u64).contains(version)).ok_or_else(|| {
         Failure::invalid_id(
             "the version is not a positive number",

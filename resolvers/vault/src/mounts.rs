@@ -1,4 +1,4 @@
-//! Which version of the key-value engine is mounted where; asked only where the answer to a read leaves it open.
+//! The KV version of each mount, asked only if the answer to a read does not tell it.
 
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -13,23 +13,23 @@ use tokio::sync::OnceCell;
 use crate::locator::{Kv, Mount};
 use crate::server::{Server, envelope, speaks_vault, stranger};
 
-/// What is known of the mounts so far, by the mount and its namespace.
+/// The engines known so far, by mount and namespace.
 #[derive(Default)]
 pub(crate) struct Mounts(RefCell<HashMap<String, Rc<OnceCell<Engine>>>>);
 
-/// What is mounted somewhere.
+/// The engine at a mount.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Engine {
-    /// A key-value engine of this version.
+    /// A KV engine of this version.
     Kv(Kv),
-    /// Something else, which is no place for secrets.
+    /// Another engine, which has no KV secrets.
     Other,
-    /// The token may know nothing of it.
+    /// Not visible to this token.
     Hidden,
 }
 
 impl Mounts {
-    /// What is mounted there. Asked again where the server did not answer.
+    /// Returns the engine at a mount. Asks again if the server did not answer the last time.
     pub(crate) async fn engine(
         &self,
         server: &Server,
@@ -40,14 +40,14 @@ impl Mounts {
         known.get_or_try_init(|| ask(server, token, mount)).await.copied()
     }
 
-    /// Whether the server was asked, and named no key-value engine.
+    /// Whether the server was asked, and named no KV engine.
     pub(crate) fn is_unknown(&self, mount: &Mount) -> bool {
         let is_kv = |engine: &Engine| matches!(engine, Engine::Kv(_));
         self.0.borrow().get(&mount.to_string()).and_then(|known| known.get().map(is_kv)) == Some(false)
     }
 }
 
-/// Open to every token that may do anything in the mount.
+/// A mount's description, which every token with any right in the mount may read.
 /// <https://developer.hashicorp.com/vault/api-docs/system/internal-ui-mounts>
 #[derive(Deserialize)]
 struct Mounted {
@@ -62,7 +62,7 @@ struct Options {
     version: Option<String>,
 }
 
-/// Asks the server. Fails where it does not answer; what it refuses to say is an answer.
+/// Asks the server. Fails if it does not answer; a refusal counts as an answer.
 pub(crate) async fn ask(
     server: &Server,
     token: Option<&HeaderValue>,
@@ -83,8 +83,7 @@ pub(crate) async fn ask(
     let data = envelope(&reply).and_then(|envelope| envelope.data);
     let mounted: Option<Mounted> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let mounted = mounted.ok_or_else(|| stranger(server.route()))?;
-    // What is asked about may be a path within the mount of something else. What was mounted before there were versions is
-    // `generic`.
+    // The path asked about may lie within another mount. A KV engine from before there were versions is called `generic`.
     let is_it = mounted.path == format!("{}/", mount.path) && matches!(&*mounted.engine, "kv" | "generic");
     Ok(match mounted.options.and_then(|options| options.version).as_deref() {
         _ if !is_it => Engine::Other,

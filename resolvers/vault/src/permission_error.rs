@@ -1,26 +1,26 @@
-//! What it means that a token may not do something: 403.
+//! The failure for an action that a token may not do (403).
 
 use secretref_protocol::{Failure, Kind};
 
 use crate::locator::{COLON, Kv, Locator};
 use crate::token_status::TokenStatus;
 
-/// What is easily overlooked in an id.
+/// A hint about ids that is easily overlooked.
 pub(crate) const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
 
-/// What was not allowed.
+/// An action that was not allowed.
 pub(crate) struct PermissionError {
-    /// What the token wanted to do: `read`.
+    /// The action: `read`.
     act: &'static str,
-    /// What with.
+    /// The secret or folder.
     thing: String,
-    /// What a policy must grant, and on which path, and what else to look at.
+    /// What a policy must grant, on which path, and what else to check.
     remedy: String,
 }
 
 impl PermissionError {
-    /// Refused to `act` on a secret, for which a policy must grant these `capabilities`. A server hides a mount in which a
-    /// token has no rights at all, as it does one that is not there.
+    /// The token may not `act` on a secret; `capabilities` are what a policy must grant. If the token has no rights in a mount
+    /// at all, the server answers as if the mount did not exist.
     pub(crate) fn secret(
         act: &'static str,
         capabilities: &str,
@@ -45,14 +45,14 @@ impl PermissionError {
         Self { act, thing: locator.to_string(), remedy }
     }
 
-    /// Refused to list a folder: that which was asked for, or with all of the mount a part of it.
+    /// The token may not list a folder. `is_all` says that the folder is the whole mount.
     pub(crate) fn folder(thing: String, path: &str, is_all: bool) -> Self {
         let part = if is_all { "; a folder that it may list can be named: list providers/" } else { "" };
         let remedy = format!("grant `list` on {path} in one of its policies, or check `mount`{part}");
         Self { act: "list", thing, remedy }
     }
 
-    /// The failure, by what the server thinks of the token.
+    /// The failure, given the status of the token.
     pub(crate) fn failure(&self, status_of_token: &TokenStatus) -> Failure {
         let Self { act, thing, remedy } = self;
         let (what, remedy) = match status_of_token {
@@ -65,7 +65,7 @@ impl PermissionError {
             }
             TokenStatus::Unknown | TokenStatus::Unclear => (
                 format!(
-                    "the server refuses {thing}, and does not say whether for the token or for its policies"
+                    "access to {thing} denied: the token may be invalid, or its policies do not allow it"
                 ),
                 format!("check that the token is valid, and {remedy}"),
             ),

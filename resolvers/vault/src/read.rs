@@ -1,7 +1,6 @@
-//! One read of a key-value secret, and what its answer means.
+//! Reads one KV secret, and interprets the answer.
 //!
-//! The read is our own, not vaultrs's: that one drops the headers of an error, reads a body without a limit, and turns
-//! `1.10` into `1.1`.
+//! Not with vaultrs's own read: it drops the headers of an error, reads a body without a limit, and turns `1.10` into `1.1`.
 
 use std::fmt::Display;
 
@@ -21,11 +20,11 @@ use crate::session::Session;
 use crate::token_status::TokenStatus;
 use crate::undo::undelete;
 
-/// Reads one version of one secret. `so_far` hears what is known while more is being asked.
+/// Reads one version of one secret. `so_far` gets a provisional failure before a second request is sent.
 ///
-/// Where the settings do not say the engine's version, 2 is tried first. An answer that an engine of version 2 alone can
-/// give is taken at its word; with any other the server is asked what is mounted there, since a secret of version 1 may be
-/// stored where a read of version 2 looks.
+/// If the settings do not say the KV version, 2 is tried first. An answer that only KV version 2 can give is accepted. For any
+/// other the server is asked which engine is mounted there, since a secret of version 1 may be stored at the path that a read
+/// of version 2 uses.
 pub(crate) async fn read(
     session: &Session,
     locator: &Locator,
@@ -79,7 +78,7 @@ async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Response, F
     session.ask(Request::get(locator.request_path(kv)), &locator.mount).await
 }
 
-/// Whether an engine of the other version can have given the answer. Pure.
+/// Whether an engine of the other KV version can have given the answer. Pure.
 fn may_be_of_another_version(reply: &Response) -> bool {
     match reply.status {
         StatusCode::OK => envelope(reply).is_some_and(|envelope| envelope.data.is_some()),
@@ -89,21 +88,21 @@ fn may_be_of_another_version(reply: &Response) -> bool {
     }
 }
 
-/// Makes an outcome of an answer of an engine of this version, and asks what it takes to name the failure.
+/// Turns an answer of an engine of this KV version into an outcome. Sends another request if the failure needs it.
 async fn settle(session: &Session, locator: &Locator, kv: Kv, reply: &Response) -> Result<Document, Failure> {
     if let Some(understood) = understand(reply, locator, kv, session.server().route()) {
         return understood;
     }
     Err(match reply.status {
         StatusCode::FORBIDDEN => session.refused(&session.denied("read", "`read`", locator, kv)).await,
-        // Some servers say so where there is no token at all.
+        // Some servers answer so if there is no token at all.
         StatusCode::BAD_REQUEST if session.token().header().is_none() => session.unknown(),
         StatusCode::BAD_REQUEST => not_now(session.server().route()),
         _ => session.server().state(reply).await,
     })
 }
 
-/// What an answer of an engine of this version means on its own; `None` where there is more to ask. Pure.
+/// Turns an answer of an engine of this KV version into an outcome; `None` if that needs another request. Pure.
 pub(crate) fn understand(
     reply: &Response,
     locator: &Locator,
@@ -112,10 +111,10 @@ pub(crate) fn understand(
 ) -> Option<Result<Document, Failure>> {
     match reply.status {
         StatusCode::OK => Some(found(reply, kv).map(|found| found.document).ok_or_else(|| stranger(place))),
-        // Go's servers refuse such a path before Vault sees it.
+        // Go's HTTP server refuses such a path before Vault sees it.
         StatusCode::BAD_REQUEST if reply.body.is_empty() && !locator.policy_path(kv).is_ascii() => {
             Some(Err(Failure::invalid_id(
-                format!("{place} takes no path with a character that is not visible"),
+                format!("{place} does not accept a path with an invisible character"),
                 "write the path as the store lists it",
             )))
         }
@@ -125,33 +124,33 @@ pub(crate) fn understand(
     }
 }
 
-/// What a 400 means: there is nothing wrong with the path of a read, else it would not have been sent.
+/// The failure for a 400. The path is valid: it was checked before it was sent.
 fn not_now(place: &dyn Display) -> Failure {
     Failure::unavailable(
         format!("{place} refuses the request (400)"),
-        "try again: a mount does this for a moment after the server's start, and while it is upgraded to KV version 2; if \
-         it goes on, look into the server's log",
+        "try again: a mount does this for a moment after the server starts, and during its upgrade to KV version 2; if it \
+         continues, read the server's log",
     )
 }
 
-/// An answer that may be that of another engine, and a server that does not say which.
+/// The failure for an answer that another engine can have given, if the server does not say which it is.
 fn unconfirmed(locator: &Locator) -> Failure {
     let mount = &locator.mount;
     Failure::misconfigured(
         format!(
-            "what is stored at {} may be no secret of KV version 2, and the server does not say what is mounted at {mount}",
+            "the secret at {} may be one of KV version 1, and the server does not say which engine is mounted at {mount}",
             locator.policy_path(Kv::V2)
         ),
         "set `kv_version`, and check `mount`",
     )
 }
 
-/// The token was good for one request, and it went to where version 2 has its secrets.
+/// The failure for a token with one use, which went into the request of KV version 2.
 fn used_up(mount: &Mount) -> Failure {
     Failure::new(
         Kind::Unauthenticated,
-        format!("the token is used up: its last use went into finding out the KV version of {mount}"),
-        "set `kv_version`, which saves a request, and use a new token; or use one that is good for two requests",
+        format!("the token is used up: its last use went into finding the KV version of {mount}"),
+        "set `kv_version`, which saves a request, and use a new token; or use a token with at least two uses",
     )
 }
 
@@ -161,14 +160,14 @@ struct Versioned<'a> {
     #[serde(borrow)]
     data: Option<&'a RawValue>,
     metadata: Option<VersionMetadata>,
-    /// A secret of version 1 can have any fields, and these two decide its `lease_duration`.
+    /// A secret of version 1 can have any fields; `ttl` and `lease` set its `lease_duration`.
     #[serde(default, rename = "ttl", deserialize_with = "is_there")]
     has_ttl: bool,
     #[serde(default, rename = "lease", deserialize_with = "is_there")]
     has_lease: bool,
 }
 
-/// Whether a member is there, be it null.
+/// Whether a member is present, even if it is null.
 fn is_there<'de, D: Deserializer<'de>>(member: D) -> Result<bool, D::Error> {
     IgnoredAny::deserialize(member).map(|_| true)
 }
@@ -187,14 +186,14 @@ struct VersionMetadata {
 /// A secret in an answer.
 struct Found {
     document: Document,
-    /// Whether no engine of another version can have given the answer.
+    /// Whether only an engine of this KV version can have given the answer.
     ///
-    /// An engine of version 2 leases nothing. Version 1 says how long a secret may be used: as long as a field `ttl` or
-    /// `lease` of the secret says, else by the default of the mount, which shows as 0 only where it is less than a second.
+    /// Version 2 has no leases. Version 1 says how long a secret may be used: as its field `ttl` or `lease` says, else as the
+    /// default of the mount says, which is 0 only if it is less than a second.
     is_certain: bool,
 }
 
-/// The secret in an answer, read as one of an engine of this version.
+/// The secret in an answer of an engine of this KV version.
 fn found(reply: &Response, kv: Kv) -> Option<Found> {
     let envelope = envelope(reply)?;
     let data = envelope.data?;
@@ -204,7 +203,7 @@ fn found(reply: &Response, kv: Kv) -> Option<Found> {
             let Versioned { data, metadata, has_ttl, has_lease } = versioned(data)?;
             let is_unleased = envelope.lease_duration.is_some_and(|seconds| seconds.get() == "0");
             let metadata = metadata?;
-            // A version can be written without any field.
+            // A version can be written without fields.
             (data.map_or("{}", RawValue::get), metadata.metadata(), is_unleased && !has_ttl && !has_lease)
         }
     };
@@ -229,12 +228,12 @@ fn versioned(data: &RawValue) -> Option<Versioned<'_>> {
     serde_json::from_str(data.get()).ok()
 }
 
-/// The number of the version that an answer of version 2 is about, be it there or deleted.
+/// The version number in an answer of KV version 2, whether that version exists or is deleted.
 pub(crate) fn version(reply: &Response) -> Option<u64> {
     Some(versioned(envelope(reply)?.data?)?.metadata?.version)
 }
 
-/// A 404 with metadata in its body is a version that once was; one with errors, a mount that is not there.
+/// The failure for a 404. With metadata in its body the version is deleted; with errors the mount does not exist.
 pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
     match envelope(reply)
         .and_then(|envelope| envelope.data)
@@ -255,7 +254,7 @@ pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
         _ => match locator.version() {
             Some(version) => Failure::not_found(
                 format!("there is no version {version} of {locator}"),
-                "name one that there is, or none",
+                "name an existing version, or none for the newest",
             ),
             None => Failure::not_found(
                 format!("there is no secret at {locator}"),
@@ -267,7 +266,7 @@ pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
     }
 }
 
-/// The other versions that an id could name in place of one that is gone.
+/// A hint about other versions that an id could name instead of a deleted one.
 fn another(locator: &Locator, gone: u64) -> String {
     match (locator.version(), gone) {
         (Some(_), _) => ", or name another version, or none for the newest".to_owned(),
@@ -287,7 +286,7 @@ pub(crate) fn no_mount(mount: &Mount) -> Failure {
     Failure::not_found(format!("nothing is mounted at {mount}"), remedy)
 }
 
-/// Whether it has the characters of an RFC 3339 time, and so can stand in a message.
+/// Whether it has only the characters of an RFC 3339 time, and so may be shown in a message.
 fn is_time(text: &str) -> bool {
     !text.is_empty()
         && text.len() < 40

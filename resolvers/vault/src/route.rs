@@ -1,11 +1,11 @@
-//! The way to the server: its settings, named as Vault and OpenBao name them.
+//! The settings of the connection, named as Vault and OpenBao name them.
 
 use secretref_protocol::net::{ALLOW_HTTP, Address, Variables, tls_settings};
 use secretref_protocol::{Failure, Setting, Settings};
 
 use crate::settings::ADDRESS;
 
-/// How to get there.
+/// The settings of TLS and proxies.
 pub(crate) const TLS: &[Setting] = &tls_settings(Variables {
     ca_cert: &["BAO_CACERT", "VAULT_CACERT"],
     ca_cert_bytes: &["BAO_CACERT_BYTES", "VAULT_CACERT_BYTES"],
@@ -17,13 +17,13 @@ pub(crate) const TLS: &[Setting] = &tls_settings(Variables {
     tls_skip_verify: &["BAO_SKIP_VERIFY", "VAULT_SKIP_VERIFY"],
 });
 
-/// The address that the settings name.
+/// Parses the address in the settings.
 pub(crate) fn address(settings: &Settings) -> Result<Address, Failure> {
     let (called, address) = (settings.called(&ADDRESS), settings.required(&ADDRESS)?);
     let address = Address::parse(called, address, settings.is_on(&ALLOW_HTTP))?;
     if address.base().ends_with("/v1") {
-        let what = format!("`{called}` ends in /v1, which is added to it");
-        return Err(Failure::misconfigured(what, "leave /v1 out"));
+        let what = format!("`{called}` ends in /v1, which the resolver adds by itself");
+        return Err(Failure::misconfigured(what, "remove /v1"));
     }
     Ok(address)
 }

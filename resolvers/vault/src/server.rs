@@ -1,4 +1,4 @@
-//! The server: how it is asked, and the states in which it has no answer.
+//! The server: sends requests to it, and names the states in which it cannot answer.
 
 use std::fmt::Display;
 use std::sync::Arc;
@@ -14,38 +14,38 @@ use tokio::sync::OnceCell;
 /// A Vault or OpenBao server.
 pub(crate) struct Server {
     transport: Arc<Transport>,
-    /// What stands in the head of every request.
+    /// The headers of every request.
     head: [(HeaderName, HeaderValue); 2],
-    /// The namespace of sign-in, and of every secret that does not name another.
+    /// The namespace of sign-in, and of every secret whose id does not name another.
     namespace: Option<HeaderValue>,
-    /// What it said of its seal.
+    /// Its seal status, once it was asked.
     seal: OnceCell<Option<Seal>>,
 }
 
-/// What every answer is wrapped in.
+/// The JSON object around every answer.
 #[derive(Deserialize)]
 pub(crate) struct Envelope<'a> {
-    /// Of a read, the secret or what holds it.
+    /// The secret of a read, or the object that contains it.
     #[serde(borrow)]
     pub(crate) data: Option<&'a RawValue>,
-    /// Of a sign-in.
+    /// The token of a sign-in.
     #[serde(borrow)]
     pub(crate) auth: Option<&'a RawValue>,
     #[serde(borrow)]
     pub(crate) errors: Option<Vec<&'a RawValue>>,
-    /// How many seconds what was read may be used.
+    /// How many seconds the data may be used.
     #[serde(borrow)]
     pub(crate) lease_duration: Option<&'a RawValue>,
-    /// Beside a 404: a path of version 1 in an engine of version 2.
+    /// Comes with a 404: the path of version 1 was used in an engine of version 2.
     #[serde(borrow)]
     warnings: Option<&'a RawValue>,
-    /// Its name in the server's audit log; errors have none.
+    /// The id in the server's audit log. Errors have none.
     #[serde(borrow)]
     request_id: Option<&'a RawValue>,
 }
 
 impl Envelope<'_> {
-    /// What the server calls the request, if that is no more than a name.
+    /// The server's id of the request, if it looks like an id.
     pub(crate) fn request(&self) -> Option<String> {
         request_id(self.request_id?.get().trim_matches('"'))
     }
@@ -63,12 +63,12 @@ impl Server {
         let namespace = namespace.map(header).transpose()?;
         let run = HeaderValue::try_from(transport.route().run.id());
         let head = [
-            // Asked for by Vault's own clients, and required where `require_request_header` is set on an agent.
+            // Vault's own clients send it, and an agent with `require_request_header` requires it.
             (HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true")),
-            // Vault writes it to its audit log; OpenBao where `sys/config/auditing/request-headers` says so.
+            // Vault writes it to its audit log; OpenBao does if `sys/config/auditing/request-headers` lists it.
             (
                 HeaderName::from_static("x-correlation-id"),
-                run.map_err(|_| Failure::internal("a run that has no name"))?,
+                run.map_err(|_| Failure::internal("a run without an id"))?,
             ),
         ];
         Ok(Self { transport, head, namespace, seal: OnceCell::new() })
@@ -79,8 +79,7 @@ impl Server {
         self.transport.expect(requests);
     }
 
-    /// What sets the sessions of one server apart from those of another: where it is, how it is reached, and whom that
-    /// trusts.
+    /// The part of a cache key that tells servers apart: address, route and trusted certificates.
     pub(crate) fn place(&self) -> String {
         let route = self.route();
         let name = route.server_name.as_deref().unwrap_or_default();
@@ -92,12 +91,12 @@ impl Server {
         self.transport.route()
     }
 
-    /// Asks for a path below the address, `/v1/…`.
+    /// Sends a GET for a path below the address, `/v1/…`.
     pub(crate) async fn get(&self, path: &str, token: Option<&HeaderValue>) -> Result<Response, Failure> {
         self.ask(Request::get(path), token, None).await
     }
 
-    /// Sends a request for a path in this namespace, or in that of the server.
+    /// Sends a request for a path in `namespace`, or else in the namespace of the settings.
     pub(crate) async fn ask_in(
         &self,
         namespace: Option<&str>,
@@ -118,7 +117,7 @@ impl Server {
         self.ask(Request::new(Method::POST, path).body(body.expose().as_bytes().to_vec()), token, None).await
     }
 
-    /// Sends a request for a path below the address, in a namespace of its own if it has one.
+    /// Sends a request for a path below the address, in `namespace` or else in the namespace of the settings.
     pub(crate) async fn ask(
         &self,
         request: Request,
@@ -139,14 +138,14 @@ impl Server {
         }
     }
 
-    /// Whether an answer may be that of a TLS port to a request in clear text: servers then say 400.
+    /// Whether this may be a TLS port's answer to a request without TLS, which is a 400.
     fn may_want_tls(&self, reply: &Response) -> bool {
         let address = &self.route().address;
         let is_clear = !address.is_secure() && address.socket().is_none();
         is_clear && reply.status == StatusCode::BAD_REQUEST && !reply.body.is_empty() && !speaks_vault(reply)
     }
 
-    /// What it means that a path is not there that every namespace has.
+    /// The failure for a 404 of a path that every namespace has.
     pub(crate) fn nowhere(&self) -> Failure {
         let namespace = self.namespace.as_ref().and_then(|namespace| namespace.to_str().ok());
         match namespace {
@@ -158,13 +157,13 @@ impl Server {
         }
     }
 
-    /// What an answer means that is neither a success nor about what was asked. Asks for the seal where that explains it.
+    /// The failure for an answer that is about the server's own state. On a 503 it asks for the seal status first.
     pub(crate) async fn state(&self, reply: &Response) -> Failure {
         let seal = if reply.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
         state(reply, seal, self.route())
     }
 
-    /// Asked once in a process, after it refused to answer.
+    /// Asks for the seal status, at most once in a process.
     async fn seal(&self) -> Option<Seal> {
         let ask = async || {
             let reply = self.get("/v1/sys/seal-status", None).await.ok()?;
@@ -191,25 +190,22 @@ pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -
         .with_retry(Retry::After(Duration::from_secs(1))),
         (412, _) => unavailable(
             "is a replica that has not caught up with a write yet",
-            "try again, or let `address` lead to the active node",
+            "try again, or set `address` to the active node",
         ),
-        (472, _) => unavailable(
-            "is a standby of disaster recovery, which answers nothing",
-            "let `address` lead to the primary cluster",
-        ),
+        (472, _) => unavailable("is a disaster recovery standby", "set `address` to the primary cluster"),
         (473, _) => {
-            unavailable("is a standby that does not answer this", "let `address` lead to the active node")
+            unavailable("is a standby that does not answer this request", "set `address` to the active node")
         }
         (501, _) | (503, Some(Seal { initialized: false, .. })) => not_initialised(),
         (503, Some(Seal { sealed: true, .. })) => {
             unavailable("is sealed", "unseal it with `bao operator unseal`")
         }
         (503, _) => unavailable(
-            "is in maintenance, or what stands before it is",
-            "try again later, and look at the health of the server",
+            "is in maintenance, or a proxy in front of it is",
+            "try again later, and check the health of the server",
         ),
-        (500..=599, _) => unavailable("failed", "look into the server's log"),
-        _ => unavailable("gave an answer that a read does not have", "check `address`").with_retry(Retry::No),
+        (500..=599, _) => unavailable("failed", "read the server's log"),
+        _ => unavailable("sent an unexpected reply", "check `address`").with_retry(Retry::No),
     };
     match reply.retry_after() {
         Some(pause) if failure.retry() != Retry::No => failure.with_retry(Retry::After(pause)),
@@ -217,20 +213,20 @@ pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -
     }
 }
 
-/// What it means that an answer is not Vault's: one of a proxy, a portal, or a TLS port asked in clear text.
+/// The failure for an answer that is not Vault's: one of a proxy, a login portal, or a TLS port reached without TLS.
 pub(crate) fn stranger(place: &dyn Display) -> Failure {
     Failure::unavailable(
-        format!("{place} answered, but not as a Vault does"),
-        "check scheme, port and base path of `address`, and `mount` and `kv_version`",
+        format!("the reply from {place} is not from Vault or OpenBao"),
+        "check the scheme, port and base path of `address`, and `mount` and `kv_version`",
     )
     .with_retry(Retry::No)
 }
 
-/// The same, of a 400 by an `http://` address.
+/// The same failure for a 400 from an `http://` address.
 fn stranger_in_clear(place: &dyn Display) -> Failure {
     Failure::unavailable(
-        format!("{place} answered, but not as a Vault does (400)"),
-        "write https:// in `address` if the port wants TLS, else check port and base path",
+        format!("the reply from {place} is not from Vault or OpenBao (400)"),
+        "write https:// in `address` if the port uses TLS; else check the port and base path",
     )
     .with_retry(Retry::No)
 }
@@ -239,11 +235,11 @@ pub(crate) fn envelope(reply: &Response) -> Option<Envelope<'_>> {
     serde_json::from_slice(&reply.body).ok()
 }
 
-/// Whether an error has the body that Vault gives its errors. Rate limits are spoken by proxies, too.
+/// Whether an error has the body of Vault's errors. A 429 counts always, since proxies limit rates too.
 pub(crate) fn speaks_vault(reply: &Response) -> bool {
     reply.status == StatusCode::TOO_MANY_REQUESTS
         || envelope(reply).is_some_and(|envelope| {
-            // Others have objects in theirs.
+            // The `errors` of other programs contain objects.
             let are_texts = |errors: &Vec<&RawValue>| errors.iter().all(|error| error.get().starts_with('"'));
             envelope.errors.as_ref().is_some_and(are_texts)
                 || envelope.data.is_some()
@@ -251,9 +247,9 @@ pub(crate) fn speaks_vault(reply: &Response) -> bool {
         })
 }
 
-/// A namespace as it is sent.
+/// The header value of a namespace.
 fn header(namespace: &str) -> Result<HeaderValue, Failure> {
     HeaderValue::try_from(namespace).map_err(|_| {
-        Failure::misconfigured("the `namespace` cannot be sent as a header", "check its characters")
+        Failure::misconfigured("`namespace` has a character that a header cannot have", "correct `namespace`")
     })
 }

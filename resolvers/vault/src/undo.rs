@@ -1,13 +1,13 @@
-//! The commands that bring back what was deleted, for a shell.
+//! The shell commands that restore a deleted or replaced version.
 
 use crate::locator::Locator;
 
-/// Takes back the deletion of a version.
+/// The command that restores a deleted version.
 pub(crate) fn undelete(locator: &Locator, version: u64) -> String {
     command("undelete", "versions", locator, version)
 }
 
-/// Writes what a version has once more, as the newest.
+/// The command that writes an older version again, as the newest.
 pub(crate) fn rollback(locator: &Locator, version: u64) -> String {
     command("rollback", "version", locator, version)
 }
@@ -20,7 +20,7 @@ fn command(verb: &str, flag: &str, locator: &Locator, version: u64) -> String {
     format!("bao kv {verb}{namespace} -mount={mount} -{flag}={version} {path}")
 }
 
-/// A word as a shell reads it.
+/// Quotes a word for a shell.
 fn quoted(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/-".contains(c);
     if word.chars().all(is_plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', "'\\''")) }

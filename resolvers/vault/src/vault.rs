@@ -1,21 +1,24 @@
-//! The backend: how the shared engine reads from Vault and OpenBao.
+//! The backend: reads and changes secrets in Vault and OpenBao for the shared engine.
 
 use std::sync::Arc;
 
 use secretref_protocol::net::{Client, Role};
-use secretref_protocol::{Backend, Failure, FetchSink, Field, Name, Settings, Store};
+use secretref_protocol::{
+    Backend, Failure, FetchSink, Field, Listing, Manage, Metadata, Name, Run, Secret, Settings, Store,
+};
 
 use crate::auth::Auth;
+use crate::folder::Folder;
 use crate::locator::{Defaults, Kv, Locator};
 use crate::route::address;
 use crate::server::Server;
 use crate::session::Session;
-use crate::settings::{KV_VERSION, MOUNT, NAMESPACE, STORE};
-use crate::{inspect, read};
+use crate::settings::{DEFAULT_MOUNT, KV_VERSION, MOUNT, NAMESPACE, STORE};
+use crate::{change, list, read, token_status};
 
-/// A server, and how to sign in to it.
+/// A server and a method to sign in to it.
 pub(crate) struct Vault {
-    pub(crate) defaults: Defaults,
+    defaults: Defaults,
     auth: Auth,
     server: Arc<Server>,
 }
@@ -23,7 +26,7 @@ pub(crate) struct Vault {
 impl Backend for Vault {
     const STORE: Store = STORE;
     type Locator = Locator;
-    /// One sign-in serves every namespace: a token is good in those below its own, too.
+    /// One sign-in serves every namespace: a token is valid in the namespaces below its own, too.
     type Scope = ();
     type Session = Session;
 
@@ -34,14 +37,14 @@ impl Backend for Vault {
         if mount.trim_matches('/').is_empty() {
             return Err(Failure::misconfigured(
                 "`mount` is empty",
-                "write where the secrets engine is mounted",
+                "set it to the mount of the secrets engine: `bao secrets list` shows it",
             ));
         }
         let kv = Kv::from_word(settings.text(&KV_VERSION));
         if kv.is_none() && mount.trim_end_matches('/').ends_with("/data") {
             return Err(Failure::misconfigured(
-                "`mount` ends in /data, which is added to it",
-                "leave /data out, or set `kv_version` if the mount is called so",
+                "`mount` ends in /data, which the resolver adds by itself",
+                "remove /data, or set `kv_version` if this is the mount's name",
             ));
         }
         let auth = Auth::from_settings(settings, &client)?;
@@ -85,7 +88,7 @@ impl Backend for Vault {
     }
 
     async fn inspect(&self, session: &Session) -> Result<(), Failure> {
-        inspect::inspect(&self.auth, session).await
+        token_status::inspect(&self.auth, session).await
     }
 
     async fn sign_out(&self, (): &()) -> Result<Option<&'static str>, Failure> {
@@ -96,10 +99,43 @@ impl Backend for Vault {
         let run = &self.server.route().run;
         for locator in batch {
             if run.is_traced() {
-                inspect::redact(run, locator);
+                redact(run, locator);
             }
             let so_far = |failure| sink.note(locator, &failure);
             sink.settle(locator, read::read(session, locator, so_far).await);
         }
     }
+}
+
+impl Manage for Vault {
+    async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
+        list::list(session, &Folder::new(prefix, &self.defaults)?).await
+    }
+
+    async fn put(
+        &self,
+        session: &Session,
+        locator: &Locator,
+        content: &Secret,
+        over: Option<&Metadata>,
+    ) -> Result<Option<String>, Failure> {
+        change::put(session, locator, content, over).await
+    }
+
+    async fn delete(&self, session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
+        change::delete(session, locator, over).await
+    }
+}
+
+/// Marks the path, mount and namespace of a secret as private.
+fn redact(run: &Run, locator: &Locator) {
+    for kv in [Kv::V1, Kv::V2] {
+        run.redact("secret", locator.policy_path(kv));
+    }
+    run.redact("secret", locator.path.clone());
+    // The usual mount is not private.
+    if locator.mount.path != DEFAULT_MOUNT {
+        run.redact("mount", locator.mount.path.clone());
+    }
+    run.redact("namespace", locator.mount.namespace.clone().unwrap_or_default());
 }

@@ -1,4 +1,4 @@
-//! `auth = "approle"`: a role id, and a secret id that may be wrapped.
+//! `auth = "approle"`: a role id and a secret id, which may be wrapped.
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -8,13 +8,12 @@ use secretref_protocol::session_cache::{LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
 
-use super::body::json;
-use super::login::{LOCKED, Login, Proof};
+use super::login::{LOCKED, Login, Proof, json};
 use super::shape;
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::{BIND_SECRET_ID, ROLE_ID, SECRET_ID, SECRET_ID_WRAPPED};
 
-/// Reads role id and secret id; with `bind_secret_id` = false, the role id alone will do.
+/// Reads the role id and the secret id. With `bind_secret_id` = false, the role id alone is enough.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     let role_id = settings.required(&ROLE_ID)?.to_owned();
     let wrapped = settings.is_on(&SECRET_ID_WRAPPED);
@@ -27,7 +26,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         }
         None if settings.is_on(&BIND_SECRET_ID) || wrapped => {
             let none = settings.no_credential("secret id", &SECRET_ID);
-            return Err(none.hint("a role that needs none has `bind_secret_id` = false here, too"));
+            return Err(none.hint("if the role needs no secret id, set `bind_secret_id` = false here, too"));
         }
         None => (None, "`secret_id_file`".to_owned()),
     };
@@ -46,7 +45,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         } else {
             let alone = match secret_id {
                 Some(_) => "check `role_id`",
-                None => "with `bind_secret_id` = false `role_id` went alone: check it",
+                None => "check `role_id`, which was sent alone (`bind_secret_id` = false)",
             };
             format!(
                 "{alone}, and put a new secret id into {origin} (bao write -f -field=secret_id auth/{mount}/role/ROLE/secret-id); \
@@ -56,7 +55,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         mount,
         who: role_id,
         path: "/login".into(),
-        // Without a secret id the role id, which is the identity already, is all there is.
+        // Without a secret id there is only the role id, which is in the cache key already.
         credential: secret_id.unwrap_or_else(|| Secret::new(String::new())),
         proof,
         forbidden: LOCKED,
@@ -79,18 +78,18 @@ struct Unwrapped<'a> {
     uses: u64,
 }
 
-/// A secret id that came wrapped.
+/// An unwrapped secret id.
 pub(super) struct SecretId {
     pub(super) secret: Secret,
-    /// Whether it is good for one sign-in alone.
+    /// Whether it can be used for one sign-in only.
     pub(super) is_for_one_use: bool,
 }
 
-/// What is kept before the secret id, where it is good for one sign-in.
+/// The prefix in the cache of a secret id that can be used for one sign-in only.
 const ONCE: &str = "once ";
 
-/// The secret id in the wrapping token. That can be asked for once, so nothing is asked before it is sure that the secret
-/// id can be kept.
+/// Returns the secret id in the wrapping token. That can be unwrapped only once, so nothing is sent unless the secret id can be
+/// cached.
 pub(super) async fn unwrapped(
     login: &Login,
     server: &Server,
@@ -99,7 +98,7 @@ pub(super) async fn unwrapped(
     let identity = login.identity(server, "secret_id");
     if !cache.can_keep(&identity) {
         return Err(Failure::misconfigured(
-            "a wrapped secret id can be unwrapped once, and there is no place to keep what is in it",
+            "a wrapped secret id can be unwrapped only once, and the secret id in it cannot be cached",
             "set `keep_session` to a folder in memory that this user can write, or give the unit a RuntimeDirectory",
         ));
     }
@@ -127,7 +126,7 @@ async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, LoginError
     let data = envelope(&reply).and_then(|envelope| envelope.data);
     let found: Option<Unwrapped> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let found = found.ok_or_else(|| {
-        Failure::misconfigured("the wrapping token holds something else than a secret id", &login.remedy)
+        Failure::misconfigured("the wrapping token does not contain a secret id", &login.remedy)
     })?;
     let once = if found.uses == 1 { ONCE } else { "" };
     let lasts = if found.ttl == 0 { Duration::MAX } else { Duration::from_secs(found.ttl) };
@@ -138,10 +137,10 @@ fn spent(login: &Login) -> LoginError {
     LoginError::Refused(Failure::new(
         Kind::Unauthenticated,
         format!(
-            "the wrapped secret id of {login} cannot be unwrapped: it was unwrapped already, has expired, or is none"
+            "the wrapped secret id of {login} cannot be unwrapped: it was unwrapped already, has expired, or is not a wrapping token"
         ),
         format!(
-            "{}; one that is not wrapped needs `secret_id_wrapped` = false; if somebody else unwrapped it, treat it as stolen",
+            "{}; for a secret id that is not wrapped, set `secret_id_wrapped` = false; if another person or program unwrapped it, treat it as stolen",
             login.remedy
         ),
     ))

@@ -3,22 +3,21 @@
 use secretref_protocol::net::CLIENT_CERT;
 use secretref_protocol::{Failure, Secret, Settings, file};
 
-use super::body::json;
-use super::login::{Login, Proof};
+use super::login::{Login, Proof, json};
 use crate::settings::{ADDRESS, ROLE};
 
-/// Says which role the certificate is for; the connection shows it.
+/// Reads the role. The connection itself presents the certificate.
 pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
     if !settings.required(&ADDRESS)?.starts_with("https://") {
         return Err(Failure::misconfigured(
-            "`auth` = cert needs TLS, and `address` has none",
+            "`auth` = cert needs TLS, and `address` is not https://",
             "write `address` with https://",
         ));
     }
     let path = settings.path(&CLIENT_CERT)?.ok_or_else(|| {
         Failure::misconfigured(
             "`client_cert` is not set",
-            "set it and `client_key` to the certificate to sign in with",
+            "set `client_cert` and `client_key` to the certificate to sign in with",
         )
     })?;
     let certificate = String::from_utf8(file::read(&path, "client_cert")?).unwrap_or_default();
@@ -30,7 +29,7 @@ pub(super) fn login(settings: &Settings) -> Result<Login, Failure> {
         path: "/login".into(),
         credential: Secret::new(certificate),
         proof: Proof::Body(json(&role.map(|role| ("name", role)).into_iter().collect::<Vec<_>>())),
-        forbidden: "see which addresses the role allows",
+        forbidden: "check which addresses the role allows",
         remedy: format!(
             "check that {} is valid and signed by a certificate that the server has at auth/cert/certs, and `role`",
             path.display()

@@ -1,4 +1,4 @@
-//! What a server's answer to a sign-in means. Pure.
+//! Interprets the server's answer to a sign-in. Pure.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -15,10 +15,10 @@ use serde_json::value::RawValue;
 use super::login::Login;
 use crate::server::{envelope, speaks_vault, stranger};
 
-/// The token or the refusal in an answer of the server at `place`; `None` where it is about the server's own state.
+/// Returns the token or the refusal in an answer of the server at `place`; `None` if it is about the server's own state.
 ///
-/// Only what the server says of the credential counts against it: 400 and 401. 403 may be about a mount, a namespace or a
-/// locked account, 404 is about the path, and an answer of another shape is somebody else's.
+/// Only 400 and 401 count against the credential. 403 may be about a mount, a namespace or a locked account, 404 is about the
+/// path, and an answer of another shape is not from Vault.
 pub(super) fn classify(
     login: &Login,
     reply: &Response,
@@ -43,7 +43,7 @@ pub(super) fn classify(
         }
         StatusCode::NOT_FOUND => {
             let remedy = "check `auth_mount`, `namespace` and the base path of `address`";
-            Some(Err(refused("is not possible (404): there is no such path", remedy).into()))
+            Some(Err(refused("failed: the path does not exist (404)", remedy).into()))
         }
         _ => None,
     }
@@ -56,8 +56,10 @@ fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<NewSe
     if auth.mfa_requirement.is_some() {
         return Err(LoginError::Failed(Failure::new(
             Kind::Unauthenticated,
-            format!("sign-in by {login} on {place} wants a second factor, which no person is there to give"),
-            "exempt this role from MFA on the server, or sign in by a method for machines, such as approle",
+            format!(
+                "sign-in by {login} on {place} requires a second factor (MFA), which only a person can give"
+            ),
+            "exempt this role from MFA on the server, or use a sign-in for machines, such as approle",
         )));
     }
     if auth.client_token.is_empty() || !auth.client_token.bytes().all(|byte| byte.is_ascii_graphic()) {
@@ -79,7 +81,7 @@ struct Granted<'a> {
 }
 
 impl Granted<'_> {
-    /// A token whose uses are counted would run out of them in a later process.
+    /// How long the token can be cached. One with limited uses is not cached: a later process would run out of them.
     fn lasts(&self) -> Duration {
         match (self.num_uses, self.lease_duration) {
             (1.., _) => Duration::ZERO,
@@ -89,15 +91,15 @@ impl Granted<'_> {
     }
 }
 
-/// What to do where the credential is right, and comes from the wrong address.
-const ADDRESS: &str = "let the role (`secret_id_bound_cidrs`, `token_bound_cidrs`) and the secret id (`cidr_list`) take the address \
-                       that the server sees, which its audit log has as remote_address; through a proxy that is the proxy's";
+/// The remedy for a valid credential that is sent from the wrong address.
+const ADDRESS: &str = "add the address that the server sees to the role (`secret_id_bound_cidrs`, `token_bound_cidrs`) and to the secret \
+                       id (`cidr_list`); the server's audit log has it as remote_address, and through a proxy it is the proxy's";
 
-/// A reason, and what to do where that is something else than the method's own remedy.
+/// A reason, and its remedy if it differs from the method's own.
 type Reason = (&'static str, Option<&'static str>);
 
-/// What servers say where they refuse a sign-in, and what it means. That it is refused is known by the status;
-/// only the words for a person are found here, and what is not found is said in general terms.
+/// Words in a server's refusal of a sign-in, and their meaning. The status alone decides that it is a refusal; these words
+/// only choose a better message, and without a match the message is general.
 const REASONS: [(&str, Reason); 9] = [
     (
         "CIDR restrictions",
@@ -106,10 +108,10 @@ const REASONS: [(&str, Reason); 9] = [
     ("invalid role name", ("is refused: there is no such role", None)),
     ("could not be found", ("is refused: there is no such role", None)),
     ("missing role", ("is refused: the method has no default role, and `role` is not set", None)),
-    ("missing secret_id", ("is refused: the role wants a secret id", None)),
+    ("missing secret_id", ("is refused: the role needs a secret id", None)),
     ("is expired", ("is refused: the credential has expired", None)),
     ("not authorized", ("is refused (403): the role is not for this service account or its namespace", None)),
-    ("invalid certificate or", ("is refused: no role here accepts this client certificate", None)),
+    ("invalid certificate or", ("is refused: no role accepts this client certificate", None)),
     ("no client certificate", ("is refused: the server saw no client certificate on this connection", None)),
 ];
 

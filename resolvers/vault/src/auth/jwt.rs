@@ -1,18 +1,17 @@
-//! `auth = "jwt"` and `auth = "kubernetes"`: a JSON web token that somebody writes to a file.
+//! `auth = "jwt"` and `auth = "kubernetes"`: a JSON web token in a file.
 
 use std::path::PathBuf;
 
 use secretref_protocol::{Failure, Settings, file};
 
-use super::body::json;
-use super::login::{Login, Proof};
+use super::login::{Login, Proof, json};
 use super::shape::word;
 use crate::settings::{JWT, ROLE};
 
-/// Where Kubernetes mounts the token of a pod's service account.
+/// The file in which Kubernetes mounts the token of a pod's service account.
 const SERVICE_ACCOUNT: &str = "/var/run/secrets/kubernetes.io/serviceaccount/token";
 
-/// Reads the token anew, since whoever writes it replaces it every few minutes.
+/// Reads the token again at each start, since its issuer replaces it every few minutes.
 pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
     let role = match method {
         // The mount may have a default role.
@@ -25,10 +24,12 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
     let found = match settings.credential(&JWT)? {
         Some(found) => found,
         None if is_of_pod && file::is_there(&pod) => {
-            // Readable for all of the pod, as Kubernetes mounts it.
+            // Kubernetes makes it readable for every process of the pod.
             (file::read_secret(&pod, "jwt_file")?, pod.display().to_string())
         }
-        None if is_of_pod => return Err(none().context(format!("this is no pod (no {SERVICE_ACCOUNT})"))),
+        None if is_of_pod => {
+            return Err(none().context(format!("this is not a pod (there is no {SERVICE_ACCOUNT})")));
+        }
         None => return Err(none()),
     };
     let (jwt, origin) = word(found, "JWT")?;
@@ -41,9 +42,9 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
         path: "/login".into(),
         proof: Proof::Body(json(&body)),
         forbidden: if method == "kubernetes" {
-            "see that the role is for this service account and its namespace, and that the server may ask the cluster (system:auth-delegator)"
+            "check that the role is for this service account and its namespace, and that the server may ask the cluster (system:auth-delegator)"
         } else {
-            "see what the role is bound to"
+            "check the bindings of the role"
         },
         remedy: format!(
             "check `role` and what it is bound to (audience, subject, service account), and that {origin} is fresh"

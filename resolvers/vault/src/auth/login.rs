@@ -1,4 +1,4 @@
-//! What a sign-in takes: who signs in, where, and with what.
+//! The data of a sign-in: who signs in, where, and with which credential.
 
 use std::fmt;
 
@@ -9,43 +9,43 @@ use super::aws::signer::Signer;
 use crate::server::Server;
 use crate::settings::AUTH_MOUNT;
 
-/// Who signs in, where, and with what.
+/// The data of a sign-in.
 pub(crate) struct Login {
-    /// The method, as the setting `auth` has it.
+    /// The method, as in the setting `auth`.
     pub(super) method: &'static str,
-    /// Where it is mounted, without `auth/`.
+    /// The mount of the method, without `auth/`.
     pub(super) mount: String,
-    /// The role or user, for the identity; no secret.
+    /// The role or user, for the cache key. Not a secret.
     pub(super) who: String,
-    /// What the path ends in: `/login`, and the user where the method has it there.
+    /// The end of the path: `/login`, and the user if the method has it there.
     pub(super) path: String,
-    /// What is shown; the session is kept for this one alone.
+    /// The credential. A cached session belongs to one credential.
     pub(super) credential: Secret,
-    /// What the request holds.
+    /// The source of the request's body.
     pub(super) proof: Proof,
-    /// What to do when it is refused.
+    /// The remedy if the sign-in is refused.
     pub(super) remedy: String,
-    /// What to do when it is refused with 403, if the mount is the right one.
+    /// The remedy if it is refused with 403 and the mount is right.
     pub(super) forbidden: &'static str,
 }
 
-/// What 403 may mean where the server counts failed tries.
+/// The remedy for a 403 of a method that counts failed tries.
 /// <https://openbao.org/docs/concepts/user-lockout/>
-pub(super) const LOCKED: &str = "if they are right, the account may be locked after failed tries, which ends by itself after 15 minutes, or this \
-                                 machine's address is not one that the role allows";
+pub(super) const LOCKED: &str = "if they are right, the account may be locked after failed tries (the lock ends after 15 minutes), or the role does \
+                                 not allow this machine's address";
 
-/// How the body of the request comes about.
+/// The source of the request's body.
 pub(super) enum Proof {
-    /// It is this.
+    /// The body itself.
     Body(Secret),
-    /// The credential is a token that wraps the secret id for this role id.
+    /// The credential is a response-wrapping token with the secret id of this role id.
     Wrapped { role_id: String },
-    /// It is a request to AWS, signed.
+    /// A signed request to AWS.
     Aws(Box<Signer>),
 }
 
 impl Login {
-    /// The mount of `method`, from `auth_mount` or where servers have it as a rule.
+    /// The mount of `method`: `auth_mount`, or else the usual one.
     pub(super) fn mount(settings: &Settings, method: &'static str) -> Result<String, Failure> {
         let mount = settings.text(&AUTH_MOUNT).unwrap_or(method);
         let mount = mount.trim_matches('/').trim_start_matches("auth/");
@@ -53,14 +53,14 @@ impl Login {
         let walks = mount.split('/').any(|segment| matches!(segment, "" | "." | ".."));
         if walks || !mount.bytes().all(is_plain) {
             return Err(Failure::misconfigured(
-                "`auth_mount` is no path",
-                "write where the method is mounted, without auth/",
+                "`auth_mount` is not a path",
+                "set it to the mount of the method, without auth/: `bao auth list` shows it",
             ));
         }
         Ok(mount.to_owned())
     }
 
-    /// For whom `what` is kept.
+    /// The cache key of `what`.
     pub(super) fn identity(&self, server: &Server, what: &str) -> CacheKey {
         CacheKey::new(&["vault", what, &server.place(), self.method, &self.mount, &self.who])
     }
@@ -70,5 +70,25 @@ impl Login {
 impl fmt::Display for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at auth/{}", self.method, self.mount)
+    }
+}
+
+/// Writes texts, some of them secret, as the JSON object of a body.
+pub(super) fn json(members: &[(&str, &str)]) -> Secret {
+    let quoted = |text: &str| serde_json::to_string(text).unwrap_or_default();
+    let members: Vec<_> =
+        members.iter().map(|(key, value)| format!("{}:{}", quoted(key), quoted(value))).collect();
+    Secret::new(format!("{{{}}}", members.join(",")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_quoted() {
+        let body = json(&[("role_id", "r\"1"), ("secret_id", "a\\b\n")]);
+        let parsed: serde_json::Value = serde_json::from_str(body.expose()).unwrap();
+        assert_eq!(parsed, serde_json::json!({"role_id": "r\"1", "secret_id": "a\\b\n"}));
     }
 }

@@ -1,8 +1,7 @@
-//! Sign-in: a file for each method, and which one it is.
+//! Sign-in: chooses the method. Each method has its own file.
 
 mod approle;
 mod aws;
-mod body;
 mod certificate;
 mod classify;
 mod jwt;
@@ -21,29 +20,28 @@ use crate::settings::{AUTH, AUTH_SETTINGS};
 pub(crate) use login::Login;
 pub(crate) use token::Token;
 
-/// How requests come to be let in.
+/// How requests are authenticated.
 pub(crate) enum Auth {
-    /// With a token that somebody else obtained.
+    /// With a token that the settings give.
     Token {
         /// The token.
         token: Secret,
-        /// Where it came from, for a message.
+        /// Its source, for a message.
         origin: String,
     },
-    /// An agent on the way puts its own token in.
+    /// By an agent, which adds its own token.
     Agent,
     /// With the token that a sign-in returns.
     Login {
-        /// What it takes.
+        /// The data of the sign-in.
         login: Box<Login>,
-        /// Where the session is kept.
+        /// The cache of its session.
         cache: SessionCache,
     },
 }
 
 impl Auth {
-    /// What the setting `auth` names, or, without it, the first token that there is. Reads the files of a credential
-    /// anew.
+    /// Reads the method that `auth` names, or else the first token found. Reads the files of a credential at each start.
     pub(crate) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
         used(settings)?;
         let login = match settings.text(&AUTH) {
@@ -58,12 +56,12 @@ impl Auth {
             Some("kubernetes") => jwt::login(settings, "kubernetes"),
             Some("ldap") => password::login(settings, "ldap"),
             Some("userpass") => password::login(settings, "userpass"),
-            Some(_) => Err(Failure::internal("a method that is in no table")),
+            Some(_) => Err(Failure::internal("an unknown method of sign-in")),
         };
         Ok(Self::Login { login: Box::new(login?), cache: SessionCache::from_settings(settings)? })
     }
 
-    /// Ends the session that is kept, on the server too. Says what there was to end.
+    /// Ends the cached session, also on the server. Returns what was ended.
     pub(crate) async fn sign_out(&self, server: &Server) -> Result<Option<&'static str>, Failure> {
         match self {
             Self::Token { .. } | Self::Agent => Ok(None),
@@ -71,7 +69,7 @@ impl Auth {
         }
     }
 
-    /// Sees to it that names of files and mounts stay with whoever watches the run.
+    /// Marks the names of files and mounts as private.
     pub(crate) fn redact(&self, run: &Run) {
         match self {
             Self::Token { origin, .. } if origin.starts_with('/') => {
@@ -89,7 +87,7 @@ impl Auth {
         }
     }
 
-    /// The token to send, and not the one that was `refused`; signs in where that is what it takes.
+    /// Returns the token to send, and not the one that was `refused`. Signs in if needed.
     pub(crate) async fn token(&self, server: &Server, refused: Option<&Secret>) -> Result<Token, Failure> {
         match self {
             Self::Token { token, origin } => Token::given_by(token, origin),
@@ -99,7 +97,7 @@ impl Auth {
     }
 }
 
-/// Fails where a profile or flag sets what its way to sign in does not use: it would read with another credential than
+/// Fails if a profile or flag sets something that its sign-in does not use: the run would read with another credential than
 /// its author meant.
 fn used(settings: &Settings) -> Result<(), Failure> {
     let auth = settings.text(&AUTH);
@@ -110,11 +108,11 @@ fn used(settings: &Settings) -> Result<(), Failure> {
         (None, _) => Ok(()),
         (Some(idle), None) => Err(Failure::misconfigured(
             format!("`{}` is set, and `auth` is not", idle.key),
-            format!("set `auth` to the way to sign in: {}", idle.used_by.join(", ")),
+            format!("set `auth` to a method that uses it: {}", idle.used_by.join(", ")),
         )),
         (Some(idle), Some(auth)) => Err(Failure::misconfigured(
             format!("`{}` is set, which `auth` = {auth} does not use", idle.key),
-            "take one of them out",
+            "remove one of them",
         )),
     }
 }

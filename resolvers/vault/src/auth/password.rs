@@ -2,17 +2,16 @@
 
 use secretref_protocol::{Failure, Settings};
 
-use super::body::json;
-use super::login::{LOCKED, Login, Proof};
+use super::login::{LOCKED, Login, Proof, json};
 use super::shape;
 use crate::locator::encode;
 use crate::settings::{PASSWORD, USERNAME};
 
-/// Reads user and password.
+/// Reads the user and the password.
 pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, Failure> {
     let user = settings.required(&USERNAME)?.to_owned();
     if matches!(user.as_str(), "." | "..") || user.contains('/') {
-        return Err(Failure::misconfigured("`username` is no name of a user", "correct it"));
+        return Err(Failure::misconfigured("`username` is not a valid user name", "correct it"));
     }
     let found = settings.credential(&PASSWORD)?;
     let found = found.ok_or_else(|| settings.no_credential("password", &PASSWORD))?;
@@ -24,7 +23,7 @@ pub(super) fn login(settings: &Settings, method: &'static str) -> Result<Login, 
         who: user,
         proof: Proof::Body(json(&[("password", password.expose())])),
         forbidden: LOCKED,
-        remedy: format!("check `username` and the password of {origin}"),
+        remedy: format!("check `username` and the password from {origin}"),
         credential: password,
     })
 }

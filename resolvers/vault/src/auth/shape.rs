@@ -1,30 +1,30 @@
-//! What a credential looks like where something else was stored in its place. Pure.
+//! Recognises text that is not a credential. Pure.
 //!
-//! A server says of all of this only that it does not know the credential, and may lock the account after a few tries. So
-//! nothing of it is sent.
+//! The server would only say that it does not know the credential, and may lock the account after a few tries. So such text
+//! is not sent.
 
 use secretref_protocol::{Failure, Secret};
 
-/// A credential and where it came from.
+/// A credential and its source.
 pub(super) type Found = (Secret, String);
 
-/// Lets a credential through that is one word; `what` names it for a person.
+/// Accepts a credential that is one word. `what` names it in the message.
 pub(super) fn word(found: Found, what: &str) -> Result<Found, Failure> {
     checked(found, what, no_word)
 }
 
-/// The same of a password, which can be any text but for the marks that an editor leaves.
+/// Accepts a password, which can be any text without the marks that an editor leaves.
 pub(super) fn password((secret, origin): Found) -> Result<Found, Failure> {
     match mark(secret.expose()) {
         None => Ok((secret, origin)),
         Some(mistake) => Err(Failure::misconfigured(
-            format!("the password of {origin} {mistake}, so it was not sent"),
+            format!("the password from {origin} {mistake}, so it was not sent"),
             "save it as plain UTF-8, on one line",
         )),
     }
 }
 
-/// The same of a secret id, which an operator can choose: it goes in a JSON body, and so can have white space and any letter.
+/// Accepts a secret id. An operator can choose it and it is sent in a JSON body, so it can have white space and any letter.
 pub(super) fn secret_id(found: Found) -> Result<Found, Failure> {
     checked(found, "secret id", mistake)
 }
@@ -37,20 +37,20 @@ fn checked(
     match mistake(secret.expose()) {
         None => Ok((secret, origin)),
         Some(mistake) => Err(Failure::misconfigured(
-            format!("the {what} of {origin} {mistake}, so it was not sent"),
-            format!("write the {what} there and nothing else, on one line"),
+            format!("the {what} from {origin} {mistake}, so it was not sent"),
+            format!("write only the {what} there, on one line"),
         )),
     }
 }
 
-/// What no credential that goes in the head of a request can have.
+/// The mistake in a credential that is sent as a header.
 fn no_word(text: &str) -> Option<&'static str> {
     if let Some(mistake) = mistake(text) {
         Some(mistake)
     } else if text.contains(char::is_whitespace) {
-        Some("has white space in it")
+        Some("contains white space")
     } else if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        Some("has characters in it that no credential has")
+        Some("contains invalid characters")
     } else {
         None
     }
@@ -66,7 +66,7 @@ fn mistake(text: &str) -> Option<&'static str> {
     } else if QUOTES.iter().any(is_around) {
         Some("has quotes around it")
     } else if is_assigned(text) {
-        Some("has the name of a variable before it (NAME=…)")
+        Some("begins with the name of a variable (NAME=…)")
     } else {
         None
     }
@@ -85,12 +85,12 @@ fn is_assigned(text: &str) -> bool {
     })
 }
 
-/// What editors and shells of some systems put before a text.
+/// The marks that some editors and shells leave in a text.
 fn mark(text: &str) -> Option<&'static str> {
     if text.starts_with('\u{feff}') {
         Some("begins with a byte order mark")
     } else if text.contains('\0') {
-        Some("has NUL bytes in it, as UTF-16 has")
+        Some("contains NUL bytes, as UTF-16 does")
     } else if text.contains(['\n', '\r']) {
         Some("has several lines")
     } else {

@@ -1,4 +1,4 @@
-//! Signing in and out: the one request that shows a credential and returns a token, unless an earlier one is kept.
+//! Signs in and out. A sign-in sends the credential and returns a token, unless a token is cached.
 
 use http::StatusCode;
 use secretref_protocol::net::Response;
@@ -11,7 +11,7 @@ use super::login::{Login, Proof};
 use super::token::{self, Token};
 use crate::server::{Server, speaks_vault, stranger};
 
-/// The token of an earlier sign-in, if it is not the one that was `refused`, or of one now.
+/// Returns the token of the cached session, if it is not the one that was `refused`; else signs in.
 pub(super) async fn token(
     login: &Login,
     server: &Server,
@@ -22,7 +22,7 @@ pub(super) async fn token(
     let credential = login.credential.expose().as_bytes();
     let sign_in = async || sign_in(login, server, cache).await;
     let mut held = cache.obtain(&identity, credential, refused, &sign_in).await?;
-    // What was damaged in its file is given up, like a session that the server refuses.
+    // A session whose file is damaged is replaced, like one that the server refuses.
     if held.age.is_some() && token::header(&held.secret, "").is_err() {
         held = cache.obtain(&identity, credential, Some(&held.secret), &sign_in).await?;
     }
@@ -50,14 +50,14 @@ async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result
 
 async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response, Failure> {
     let reply = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await;
-    // An answer that is too long is no fault of an id.
+    // An answer that is too long is not the fault of an id.
     reply.map_err(|failure| match failure.kind() {
         Kind::InvalidValue => stranger(server.route()),
         _ => failure,
     })
 }
 
-/// Revokes the token and removes what is kept, refusals too. Says what there was.
+/// Revokes the token and clears the cache, refusals too. Returns what there was.
 /// <https://developer.hashicorp.com/vault/api-docs/auth/token#revoke-a-token-self>
 pub(super) async fn sign_out(
     login: &Login,
@@ -70,9 +70,10 @@ pub(super) async fn sign_out(
     let mut ended = was_refused.then_some(REMOVED_REFUSAL);
     if let Some(token) = cache.session(&token_of) {
         let revoked = revoke(login, server, &token).await;
-        ended = Some(revoked.map_err(|failure| {
-            failure.context("the session is still kept, since it could not be revoked")
-        })?);
+        ended =
+            Some(revoked.map_err(|failure| {
+                failure.context("the session is still cached: it could not be revoked")
+            })?);
     }
     cache.remove(&token_of);
     cache.remove(&secret_id_of);
@@ -83,24 +84,24 @@ async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'stat
     let Ok(header) = token::header(token, &login.to_string()) else { return Ok(REMOVED_DAMAGED) };
     let reply = server.post("/v1/auth/token/revoke-self", Some(&header), &Secret::new("{}".into())).await?;
     match reply.status {
-        status if status.is_success() => Ok("the session that was kept is revoked and removed"),
-        // One that the server does not know is as good as revoked.
+        status if status.is_success() => Ok("the cached session is revoked and removed"),
+        // A token that the server does not know needs no revoking.
         StatusCode::FORBIDDEN if speaks_vault(&reply) => {
-            Ok("the session that was kept is removed; the server does not know it any more")
+            Ok("the cached session is removed; the server no longer knows it")
         }
         StatusCode::BAD_REQUEST if speaks_vault(&reply) => {
-            Ok("the session that was kept is removed; a batch token cannot be revoked, and ends by itself")
+            Ok("the cached session is removed; a batch token cannot be revoked, and ends by itself")
         }
         _ => Err(server.state(&reply).await),
     }
 }
 
-/// The one thing that cannot be had again.
+/// Said before all else, since the secret id cannot be unwrapped again.
 const REMOVED_SECRET_ID: &str =
-    "what was kept is removed, the unwrapped secret id too: the next start needs a new wrapped one";
+    "the cache is cleared, the unwrapped secret id too: the next start needs a new wrapped secret id";
 
 const REMOVED_DAMAGED: &str =
-    "what was kept is removed: its file was damaged, and there was no token to revoke in it";
+    "the cached session is removed; its file was damaged, so its token could not be revoked";
 
 const REMOVED_REFUSAL: &str =
-    "no session is kept; the refusal that was is cleared, and the next start signs in";
+    "no session is cached; the cached refusal is cleared, and the next start signs in";

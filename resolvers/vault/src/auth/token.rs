@@ -1,4 +1,4 @@
-//! Tokens: those that somebody else obtained, and what is known of one when the server refuses it.
+//! Tokens: from the settings or from a sign-in, and the failure if the server does not know one.
 
 use std::time::Duration;
 
@@ -10,22 +10,22 @@ use super::Auth;
 use super::shape::{Found, word};
 use crate::settings::{TOKEN, TOKEN_FILE};
 
-/// What stands in the head of every request.
+/// The token in the header of every request.
 pub(crate) enum Token {
-    /// A token that somebody else obtained.
+    /// A token that the settings give.
     Given {
         header: HeaderValue,
-        /// Where it came from, for a message.
+        /// Its source, for a message.
         origin: String,
     },
-    /// What a sign-in returned, now or earlier.
+    /// A token that a sign-in returned, now or earlier.
     Granted {
         header: HeaderValue,
         held: CachedSession,
-        /// What signed in, for a message: `approle at auth/approle`.
+        /// The sign-in, for a message: `approle at auth/approle`.
         origin: String,
     },
-    /// Nothing: an agent on the way puts its own in.
+    /// None: an agent adds its own.
     Agent,
 }
 
@@ -45,39 +45,39 @@ impl Token {
         }
     }
 
-    /// How it was come by.
+    /// The source of the token, for `doctor`.
     pub(crate) fn origin(&self) -> String {
         match self {
             Self::Given { origin, .. } => format!("the token of {origin}"),
             Self::Granted { origin, .. } => origin.clone(),
-            Self::Agent => "the token of an agent, which puts it in".to_owned(),
+            Self::Agent => "the token of an agent, which adds it to each request".to_owned(),
         }
     }
 
-    /// What it means that the server does not know the token, and what to do.
+    /// The message and the remedy if the server does not know the token.
     pub(crate) fn unknown(&self) -> (String, &'static str) {
         match self {
             Self::Given { origin, .. } => (
                 format!(
-                    "the server does not know the token of {origin}: it has expired, is revoked or used up, or is another server's"
+                    "the server does not know the token of {origin}: it has expired, is revoked or used up, or belongs to another server"
                 ),
-                "put a new token there",
+                "write a new token there",
             ),
             Self::Granted { origin, .. } => (
                 format!(
-                    "the server no longer knows the token that it gave to {origin}: it is used up, revoked or bound to another address"
+                    "the token issued to {origin} is no longer valid: it is used up, revoked or bound to another address"
                 ),
-                "see how long, how often and from where tokens of this role can be used",
+                "check the role's token_ttl, token_num_uses and token_bound_cidrs",
             ),
             Self::Agent => (
-                "the agent lets requests through without a token, or with one that the server does not know"
+                "the agent sends requests without a token, or with one that the server does not know"
                     .to_owned(),
-                "set `use_auto_auth_token = true` in the agent's config and see whether it has signed in, or set another `auth`",
+                "set `use_auto_auth_token = true` in the agent's config and check that it has signed in, or set another `auth`",
             ),
         }
     }
 
-    /// What a sign-in returned.
+    /// The session of a sign-in.
     pub(crate) fn held(&self) -> Option<&CachedSession> {
         match self {
             Self::Granted { held, .. } => Some(held),
@@ -85,13 +85,13 @@ impl Token {
         }
     }
 
-    /// Whether it is of an earlier process, that long ago or longer.
+    /// Whether it comes from the cache and is at least that old.
     pub(crate) fn is_kept_for(&self, age: Duration) -> bool {
         self.held().is_some_and(|held| held.age.is_some_and(|kept| kept >= age))
     }
 }
 
-/// The first there is: `token_file` as a flag or in the profile, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `vault-token` in
+/// The first token found: `token_file` as a flag or in the profile, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `vault-token` in
 /// `$CREDENTIALS_DIRECTORY`, and what `vault login` leaves in `~/.vault-token`. One that is set and cannot be read is
 /// a failure; the next is not tried in its place.
 pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
@@ -106,7 +106,7 @@ pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
     of(settings.secret(&TOKEN)?.ok_or_else(|| none(settings))?)
 }
 
-/// `auth = "token_file"`: from `token_file`, else from where `vault login` leaves it.
+/// `auth = "token_file"`: from `token_file`, else from the file of `vault login`.
 pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
     match settings.path(&TOKEN_FILE)? {
         Some(path) => of((settings.read_secret(&path, "token_file")?, path.display().to_string())),
@@ -114,7 +114,7 @@ pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
     }
 }
 
-/// What a person's `vault login` left, unless the profile relies on a variable: then it is not the token that is meant.
+/// The token of a person's `vault login`, unless the profile relies on a variable: then another token is meant.
 fn from_login(settings: &Settings) -> Result<Auth, Failure> {
     let relies_on_variable = !settings.relies_on(&TOKEN).is_empty();
     let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
@@ -126,7 +126,7 @@ fn of(found: Found) -> Result<Auth, Failure> {
     word(found, "token").map(|(token, origin)| Auth::Token { token, origin })
 }
 
-/// The token as it is sent.
+/// The header value of the token.
 pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failure> {
     let is_plain = token.expose().bytes().all(|byte| byte.is_ascii_graphic());
     let header = HeaderValue::try_from(token.expose()).ok().filter(|_| is_plain).map(|mut header| {
@@ -135,12 +135,12 @@ pub(super) fn header(token: &Secret, origin: &str) -> Result<HeaderValue, Failur
     });
     header.ok_or_else(|| {
         Failure::misconfigured(
-            format!("the token of {origin} has white space or other characters in it that no token has"),
-            "write the token alone, on one line",
+            format!("the token from {origin} contains white space or other invalid characters"),
+            "write only the token, on one line",
         )
     })
 }
 
 fn none(settings: &Settings) -> Failure {
-    settings.no_credential("token", &TOKEN).hint("or set `auth` to the way to sign in")
+    settings.no_credential("token", &TOKEN).hint("or set `auth` to a method of sign-in")
 }

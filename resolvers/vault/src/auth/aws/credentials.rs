@@ -1,4 +1,4 @@
-//! Where the AWS credentials are: the environment, the shared file, or the machine's own.
+//! The AWS credentials: from the environment, the shared file, or the instance's role.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,14 +14,14 @@ use crate::settings::{
     AWS_SESSION_TOKEN,
 };
 
-/// Credentials of AWS.
+/// AWS credentials.
 pub(super) struct Credentials {
     pub(super) key_id: String,
     pub(super) secret_key: Secret,
     pub(super) session_token: Option<Secret>,
 }
 
-/// Where credentials come from.
+/// The source of the credentials.
 pub(super) enum Origin {
     Found {
         credentials: Credentials,
@@ -46,7 +46,7 @@ impl Origin {
         if let Some((key_id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? {
             let (secret_key, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
                 Failure::misconfigured(
-                    format!("{origin} is set, and its secret key is not"),
+                    format!("{origin} is set, but its secret key is not"),
                     "set AWS_SECRET_ACCESS_KEY in the same place",
                 )
             })?;
@@ -67,7 +67,7 @@ impl Origin {
         Ok(Self::Instance { service, fetched: OnceCell::new() })
     }
 
-    /// What tells one sign-in from another before anything is fetched: the credentials, and what is signed with them.
+    /// The text that tells sign-ins apart before anything is fetched: the credentials, and the settings that are signed.
     pub(super) fn mark(&self, signed: &[Option<&str>]) -> Secret {
         let own = match self {
             Self::Found { credentials, .. } => [
@@ -165,7 +165,7 @@ async fn ask(
     path: &str,
     header: (HeaderName, HeaderValue),
 ) -> Result<String, Failure> {
-    // A token of the service that nobody uses is as good as none.
+    // It may be repeated: a token of this service that is not used does no harm.
     let request = Request::new(method, path).headers([header]).replay(Replay::Safe);
     let reply = service.send(request).await.ok().filter(|reply: &Response| reply.status == StatusCode::OK);
     reply.and_then(|reply| String::from_utf8(reply.body).ok()).ok_or_else(none)
@@ -173,8 +173,8 @@ async fn ask(
 
 fn none() -> Failure {
     Failure::misconfigured(
-        "there are no AWS credentials: neither in the environment nor in a file, and this machine has no role of its own",
-        "set `aws_credentials_file`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (beside a profile: list them in `env`)",
+        "there are no AWS credentials: neither in the environment nor in a file, and this machine has no instance role",
+        "set `aws_credentials_file`, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with a profile: list them in `env`)",
     )
 }
 

@@ -1,4 +1,4 @@
-//! `auth = "aws"`: a request to AWS, signed and not sent. The server sends it, and AWS tells it who signed.
+//! `auth = "aws"`: signs a request to AWS. The Vault server sends it, and AWS says who signed it.
 
 mod credentials;
 mod sign;
@@ -12,7 +12,7 @@ use crate::settings::{AWS_REGION, AWS_SERVER_ID, ROLE};
 use credentials::Origin;
 use signer::Signer;
 
-/// Reads where the credentials are.
+/// Reads the settings and finds the credentials.
 pub(super) fn login(settings: &Settings, client: &Client) -> Result<Login, Failure> {
     let role = settings.required(&ROLE)?.to_owned();
     let source = Origin::from_settings(settings, client)?;
@@ -22,7 +22,7 @@ pub(super) fn login(settings: &Settings, client: &Client) -> Result<Login, Failu
         who: role.clone(),
         path: "/login".into(),
         credential: source.mark(&[settings.text(&AWS_REGION), settings.text(&AWS_SERVER_ID)]),
-        forbidden: "see which principals and addresses the role is bound to",
+        forbidden: "check the principals and addresses that the role is bound to",
         remedy: format!(
             "check `role` and its bound_iam_principal_arn, `aws_region`, `aws_server_id`, this machine's clock, and the credentials of {}",
             source.origin()

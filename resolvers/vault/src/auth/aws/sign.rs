@@ -7,10 +7,10 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use ring::{digest, hmac};
 use secretref_protocol::{Secret, hex};
 
-use super::super::body::json;
+use super::super::login::json;
 use super::credentials::Credentials;
 
-/// A time as AWS writes it.
+/// A time in AWS's format.
 pub(super) struct Time {
     /// `20261121`.
     day: String,

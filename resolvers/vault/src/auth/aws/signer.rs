@@ -1,4 +1,4 @@
-//! The body of a sign-in by AWS: a request to AWS, signed and not sent.
+//! The body of a sign-in by AWS: a signed request to AWS.
 
 use std::time::SystemTime;
 
@@ -6,19 +6,19 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use secretref_protocol::{Failure, Secret};
 
-use super::super::body::json;
+use super::super::login::json;
 use super::credentials::Origin;
 use super::sign::{Time, signed_headers};
 
-/// What is asked: who am I. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
+/// The signed request: who am I. <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
 pub(super) const BODY: &str = "Action=GetCallerIdentity&Version=2011-06-15";
 
-/// Where credentials come from, and what the signature is for.
+/// The credentials, and the settings that are signed.
 pub(in crate::auth) struct Signer {
     pub(super) source: Origin,
     pub(super) role: String,
     pub(super) region: Option<String>,
-    /// What the server wants in `X-Vault-AWS-IAM-Server-ID`, so that a signature for another server is none for it.
+    /// The value of `X-Vault-AWS-IAM-Server-ID`, so that a signature for another server is not valid here.
     pub(super) server_id: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Signer {
     /// The body of the sign-in. <https://developer.hashicorp.com/vault/api-docs/auth/aws#login>
     pub(in crate::auth) async fn body(&self) -> Result<Secret, Failure> {
         let credentials = self.source.credentials().await?;
-        // Without a region the global endpoint, which signs as us-east-1.
+        // Without a region it is the global endpoint, which signs as us-east-1.
         let (host, region) = match self.region.as_deref() {
             None => ("sts.amazonaws.com".to_owned(), "us-east-1"),
             Some(region) => (format!("sts.{region}.{}", domain(region)), region),
