@@ -6,8 +6,11 @@ use http::{Method, StatusCode};
 use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{Failure, Metadata, Secret};
 use serde_json::value::RawValue;
+use vaultrs::api::kv1::requests::DeleteSecretRequest;
+use vaultrs::api::kv2::requests::DeleteLatestSecretVersionRequest;
 
-use crate::locator::{Kv, Locator};
+use crate::client;
+use crate::locator::{Kv, Locator, encode};
 use crate::permission_error::PermissionError;
 use crate::read::{self, absent};
 use crate::server::{speaks_vault, stranger};
@@ -64,8 +67,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
     if read.is_some() && Some(newest(session, locator).await?.version) != read {
         return Err(written_meanwhile(locator));
     }
-    let ask = Request::new(Method::DELETE, locator.request_path(kv));
-    let reply = session.ask(ask, &locator.mount).await?;
+    let reply = session.ask(delete_request(locator, kv), &locator.mount).await?;
     done(session, locator, &reply, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is deleted for good: KV version 1 keeps no older version"));
@@ -85,6 +87,14 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
         }
         _ => format!("the newest version of {locator} is deleted; `bao kv undelete` brings it back"),
     })
+}
+
+fn delete_request(locator: &Locator, kv: Kv) -> Request {
+    let (mount, path) = (encode(&locator.mount.path), encode(&locator.path));
+    match kv {
+        Kv::V1 => client::request(&DeleteSecretRequest { mount, path }),
+        Kv::V2 => client::request(&DeleteLatestSecretVersionRequest { mount, path }),
+    }
 }
 
 /// Turns the answer to a change into its result.
@@ -162,7 +172,24 @@ fn refused(session: &Session) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use secretref_protocol::{Field, Name};
+
     use super::*;
+    use crate::locator::Defaults;
+
+    /// A deletion leads to the very path that was read.
+    #[test]
+    fn a_deletion_goes_to_the_path_of_the_read() {
+        let defaults = Defaults { kv: None, mount: "team/kv".into(), namespace: None };
+        for path in ["a/b", "ä b?", "a:b", "a%20b", "a+b;c", "%2e%2e/a"] {
+            let name =
+                Name { name: path.into(), field: Some(Field::Whole), is_entry: true, ..Name::default() };
+            let (locator, _) = Locator::from_name(&name, &defaults).unwrap();
+            for kv in [Kv::V1, Kv::V2] {
+                assert_eq!(delete_request(&locator, kv).path(), locator.request_path(kv));
+            }
+        }
+    }
 
     #[test]
     fn the_fields_are_sent_to_the_letter() {

@@ -58,8 +58,8 @@ impl<'s> Folder<'s> {
     pub(crate) fn request(&self, kv: Kv, path: &str) -> Request {
         let (mount, path) = (encode(&self.mount.path), encode(path));
         match kv {
-            Kv::V1 => client::ask(&ListSecretRequest { mount, path }),
-            Kv::V2 => client::ask(&ListSecretsRequest { mount, path }),
+            Kv::V1 => client::request(&ListSecretRequest { mount, path }),
+            Kv::V2 => client::request(&ListSecretsRequest { mount, path }),
         }
     }
 

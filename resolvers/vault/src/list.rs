@@ -9,6 +9,7 @@ use secretref_protocol::net::Response;
 use secretref_protocol::{Failure, Field, Kind, Listing};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use vaultrs::api::kv2::responses::ListSecretsResponse;
 
 use crate::folder::Folder;
 use crate::locator::{Kv, segments};
@@ -115,11 +116,8 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
 }
 
 fn keys(reply: &Response) -> Option<Vec<String>> {
-    #[derive(Deserialize)]
-    struct Keys {
-        keys: Vec<String>,
-    }
-    serde_json::from_str(envelope(reply)?.data?.get()).ok().map(|listed: Keys| listed.keys)
+    let listed = serde_json::from_str(envelope(reply)?.data?.get()).ok();
+    listed.map(|listed: ListSecretsResponse| listed.keys)
 }
 
 /// The names of a secret's fields; none if its newest version is deleted.

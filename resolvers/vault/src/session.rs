@@ -64,8 +64,8 @@ impl Session {
         }
     }
 
-    /// The version of the engine that is to be written to, which the server must confirm: a path of one version is another
-    /// secret's in the other, and somebody else's in what is no key-value engine.
+    /// The KV version of a mount to write to, which the server must confirm: with another version or engine the same request
+    /// would write something else.
     pub(crate) async fn engine_to_write(&self, mount: &Mount) -> Result<Kv, Failure> {
         let wrong = |what: String, remedy: &str| Err(Failure::misconfigured(what, remedy));
         match (mounts::ask(&self.server, self.token.header(), mount).await?, mount.kv) {

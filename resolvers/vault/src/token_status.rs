@@ -51,7 +51,7 @@ impl TokenDetails {
 
 /// Asks the server for the status of a token.
 pub(crate) async fn look_up(server: &Server, token: Option<&HeaderValue>) -> Result<TokenStatus, Failure> {
-    let looked = server.ask(client::ask(&LookupTokenSelfRequest {}), token, None).await?;
+    let looked = server.ask(client::request(&LookupTokenSelfRequest {}), token, None).await?;
     if let Some(looked) = envelope(&looked)
         .filter(|_| looked.status == StatusCode::OK)
         .and_then(|envelope| serde_json::from_str(envelope.data?.get()).ok())

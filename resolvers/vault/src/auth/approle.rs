@@ -7,9 +7,11 @@ use http::{HeaderValue, StatusCode};
 use secretref_protocol::session_cache::{LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Kind, Secret, Settings};
 use serde::Deserialize;
+use vaultrs::api::sys::requests::UnwrapRequest;
 
 use super::login::{LOCKED, Login, Proof, json};
 use super::shape;
+use crate::client;
 use crate::server::{Server, envelope, speaks_vault, stranger};
 use crate::settings::{BIND_SECRET_ID, ROLE_ID, SECRET_ID, SECRET_ID_WRAPPED};
 
@@ -114,7 +116,8 @@ pub(super) async fn unwrapped(
 async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, LoginError> {
     let mut token = HeaderValue::try_from(login.credential.expose()).map_err(|_| spent(login))?;
     token.set_sensitive(true);
-    let reply = server.post("/v1/sys/wrapping/unwrap", Some(&token), &Secret::new(String::new())).await?;
+    let request = client::request(&UnwrapRequest { token: None });
+    let reply = server.ask(request, Some(&token), None).await?;
     match reply.status {
         StatusCode::OK => {}
         status if status.is_client_error() && !speaks_vault(&reply) => {
