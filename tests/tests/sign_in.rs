@@ -147,7 +147,7 @@ fn approle_with_a_secret_id_and_without() {
         let (code, message, exit) = failure(&start(&alone));
         assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
         assert!(message.starts_with(begin), "{message}");
-        for words in ["the role needs a secret id", "`role_id`, which was sent alone", "or after `logout`"] {
+        for words in ["the role needs a secret id", "`role_id`, which was sent alone", "run `logout`"] {
             assert!(message.contains(words), "{message}");
         }
     }

@@ -1,12 +1,12 @@
-//! What a sign-in returned, kept between starts.
+//! The session cache: sessions and refusals of earlier starts.
 //!
 //! A gateway starts a resolver again and again: once for each provider, once more for each id of an audit, and about four
-//! times over when its own start fails. Signing in each time floods the store with leases, spends credentials that are
-//! good for one use, and locks the account after a few refusals. So what a sign-in returned is kept for as long as it
-//! holds, starts that come together sign in once, and a credential that was refused is left alone for a while.
+//! times when its own start fails. A sign-in at each start would flood the store with leases, spend credentials that can
+//! be used once, and lock the account after a few refusals. So a session is cached until shortly before it expires,
+//! processes that start together sign in once, and a refused credential is not sent again for a while.
 //!
-//! It is kept in the user's runtime folder, as a rule in memory. Where there is none, nothing is kept, and every start
-//! signs in: never an error.
+//! The cache is in the user's runtime folder, which is usually in memory. If there is no such folder, nothing is cached
+//! and every start signs in; that is not an error.
 
 mod folder;
 mod record;
@@ -23,44 +23,44 @@ use crate::settings::Settings;
 use folder::{File, Folder};
 use record::Choice;
 
-/// The place where sessions are kept, if there is one.
+/// The cache of sessions, in a folder of this user.
 pub struct SessionCache {
-    /// Or why there is none.
+    /// The folder, or why there is none.
     folder: Result<Folder, String>,
-    /// How long to wait for another process that signs in for the same identity.
+    /// How long to wait while another process signs in for the same identity.
     patience: Duration,
 }
 
-/// For whom a session is kept: who signs in, where and how.
+/// The key of a cached session: who signs in, to which store and how.
 #[derive(Debug, Clone)]
 pub struct CacheKey {
     name: String,
 }
 
-/// What a sign-in returned.
+/// The result of a sign-in.
 pub struct NewSession {
-    /// What the store gave: a token, or whatever text brings a session back.
+    /// The token of the store, or another text that restores the session.
     pub secret: Secret,
-    /// How long it holds from now on: [`Duration::MAX`] for good, nothing where it must not be kept.
+    /// The time until it expires: [`Duration::MAX`] if it never does, zero if it must not be cached.
     pub lasts: Duration,
 }
 
-/// Why a sign-in returned nothing.
+/// Why a sign-in failed.
 #[derive(Debug)]
 pub enum LoginError {
-    /// The store's own verdict on the credential: not shown again for a while, for longer each time.
+    /// The store refused the credential. It is not sent again for a while, which gets longer each time.
     Refused(Failure),
-    /// A refusal that need not be the credential's: not shown again for a minute.
+    /// A refusal that may have another cause than the credential. It is not sent again for a minute.
     Unclear(Failure),
-    /// Anything else, which says nothing about the next try.
+    /// Any other failure, which does not affect the next attempt.
     Failed(Failure),
 }
 
-/// A grant in use.
+/// A session in use.
 pub struct CachedSession {
-    /// What the store gave.
+    /// The token of the store, or another text that restores the session.
     pub secret: Secret,
-    /// How long ago, if it was kept; `None` where this process signed in itself.
+    /// The time since the sign-in, if the session is from the cache; `None` if this process signed in.
     pub age: Option<Duration>,
 }
 
@@ -71,7 +71,7 @@ impl From<Failure> for LoginError {
 }
 
 impl CacheKey {
-    /// The identity with these parts, such as store, address, mount and role. None of them may be a secret.
+    /// Makes the key of these parts, such as store, address, mount and role. None of them may be a secret.
     #[must_use]
     pub fn new(parts: &[&str]) -> Self {
         let mut hash = digest::Context::new(&digest::SHA256);
@@ -84,30 +84,33 @@ impl CacheKey {
 }
 
 impl SessionCache {
-    /// The place that `keep_session` names.
+    /// Opens the cache that `keep_session` names.
     ///
-    /// Fails with `MISCONFIGURED` where it is a path that cannot serve; with `auto` there is then no place.
+    /// # Errors
+    /// `MISCONFIGURED` if it is a path that cannot be used. With `auto` that is no error, and nothing is cached.
     pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         Ok(Self { folder: Folder::from_settings(settings)?, patience: settings.timeout() / 2 })
     }
 
-    /// Where sessions are kept, or why they are not.
+    /// Returns the folder of the cache, or why nothing is cached.
     pub fn place(&self) -> Result<&Path, &str> {
         self.folder.as_ref().map(Folder::path).map_err(String::as_str)
     }
 
-    /// Whether what is kept of `identity` can be written: tried, not guessed, for what must not be lost.
+    /// Whether a session of `identity` can be cached. It writes the file to find out, for a session that must not be lost.
     #[must_use]
     pub fn can_keep(&self, identity: &CacheKey) -> bool {
         self.file(identity).is_some_and(|file| file.write(&file.read()))
     }
 
-    /// What an earlier sign-in of `identity` with this very `credential` returned, if it still holds and is not what was
-    /// `refused`; else what `sign_in` returns.
+    /// Returns the cached session of `identity` and `credential`, if it has not expired and is not the `refused` one;
+    /// otherwise the result of `sign_in`.
     ///
-    /// Of the processes that come together one signs in, and the others wait for what it gets. After a refusal the same
-    /// credential is not shown again for a while: the failure is then the earlier one. A session is given up only for
-    /// another.
+    /// If several processes start together, one signs in and the others wait for its session. A cached session is replaced
+    /// only by another session.
+    ///
+    /// # Errors
+    /// The failure of `sign_in`; or of an earlier one, if the store refused the same credential a short time ago.
     pub async fn obtain(
         &self,
         identity: &CacheKey,
@@ -117,7 +120,7 @@ impl SessionCache {
     ) -> Result<CachedSession, Failure> {
         let file = match &self.folder {
             Ok(folder) => folder.file(&identity.name),
-            Err(why) => return sign_in().await.map(CachedSession::fresh).map_err(|miss| miss.unkept(why)),
+            Err(why) => return sign_in().await.map(CachedSession::fresh).map_err(|miss| miss.uncached(why)),
         };
         let choose = || file.read().choose(credential, refused, now());
         let _lock = match choose() {
@@ -125,7 +128,7 @@ impl SessionCache {
             Choice::SignInAlone => None,
             Choice::SignIn => {
                 let lock = file.lock(self.patience).await;
-                // Whoever held the lock before may have signed in meanwhile.
+                // The process that held the lock before may have signed in.
                 if let Choice::Decided(decided) = choose() {
                     return decided;
                 }
@@ -143,26 +146,26 @@ impl SessionCache {
         }
     }
 
-    /// The session that is kept of an identity, whatever credential it is of.
+    /// Returns the cached session of an identity, for any credential.
     #[must_use]
     pub fn session(&self, identity: &CacheKey) -> Option<Secret> {
         self.file(identity)?.read().into_session()
     }
 
-    /// Whether a refusal of an identity is kept.
+    /// Whether a refusal of an identity is cached.
     #[must_use]
     pub fn was_refused(&self, identity: &CacheKey) -> bool {
         self.file(identity).is_some_and(|file| file.read().has_refusals())
     }
 
-    /// Keeps the session no longer: it is spent. What is known of its credential stays.
+    /// Removes the session, but not the refusals.
     pub fn forget(&self, identity: &CacheKey) {
         if let Some(file) = self.file(identity) {
             file.write(&file.read().without_session());
         }
     }
 
-    /// Removes all that is kept of an identity, refusals too.
+    /// Removes the session and the refusals of an identity.
     pub fn remove(&self, identity: &CacheKey) {
         if let Some(file) = self.file(identity) {
             file.remove();
@@ -187,20 +190,21 @@ impl LoginError {
         }
     }
 
-    /// The failure, where a refusal cannot be remembered.
-    fn unkept(self, why: &str) -> Failure {
+    /// Returns the failure, with a hint if it is a refusal, which cannot be cached because of `why`.
+    fn uncached(self, why: &str) -> Failure {
         match self {
             Self::Failed(failure) => failure,
             refusal => {
-                let again = "the credential is tried again at each start, since no refusal can be remembered";
+                let again =
+                    "every start will send the credential again, because refusals cannot be cached here";
                 refusal.failure().hint(format!("{again}: {why}"))
             }
         }
     }
 }
 
-/// The time, as records have it. A clock that is set makes what is kept look older or newer than it is; the store has
-/// the last word on both.
+/// Returns the time since the epoch. If the clock is set, a session seems older or newer than it is; the store decides
+/// whether it is valid.
 fn now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }

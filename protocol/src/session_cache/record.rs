@@ -1,4 +1,4 @@
-//! What a file of a kept session says, and what follows from it. Pure.
+//! The record of one identity in the session cache, and what to do next. No input or output.
 
 use std::time::Duration;
 
@@ -11,44 +11,43 @@ use crate::failure::{Failure, Kind, Retry};
 use crate::hex::hex;
 use crate::secret::Secret;
 
-/// How long a refused credential is left alone at first; it doubles with each refusal.
+/// The first pause before a refused credential is sent again; each further refusal doubles it.
 const PAUSE: Duration = Duration::from_mins(1);
 
-/// The longest that it is left alone, which is as long as Vault and OpenBao lock an account.
+/// The longest pause: the time for which Vault and OpenBao lock an account.
 const LONGEST: Duration = Duration::from_mins(15);
 
-/// How much of its time a session is used, in hundredths: it must last to the end of a run.
+/// The part of its lifetime for which a session is used, in percent: it must be valid to the end of a run.
 const SHARE: u32 = 90;
 
-/// How many refusals are remembered.
+/// The number of refusals in a record.
 const REFUSALS: usize = 8;
 
-/// One identity's session, and its refusals.
+/// The session of one identity, and its refusals.
 pub(super) struct Record {
     head: Head,
     session: Option<Secret>,
 }
 
-/// All but the session itself. Times are milliseconds since the epoch. A mark stands for a credential, as a code from
-/// which it cannot be had.
+/// The record without the session. Times are in milliseconds since the epoch. A mark is a keyed hash of a credential.
 #[derive(Serialize, Deserialize, Default)]
 struct Head {
     salt: String,
-    /// The credential that the session is of.
+    /// The mark of the credential of the session.
     mark: String,
     since: u64,
     until: u64,
-    /// A credential whose sessions cannot be kept.
+    /// The mark of a credential whose sessions cannot be cached.
     #[serde(default)]
     fleeting: String,
     #[serde(default)]
     refusals: Vec<Refusal>,
 }
 
-/// How the store refused to sign in.
+/// A refused sign-in.
 #[derive(Serialize, Deserialize, Clone)]
 struct Refusal {
-    /// The credential that it is of; nothing where it is of all of them.
+    /// The mark of the credential; empty if the refusal applies to all credentials.
     mark: String,
     code: String,
     what: String,
@@ -59,37 +58,38 @@ struct Refusal {
 
 /// What to do about a sign-in.
 pub(super) enum Choice {
-    /// An earlier process left a session, or a refusal that still counts.
+    /// Use the session of an earlier process, or its refusal.
     Decided(Result<CachedSession, Failure>),
-    /// There is no use in waiting for others that sign in.
+    /// Sign in without waiting for other processes: their sessions cannot be cached.
     SignInAlone,
+    /// Wait for other processes, then sign in.
     SignIn,
 }
 
 impl Record {
-    /// Nothing kept yet.
+    /// Makes an empty record.
     pub(super) fn new() -> Self {
         let mut salt = [0; 16];
-        // Without randomness the mark is a plain hash, in a file that only its user can read.
+        // Without random bytes the mark is a plain hash, in a file that only its user can read.
         let _ = SystemRandom::new().fill(&mut salt);
         Self { head: Head { salt: hex(&salt), ..Head::default() }, session: None }
     }
 
-    /// Reads a file: a line of JSON, and the session after it. `None` where it is no such file.
+    /// Parses a file: a line of JSON, then the session. `None` if it has another format.
     pub(super) fn parse(text: &Secret) -> Option<Self> {
         let (head, session) = text.expose().split_once('\n')?;
         let session = (!session.is_empty()).then(|| Secret::new(session.to_owned()));
         Some(Self { head: serde_json::from_str(head).ok()?, session })
     }
 
-    /// The text of the file.
+    /// Returns the text of the file.
     pub(super) fn text(&self) -> Secret {
         let head = serde_json::to_string(&self.head).unwrap_or_default();
         let session = self.session.as_ref().map_or("", Secret::expose);
         Secret::new(format!("{head}\n{session}"))
     }
 
-    /// What to do at the time `now` with this credential, and not with a session that was `refused`.
+    /// Decides what to do at the time `now` with this credential. A `refused` session is not used.
     pub(super) fn choose(&self, credential: &[u8], refused: Option<&Secret>, now: Duration) -> Choice {
         let (mark, now) = (self.mark(credential), millis(now));
         let session = self.session.as_ref().filter(|_| self.head.mark == mark && now < self.head.until);
@@ -108,7 +108,7 @@ impl Record {
         if self.head.fleeting == mark { Choice::SignInAlone } else { Choice::SignIn }
     }
 
-    /// The record after a sign-in with `credential`. A session is given up only for another.
+    /// Returns the record after a sign-in with `credential`. Only another session replaces a session.
     pub(super) fn after(
         mut self,
         signed: &Result<NewSession, LoginError>,
@@ -136,7 +136,7 @@ impl Record {
         self
     }
 
-    /// The same without the session.
+    /// Returns the record without its session.
     pub(super) fn without_session(self) -> Self {
         Self { session: None, ..self }
     }
@@ -157,8 +157,8 @@ impl Record {
 }
 
 impl Refusal {
-    /// How long to leave the store alone: a credential that it refused for longer each time, as long as the refusals are
-    /// not far apart; after a pause that it asked for itself, everybody.
+    /// Makes the refusal of a failed sign-in, if it has one. A refused credential gets twice the pause of an `earlier`
+    /// refusal that is not long ago. A pause that the store asked for applies to all credentials.
     fn new(miss: &LoginError, mark: String, earlier: Option<&Self>, now: Duration) -> Option<Self> {
         let again = earlier.filter(|earlier| millis(now) < earlier.until.saturating_add(millis(LONGEST)));
         let (failure, mark, pause) = match miss {
@@ -182,7 +182,7 @@ impl Refusal {
         })
     }
 
-    /// Whether it holds a sign-in back. One from a time when the clock was ahead does not.
+    /// Whether the refusal still applies. One from a time when the clock was ahead does not.
     fn counts(&self, mark: &str, now: u64) -> bool {
         (self.mark == mark || self.mark.is_empty()) && now < self.until && self.until - now <= self.pause
     }
@@ -195,15 +195,15 @@ impl Refusal {
         }
         let seconds = left.as_secs() + 1;
         let age = Duration::from_millis(self.pause).saturating_sub(left);
-        // One of this very moment was not remembered, but heard.
+        // Without an age it is not from the cache, but from this sign-in.
         let what = if age.is_zero() {
             what
         } else {
             format!("not tried again, refused {} s ago: {what}", age.as_secs())
         };
         Failure::new(Kind::Unauthenticated, what, remedy).hint(format!(
-            "another credential is tried at once, this one again in {seconds} s or after `logout`: to try it now, run \
-             `logout` with the same profile, then the same command again"
+            "another credential is tried at once, and this one again in {seconds} s; to try it now, run `logout` with \
+             the same profile, then the same command again"
         ))
     }
 }
@@ -233,12 +233,12 @@ mod tests {
         Err(LoginError::Refused(Failure::new(Kind::Unauthenticated, "refused", "renew it")))
     }
 
-    /// What the record, written and read again, says at `now`.
+    /// Describes the decision of the record, written and parsed again, at `now`.
     fn says(record: &Record, credential: &str, now: Duration) -> String {
-        says_beside(record, credential, None, now)
+        says_without(record, credential, None, now)
     }
 
-    fn says_beside(record: &Record, credential: &str, refused: Option<&Secret>, now: Duration) -> String {
+    fn says_without(record: &Record, credential: &str, refused: Option<&Secret>, now: Duration) -> String {
         match Record::parse(&record.text()).unwrap().choose(credential.as_bytes(), refused, now) {
             Choice::Decided(Ok(held)) => {
                 format!("{} of {} s", held.secret.expose(), held.age.unwrap().as_secs())
@@ -265,10 +265,10 @@ mod tests {
     fn a_session_is_given_up_only_for_another() {
         let record = Record::new().after(&granted(LASTS), b"id", NOW);
         let session = Secret::new("s.token".into());
-        assert_eq!(says_beside(&record, "id", Some(&session), NOW), "sign in");
+        assert_eq!(says_without(&record, "id", Some(&session), NOW), "sign in");
         let record = record.after(&refused(), b"id", NOW).after(&refused(), b"stale", NOW);
         assert_eq!(says(&record, "id", NOW), "s.token of 0 s");
-        assert_eq!(says_beside(&record, "id", Some(&session), NOW), "UNAUTHENTICATED refused");
+        assert_eq!(says_without(&record, "id", Some(&session), NOW), "UNAUTHENTICATED refused");
         assert_eq!(says(&record, "stale", NOW), "UNAUTHENTICATED refused");
     }
 
@@ -286,7 +286,7 @@ mod tests {
             now += Duration::from_secs(1);
             assert_eq!(says(&record, "wrong", now), "sign in", "{pause}");
         }
-        // Long after, it is as if for the first time; and a clock that was ahead holds nobody back.
+        // After a long time the pause is the first one again. A refusal from a clock that was ahead does not apply.
         let late = record.after(&refused(), b"wrong", now + LONGEST);
         assert_eq!(says(&late, "wrong", now + LONGEST + PAUSE), "sign in");
         assert_eq!(says(&late, "wrong", now), "sign in");
@@ -313,7 +313,7 @@ mod tests {
     fn other_failures_leave_nothing() {
         let down = Err(LoginError::Failed(Failure::unavailable("down", "")));
         assert_eq!(says(&Record::new().after(&down, b"id", NOW), "id", NOW), "sign in");
-        // And take nothing away: the next refusal is still the second.
+        // And remove nothing: the next refusal is still the second.
         let record = Record::new().after(&refused(), b"id", NOW).after(&down, b"id", seconds(60));
         let record = record.after(&refused(), b"id", seconds(60));
         assert!(says(&record, "id", seconds(60 + 119)).starts_with("UNAUTHENTICATED not tried again"));

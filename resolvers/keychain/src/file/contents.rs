@@ -1,4 +1,4 @@
-//! What a store has, and the JSON that it is kept as. Pure.
+//! The entries of a store, and their JSON. No input or output.
 
 use std::collections::BTreeMap;
 
@@ -6,13 +6,13 @@ use secretref_protocol::Secret;
 use serde::{Deserialize, Deserializer};
 use zeroize::Zeroizing;
 
-/// The format that is written, and the only one that is read.
+/// The version of the format: the only one that is written and read.
 const FORMAT: u32 = 1;
 
 /// The entries of a store.
 #[derive(Default)]
 pub(crate) struct Contents {
-    /// Counts the changes of entries, so that no version comes twice.
+    /// The number of changes so far, so that each version is used once.
     revision: u64,
     entries: BTreeMap<(String, String), Entry>,
 }
@@ -22,13 +22,13 @@ struct Entry {
     version: u64,
 }
 
-/// What every format says of itself.
+/// The part of the JSON that is the same in every version of the format.
 #[derive(Deserialize)]
 struct Format {
     secretref: u32,
 }
 
-/// The JSON, one entry a line: whoever decrypts it by hand is to find his way.
+/// The JSON. It has one entry per line, so that a person can read it after decrypting it with `age`.
 #[derive(Deserialize)]
 struct Kept {
     revision: u64,
@@ -45,30 +45,30 @@ struct Line {
 }
 
 impl Contents {
-    /// The value of an entry.
+    /// Returns the value of an entry.
     pub(crate) fn get(&self, service: &str, account: &str) -> Option<&Secret> {
         self.entry(service, account).map(|entry| &entry.value)
     }
 
-    /// The version of an entry: another one after each change of it.
+    /// Returns the version of an entry, which each change of the entry increases.
     pub(crate) fn version(&self, service: &str, account: &str) -> Option<u64> {
         self.entry(service, account).map(|entry| entry.version)
     }
 
-    /// Writes an entry, in the place of what it was.
+    /// Adds or replaces an entry.
     pub(crate) fn set(&mut self, service: &str, account: &str, value: Secret) {
         self.revision += 1;
         let entry = Entry { value, version: self.revision };
         self.entries.insert((service.to_owned(), account.to_owned()), entry);
     }
 
-    /// Takes an entry out, and gives what it was.
+    /// Removes an entry and returns its value.
     pub(crate) fn remove(&mut self, service: &str, account: &str) -> Option<Secret> {
         let entry = self.entries.remove(&(service.to_owned(), account.to_owned()))?;
         Some(entry.value)
     }
 
-    /// Service and account of each entry, in order.
+    /// Lists the service and account of each entry, in order.
     pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &str)> {
         self.entries.keys().map(|(service, account)| (service.as_str(), account.as_str()))
     }
@@ -77,12 +77,12 @@ impl Contents {
         self.entries.get(&(service.to_owned(), account.to_owned()))
     }
 
-    /// Reads the JSON. Fails with what is wrong with it.
+    /// Parses the JSON. The error says what is wrong with it.
     pub(super) fn parse(json: &[u8]) -> Result<Self, &'static str> {
-        let foreign = |_| "holds something else than entries";
+        let foreign = |_| "does not contain entries";
         let format: Format = serde_json::from_slice(json).map_err(foreign)?;
         if format.secretref != FORMAT {
-            return Err("has a format that this version does not know");
+            return Err("has a format that this version cannot read");
         }
         let kept: Kept = serde_json::from_slice(json).map_err(foreign)?;
         let entries = kept.entries.into_iter().map(|line| {
@@ -92,7 +92,7 @@ impl Contents {
         Ok(Self { revision: kept.revision, entries: entries.collect() })
     }
 
-    /// The JSON.
+    /// Returns the JSON.
     pub(super) fn to_json(&self) -> Zeroizing<Vec<u8>> {
         let mut json = Zeroizing::new(Vec::new());
         push(&mut json, &format!("{{\"secretref\":{FORMAT},\"revision\":{},\"entries\":[", self.revision));
@@ -115,7 +115,7 @@ fn push(json: &mut Vec<u8>, text: &str) {
 }
 
 fn push_quoted(json: &mut Vec<u8>, text: &str) {
-    // A text always has a JSON form, and a vector takes it.
+    // Every text has a JSON form, and writing to a vector does not fail.
     let _ = serde_json::to_writer(json, text);
 }
 
@@ -163,8 +163,8 @@ mod tests {
         for foreign in
             ["", "{}", "hello", r#"{"secretref":1}"#, r#"{"secretref":1,"revision":1,"entries":{}}"#]
         {
-            assert_eq!(why(foreign), "holds something else than entries", "{foreign}");
+            assert_eq!(why(foreign), "does not contain entries", "{foreign}");
         }
-        assert!(why(r#"{"secretref":2,"whatever":true}"#).contains("does not know"));
+        assert!(why(r#"{"secretref":2,"whatever":true}"#).contains("cannot read"));
     }
 }

@@ -1,5 +1,5 @@
-//! What can go wrong with a store: a writer that dies at each of its steps, files that are torn, altered, missing or
-//! somebody else's.
+//! Tests of a store with faults: a writer that is killed at each of its steps, and files that are truncated, altered,
+//! missing or owned by another user.
 
 use std::cell::Cell;
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// A folder for a store, which is not there yet.
+/// The path of a folder for a store, which does not exist yet.
 struct Place {
     _around: TempDir,
     folder: PathBuf,
@@ -25,7 +25,7 @@ impl Place {
         Self { _around: around, folder }
     }
 
-    /// One whose store has these entries, each of its own change.
+    /// Makes a store with these entries, each by a change of its own.
     fn with(entries: &[(&str, &str)]) -> Self {
         let place = Self::new();
         for (account, value) in entries {
@@ -62,14 +62,14 @@ fn value(files: &Files, account: &str) -> Option<String> {
     Some(files.read().unwrap().get("s", account)?.expose().to_owned())
 }
 
-/// Stands in for the process's end, which does no more and no less to the files.
+/// A panic in place of the end of the process. Both leave the files as they are.
 struct Killed;
 
 thread_local! {
     static STEPS_LEFT: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Sets an entry, and dies after `steps` steps. Whether it did.
+/// Sets an entry, and is killed after `steps` steps. Returns whether it was.
 fn dies_at(steps: usize, place: &Place, account: &str, value: &str) -> bool {
     fn step(_: &'static str) {
         let left = STEPS_LEFT.get();
@@ -149,7 +149,7 @@ fn a_store_of_any_length_but_its_own_is_refused_and_the_last_good_copy_named() {
         assert_eq!(failure.kind(), Kind::Unavailable, "{length}: {failure}");
         assert!(failure.remedy().contains(&copy_back), "{length}: {failure}");
     }
-    // A change takes nothing from it either, and leaves the copy as it is.
+    // A change reads no entry from it either, and leaves the copy unchanged.
     let last = fs::read(place.file(LAST)).unwrap();
     assert!(set(&place.files(), "b", "x").unwrap_err().remedy().contains(&copy_back));
     assert_eq!(fs::read(place.file(LAST)).unwrap(), last);
@@ -166,7 +166,7 @@ fn no_copy_is_called_good_that_is_not() {
 }
 
 #[test]
-fn a_store_that_is_gone_is_not_begun_anew() {
+fn a_missing_store_is_not_made_again() {
     let place = Place::with(&[("a", "first"), ("a", "second")]);
     fs::remove_file(place.file(STORE)).unwrap();
     for failure in [place.refusal(), set(&place.files(), "b", "x").unwrap_err()] {
@@ -176,7 +176,7 @@ fn a_store_that_is_gone_is_not_begun_anew() {
 }
 
 #[test]
-fn an_identity_that_is_gone_is_not_made_anew() {
+fn a_missing_identity_is_not_made_again() {
     let place = Place::with(&[("a", "first")]);
     fs::remove_file(place.file(IDENTITY)).unwrap();
     for failure in [place.refusal(), set(&place.files(), "b", "x").unwrap_err()] {
@@ -267,7 +267,7 @@ fn a_link_in_the_place_of_the_store_is_read_and_not_replaced() {
 
 #[cfg(target_os = "linux")]
 #[test]
-fn what_is_no_file_holds_nobody_up() {
+fn a_pipe_in_place_of_the_store_does_not_block() {
     let place = Place::with(&[("a", "first")]);
     fs::remove_file(place.file(STORE)).unwrap();
     let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
@@ -291,7 +291,7 @@ fn a_change_that_fails_changes_nothing() {
 }
 
 #[test]
-fn a_lock_that_is_not_given_up_is_not_waited_for_without_end() {
+fn the_wait_for_a_lock_ends() {
     let place = Place::with(&[("a", "first")]);
     let _held = Folder::open(&place.folder).unwrap().unwrap().lock().unwrap();
     let started = std::time::Instant::now();

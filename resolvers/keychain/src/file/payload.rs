@@ -1,7 +1,7 @@
-//! The payload of an age file: what follows its header, in chunks that are sealed each, and opened here all at once.
+//! The payload of an age file: the chunks after its header, each of them encrypted. They are decrypted here all at once.
 //!
-//! age checks the header and finds the key. Its own reader of payloads brings a template engine along, and what it says in
-//! seven languages: 0.2 MB that nobody would see. The construction is STREAM, and `RustCrypto`'s is the same.
+//! The crate age checks the header and finds the key. Its reader of payloads would add a template engine and messages in
+//! seven languages to the binary, 0.2 MB in all. The construction is STREAM, which `RustCrypto` has too.
 //!
 //! <https://github.com/C2SP/C2SP/blob/main/age.md#payload>
 
@@ -12,20 +12,19 @@ use chacha20poly1305::ChaCha20Poly1305;
 use chacha20poly1305::aead::stream::DecryptorBE32;
 use zeroize::Zeroizing;
 
-/// The bytes of a nonce, which stands between header and chunks.
+/// The length of the nonce between header and chunks, in bytes.
 const NONCE: usize = 16;
 
-/// The bytes of a chunk, with its tag; the last may have fewer.
+/// The length of a chunk with its tag, in bytes; the last may be shorter.
 const CHUNK: usize = 65_536 + 16;
 
-/// All that is in the chunks, after the `read` part of a file that ends in the nonce; nothing where a byte is not as it
-/// was written.
+/// Decrypts the chunks. `read` is the file before them, which ends in the nonce. `None` if any byte was altered.
 pub(super) fn open(key: &FileKey, read: &[u8], chunks: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
     let nonce = read.last_chunk::<NONCE>()?;
     let key = Zeroizing::new(hkdf(nonce, b"payload", key.expose_secret()));
-    // A chunk's number has eleven bytes in age. These are the upper seven.
+    // The number of a chunk has eleven bytes in age. These are the upper seven.
     let mut stream = DecryptorBE32::<ChaCha20Poly1305>::new((&*key).into(), &[0; 7].into());
-    // As long as the whole, so that it need not grow and leave copies behind.
+    // With room for all chunks, so that it does not grow and leave copies in memory.
     let mut plain = Zeroizing::new(Vec::with_capacity(chunks.len()));
     let mut chunks = chunks.chunks(CHUNK);
     let last = chunks.next_back()?;

@@ -1,9 +1,9 @@
-//! What encrypts a store: an age X25519 identity.
+//! The encryption of a store, by an age X25519 identity.
 //!
-//! Who lacks the identity can neither read a file nor make one. In the header beside age's own stanza is one more, which
-//! other tools pass over: a mark of the identity, by which a file for another one is told from an altered one; and a proof
-//! that the writer has the identity, a hash of it and of the file's key. Without the proof anyone could encrypt a file to
-//! the identity's public half.
+//! Without the identity a file can be neither read nor made. The header has the stanza of age and one more, which other
+//! tools ignore. It contains a mark of the identity, which tells a file for another identity from an altered file; and a
+//! proof that the writer has the identity, which is a hash of it and of the file's key. Without the proof, any program
+//! could encrypt a file to the public key.
 
 use std::cell::Cell;
 use std::collections::HashSet;
@@ -20,30 +20,30 @@ use zeroize::Zeroizing;
 
 use super::payload;
 
-/// The tag of the stanza that has the mark.
+/// The tag of the stanza with mark and proof.
 const TAG: &str = "secretref-identity";
 
 /// An identity.
 pub(super) struct Key(x25519::Identity);
 
-/// Why a file does not open.
+/// Why a file cannot be decrypted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Broken {
-    /// It is not encrypted to this identity.
+    /// The file is not encrypted to this identity.
     OtherIdentity,
-    /// It is encrypted to this identity, by a writer who may not have it.
+    /// The file is encrypted to this identity, but its writer may not have the identity.
     OtherWriter,
-    /// It is not what was written: cut short, altered, or no age file.
+    /// The file is truncated, altered or not an age file.
     Altered,
 }
 
 impl Key {
-    /// A new identity.
+    /// Generates an identity.
     pub(super) fn generate() -> Self {
         Self(x25519::Identity::generate())
     }
 
-    /// Reads an identity file as `age-keygen` and [`Key::text`] write it. Fails with what is wrong with it.
+    /// Parses an identity file, as `age-keygen` and [`Key::text`] write it. The error says what is wrong with it.
     pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
         let bytes = Zeroizing::new(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| "is not text")?;
@@ -51,17 +51,17 @@ impl Key {
         let mut keys = lines.map(str::parse);
         match (keys.next(), keys.next()) {
             (Some(Ok(identity)), None) => Ok(Self(identity)),
-            (None, _) => Err("has nothing in it"),
-            (Some(Ok(_)), Some(_)) => Err("has more than one line with a key"),
-            (Some(Err(_)), _) => Err("has no line AGE-SECRET-KEY-1…, as an X25519 identity has"),
+            (None, _) => Err("contains no key"),
+            (Some(Ok(_)), Some(_)) => Err("contains more than one key"),
+            (Some(Err(_)), _) => Err("has no line AGE-SECRET-KEY-1…, which an X25519 identity must have"),
         }
     }
 
-    /// The text of an identity file.
+    /// Returns the text of an identity file.
     pub(super) fn text(&self) -> Secret {
         let key = self.0.to_string();
         Secret::new(format!(
-            "# made by secretref-keychain; whoever has this can read store.age, and without it nobody can\n{}\n",
+            "# made by secretref-keychain; this key is needed to read store.age, and is enough to read it\n{}\n",
             key.expose_secret()
         ))
     }
@@ -70,13 +70,13 @@ impl Key {
     pub(super) fn seal(&self, plain: &[u8]) -> Result<Vec<u8>, Failure> {
         let (recipient, mark) = (self.0.to_public(), Mark(self));
         let recipients: [&dyn age::Recipient; 2] = [&recipient, &mark];
-        let bug = || Failure::internal("a store that cannot be encrypted");
+        let bug = || Failure::internal("the store cannot be encrypted");
         let encryptor = Encryptor::with_recipients(recipients.into_iter()).map_err(|_| bug())?;
         let mut writer = encryptor.wrap_output(Vec::new()).map_err(|_| bug())?;
         writer.write_all(plain).and_then(|()| writer.finish()).map_err(|_| bug())
     }
 
-    /// Decrypts: all of it, or nothing.
+    /// Decrypts the whole file, or nothing.
     pub(super) fn open(&self, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Broken> {
         let mut rest = sealed;
         let decryptor = Decryptor::new_buffered(&mut rest).map_err(|_| Broken::Altered)?;
@@ -92,7 +92,7 @@ impl Key {
         payload::open(&key, &sealed[..sealed.len() - rest.len()], rest).ok_or(Broken::Altered)
     }
 
-    /// What only who has the identity can say of a file's key.
+    /// Returns the proof for a file's key, which can only be computed with the identity.
     fn proof(&self, file: &FileKey) -> [u8; 32] {
         hkdf(file.expose_secret(), TAG.as_bytes(), self.0.to_string().expose_secret().as_bytes())
     }
@@ -103,7 +103,7 @@ impl Key {
     }
 }
 
-/// Puts mark and proof into a header.
+/// Adds mark and proof to a header.
 struct Mark<'k>(&'k Key);
 
 impl age::Recipient for Mark<'_> {
@@ -114,11 +114,11 @@ impl age::Recipient for Mark<'_> {
     }
 }
 
-/// An identity that looks at the proof, and at the mark where it does not fit.
+/// An identity that also checks the proof, or the mark if the file is not for this identity.
 struct Opener<'k> {
     key: &'k Key,
     broken: Cell<Option<Broken>>,
-    /// The key of the file, once it is known.
+    /// The key of the file, after it was found.
     opened: Cell<Option<FileKey>>,
 }
 
@@ -174,8 +174,8 @@ mod tests {
         assert_eq!(again.mark(), key.mark());
         assert!(parse(&format!("# public key: age1…\r\n{OTHER}\r\n\n")).is_ok());
         for (text, why) in [
-            ("", "nothing"),
-            ("# a comment\n", "nothing"),
+            ("", "no key"),
+            ("# a comment\n", "no key"),
             ("AGE-SECRET-KEY-1GQ9778\n", "no line"),
             ("-----BEGIN AGE ENCRYPTED FILE-----\n", "no line"),
             (&format!("{OTHER}\n{OTHER}\n"), "more than one"),
