@@ -1,35 +1,36 @@
-//! `allow = ["providers/**"]`: which ids a profile lets through.
+//! `allow = ["providers/**"]`: which ids a profile allows.
 
 use crate::failure::{Failure, Kind};
 use crate::id::Id;
 
-/// Patterns of which an id must match one; without a list every id is allowed, with an empty one none is.
+/// A list of patterns, one of which must match an id. Without a list every id is allowed, with an empty list none is.
 ///
-/// `*` stands for any characters but `/` and `:`, `**` for any characters but `:`: what a store takes for another mount
-/// has to be written. Everything else stands for itself.
+/// `*` matches any characters but `/` and `:`, and `**` matches any characters but `:`, so a pattern has to contain the
+/// mount that it allows. Every other character matches itself.
 #[derive(Debug, Clone, Default)]
 pub struct Allow(Option<Vec<String>>);
 
 impl Allow {
-    /// The patterns as the profile lists them.
+    /// Takes the patterns that the profile lists.
     #[must_use]
     pub fn new(patterns: Vec<String>) -> Self {
         Self(Some(patterns))
     }
 
-    /// Fails with `NOT_ALLOWED` unless a pattern matches the id as it was asked for.
+    /// Checks the id as it was requested.
+    ///
+    /// # Errors
+    /// `NOT_ALLOWED` if no pattern matches. The remedy has a pattern that would, if one is close.
     pub fn check(&self, id: &Id) -> Result<(), Failure> {
         let Some(patterns) = &self.0 else { return Ok(()) };
         if patterns.iter().any(|pattern| matches(pattern, id.as_str())) {
             return Ok(());
         }
         let (what, remedy) = match nearest(patterns, id.as_str()) {
-            _ if patterns.is_empty() => {
-                ("`allow` is an empty list, which lets no id through", ADD.to_owned())
-            }
+            _ if patterns.is_empty() => ("`allow` is an empty list, which allows no id", ADD.to_owned()),
             Some((pattern, why)) => (
                 "no pattern of `allow` matches the id",
-                format!("`{pattern}` comes nearest, but {why}, if this gateway may have the secret"),
+                format!("the closest is `{pattern}`, but {why}, if this gateway may have the secret"),
             ),
             None => ("no pattern of `allow` matches the id", ADD.to_owned()),
         };
@@ -45,7 +46,8 @@ fn matches(pattern: &str, text: &str) -> bool {
     whole
 }
 
-/// The pattern that matches the most of the beginning of a text that none matches, why it stops there, and what to write.
+/// Finds the pattern that matches the longest beginning of a text that no pattern matches. Returns it, why it stops there,
+/// and what to write.
 fn nearest<'p>(patterns: &'p [String], text: &str) -> Option<(&'p str, String)> {
     let reach = |pattern: &String| {
         let mut reach = 0;
@@ -54,7 +56,7 @@ fn nearest<'p>(patterns: &'p [String], text: &str) -> Option<(&'p str, String)> 
         });
         reach
     };
-    // The first of those that reach equally far.
+    // The first, if several reach equally far.
     let pattern = patterns.iter().rev().max_by_key(|pattern| reach(pattern))?;
     let (done, rest) = text.split_at_checked(reach(pattern))?;
     let is_done = matches(pattern, done);
@@ -63,16 +65,16 @@ fn nearest<'p>(patterns: &'p [String], text: &str) -> Option<(&'p str, String)> 
     }
     let why = match rest.chars().next()? {
         ':' if pattern.contains('*') => {
-            "no star goes past a `:`: write all of the id up to its `:` into a pattern".to_owned()
+            "stars stop at a `:`: write the id up to its `:` into a pattern".to_owned()
         }
-        '#' if is_done => format!("it lets no field through: write `{pattern}#**`"),
+        '#' if is_done => format!("it allows no field: write `{pattern}#**`"),
         '/' if is_done => format!("it ends before a /: write `{pattern}/**`"),
         _ => return None,
     };
     Some((pattern, why))
 }
 
-/// The pattern with one of its `*` made `**`, then with all of them.
+/// Returns the pattern with one `*` replaced by `**`, for each `*`, and then with all of them replaced.
 fn wider(pattern: &str) -> impl Iterator<Item = String> {
     let is_single = |at: usize| !pattern[..at].ends_with('*') && !pattern[at + 1..].starts_with('*');
     let single: Vec<_> = pattern.match_indices('*').map(|(at, _)| at).filter(|at| is_single(*at)).collect();
@@ -85,8 +87,8 @@ fn wider(pattern: &str) -> impl Iterator<Item = String> {
     one.into_iter().chain([widened(&single)])
 }
 
-/// Keeps, for each prefix of the text, whether the pattern so far can match it: linear in the pattern, whatever its stars.
-/// `see` gets this after each part of the pattern.
+/// Walks through the pattern and keeps, for each prefix of the text, whether the pattern so far can match it. The time is
+/// linear in the length of the pattern, however many stars it has. Calls `see` with this after each part of the pattern.
 fn walk(pattern: &[u8], text: &[u8], mut see: impl FnMut(&[bool])) {
     let mut reachable = vec![false; text.len() + 1];
     reachable[0] = true;
@@ -149,26 +151,26 @@ mod tests {
             (
                 &both[..],
                 "providers/openai/apiKey",
-                "`providers/*` comes nearest, but its * stops at a /: write `providers/**`,",
+                "the closest is `providers/*`, but its * stops at a /: write `providers/**`,",
             ),
             (&["a/*/b/*"], "a/x/b/c/d", "write `a/*/b/**`,"),
             (&["a/*/b/*"], "a/x/y/b/c", "write `a/**/b/*`,"),
             (&["a/*/b/*"], "a/x/y/b/c/d", "write `a/**/b/**`,"),
-            (&["providers/**"], "providers/kv:a/b", "no star goes past a `:`"),
-            (&["**"], "kv:a/b", "no star goes past a `:`"),
-            (&["exact"], "exact#field", "it lets no field through: write `exact#**`,"),
+            (&["providers/**"], "providers/kv:a/b", "stars stop at a `:`"),
+            (&["**"], "kv:a/b", "stars stop at a `:`"),
+            (&["exact"], "exact#field", "it allows no field: write `exact#**`,"),
             (&["exact"], "exact/field", "it ends before a /: write `exact/**`,"),
             (&both, "exact", ": add one, if"),
             (&both, "provider", ": add one, if"),
             (&["a/*/key"], "a/b/c", ": add one, if"),
             (&["é*"], "e/a", ": add one, if"),
-            (&[], "a", "`allow` is an empty list, which lets no id through: add one, if"),
+            (&[], "a", "`allow` is an empty list, which allows no id: add one, if"),
         ] {
             let allow = |patterns: Vec<String>| Allow::new(patterns).check(&Id::parse(id).unwrap());
             let patterns: Vec<_> = patterns.iter().map(|pattern| (*pattern).to_owned()).collect();
             let told = allow(patterns.clone()).unwrap_err().to_string();
             assert!(told.contains(words), "{patterns:?} {id}: {told}");
-            // Who follows the hint to the letter gets through.
+            // The hint works as it is written.
             if let Some((_, written)) = told.split_once("write `") {
                 allow(vec![written.split('`').next().unwrap().to_owned()]).expect("what the hint says");
             }

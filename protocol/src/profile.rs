@@ -20,21 +20,21 @@ use crate::profile_permissions::read_trusted;
 use crate::selector::{Field, Name};
 use crate::store::{Kind, NameKeys, Setting, Store, nearest, table};
 
-/// What a profile says, with its keys checked and its values not yet.
+/// The content of a profile: its keys are checked, its values are not yet.
 #[derive(Debug)]
 pub struct Profile {
     /// The settings that it sets.
     pub values: BTreeMap<String, toml::Value>,
-    /// The environment variables that may fill what it leaves unset.
+    /// The environment variables that may set what the profile does not set.
     pub env: Vec<String>,
-    /// What stands for an id.
+    /// The entries of `[ids]`: the name of a secret for each id.
     pub ids: HashMap<String, Name>,
     /// The file it was read from.
     pub path: PathBuf,
 }
 
 impl Profile {
-    /// What holds without a profile: nothing is set, and every variable of the store counts.
+    /// Returns what applies without a profile: nothing is set, and every variable of the store counts.
     #[must_use]
     pub fn none(store: &Store) -> Self {
         let env = table(store).flat_map(|setting| setting.env).map(|name| (*name).to_owned()).collect();
@@ -43,10 +43,11 @@ impl Profile {
 
     /// Reads `--profile`'s argument: a file if it has a `/`, else a name in `~/.config/secretref`.
     ///
-    /// Fails with `MISCONFIGURED` where somebody else could have written the file, and where it is no profile.
+    /// # Errors
+    /// `MISCONFIGURED` if another user could have written the file, or if it is not a valid profile.
     pub fn read(store: &Store, argument: &str, environment: &Environment) -> Result<Self, Failure> {
         if argument.is_empty() {
-            return Err(Failure::misconfigured("--profile names nothing", "write a path or a name after it"));
+            return Err(Failure::misconfigured("--profile is empty", "write a path or a name after it"));
         }
         let path = if argument.contains('/') {
             PathBuf::from(argument)
@@ -54,7 +55,7 @@ impl Profile {
             return Err(Failure::misconfigured(
                 format!("--profile {argument} is neither a path nor a name"),
                 format!(
-                    "write ./{argument} for a file here, or leave out .toml for one in ~/.config/secretref"
+                    "write ./{argument} for a file in this folder, or leave out .toml for a profile in ~/.config/secretref"
                 ),
             ));
         } else {
@@ -68,14 +69,17 @@ impl Profile {
         Ok(Self { path, ..profile })
     }
 
-    /// Reads the text of a profile.
+    /// Parses the text of a profile.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED`, with the line or the key that is wrong.
     pub fn parse(store: &Store, text: &str) -> Result<Self, Failure> {
         let mut values: BTreeMap<String, toml::Value> = toml::from_str(text).map_err(|error| {
             let before = error.span().map_or(0, |span| span.start.min(text.len()));
             let line = text.get(..before).unwrap_or_default().matches('\n').count() + 1;
             Failure::misconfigured(
                 format!("line {line} of the profile is not TOML"),
-                "correct it: strings need quotes, and a key can be set once",
+                "correct it: strings need quotes, and a key can be set only once",
             )
         })?;
         let env = match values.remove("env") {
@@ -87,7 +91,7 @@ impl Profile {
             None => HashMap::new(),
             Some(toml::Value::Table(entries)) => entries
                 .into_iter()
-                .map(|(id, entry)| Ok((id.clone(), name(store, &id, entry)?)))
+                .map(|(id, value)| Ok((id.clone(), entry(store.name_keys, &id, value)?)))
                 .collect::<Result<_, Failure>>()?,
             Some(_) => {
                 return Err(Failure::misconfigured(
@@ -99,7 +103,7 @@ impl Profile {
         Self { values, env, ids, path: PathBuf::new() }.checked(store)
     }
 
-    /// Refuses keys and variables that the store does not know, and secrets.
+    /// Fails if the profile has a key or a variable that the store does not know, or a secret.
     fn checked(self, store: &Store) -> Result<Self, Failure> {
         for key in self.values.keys() {
             match table(store).find(|setting| setting.key == *key) {
@@ -113,13 +117,13 @@ impl Profile {
         }
         let known = || table(store).flat_map(|setting| setting.env).copied();
         match self.env.iter().find(|listed| known().all(|name| name != *listed)) {
-            // `VAULT_TOKEN=hvs.…`: what has not the look of a name may be a secret.
+            // Not quoted if it does not look like a name, as `VAULT_TOKEN=hvs.…`: it may contain a secret.
             Some(listed)
                 if !listed.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_') =>
             {
                 Err(Failure::misconfigured(
-                    "`env` in the profile lists what is not the name of a variable",
-                    "list names alone, env = [\"NAME\"]: their values stand in the environment",
+                    "`env` in the profile lists something that is not the name of a variable",
+                    "list only names, env = [\"NAME\"]: the values are in the environment",
                 ))
             }
             Some(listed) => Err(unknown("variable in `env`:", listed, nearest(listed, known()))),
@@ -128,7 +132,7 @@ impl Profile {
     }
 }
 
-/// The resolver that the first line of a profile names, where that is another: `secretref-…`.
+/// Returns the resolver that the first line of a profile names, `secretref-…`, if it is another one.
 fn other_resolver<'t>(store: &Store, text: &'t str) -> Option<&'t str> {
     let words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
     let mut names = words.filter_map(|word| word.rsplit('/').next());
@@ -137,19 +141,19 @@ fn other_resolver<'t>(store: &Store, text: &'t str) -> Option<&'t str> {
 
 fn is_of_other(path: &Path, own: &str, other: &str) -> Failure {
     Failure::misconfigured(
-        format!("{} is a profile of {other}, by its first line, and this is {own}", path.display()),
-        format!("use {other}, or name another profile"),
+        format!("{} is a profile for {other}, by its first line, but this is {own}", path.display()),
+        format!("use {other}, or another profile"),
     )
 }
 
-/// No secret is written into a profile: says which other places it can come from.
+/// Returns the failure of a profile with a secret in it; it says where the secret can be.
 fn is_secret(setting: &Setting) -> Failure {
-    let file = setting.file.map(|file| format!("name a file with `{file}`"));
-    let variable = setting.env.last().map(|name| format!("list the variable in it: env = [\"{name}\"]"));
+    let file = setting.file.map(|file| format!("put it into a file and set `{file}` to its path"));
+    let variable = setting.env.last().map(|name| format!("list its variable: env = [\"{name}\"]"));
     let ways: Vec<_> = [file, variable].into_iter().flatten().collect();
     Failure::misconfigured(
         format!("`{}` in the profile is a secret", setting.key),
-        format!("a profile holds none: {}", ways.join(", or ")),
+        format!("secrets cannot be in a profile: {}", ways.join(", or ")),
     )
 }
 
@@ -159,13 +163,13 @@ fn env_is_wrong() -> Failure {
 
 fn unknown(what: &str, word: &str, nearest: Option<&str>) -> Failure {
     let remedy = nearest.map_or_else(
-        || "see --help for those there are".to_owned(),
+        || "see --help for the known ones".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
     );
     Failure::misconfigured(format!("the profile has an unknown {what} `{word}`"), remedy)
 }
 
-/// The strings of a TOML array, or `None` where one is something else.
+/// Returns the strings of a TOML array, or `None` if one item is not a string.
 pub(crate) fn strings(items: Vec<toml::Value>) -> Option<Vec<String>> {
     items
         .into_iter()
@@ -176,73 +180,93 @@ pub(crate) fn strings(items: Vec<toml::Value>) -> Option<Vec<String>> {
         .collect()
 }
 
-/// What an entry of `[ids]` can say for every store.
+/// The keys that an entry of `[ids]` can have for every store.
 const OWN_KEYS: [&str; 4] = ["name", "field", "line", "version"];
 
-/// One entry of `[ids]`.
-fn name(store: &Store, id: &str, entry: toml::Value) -> Result<Name, Failure> {
-    let wrong = |why: String, remedy: &str| {
-        Failure::misconfigured(format!("the entry `{id}` of [ids] {why}"), remedy.to_owned())
-    };
-    if Id::parse(id).is_err() {
-        return Err(wrong(
-            "is not an id that a gateway can ask for".into(),
+/// Reads one entry of `[ids]`.
+fn entry(keys: NameKeys, id: &str, value: toml::Value) -> Result<Name, Failure> {
+    let name = match value {
+        _ if Id::parse(id).is_err() => Err(wrong(
+            "is not an id that a gateway can ask for",
             "use A-Z a-z 0-9 . _ : / # -, a letter or digit first",
-        ));
-    }
-    let toml::Value::Table(entry) = entry else {
-        let remedy = "write { name = \"…\", field = \"…\" }, or move a setting above [ids]";
-        return Err(wrong("is not a table".into(), remedy));
+        )),
+        toml::Value::Table(table) => name(keys, table),
+        _ => Err(wrong(
+            "is not a table",
+            "write { name = \"…\", field = \"…\" }, or move a setting above [ids]",
+        )),
     };
-    if entry.contains_key("field") && entry.contains_key("line") {
-        return Err(wrong("has both `field` and `line`".into(), "leave one of them out"));
+    name.map_err(|(why, remedy)| Failure::misconfigured(format!("the entry `{id}` of [ids] {why}"), remedy))
+}
+
+/// Why an entry is wrong, for the end of a sentence about it, and what to do.
+type Wrong = (String, String);
+
+fn wrong(why: impl Into<String>, remedy: impl Into<String>) -> Wrong {
+    (why.into(), remedy.into())
+}
+
+fn name(keys: NameKeys, mut table: toml::Table) -> Result<Name, Wrong> {
+    let field = match (text(&mut table, "field")?, line(&mut table)?) {
+        (Some(_), Some(_)) => return Err(wrong("has both `field` and `line`", "remove one of them")),
+        (Some(field), None) => Field::parse(&field),
+        (None, Some(line)) => Field::Line(line),
+        // Never the store's short form for a field: an entry says everything.
+        (None, None) => Field::Whole,
+    };
+    if let Some(toml::Value::Integer(number)) = table.get("version") {
+        let number = number.to_string();
+        table.insert("version".to_owned(), number.into());
     }
-    let mut name = Name { is_entry: true, ..Name::default() };
-    for (key, value) in entry {
-        if key == "line" {
-            let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
-            let Some(number) = number.filter(|number| *number > 0) else {
-                return Err(wrong("has a `line` that is no number from 1 on".into(), "write line = 1"));
-            };
-            name.field = Some(Field::Line(number));
-            continue;
-        }
-        let takes_any = matches!(store.name_keys, NameKeys::Any);
-        let is_other = takes_any && !OWN_KEYS.contains(&key.as_str());
-        let text = match value {
-            toml::Value::String(text) if !text.is_empty() || is_other => text,
-            toml::Value::Integer(number) if key == "version" => number.to_string(),
-            _ => {
-                return Err(wrong(
-                    format!("has a `{key}` that is not a string with something in it"),
-                    "correct the value",
-                ));
-            }
-        };
-        match key.as_str() {
-            "name" => name.name = text,
-            "field" => name.field = Some(Field::parse(&text)),
-            "version" => name.version = Some(text),
-            _ => match store.name_keys.known().iter().find(|known| **known == key) {
-                Some(own) => name.keys.push((own, text)),
-                None if takes_any => name.others.push((key, text)),
-                None => {
-                    let known = store.name_keys.known().iter().copied().chain(OWN_KEYS);
-                    let meant = nearest(&key, known).unwrap_or("name");
-                    return Err(wrong(
-                        format!("has an unknown key `{key}`"),
-                        &format!("did you mean `{meant}`?"),
-                    ));
+    let mut name = Name {
+        name: text(&mut table, "name")?.unwrap_or_default(),
+        field: Some(field),
+        version: text(&mut table, "version")?,
+        is_entry: true,
+        ..Name::default()
+    };
+    for (key, value) in table {
+        match (keys, value) {
+            (NameKeys::Any, toml::Value::String(text)) => name.others.push((key, text)),
+            (NameKeys::Only(known), toml::Value::String(text)) if !text.is_empty() => {
+                match known.iter().find(|known| **known == key) {
+                    Some(own) => name.keys.push((own, text)),
+                    None => return Err(unknown_key(&key, known)),
                 }
-            },
+            }
+            _ => return Err(not_a_text(&key)),
         }
     }
     if name.name.is_empty() && name.others.is_empty() {
-        return Err(wrong("has no `name`".into(), "say which secret it stands for"));
+        return Err(wrong("has no `name`", "add the name of the secret that the id is for"));
     }
-    // An entry says all there is to say: without a field it means the whole secret, never the store's short form.
-    name.field.get_or_insert(Field::Whole);
     Ok(name)
+}
+
+/// Takes the text of a key out of an entry.
+fn text(table: &mut toml::Table, key: &str) -> Result<Option<String>, Wrong> {
+    match table.remove(key) {
+        None => Ok(None),
+        Some(toml::Value::String(text)) if !text.is_empty() => Ok(Some(text)),
+        Some(_) => Err(not_a_text(key)),
+    }
+}
+
+/// Takes `line` out of an entry.
+fn line(table: &mut toml::Table) -> Result<Option<usize>, Wrong> {
+    let Some(value) = table.remove("line") else { return Ok(None) };
+    let number = value.as_integer().and_then(|number| usize::try_from(number).ok());
+    let wrong = || wrong("has a `line` that is not a number of at least 1", "write line = 1");
+    number.filter(|number| *number > 0).map(Some).ok_or_else(wrong)
+}
+
+fn not_a_text(key: &str) -> Wrong {
+    wrong(format!("has a `{key}` that is not a string, or is empty"), "correct the value")
+}
+
+fn unknown_key(key: &str, known: &[&str]) -> Wrong {
+    let meant = nearest(key, known.iter().copied().chain(OWN_KEYS)).unwrap_or("name");
+    wrong(format!("has an unknown key `{key}`"), format!("did you mean `{meant}`?"))
 }
 
 #[cfg(test)]
@@ -290,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn beside_a_profile_only_listed_variables_count_and_never_over_a_set_key() {
+    fn with_a_profile_only_listed_variables_count_and_never_over_a_set_key() {
         assert_eq!(load("").unwrap().text(&ADDRESS), None);
         assert_eq!(load(r#"env = ["ADDR"]"#).unwrap().text(&ADDRESS), Some("from-env"));
         let both = load("address = \"mine\"\nenv = [\"ADDR\", \"TOKEN\"]").unwrap();
@@ -331,10 +355,10 @@ mod tests {
             ("token = \"hvs.secret\"", "`token` in the profile is a secret"),
             (
                 "key_id = \"hvs.secret\"",
-                "name a file with `token_file`, or list the variable in it: env = [\"KEY_ID\"]",
+                "set `token_file` to its path, or list its variable: env = [\"KEY_ID\"]",
             ),
             ("env = [\"ADR\"]", "did you mean `ADDR`?"),
-            ("env = [\"TOKEN=hvs.secret\"]", "list names alone"),
+            ("env = [\"TOKEN=hvs.secret\"]", "list only names"),
             ("env = \"ADDR\"", "write env = [\"NAME\"]"),
             ("address = 4", "`address` in the profile is not a string"),
             ("timeout = \"4\"", "`timeout` is not a duration"),
@@ -356,7 +380,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_of_ids_stands_for_an_id() {
+    fn an_entry_of_ids_gives_the_name_of_an_id() {
         let settings = load("[ids]\na = { name = \"b c\", field = \"/k\", version = 3, mount = \"kv\" }\nw = { name = \"x\" }").unwrap();
         let name = settings.name("a").unwrap();
         assert_eq!((name.name.as_str(), name.key("mount")), ("b c", Some("kv")));
@@ -382,7 +406,7 @@ mod tests {
     }
 
     #[test]
-    fn relative_paths_start_from_the_profile_and_a_missing_home_fails_only_where_it_is_needed() {
+    fn relative_paths_start_from_the_profile_and_a_missing_home_fails_only_if_it_is_needed() {
         let at = |text: &str| {
             let profile = Profile { path: "/etc/x/p.toml".into(), ..Profile::parse(&STORE, text).unwrap() };
             Settings::load(&STORE, &Vec::new(), Some(profile), &environment(), &Run::new(Instant::now()))

@@ -1,4 +1,4 @@
-//! What a store is called, and the one table of its settings: flags, environment, profile and help come from it.
+//! The description of a store, and the table of its settings: flags, environment, profile and help all come from it.
 
 use std::marker::PhantomData;
 use std::path::Path;
@@ -6,23 +6,23 @@ use std::time::Duration;
 
 use crate::secret::Secret;
 
-/// A store as the family's shared code speaks of it.
+/// The description of a store for the shared code.
 pub struct Store {
     /// The binary, `secretref-vault`.
     pub binary: &'static str,
     /// The version of the binary.
     pub version: &'static str,
-    /// What the store is, for the first line of the help.
+    /// What the resolver does, for the first line of the help.
     pub about: &'static str,
-    /// The store's own settings, as tables that are read one after the other.
+    /// The store's own settings, as tables that are read in this order.
     pub settings: &'static [&'static [Setting]],
     /// What an `[ids]` entry may set besides `name`, `field` and `version`.
     pub name_keys: NameKeys,
-    /// How an id is written, for the help: `name[#field[#version]]`.
+    /// The form of an id, for the help: `name[#field[#version]]`.
     pub form: &'static str,
-    /// Examples for the end of the help, one command a line.
+    /// Examples for the end of the help, one command per line.
     pub examples: &'static str,
-    /// An example of a profile, below its first line.
+    /// An example of a profile, without its first line.
     pub profile: &'static str,
 }
 
@@ -36,7 +36,7 @@ pub enum NameKeys {
 }
 
 impl NameKeys {
-    /// Those that are known by name.
+    /// Returns the keys that are known by name.
     #[must_use]
     pub fn known(self) -> &'static [&'static str] {
         match self {
@@ -97,7 +97,7 @@ pub struct Setting<T: ?Sized = ()> {
 }
 
 impl Store {
-    /// What a profile and a gateway's provider are called in examples: the binary's own part of its name.
+    /// Returns the name of a profile and of a gateway's provider in examples: that of the binary without `secretref-`.
     pub(crate) fn name(&self) -> &'static str {
         self.binary.trim_start_matches("secretref-")
     }
@@ -239,24 +239,24 @@ pub(crate) fn flag(key: &str) -> String {
     format!("--{}", key.replace('_', "-"))
 }
 
-/// What values a setting takes.
+/// The values that a setting takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     /// Any text.
     Text,
     /// One of these words.
     Choice(&'static [&'static str]),
-    /// A file: absolute, from `~/`, or from the profile's folder.
+    /// A file or folder: absolute, below `~/`, or relative to the profile's folder.
     Path,
     /// `4s` or `1500ms`.
     Duration,
-    /// Bytes: `65536`, `512KiB` or `1MiB`.
+    /// A number of bytes: `65536`, `512KiB` or `1MiB`.
     Size,
     /// `true` or `false`.
     Switch,
     /// Several texts.
     List,
-    /// A secret, which has neither key nor flag: from the environment, or from this file in systemd's
+    /// A secret, which a profile or a flag cannot set: from the environment, or from this file in systemd's
     /// `$CREDENTIALS_DIRECTORY`.
     Secret(&'static str),
 }
@@ -265,38 +265,37 @@ pub enum Kind {
 pub const FAMILY: &[Setting] = &[ALLOW.row(), JSON_FIELDS.row(), LOG.row(), MAX_OUTPUT.row(), TIMEOUT.row()];
 
 pub(crate) const ALLOW: Setting<[String]> =
-    Setting::list("allow", "ids that may be resolved, as patterns: * stops at / and :, ** at : only");
+    Setting::list("allow", "the ids that may be resolved, as patterns: * stops at / and :, ** only at :");
 
 pub(crate) const JSON_FIELDS: Setting<bool> =
-    Setting::switch("json_fields", "give objects, arrays and whole secrets as their JSON text")
-        .default("false");
+    Setting::switch("json_fields", "return objects, arrays and whole secrets as JSON text").default("false");
 
 /// Security sensitive, so that a gateway's `args` cannot silence the log of a profile.
 pub(crate) const LOG: Setting<str> = Setting::choice(
     "log",
     &["failures", "all", "off"],
-    "which runs of a gateway leave a line in the system's log",
+    "which runs of a gateway write a line to the system's log",
 )
 .default("failures");
 
 pub(crate) const MAX_OUTPUT: Setting<usize> =
-    Setting::size("max_output", "the most bytes of a response; below the gateway's maxOutputBytes")
+    Setting::size("max_output", "the maximum size of a response; keep it below the gateway's maxOutputBytes")
         .default("1MiB")
         .not_sensitive();
 
 pub(crate) const TIMEOUT: Setting<Duration> = Setting::duration(
     "timeout",
-    "when to answer with what has arrived; below the gateway's timeoutMs, which is 5000 if not set",
+    "when to answer with the values that have arrived; keep it below the gateway's timeoutMs, 5000 by default",
 )
 .default("4s")
 .not_sensitive();
 
-/// The settings of a store, its own first.
+/// Returns the settings of a store: its own, then those of every resolver.
 pub fn table(store: &Store) -> impl Iterator<Item = &'static Setting> + use<> {
     store.settings.iter().copied().flatten().chain(FAMILY)
 }
 
-/// The nearest of the known words, to say what was meant.
+/// Returns the known word that is most similar to `word`, to suggest it. `None` if none is similar.
 #[must_use]
 pub fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str>) -> Option<&'k str> {
     known

@@ -399,7 +399,7 @@ fn what_is_often_typed_wrong() {
             &format!("{root}\nallow = [\"providers/**\"]"),
             &["get", "secret/data/providers/openai#org"],
             "hint: leave secret/data/ out: a path begins within its mount; else add one",
-            "comes nearest",
+            "the closest is",
         ),
         (
             &format!("{root}\nallow = [\"providers/*\"]"),

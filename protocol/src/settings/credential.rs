@@ -1,4 +1,5 @@
-//! Settings that must be there, and credentials: from a variable, a file that a setting names, or systemd's credentials.
+//! Settings that must be set, and credentials: from a variable, from a file that a setting names, or from systemd's
+//! credentials.
 
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt as _;
@@ -13,7 +14,10 @@ use crate::secret::Secret;
 use crate::store::{Kind, Setting};
 
 impl Settings {
-    /// The value of a text or choice that must be there.
+    /// Returns the value of a text or choice that must be set.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED`, with the ways to set it, if it is not set.
     pub fn required(&self, setting: &Setting<str>) -> Result<&str, Failure> {
         self.text(setting).ok_or_else(|| {
             let key = setting.key;
@@ -22,15 +26,21 @@ impl Settings {
         })
     }
 
-    /// Reads the file of a credential, and warns where its mode lets others read it.
+    /// Reads the file of a credential, which `setting` names, and warns if its mode lets other users read it.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if it cannot be read or is not a text.
     pub fn read_secret(&self, path: &Path, setting: &str) -> Result<Secret, Failure> {
         let (secret, metadata) = file::read_secret_with_metadata(path, setting)?;
         warn_if_exposed(&self.run, self.home.uid, path, &metadata);
         Ok(secret)
     }
 
-    /// The value of a secret and where it came from: a variable of the environment, else a file of systemd's
+    /// Returns the value of a secret and where it came from: a variable of the environment, else a file of systemd's
     /// credentials.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if that file cannot be read.
     pub fn secret(&self, setting: &Setting<Secret>) -> Result<Option<(Secret, String)>, Failure> {
         if let Some(text) = self.text_of(setting.key) {
             let variable = self.given(setting.key).and_then(|given| given.variable);
@@ -47,10 +57,13 @@ impl Settings {
         }
     }
 
-    /// The value of a secret that can also be in a file, which a setting of its own names, and where it came from.
+    /// Returns the value of a secret that can also be in a file of its own, [`Setting::file`], and where it came from.
     ///
-    /// A file that a flag or the profile names counts before the secret's own variable, and that before a file that
-    /// another variable names. What is set and cannot be read is a failure; the next is not tried in its place.
+    /// A file that a flag or the profile names counts before the secret's own variable, and that variable before a file that
+    /// another variable names.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the first of them that is set cannot be read; the others are not tried.
     pub fn credential(&self, setting: &Setting<Secret>) -> Result<Option<(Secret, String)>, Failure> {
         let Some(file) = setting.file else { return self.secret(setting) };
         let from_file = || match self.path_of(file)? {
@@ -66,8 +79,8 @@ impl Settings {
         }
     }
 
-    /// That there is no credential of this `setting`, which `what` names for a person (`secret id`): says which places were
-    /// looked at, and what a gateway has to hand over.
+    /// Returns the failure of a missing credential, which `what` names for a person (`secret id`). It lists the places that
+    /// were searched, and what the gateway has to pass on.
     #[must_use]
     pub fn no_credential(&self, what: &str, setting: &Setting<Secret>) -> Failure {
         let (Kind::Secret(name), Some(file)) = (setting.kind, setting.file) else {
@@ -92,8 +105,8 @@ impl Settings {
         )
     }
 
-    /// The variables that the profile lists for a secret and for its file, if none of them sets one: a gateway that does not
-    /// pass them has left out what the profile's author relies on.
+    /// Returns the variables that the profile lists for a secret and for its file, if neither is set: the profile relies on
+    /// them, and the gateway does not pass them on.
     #[must_use]
     pub fn relies_on(&self, setting: &Setting<Secret>) -> Vec<&'static str> {
         let keys = || [Some(setting.key), setting.file].into_iter().flatten();
@@ -103,7 +116,7 @@ impl Settings {
         keys().flat_map(|key| self.unset(key)).collect()
     }
 
-    /// The variables that the profile lists and that are not set, of settings that nothing else sets.
+    /// Returns the variables that the profile lists and that are not set, of all settings that nothing else sets.
     #[must_use]
     pub fn absent(&self) -> Vec<&'static str> {
         let keys = self.table().map(|setting| setting.key);
@@ -114,7 +127,7 @@ impl Settings {
         self.source_of(key) > Some(Source::Default)
     }
 
-    /// The variables of a setting that count and are not set, if the profile lists them.
+    /// Returns the variables of a setting that the profile lists and that are not set.
     fn unset(&self, key: &str) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
         if self.given(key).is_some_and(|given| given.variable.is_some()) {
@@ -131,7 +144,7 @@ impl Settings {
         self.table().find(|setting| setting.key == key).map_or(&[], |setting| setting.env)
     }
 
-    /// How a variable could set it, for the end of a remedy.
+    /// Returns how a variable could set it, for the end of a remedy.
     fn or_by_variable(&self, key: &str) -> String {
         let unset = self.unset(key);
         match (self.variables_of(key).last(), &self.profile) {
@@ -141,7 +154,7 @@ impl Settings {
                 unset.join(" or ")
             ),
             (Some(name), Some(_)) => format!(
-                ", or let a variable set it: env = [\"{name}\"] in the profile, and {name} in the gateway's passEnv"
+                ", or set it by a variable: add env = [\"{name}\"] to the profile, and {name} to the gateway's passEnv"
             ),
             (Some(name), None) => {
                 format!(", or set {name} in the environment (a gateway passes only what its passEnv lists)")

@@ -1,4 +1,4 @@
-//! Puts the settings of a run together: flags, the profile, the environment, defaults.
+//! Loads the settings of a run from flags, the profile, the environment and defaults.
 
 use std::path::Path;
 use std::time::Duration;
@@ -12,10 +12,11 @@ use crate::run::Run;
 use crate::store::{Setting, Store, TIMEOUT, table};
 
 impl Settings {
-    /// Puts the settings together: with a profile, flag over profile over the variables that it lists; without one,
-    /// flag over environment over default.
+    /// Loads the settings. A flag counts before the profile, the profile before the variables that it lists, and those before
+    /// the default. Without a profile, every variable of the store counts.
     ///
-    /// Fails with `MISCONFIGURED`, naming the setting, where a value is not of its kind.
+    /// # Errors
+    /// `MISCONFIGURED`, with the setting, if a value is not valid for it.
     pub fn load(
         store: &Store,
         flags: &Flags,
@@ -55,12 +56,12 @@ impl Settings {
 /// Flags by key, as they were typed.
 pub type Flags = Vec<(&'static str, Vec<String>)>;
 
-/// The value of the flag `--timeout`, if there is one and it can be read.
+/// Returns the value of the flag `--timeout`, if there is one and it is valid.
 pub fn timeout_of(flags: &Flags) -> Option<Duration> {
     duration(flags.iter().find(|(key, _)| *key == TIMEOUT.key)?.1.last()?)
 }
 
-/// What a flag says, else the profile.
+/// Returns the value of a flag, else that of the profile.
 fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Option<Value>, Failure> {
     if let Some((_, texts)) = flags.iter().find(|(key, _)| *key == setting.key) {
         return Value::from_texts(setting, texts).map(Some);
@@ -68,7 +69,7 @@ fn written(setting: &Setting, flags: &Flags, profile: &mut Profile) -> Result<Op
     profile.values.remove(setting.key).map(|value| Value::from_toml(setting, value)).transpose()
 }
 
-/// What the first of the setting's variables says that counts and is set, else the default.
+/// Returns the value of the setting's first variable that counts and is set, else the default.
 fn unwritten(
     setting: &'static Setting,
     profile: &Profile,
@@ -84,7 +85,10 @@ fn unwritten(
     Ok(default.map(|value| Given { setting, value, source: Source::Default, variable: None }))
 }
 
-/// Fails where a flag's value is not of its kind.
+/// Checks the values of flags.
+///
+/// # Errors
+/// `MISCONFIGURED`, with the flag, if a value is not valid for its setting.
 pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
     let setting = |key: &str| table(store).find(|setting| setting.key == key);
     flags
@@ -93,8 +97,8 @@ pub fn check(store: &Store, flags: &Flags) -> Result<(), Failure> {
         .try_for_each(|(setting, texts)| Value::from_texts(setting, texts).map(drop))
 }
 
-/// Whether systemd puts the credentials of a unit there, links being resolved. Any other folder could be named by a variable
-/// that an agent can set.
+/// Returns whether systemd puts the credentials of a unit into this folder, whose links are resolved. Any other folder is
+/// ignored, because an agent could set the variable.
 ///
 /// <https://systemd.io/CREDENTIALS/>
 fn is_of_a_unit(folder: &Path, uid: u32) -> bool {
@@ -107,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_systemd_puts_credentials() {
+    fn systemd_credentials_are_in_the_runtime_folder_of_a_unit() {
         for (folder, want) in [
             ("/run/credentials/gateway.service", true),
             ("/run/user/7/credentials/gateway.service", true),

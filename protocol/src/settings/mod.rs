@@ -1,4 +1,4 @@
-//! The settings of one run: each value from the most explicit place that has one.
+//! The settings of one run. Each value comes from the most explicit place that sets it.
 
 mod credential;
 mod load;
@@ -18,34 +18,37 @@ pub(crate) use credential::warn_if_exposed;
 pub use load::{Flags, check, timeout_of};
 use value::Value;
 
-/// The settings of one run, each from the most explicit place that sets it.
+/// The settings of one run.
 pub struct Settings {
     /// The tables of the store.
     own: &'static [&'static [Setting]],
-    /// Those that are set, in the order of the tables.
+    /// The settings that have a value, in the order of the tables.
     given: Vec<Given>,
     ids: HashMap<String, Name>,
     credentials: Option<PathBuf>,
-    /// What systemd says of the unit's runtime folder.
+    /// The value of systemd's `RUNTIME_DIRECTORY`.
     runtime: Option<String>,
     home: Home,
-    /// Where the profile is, if there is one, and the variables that it lists.
+    /// The path of the profile, if there is one, and the variables that it lists.
     profile: Option<(PathBuf, Vec<String>)>,
     run: Run,
-    /// What a relative path starts from.
+    /// The folder that a relative path starts from.
     folder: PathBuf,
 }
 
-/// The home of the user. Looked up only when it is needed: that asks the system's name service.
+/// The home of the user. It is looked up only when it is needed, because this asks the system's name service.
 #[derive(Debug, Clone)]
 pub struct Home {
-    /// What `HOME` says, without a profile.
+    /// The value of `HOME`, if there is no profile.
     variable: Option<PathBuf>,
     uid: u32,
 }
 
 impl Home {
-    /// Looks it up.
+    /// Looks up the home.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the user has no home.
     pub fn find(&self) -> Result<PathBuf, Failure> {
         self.variable.clone().map_or_else(|| environment::recorded_home(self.uid), Ok)
     }
@@ -55,14 +58,14 @@ struct Given {
     setting: &'static Setting,
     value: Value,
     source: Source,
-    /// The variable that set it.
+    /// The variable that set it, if one did.
     variable: Option<&'static str>,
 }
 
-/// Where a setting came from; the more explicit is the greater.
+/// The place that a setting came from. A more explicit place is greater.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Source {
-    /// The table.
+    /// The default in the table.
     Default,
     /// An environment variable.
     Environment,
@@ -71,38 +74,38 @@ pub enum Source {
 }
 
 impl Settings {
-    /// The run that these settings are of.
+    /// Returns the run of these settings.
     #[must_use]
     pub fn run(&self) -> &Run {
         &self.run
     }
 
-    /// Where the profile is, if there is one.
+    /// Returns the path of the profile, if there is one.
     #[must_use]
     pub fn profile(&self) -> Option<&Path> {
         self.profile.as_ref().map(|(path, _)| path.as_path())
     }
 
-    /// The variables that set something.
+    /// Returns the variables that set a setting.
     #[must_use]
     pub fn variables(&self) -> Vec<&'static str> {
         self.given.iter().filter_map(|given| given.variable).collect()
     }
 
-    /// What a message calls a setting: the variable that set it, else its key.
+    /// Returns the name of a setting for a message: the variable that set it, else its key.
     #[must_use]
     pub fn called<T: ?Sized>(&self, setting: &Setting<T>) -> &'static str {
         self.given(setting.key).and_then(|given| given.variable).unwrap_or(setting.key)
     }
 
-    /// The keys that a flag or the profile sets.
+    /// Returns the keys that a flag or the profile sets.
     #[must_use]
     pub fn written(&self) -> Vec<&'static str> {
         let written = self.given.iter().filter(|given| given.source == Source::Written);
         written.map(|given| given.setting.key).collect()
     }
 
-    /// What is set of names that are nobody else's affair, each with its key: texts, paths and patterns, but no defaults.
+    /// Returns the set values that may be private, each with its key: texts, paths and patterns, but no defaults.
     #[must_use]
     pub fn names(&self) -> Vec<(&'static str, String)> {
         let set = self.given.iter().filter(|given| given.source > Source::Default).map(|given| {
@@ -119,7 +122,8 @@ impl Settings {
         set.flatten().collect()
     }
 
-    /// The variables of the store that are set in `environment` and do not count, since the profile does not list them.
+    /// Returns the variables of the store that are set in `environment` and do not count, because the profile does not list
+    /// them.
     #[must_use]
     pub fn ignored(&self, environment: &Environment) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
@@ -131,13 +135,16 @@ impl Settings {
         ignored
     }
 
-    /// The value of a text, or of one word of several.
+    /// Returns the value of a text or of a choice.
     #[must_use]
     pub fn text(&self, setting: &Setting<str>) -> Option<&str> {
         self.text_of(setting.key)
     }
 
-    /// The value of a path: absolute, or from `~` or the profile's folder.
+    /// Returns the value of a path: absolute, or below `~` or the profile's folder.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if it starts with `~/` and the user has no home.
     pub fn path(&self, setting: &Setting<Path>) -> Result<Option<PathBuf>, Failure> {
         self.path_of(setting.key)
     }
@@ -146,7 +153,7 @@ impl Settings {
         self.text_of(key).map(|text| self.expand(text)).transpose()
     }
 
-    /// The path that a text names: absolute, or from `~` or the profile's folder.
+    /// Returns the path for a text: absolute, or below `~` or the profile's folder.
     pub(crate) fn expand(&self, text: &str) -> Result<PathBuf, Failure> {
         match text.strip_prefix("~/") {
             Some(rest) => Ok(self.home.find()?.join(rest)),
@@ -154,49 +161,49 @@ impl Settings {
         }
     }
 
-    /// Where systemd has put the credentials of the unit.
+    /// Returns the folder of the unit's systemd credentials.
     #[must_use]
     pub fn credentials(&self) -> Option<&Path> {
         self.credentials.as_deref()
     }
 
-    /// The effective user id.
+    /// Returns the effective user id.
     #[must_use]
     pub fn uid(&self) -> u32 {
         self.home.uid
     }
 
-    /// The home of the user.
+    /// Returns the home of the user.
     #[must_use]
     pub fn home(&self) -> &Home {
         &self.home
     }
 
-    /// A file in the user's home, where there is a home.
+    /// Returns the path of a file in the user's home, if there is a home.
     #[must_use]
     pub fn in_home(&self, name: &str) -> Option<PathBuf> {
         self.home.find().ok().map(|home| home.join(name))
     }
 
-    /// Where the user's runtime folders can be, the nearest first.
+    /// Returns the possible runtime folders of the user, the most specific first.
     #[must_use]
     pub fn runtime_folders(&self) -> Vec<PathBuf> {
         environment::runtime_folders(self.runtime.as_deref(), self.home.uid)
     }
 
-    /// The value of a switch.
+    /// Returns whether a switch is on.
     #[must_use]
     pub fn is_on(&self, setting: &Setting<bool>) -> bool {
         matches!(self.value(setting.key), Some(Value::Switch(true)))
     }
 
-    /// Where a setting came from, if it is set.
+    /// Returns the place that a setting came from, if it is set.
     #[must_use]
     pub fn source<T: ?Sized>(&self, setting: &Setting<T>) -> Option<Source> {
         self.source_of(setting.key)
     }
 
-    /// How long the process has.
+    /// Returns how long the process may run.
     #[must_use]
     pub fn timeout(&self) -> Duration {
         match self.value(TIMEOUT.key) {
@@ -205,7 +212,7 @@ impl Settings {
         }
     }
 
-    /// The most bytes of a response.
+    /// Returns the maximum size of a response, in bytes.
     #[must_use]
     pub fn max_output(&self) -> usize {
         match self.value(MAX_OUTPUT.key) {
@@ -214,7 +221,7 @@ impl Settings {
         }
     }
 
-    /// Which ids may be resolved.
+    /// Returns the ids that may be resolved.
     #[must_use]
     pub fn allow(&self) -> Allow {
         match self.value(ALLOW.key) {
@@ -223,13 +230,13 @@ impl Settings {
         }
     }
 
-    /// What the profile's `[ids]` puts in the place of an id.
+    /// Returns the entry of the profile's `[ids]` for an id.
     #[must_use]
     pub fn name(&self, id: &str) -> Option<&Name> {
         self.ids.get(id)
     }
 
-    /// The entries of the profile's `[ids]`, in the order of the ids.
+    /// Returns the entries of the profile's `[ids]`, sorted by id.
     #[must_use]
     pub fn entries(&self) -> BTreeMap<&str, &Name> {
         self.ids.iter().map(|(id, name)| (id.as_str(), name)).collect()
@@ -260,8 +267,8 @@ impl Settings {
     }
 }
 
-/// How long a process has before its settings are known, and where they cannot be read.
+/// How long a process may run before its settings are known, and if they cannot be read.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The most bytes of a response where the settings cannot be read.
+/// The maximum size of a response, in bytes, if the settings cannot be read.
 pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;

@@ -1,4 +1,4 @@
-//! The value of one setting: read from a flag, a variable or a profile, by the kind that the table says.
+//! The value of one setting, parsed from a flag, a variable or a profile.
 
 use std::time::Duration;
 
@@ -26,7 +26,7 @@ impl Value {
         }
     }
 
-    /// `place` is what the person wrote the value for: a flag, a variable or a key.
+    /// Parses a value. `place` names the flag, the variable or the key that it was written for.
     pub(super) fn from_text(setting: &Setting, place: &str, text: String) -> Result<Self, Failure> {
         let refuse = |expected: String, remedy: String| {
             Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
@@ -55,7 +55,7 @@ impl Value {
                 None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
             },
             Kind::Switch => match text.as_str() {
-                // What Go's tools take, among them Vault's own.
+                // The words that Go's tools take, such as Vault's own.
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Self::Switch(true)),
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Self::Switch(false)),
                 _ => wrong("true or false".into()),
@@ -91,7 +91,7 @@ impl Value {
             (Kind::Size, toml::Value::Integer(bytes)) => {
                 Self::from_text(setting, setting.key, bytes.to_string())
             }
-            // A number where its text is meant, such as `kv_version = 2`.
+            // A number instead of a text, such as `kv_version = 2`.
             (Kind::Choice(_), toml::Value::Integer(number)) => {
                 Self::from_text(setting, setting.key, number.to_string())
             }
@@ -105,12 +105,13 @@ fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }
 
-/// No setting takes an empty text: with `role_id = ""` a server would be asked for nothing, and blamed.
+/// Returns the failure of an empty text, which no setting takes: a server would refuse an empty `role_id`, and a message
+/// would blame the server.
 fn empty(place: &str) -> Failure {
-    Failure::misconfigured(format!("`{place}` is set to an empty text"), "write its value, or leave it out")
+    Failure::misconfigured(format!("`{place}` is empty"), "write its value, or remove it")
 }
 
-/// `4s` or `1500ms`, from 1 ms to the 120 s that a gateway grants at most.
+/// Parses `4s` or `1500ms`: from 1 ms to 120 s, the most that a gateway allows.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let millis = match text.strip_suffix("ms") {
         Some(number) => number.parse::<u64>().ok()?,
@@ -119,7 +120,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     (1..=120_000).contains(&millis).then(|| Duration::from_millis(millis))
 }
 
-/// `65536`, `512KiB` or `1MiB`.
+/// Parses `65536`, `512KiB` or `1MiB` as a number of bytes, at least 1 KiB.
 fn size(text: &str) -> Option<usize> {
     let (number, unit) = [("KiB", 1024), ("MiB", 1 << 20)]
         .into_iter()
@@ -133,7 +134,7 @@ fn size(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// Of every kind, whatever its place: the store would be asked for nothing, and be blamed.
+    /// For every kind of setting, in a flag and in a profile.
     #[test]
     fn an_empty_text_is_no_value() {
         let kinds = [
@@ -154,10 +155,10 @@ mod tests {
                 _ => toml::Value::String(text.into()),
             };
             let flag = Value::from_texts(&setting, &[text.to_owned()]).err().unwrap();
-            assert_eq!(flag.what(), "`--a-key` is set to an empty text", "{kind:?}");
-            // A switch in a profile is no text at all.
+            assert_eq!(flag.what(), "`--a-key` is empty", "{kind:?}");
+            // A switch in a profile is not a text.
             let profile = Value::from_toml(&setting, toml).err().unwrap();
-            assert!(kind == Kind::Switch || profile.what() == "`a_key` is set to an empty text", "{kind:?}");
+            assert!(kind == Kind::Switch || profile.what() == "`a_key` is empty", "{kind:?}");
         }
     }
 }

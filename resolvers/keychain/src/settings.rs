@@ -4,7 +4,7 @@ use std::path::Path;
 
 use secretref_protocol::{NameKeys, Setting, Store};
 
-/// The store, for the shared parts.
+/// The description of the store for the shared code.
 pub(crate) const STORE: Store = Store {
     binary: "secretref-keychain",
     version: env!("CARGO_PKG_VERSION"),
@@ -41,27 +41,27 @@ const KEYCHAIN: &[Setting] = &[
 pub(crate) const KEYCHAIN_TYPE: Setting<str> = Setting::choice(
     "store",
     &["secret-service", "file", "systemd", "macos", "windows"],
-    "where secrets are; unset, the keychain of the system",
+    "where the secrets are; default: the keychain of the system",
 );
 
 pub(crate) const SERVICE: Setting<str> =
-    Setting::text("service", "the service of an id that is an account alone").default("openclaw");
+    Setting::text("service", "the service for ids that have only an account").default("openclaw");
 
 pub(crate) const BUS: Setting<str> =
-    Setting::text("bus", "secret-service: the socket or address of the bus; unset, /run/user/UID/bus")
+    Setting::text("bus", "secret-service: the socket or address of the bus; default: /run/user/UID/bus")
         .env(&["DBUS_SESSION_BUS_ADDRESS"]);
 
 pub(crate) const SESSION: Setting<str> =
-    Setting::choice("session", &["plain", "encrypted"], "secret-service: how values go over the bus")
+    Setting::choice("session", &["plain", "encrypted"], "secret-service: how values are sent over the bus")
         .default("plain");
 
 pub(crate) const FOLDER: Setting<Path> =
-    Setting::path("folder", "file: where the secrets are kept").default("~/.local/share/secretref/keychain");
+    Setting::path("folder", "file: the folder of the secrets").default("~/.local/share/secretref/keychain");
 
 pub(crate) const IDENTITY_FILE: Setting<Path> = Setting::path(
     "identity_file",
-    "file: the key that they are encrypted to; unset, the credential keychain-identity of the unit, else in the folder",
+    "file: the key that decrypts the secrets; default: the unit's credential keychain-identity, else a file in the folder",
 );
 
 pub(crate) const CREDENTIALS: Setting<Path> =
-    Setting::path("credentials", "systemd: the folder of the credentials; unset, $CREDENTIALS_DIRECTORY");
+    Setting::path("credentials", "systemd: the folder of the credentials; default: $CREDENTIALS_DIRECTORY");

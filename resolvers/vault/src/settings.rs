@@ -6,7 +6,7 @@ use secretref_protocol::{NameKeys, Secret, Setting, Store, net};
 
 use crate::route;
 
-/// The store, for the shared parts.
+/// The description of the store for the shared code.
 pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
@@ -30,7 +30,7 @@ timeout = \"3s\"
 slack = { name = \"team chat (old)\", field = \"token\" }",
 };
 
-/// Where servers have a secrets engine as a rule.
+/// The usual mount of a secrets engine.
 pub(crate) const DEFAULT_MOUNT: &str = "secret";
 
 const VAULT: &[Setting] = &[KV_VERSION.row(), MOUNT.row(), NAMESPACE.row()];
@@ -38,7 +38,7 @@ const VAULT: &[Setting] = &[KV_VERSION.row(), MOUNT.row(), NAMESPACE.row()];
 pub(crate) const KV_VERSION: Setting<str> = Setting::choice(
     "kv_version",
     &["auto", "2", "1"],
-    "the version of the secrets engine; auto asks the server where it is not 2",
+    "the version of the KV secrets engine; auto reads version 2, and asks the server if it may be 1",
 )
 .env(&["OPENCLAW_VAULT_KV_VERSION"])
 .default("auto");
@@ -47,17 +47,18 @@ pub(crate) const MOUNT: Setting<str> = Setting::text("mount", "where the secrets
     .env(&["OPENCLAW_VAULT_KV_MOUNT"])
     .default(DEFAULT_MOUNT);
 
-pub(crate) const NAMESPACE: Setting<str> = Setting::text("namespace", "the namespace of sign-in and secrets")
-    .env(&["BAO_NAMESPACE", "VAULT_NAMESPACE"]);
+pub(crate) const NAMESPACE: Setting<str> =
+    Setting::text("namespace", "the namespace for sign-in and secrets")
+        .env(&["BAO_NAMESPACE", "VAULT_NAMESPACE"]);
 
-/// Of each variable `bao`'s own name counts before Vault's, and an agent before the server.
+/// OpenBao's variable counts before Vault's, and an agent before the server.
 pub(crate) const ADDRESS: Setting<str> = Setting::text(
     "address",
-    "the server or agent: https://vault.example.com:8200, with a base path if it has one, or unix:///run/vault/agent.sock",
+    "the URL of the server or agent: https://vault.example.com:8200, with its base path if it has one, or unix:///run/vault/agent.sock",
 )
 .env(&["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"]);
 
-/// How to sign in.
+/// The settings of signing in.
 pub(crate) const AUTH_SETTINGS: &[Setting] = &[
     AUTH.row(),
     AUTH_MOUNT.row(),
@@ -87,26 +88,23 @@ pub(crate) const AUTH_SETTINGS: &[Setting] = &[
 pub(crate) const AUTH: Setting<str> = Setting::choice(
     "auth",
     &["token", "token_file", "agent", "approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"],
-    "how to sign in; unset, with the first token there is",
+    "how to sign in; default: the first token found",
 )
 .env(&["OPENCLAW_VAULT_AUTH_METHOD"]);
 
 pub(crate) const AUTH_MOUNT: Setting<str> =
-    Setting::text("auth_mount", "where the method is mounted, without auth/; unset, at its own name")
+    Setting::text("auth_mount", "where the auth method is mounted, without auth/; default: its own name")
         .env(&["OPENCLAW_VAULT_AUTH_MOUNT"])
         .used_by(&["approle", "aws", "cert", "jwt", "kubernetes", "ldap", "userpass"]);
 
-pub(crate) const TOKEN: Setting<Secret> = Setting::secret("token", "vault-token", "the token to read with")
-    .env(&["BAO_TOKEN", "VAULT_TOKEN"])
-    .file(&TOKEN_FILE);
+pub(crate) const TOKEN: Setting<Secret> =
+    Setting::secret("token", "vault-token", "the token").env(&["BAO_TOKEN", "VAULT_TOKEN"]).file(&TOKEN_FILE);
 
 pub(crate) const TOKEN_FILE: Setting<Path> =
-    Setting::path("token_file", "a file with the token to read with")
-        .env(&["VAULT_TOKEN_FILE"])
-        .used_by(&["token_file"]);
+    Setting::path("token_file", "a file with the token").env(&["VAULT_TOKEN_FILE"]).used_by(&["token_file"]);
 
 pub(crate) const ROLE: Setting<str> =
-    Setting::text("role", "aws, cert, jwt, kubernetes: the role to sign in to")
+    Setting::text("role", "aws, cert, jwt, kubernetes: the role to sign in with")
         .env(&["OPENCLAW_VAULT_AUTH_ROLE"])
         .used_by(&["aws", "cert", "jwt", "kubernetes"]);
 
@@ -123,12 +121,14 @@ pub(crate) const SECRET_ID_FILE: Setting<Path> =
         .env(&["VAULT_SECRET_ID_FILE"])
         .used_by(&["approle"]);
 
-pub(crate) const BIND_SECRET_ID: Setting<bool> =
-    Setting::switch("bind_secret_id", "approle: whether the role wants a secret id, as on the server")
-        .default("true");
+pub(crate) const BIND_SECRET_ID: Setting<bool> = Setting::switch(
+    "bind_secret_id",
+    "approle: whether the role requires a secret id; set it as on the server",
+)
+.default("true");
 
 pub(crate) const SECRET_ID_WRAPPED: Setting<bool> =
-    Setting::switch("secret_id_wrapped", "approle: what is there is a token that wraps the secret id")
+    Setting::switch("secret_id_wrapped", "approle: the secret id is a response-wrapping token")
         .default("false");
 
 pub(crate) const JWT: Setting<Secret> =
@@ -138,12 +138,12 @@ pub(crate) const JWT: Setting<Secret> =
 
 pub(crate) const JWT_FILE: Setting<Path> = Setting::path(
     "jwt_file",
-    "jwt, kubernetes: a file with the JSON web token; kubernetes has the pod's own",
+    "jwt, kubernetes: a file with the JSON web token; default for kubernetes: the pod's own",
 )
 .env(&["OPENCLAW_VAULT_JWT_FILE"])
 .used_by(&["jwt", "kubernetes"]);
 
-pub(crate) const USERNAME: Setting<str> = Setting::text("username", "ldap, userpass: the user")
+pub(crate) const USERNAME: Setting<str> = Setting::text("username", "ldap, userpass: the user name")
     .env(&["VAULT_USERNAME"])
     .used_by(&["ldap", "userpass"]);
 
@@ -158,44 +158,49 @@ pub(crate) const PASSWORD_FILE: Setting<Path> =
         .used_by(&["ldap", "userpass"]);
 
 pub(crate) const AWS_ACCESS_KEY_ID: Setting<Secret> =
-    Setting::secret("aws_access_key_id", "aws-access-key-id", "aws: the access key")
+    Setting::secret("aws_access_key_id", "aws-access-key-id", "aws: the access key id")
         .env(&["AWS_ACCESS_KEY_ID"])
         .file(&AWS_CREDENTIALS_FILE);
 
 pub(crate) const AWS_SECRET_ACCESS_KEY: Setting<Secret> =
-    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "aws: the secret of the access key")
+    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "aws: the secret access key")
         .env(&["AWS_SECRET_ACCESS_KEY"])
         .file(&AWS_CREDENTIALS_FILE);
 
-pub(crate) const AWS_SESSION_TOKEN: Setting<Secret> =
-    Setting::secret("aws_session_token", "aws-session-token", "aws: the token of a temporary access key")
-        .env(&["AWS_SESSION_TOKEN"])
-        .file(&AWS_CREDENTIALS_FILE);
+pub(crate) const AWS_SESSION_TOKEN: Setting<Secret> = Setting::secret(
+    "aws_session_token",
+    "aws-session-token",
+    "aws: the session token of a temporary access key",
+)
+.env(&["AWS_SESSION_TOKEN"])
+.file(&AWS_CREDENTIALS_FILE);
 
 pub(crate) const AWS_CREDENTIALS_FILE: Setting<Path> = Setting::path(
     "aws_credentials_file",
-    "aws: a file of access keys; unset, ~/.aws/credentials, else the instance's own",
+    "aws: a shared credentials file; default: ~/.aws/credentials, else the role of the instance",
 )
 .env(&["AWS_SHARED_CREDENTIALS_FILE"])
 .used_by(&["aws"]);
 
 pub(crate) const AWS_PROFILE: Setting<str> =
-    Setting::text("aws_profile", "aws: the section of that file [default]")
+    Setting::text("aws_profile", "aws: the profile in the shared credentials file; default: default")
         .env(&["AWS_PROFILE"])
         .used_by(&["aws"]);
 
 pub(crate) const AWS_REGION: Setting<str> =
-    Setting::text("aws_region", "aws: the region of STS; unset, the global endpoint")
+    Setting::text("aws_region", "aws: the region of STS; default: the global endpoint")
         .env(&["AWS_REGION", "AWS_DEFAULT_REGION"])
         .used_by(&["aws"]);
 
 pub(crate) const AWS_SERVER_ID: Setting<str> =
-    Setting::text("aws_server_id", "aws: what the server wants in X-Vault-AWS-IAM-Server-ID")
+    Setting::text("aws_server_id", "aws: the value that the server requires in X-Vault-AWS-IAM-Server-ID")
         .used_by(&["aws"]);
 
-pub(crate) const AWS_METADATA: Setting<str> =
-    Setting::text("aws_metadata", "aws: the instance's metadata service [http://169.254.169.254]")
-        .env(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
+pub(crate) const AWS_METADATA: Setting<str> = Setting::text(
+    "aws_metadata",
+    "aws: the URL of the instance metadata service; default: http://169.254.169.254",
+)
+.env(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
 
 #[cfg(test)]
 mod tests {
@@ -203,7 +208,7 @@ mod tests {
 
     use super::*;
 
-    /// Messages tell a reader to use them.
+    /// Messages suggest them.
     #[test]
     fn a_setting_names_only_files_and_ways_to_sign_in_that_exist() {
         let SettingType::Choice(ways) = AUTH.kind else { panic!("no words") };
