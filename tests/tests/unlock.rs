@@ -87,7 +87,7 @@ fn the_first_keychain_is_made_at_a_terminal() {
         said(&ended, code, &["no default keychain", "unlock"]);
     }
     let left = unlock(&session, &[(NEW, "seeded-1\r"), (AGAIN, "seeded-2\r")]);
-    assert!(left.code == Some(1) && left.shown.contains("are not the same"), "{left:?}");
+    assert!(left.code == Some(1) && left.shown.contains("the two passwords differ"), "{left:?}");
     assert!(!keyrings(&session).join("login.keyring").exists());
 
     let left = unlock(&session, &[(NEW, "seeded-pass phrase\r"), (AGAIN, "seeded-pass phrase\r")]);

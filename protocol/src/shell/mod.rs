@@ -106,7 +106,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let limits = (deadline, &watchdog);
     match line.verb {
         Verb::None if stdin_is_terminal() => {
-            say(cli::short_help::<B>(arguments));
+            say(cli::short_help::<B>(arguments).trim_end());
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, &journal, limits),

@@ -30,10 +30,10 @@ const PASTE: Duration = Duration::from_millis(100);
 
 const FROM_FILE: &str = "read it from a file: add <FILE to the end of the command";
 
-/// A question: the noun for its answer, the prompt, and the subject of failures.
+/// A prompt: the noun for the answer, the text of the prompt, and the subject of failures.
 struct Prompt<'w> {
     noun: &'static str,
-    prompt: &'w str,
+    text: &'w str,
     about: &'w str,
 }
 
@@ -43,12 +43,12 @@ struct Prompt<'w> {
 /// loses its line break, which `echo` and editors add; several lines are kept exactly, because a PEM key needs its last line
 /// break.
 pub(super) fn value(id: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Prompt { noun: "value", prompt: &format!("value of {id}: "), about: id }, watchdog)
+    ask(&Prompt { noun: "value", text: &format!("value of {id}: "), about: id }, watchdog)
 }
 
 /// Reads a password in the same way as a value.
 pub(super) fn password(prompt: &str, watchdog: &Watchdog) -> Result<Secret, Exit> {
-    ask(&Prompt { noun: "password", prompt, about: "unlock" }, watchdog)
+    ask(&Prompt { noun: "password", text: prompt, about: "unlock" }, watchdog)
 }
 
 /// Reads a new password. A person types it twice, because the prompt does not show a mistake.
@@ -72,7 +72,7 @@ fn ask(prompt: &Prompt<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     // The watchdog does not restore the terminal, so the prompt times out before it.
     watchdog.move_to(deadline.later(GRACE));
-    let given = if stdin_is_terminal() { typed(prompt.prompt, deadline) } else { piped(deadline) };
+    let given = if stdin_is_terminal() { typed(prompt.text, deadline) } else { piped(deadline) };
     if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
         return Err(only_reads::stop(prompt.about));
     }
