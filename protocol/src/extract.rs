@@ -63,10 +63,11 @@ impl Field {
     }
 
     fn missing(&self) -> Failure {
-        Failure::not_found(
-            format!("the secret has no {self}"),
-            "check the spelling of the field in the store",
-        )
+        let remedy = match self {
+            Self::Line(_) => "check `line` of the id in [ids], and the value in the store",
+            _ => "check the spelling of the field in the store",
+        };
+        Failure::not_found(format!("the secret has no {self}"), remedy)
     }
 }
 
@@ -233,7 +234,9 @@ mod tests {
         let lines = Document::text(Secret::new("token\r\nexpiry=1\n".into()));
         let line = |number| Field::Line(number).take(&lines, false).map(|line| line.expose().to_owned());
         assert_eq!((line(1).unwrap(), line(2).unwrap()), ("token".into(), "expiry=1".into()));
-        assert!([0, 3].map(line).iter().all(Result::is_err));
+        for absent in [0, 3].map(line) {
+            assert!(absent.unwrap_err().remedy().contains("`line`"));
+        }
         assert!(Field::Line(1).take(&Document::fields(Secret::new("{}".into())), false).is_err());
         let json = Document::text(Secret::new(r#"{"a":"b"}"#.into()));
         assert_eq!(Field::Key("a".into()).take(&json, false).unwrap().expose(), "b");

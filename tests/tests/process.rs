@@ -311,6 +311,8 @@ fn without_an_address_or_a_token_nothing_is_configured() {
         ),
         (at("https://127.0.0.1:1").env("VAULT_CACERT", "/etc/passwd"), "contains no certificate"),
         (at("http://127.0.0.1:1/v1"), "`VAULT_ADDR` ends in /v1"),
+        (at("http://127.0.0.1:1").args(["--mount", "a//b"]), "`mount` has an empty segment"),
+        (at("http://127.0.0.1:1").args(["--mount", "../b/"]), "`mount` has an empty segment"),
         (vault().env("VAULT_ADDR", "http://127.0.0.1:1").env("VAULT_TOKEN", "two words"), "white space"),
     ] {
         let ended = run.request(&["a#k", "@"]).end();

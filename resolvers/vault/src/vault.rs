@@ -9,7 +9,7 @@ use secretref_protocol::{
 
 use crate::auth::Auth;
 use crate::folder::Folder;
-use crate::locator::{Defaults, Kv, Locator};
+use crate::locator::{Defaults, Kv, Locator, segments};
 use crate::route::address;
 use crate::server::Server;
 use crate::session::Session;
@@ -38,6 +38,12 @@ impl Backend for Vault {
             return Err(Failure::misconfigured(
                 "`mount` is empty",
                 "set it to the mount of the secrets engine: `bao secrets list` shows it",
+            ));
+        }
+        if segments(mount.trim_matches('/'), "mount").is_err() {
+            return Err(Failure::misconfigured(
+                "`mount` has an empty segment, a . or .. segment, or a control character",
+                "write it as `bao secrets list` or `vault secrets list` shows it",
             ));
         }
         let kv = Kv::from_word(settings.text(&KV_VERSION));
