@@ -396,7 +396,7 @@ fn doctor_leaves_its_own_words_in() {
     for (profile, words) in [
         (absent, "cannot be opened"),
         ("corp.toml", "--profile <profile> is neither a path nor a name"),
-        ("corp.toml", "for one in ~/.config/secretref"),
+        ("corp.toml", "for a profile in ~/.config/secretref"),
     ] {
         let told = VAULT.run(&["--profile", profile, "doctor"]).stdout;
         assert!(told.contains(words) && !told.contains("corp"), "{told}");
