@@ -47,7 +47,9 @@ async fn read(
     sink: &FetchSink<'_, Locator>,
 ) -> Vec<(Locator, Failure)> {
     if let Err(failure) = service.may_search().await {
-        batch.iter().for_each(|locator| sink.settle(locator, Err(failure.clone())));
+        for locator in batch {
+            sink.settle(locator, Err(failure.clone()));
+        }
         return Vec::new();
     }
     let first = async {
