@@ -102,7 +102,7 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
         ),
         (
             "ca_path = \"{folder}/open\"",
-            Fails(3, "MISCONFIGURED", "which `ca_path` names, can be written by"),
+            Fails(3, "MISCONFIGURED", "which `ca_path` names, is world-writable"),
         ),
         (
             "ca_path = \"{folder}/wide\"",

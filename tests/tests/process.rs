@@ -460,8 +460,8 @@ fn a_profile_of_another_resolver_is_told_by_its_first_line() {
     let path = profile(folder.path(), text, 0o755, 0o700);
     let ended = vault().args(["--profile".as_ref(), path.as_os_str()]).args(["get", "a#k"]).end();
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    assert!(ended.stderr.contains("is a profile of secretref-keychain, by its first line"), "{ended:?}");
-    assert!(ended.stderr.contains("hint: use secretref-keychain, or name another profile"), "{ended:?}");
+    assert!(ended.stderr.contains("is a profile for secretref-keychain, by its first line"), "{ended:?}");
+    assert!(ended.stderr.contains("hint: use secretref-keychain, or another profile"), "{ended:?}");
 }
 
 /// The page has what a shell says about it.

@@ -188,7 +188,7 @@ fn a_variable_that_the_gateway_does_not_pass_is_named_and_nothing_is_sent() {
             "auth = \"approle\"\nenv = [\"VAULT_ROLE_ID\"]".into(),
             &["`role_id` is not set", "add VAULT_ROLE_ID to the gateway's passEnv"],
         ),
-        ("auth = \"approle\"".into(), &["`role_id` is not set", "env = [\"VAULT_ROLE_ID\"] in the profile"]),
+        ("auth = \"approle\"".into(), &["`role_id` is not set", "env = [\"VAULT_ROLE_ID\"] to the profile"]),
         (
             "auth = \"userpass\"\nusername = \"u\"\nenv = [\"VAULT_PASSWORD\"]".into(),
             &["there is no password", "add VAULT_PASSWORD to the gateway's passEnv", systemd],

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::run::Run;
 use crate::selector::Name;
 use crate::store::{ALLOW, FAMILY, Kind, MAX_OUTPUT, Setting, TIMEOUT};
+#[cfg(feature = "net")]
 pub(crate) use credential::warn_if_exposed;
 pub use load::{Flags, check, timeout_of};
 use value::Value;
