@@ -108,7 +108,11 @@ fn a_credential_of_the_unit_is_the_key_of_a_store_that_it_cannot_write() {
         assert_eq!(ended.code, Some(0), "{ended:?}");
         assert_eq!(response(&ended)["values"], json!({"openai": "value-openai"}), "{ended:?}");
         assert!(ended.stderr.contains("gateway.service/keychain-identity: mode 0400"), "{ended:?}");
-        assert_eq!(ended.stderr.matches("change the store on a machine where it can be written").count(), 2, "{ended:?}");
+        assert_eq!(
+            ended.stderr.matches("change the store on a machine where it can be written").count(),
+            2,
+            "{ended:?}"
+        );
     }
 }
 

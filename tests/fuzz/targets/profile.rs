@@ -40,7 +40,9 @@ fuzz_target!(|text: &str| {
             assert_eq!(sets("VAULT_TOKEN"), is_listed("VAULT_TOKEN"));
             assert_eq!(sets("VAULT_ADDR"), is_listed("VAULT_ADDR") && !has_address);
             let address = settings.names().into_iter().find(|(key, _)| *key == "address");
-            assert!(has_address || address.map(|(_, text)| text == AMBIENT) == sets("VAULT_ADDR").then_some(true));
+            assert!(
+                has_address || address.map(|(_, text)| text == AMBIENT) == sets("VAULT_ADDR").then_some(true)
+            );
             assert!((Duration::from_millis(1)..=Duration::from_mins(2)).contains(&settings.timeout()));
             assert!(settings.max_output() >= 1024);
             assert!(ids.iter().all(|id| Id::parse(id).is_ok() && settings.name(id).is_some()));
