@@ -17,7 +17,7 @@ use crate::run::Stage;
 use crate::selector::{Field, Name};
 use crate::sessions::Sessions;
 use crate::settings::Settings;
-use crate::store::JSON_FIELDS;
+use crate::settings::family::JSON_FIELDS;
 
 /// Resolves `ids`, and settles the outcome of each in `outcomes`, by its index. Returns when every id is settled.
 ///

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::secret::Secret;
+use crate::settings::family::FAMILY;
 
 /// The description of a store for the shared code.
 pub struct Store {
@@ -134,19 +135,19 @@ impl Setting<bool> {
 }
 
 impl Setting<Duration> {
-    const fn duration(key: &'static str, help: &'static str) -> Self {
+    pub(crate) const fn duration(key: &'static str, help: &'static str) -> Self {
         Self::new(key, Kind::Duration, help)
     }
 }
 
 impl Setting<usize> {
-    const fn size(key: &'static str, help: &'static str) -> Self {
+    pub(crate) const fn size(key: &'static str, help: &'static str) -> Self {
         Self::new(key, Kind::Size, help)
     }
 }
 
 impl Setting<[String]> {
-    const fn list(key: &'static str, help: &'static str) -> Self {
+    pub(crate) const fn list(key: &'static str, help: &'static str) -> Self {
         Self::new(key, Kind::List, help)
     }
 }
@@ -260,35 +261,6 @@ pub enum Kind {
     /// `$CREDENTIALS_DIRECTORY`.
     Secret(&'static str),
 }
-
-/// The settings that every resolver has.
-pub const FAMILY: &[Setting] = &[ALLOW.row(), JSON_FIELDS.row(), LOG.row(), MAX_OUTPUT.row(), TIMEOUT.row()];
-
-pub(crate) const ALLOW: Setting<[String]> =
-    Setting::list("allow", "the ids that may be resolved, as patterns: * stops at / and :, ** only at :");
-
-pub(crate) const JSON_FIELDS: Setting<bool> =
-    Setting::switch("json_fields", "return objects, arrays and whole secrets as JSON text").default("false");
-
-/// Security sensitive, so that a gateway's `args` cannot silence the log of a profile.
-pub(crate) const LOG: Setting<str> = Setting::choice(
-    "log",
-    &["failures", "all", "off"],
-    "which runs of a gateway write a line to the system's log",
-)
-.default("failures");
-
-pub(crate) const MAX_OUTPUT: Setting<usize> =
-    Setting::size("max_output", "the maximum size of a response; keep it below the gateway's maxOutputBytes")
-        .default("1MiB")
-        .not_sensitive();
-
-pub(crate) const TIMEOUT: Setting<Duration> = Setting::duration(
-    "timeout",
-    "when to answer with the values that have arrived; keep it below the gateway's timeoutMs, 5000 by default",
-)
-.default("4s")
-.not_sensitive();
 
 /// Returns the settings of a store: its own, then those of every resolver.
 pub fn table(store: &Store) -> impl Iterator<Item = &'static Setting> + use<> {

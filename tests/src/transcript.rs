@@ -140,7 +140,10 @@ impl Case {
         found
     }
 
-    /// Says what is wrong with how a run ended.
+    /// Compares the end of a run with the case.
+    ///
+    /// # Errors
+    /// What is different.
     pub fn judge(
         &self,
         ended: &Ended,

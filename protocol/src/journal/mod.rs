@@ -17,7 +17,8 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::store::{LOG, Store};
+use crate::settings::family::LOG;
+use crate::store::Store;
 use crate::streams::{ready, stdin_is_terminal};
 use record::{Head, LogRecord};
 

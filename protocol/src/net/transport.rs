@@ -41,6 +41,9 @@ enum Unanswered {
 
 impl Transport {
     /// Creates a transport without connections. Reads the files with certificates and keys if TLS is needed.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if such a file cannot be read or used.
     pub fn new(route: Route) -> Result<Self, Failure> {
         Ok(Self { pool: Pool::new(route)?, responses: AtomicUsize::new(0) })
     }

@@ -153,6 +153,9 @@ impl Run {
     }
 
     /// Ends a step with its result, and returns the result.
+    ///
+    /// # Errors
+    /// The failure of the step itself.
     pub fn end<T>(&self, step: Begun, done: Result<T, Failure>) -> Result<T, Failure> {
         let now = self.elapsed();
         if let Some(step) = self.notes().steps.get_mut(step.0) {

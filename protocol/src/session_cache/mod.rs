@@ -92,7 +92,10 @@ impl SessionCache {
         Ok(Self { folder: Folder::from_settings(settings)?, patience: settings.timeout() / 2 })
     }
 
-    /// Returns the folder of the cache, or why nothing is cached.
+    /// Returns the folder of the cache.
+    ///
+    /// # Errors
+    /// The reason, in words, if nothing is cached.
     pub fn place(&self) -> Result<&Path, &str> {
         self.folder.as_ref().map(Folder::path).map_err(String::as_str)
     }

@@ -3,13 +3,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use super::family::TIMEOUT;
 use super::value::{Value, duration};
 use super::{Given, Home, Settings, Source};
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::profile::Profile;
 use crate::run::Run;
-use crate::store::{Setting, Store, TIMEOUT, table};
+use crate::store::{Setting, Store, table};
 
 impl Settings {
     /// Loads the settings. A flag counts before the profile, the profile before the variables that it lists, and those before

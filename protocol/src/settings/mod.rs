@@ -1,6 +1,7 @@
 //! The settings of one run. Each value comes from the most explicit place that sets it.
 
 mod credential;
+pub mod family;
 mod load;
 mod value;
 
@@ -13,9 +14,10 @@ use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::run::Run;
 use crate::selector::Name;
-use crate::store::{ALLOW, FAMILY, Kind, MAX_OUTPUT, Setting, TIMEOUT};
+use crate::store::{Kind, Setting};
 #[cfg(feature = "net")]
 pub(crate) use credential::warn_if_exposed;
+use family::{ALLOW, FAMILY, MAX_OUTPUT, TIMEOUT};
 pub use load::{Flags, check, timeout_of};
 use value::Value;
 

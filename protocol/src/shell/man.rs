@@ -11,7 +11,8 @@ use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Kind;
-use crate::store::{FAMILY, NameKeys, Setting, Store, table};
+use crate::settings::family::FAMILY;
+use crate::store::{NameKeys, Setting, Store, table};
 use crate::wire::{IDS_LIMIT, REQUEST_LIMIT};
 
 /// Prints a page as roff with the macros of man(7).

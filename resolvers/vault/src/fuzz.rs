@@ -10,12 +10,18 @@ use crate::{read, server};
 pub const STORE: Store = crate::settings::STORE;
 
 /// Returns the request path and the field of `name`.
+///
+/// # Errors
+/// `INVALID_ID` if no path can be made of the name.
 pub fn locate(name: &Name, is_v1: bool) -> Result<(String, Field), Failure> {
     let (locator, field) = locator(name, kv(is_v1))?;
     Ok((locator.request_path(kv(is_v1)), field))
 }
 
 /// Interprets `reply` as the answer to a read of `name`.
+///
+/// # Errors
+/// What the server says instead of a secret, as a read of `name` would fail with it.
 pub fn understand(reply: &Response, name: &Name, is_v1: bool) -> Result<Document, Failure> {
     let address = Address::parse("address", "https://vault.example.com", false)?;
     let (locator, _) = locator(name, kv(is_v1))?;
