@@ -43,8 +43,8 @@ pub(crate) async fn put(
     };
     let body = body(content, before).expose().as_bytes().to_vec();
     let request = Request::new(Method::POST, locator.request_path(kv)).body(body);
-    let reply = session.ask(request, &locator.mount).await?;
-    if reply.status == StatusCode::BAD_REQUEST && speaks_vault(&reply) {
+    let response = session.send(request, &locator.mount).await?;
+    if response.status == StatusCode::BAD_REQUEST && speaks_vault(&response) {
         return Err(match before {
             Some(before) if newest(session, locator).await?.version != before => written_meanwhile(locator),
             _ => refused(session),
@@ -52,7 +52,7 @@ pub(crate) async fn put(
     }
     // The first write of a path needs `create`. A policy with that alone would be of little use.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
-    done(session, locator, &reply, kv, &session.denied("write", capabilities, locator, kv)).await?;
+    done(session, locator, &response, kv, &session.denied("write", capabilities, locator, kv)).await?;
     Ok(read.map(|version| rollback(locator, version)))
 }
 
@@ -67,8 +67,8 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
     if read.is_some() && Some(newest(session, locator).await?.version) != read {
         return Err(written_meanwhile(locator));
     }
-    let reply = session.ask(delete_request(locator, kv), &locator.mount).await?;
-    done(session, locator, &reply, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
+    let response = session.send(delete_request(locator, kv), &locator.mount).await?;
+    done(session, locator, &response, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is deleted for good: KV version 1 keeps no older version"));
     }
@@ -101,18 +101,20 @@ fn delete_request(locator: &Locator, kv: Kv) -> Request {
 async fn done(
     session: &Session,
     locator: &Locator,
-    reply: &Response,
+    response: &Response,
     kv: Kv,
     denied: &PermissionError,
 ) -> Result<(), Failure> {
-    match reply.status {
+    match response.status {
         status if status.is_success() => Ok(()),
         StatusCode::PAYLOAD_TOO_LARGE => Err(refused(session)),
-        status if status.is_client_error() && !speaks_vault(reply) => Err(stranger(session.server().route())),
+        status if status.is_client_error() && !speaks_vault(response) => {
+            Err(stranger(session.server().route()))
+        }
         StatusCode::FORBIDDEN => Err(session.refused(denied).await),
-        StatusCode::NOT_FOUND => Err(absent(reply, locator, kv)),
+        StatusCode::NOT_FOUND => Err(absent(response, locator, kv)),
         StatusCode::BAD_REQUEST => Err(refused(session)),
-        _ => Err(session.server().state(reply).await),
+        _ => Err(session.server().state(response).await),
     }
 }
 
@@ -124,15 +126,15 @@ struct Newest {
 }
 
 async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure> {
-    let reply = session.ask(Request::get(locator.request_path(Kv::V2)), &locator.mount).await?;
-    match reply.status {
+    let response = session.send(Request::get(locator.request_path(Kv::V2)), &locator.mount).await?;
+    match response.status {
         StatusCode::OK | StatusCode::NOT_FOUND => Ok(Newest {
-            version: read::version(&reply).unwrap_or(0),
-            is_there: reply.status == StatusCode::OK,
+            version: read::version(&response).unwrap_or(0),
+            is_there: response.status == StatusCode::OK,
         }),
         _ => {
             let denied = session.denied("read", "`read`", locator, Kv::V2);
-            done(session, locator, &reply, Kv::V2, &denied).await?;
+            done(session, locator, &response, Kv::V2, &denied).await?;
             Err(stranger(session.server().route()))
         }
     }

@@ -18,15 +18,15 @@ pub fn locate(name: &Name, is_v1: bool) -> Result<(String, Field), Failure> {
     Ok((locator.request_path(kv(is_v1)), field))
 }
 
-/// Interprets `reply` as the answer to a read of `name`.
+/// Interprets `response` as the answer to a read of `name`.
 ///
 /// # Errors
 /// What the server says instead of a secret, as a read of `name` would fail with it.
-pub fn understand(reply: &Response, name: &Name, is_v1: bool) -> Result<Document, Failure> {
+pub fn understand(response: &Response, name: &Name, is_v1: bool) -> Result<Document, Failure> {
     let address = Address::parse("address", "https://vault.example.com", false)?;
     let (locator, _) = locator(name, kv(is_v1))?;
-    let understood = read::understand(reply, &locator, kv(is_v1), &address);
-    understood.unwrap_or_else(|| Err(server::state(reply, None, &address)))
+    let understood = read::understand(response, &locator, kv(is_v1), &address);
+    understood.unwrap_or_else(|| Err(server::state(response, None, &address)))
 }
 
 fn kv(is_v1: bool) -> Kv {

@@ -87,9 +87,9 @@ fn is_folder(path: &String) -> bool {
 /// Asks about every path, several at once. The answers are in the order of the paths.
 async fn at_once<T>(
     paths: &[String],
-    ask: impl AsyncFn(&str) -> Result<T, Failure>,
+    read: impl AsyncFn(&str) -> Result<T, Failure>,
 ) -> Vec<Result<T, Failure>> {
-    stream::iter(paths).map(|path| ask(path)).buffered(AT_ONCE).collect().await
+    stream::iter(paths).map(|path| read(path)).buffered(AT_ONCE).collect().await
 }
 
 /// The names in a folder; those of folders end in a slash.
@@ -99,11 +99,11 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
         segments(path, "path")?;
     }
     let server = session.server();
-    let reply = session.ask(folder.request(kv, path), &folder.mount).await?;
-    match reply.status {
-        StatusCode::OK => keys(&reply).ok_or_else(|| stranger(server.route())),
-        status if status.is_client_error() && !speaks_vault(&reply) => Err(stranger(server.route())),
-        StatusCode::NOT_FOUND if read::has_errors(&reply) => Err(read::no_mount(&folder.mount)),
+    let response = session.send(folder.request(kv, path), &folder.mount).await?;
+    match response.status {
+        StatusCode::OK => keys(&response).ok_or_else(|| stranger(server.route())),
+        status if status.is_client_error() && !speaks_vault(&response) => Err(stranger(server.route())),
+        StatusCode::NOT_FOUND if read::has_errors(&response) => Err(read::no_mount(&folder.mount)),
         StatusCode::NOT_FOUND => Ok(Vec::new()),
         StatusCode::FORBIDDEN => {
             let thing = folder.mount.placed(&format!("{}/{path}", folder.mount.path));
@@ -111,12 +111,12 @@ async fn names(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Re
                 .refused(&PermissionError::folder(thing, &folder.policy_path(kv, path), path.is_empty()))
                 .await)
         }
-        _ => Err(server.state(&reply).await),
+        _ => Err(server.state(&response).await),
     }
 }
 
-fn keys(reply: &Response) -> Option<Vec<String>> {
-    let listed = serde_json::from_str(envelope(reply)?.data?.get()).ok();
+fn keys(response: &Response) -> Option<Vec<String>> {
+    let listed = serde_json::from_str(envelope(response)?.data?.get()).ok();
     listed.map(|listed: ListSecretsResponse| listed.keys)
 }
 
@@ -124,13 +124,13 @@ fn keys(reply: &Response) -> Option<Vec<String>> {
 async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> Result<Vec<String>, Failure> {
     let locator = folder.locator(path, kv)?;
     if kv == Kv::V2 {
-        let reply = session.ask(folder.subkeys_request(path), &folder.mount).await?;
-        match reply.status {
-            StatusCode::OK => return subkeys(&reply).ok_or_else(|| stranger(session.server().route())),
-            StatusCode::NOT_FOUND if read::version(&reply).is_some() => return Ok(Vec::new()),
+        let response = session.send(folder.subkeys_request(path), &folder.mount).await?;
+        match response.status {
+            StatusCode::OK => return subkeys(&response).ok_or_else(|| stranger(session.server().route())),
+            StatusCode::NOT_FOUND if read::version(&response).is_some() => return Ok(Vec::new()),
             // Not every server and policy allows this. A token that may read the secret gets its fields from a read.
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
-            _ => return Err(session.server().state(&reply).await),
+            _ => return Err(session.server().state(&response).await),
         }
     }
     let whole = match read(session, &locator, |_| {}).await {
@@ -146,13 +146,13 @@ async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> R
 /// The members of an object, by name.
 type Members<'a> = BTreeMap<String, &'a RawValue>;
 
-fn subkeys(reply: &Response) -> Option<Vec<String>> {
+fn subkeys(response: &Response) -> Option<Vec<String>> {
     #[derive(Deserialize)]
     struct Subkeys<'a> {
         #[serde(borrow)]
         subkeys: Option<Members<'a>>,
     }
-    let found = serde_json::from_str(envelope(reply)?.data?.get()).ok();
+    let found = serde_json::from_str(envelope(response)?.data?.get()).ok();
     found.map(|found: Subkeys<'_>| found.subkeys.unwrap_or_default().into_keys().collect())
 }
 

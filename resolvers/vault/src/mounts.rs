@@ -37,7 +37,7 @@ impl Mounts {
         mount: &Mount,
     ) -> Result<Engine, Failure> {
         let known = Rc::clone(self.0.borrow_mut().entry(mount.to_string()).or_default());
-        known.get_or_try_init(|| ask(server, token, mount)).await.copied()
+        known.get_or_try_init(|| look_up(server, token, mount)).await.copied()
     }
 
     /// Whether the server was asked, and named no KV engine.
@@ -63,24 +63,25 @@ struct Options {
 }
 
 /// Asks the server. Fails if it does not answer; a refusal counts as an answer.
-pub(crate) async fn ask(
+pub(crate) async fn look_up(
     server: &Server,
     token: Option<&HeaderValue>,
     mount: &Mount,
 ) -> Result<Engine, Failure> {
-    let reply = server.ask_in(mount.namespace.as_deref(), Request::get(mount.request_path()), token).await?;
-    match reply.status {
+    let response =
+        server.send_in(mount.namespace.as_deref(), Request::get(mount.request_path()), token).await?;
+    match response.status {
         StatusCode::OK => {}
         status
             if status.is_client_error()
-                && speaks_vault(&reply)
+                && speaks_vault(&response)
                 && status != StatusCode::TOO_MANY_REQUESTS =>
         {
             return Ok(Engine::Hidden);
         }
-        _ => return Err(server.state(&reply).await),
+        _ => return Err(server.state(&response).await),
     }
-    let data = envelope(&reply).and_then(|envelope| envelope.data);
+    let data = envelope(&response).and_then(|envelope| envelope.data);
     let mounted: Option<Mounted> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let mounted = mounted.ok_or_else(|| stranger(server.route()))?;
     // The path asked about may lie within another mount. A KV engine from before there were versions is called `generic`.

@@ -32,34 +32,34 @@ pub(crate) async fn read(
 ) -> Result<Document, Failure> {
     let said = locator.mount.kv;
     let kv = said.unwrap_or(Kv::V2);
-    let reply = get(session, locator, kv).await?;
-    if reply.status == StatusCode::OK
-        && let Some(Found { document, is_certain: true }) = found(&reply, kv)
+    let response = get(session, locator, kv).await?;
+    if response.status == StatusCode::OK
+        && let Some(Found { document, is_certain: true }) = found(&response, kv)
     {
         return Ok(document);
     }
-    if !may_be_of_another_version(&reply) {
-        return settle(session, locator, kv, &reply).await;
+    if !may_be_of_another_version(&response) {
+        return settle(session, locator, kv, &response).await;
     }
-    if reply.status == StatusCode::FORBIDDEN {
+    if response.status == StatusCode::FORBIDDEN {
         so_far(session.denied("read", "`read`", locator, kv).failure(&TokenStatus::Unclear));
     }
     match session.engine(&locator.mount).await? {
-        Engine::Kv(found) if found == kv => settle(session, locator, kv, &reply).await,
+        Engine::Kv(found) if found == kv => settle(session, locator, kv, &response).await,
         Engine::Kv(found) if said.is_some() => Err(locator.mount.other_version(found)),
         Engine::Kv(found) => {
             locator.fits(found)?;
-            let reply = get(session, locator, found).await?;
-            settle(session, locator, found, &reply).await
+            let response = get(session, locator, found).await?;
+            settle(session, locator, found, &response).await
         }
-        Engine::Hidden | Engine::Other if reply.status == StatusCode::OK => Err(unconfirmed(locator)),
+        Engine::Hidden | Engine::Other if response.status == StatusCode::OK => Err(unconfirmed(locator)),
         Engine::Hidden
-            if said.is_none() && reply.status == StatusCode::NOT_FOUND && session.is_used_up().await =>
+            if said.is_none() && response.status == StatusCode::NOT_FOUND && session.is_used_up().await =>
         {
             Err(used_up(&locator.mount))
         }
         Engine::Hidden | Engine::Other => {
-            let settled = settle(session, locator, kv, &reply).await;
+            let settled = settle(session, locator, kv, &response).await;
             settled.map_err(|failure| {
                 // A refusal does not say whether the token was known before it.
                 let may_be_used_up = said.is_none() && matches!(session.token(), Token::Given { .. });
@@ -75,51 +75,60 @@ pub(crate) async fn read(
 }
 
 async fn get(session: &Session, locator: &Locator, kv: Kv) -> Result<Response, Failure> {
-    session.ask(Request::get(locator.request_path(kv)), &locator.mount).await
+    session.send(Request::get(locator.request_path(kv)), &locator.mount).await
 }
 
 /// Whether an engine of the other KV version can have given the answer. Pure.
-fn may_be_of_another_version(reply: &Response) -> bool {
-    match reply.status {
-        StatusCode::OK => envelope(reply).is_some_and(|envelope| envelope.data.is_some()),
-        StatusCode::NOT_FOUND => speaks_vault(reply) && !has_errors(reply) && version(reply).is_none(),
-        StatusCode::FORBIDDEN => speaks_vault(reply),
+fn may_be_of_another_version(response: &Response) -> bool {
+    match response.status {
+        StatusCode::OK => envelope(response).is_some_and(|envelope| envelope.data.is_some()),
+        StatusCode::NOT_FOUND => {
+            speaks_vault(response) && !has_errors(response) && version(response).is_none()
+        }
+        StatusCode::FORBIDDEN => speaks_vault(response),
         _ => false,
     }
 }
 
 /// Turns an answer of an engine of this KV version into an outcome. Sends another request if the failure needs it.
-async fn settle(session: &Session, locator: &Locator, kv: Kv, reply: &Response) -> Result<Document, Failure> {
-    if let Some(understood) = understand(reply, locator, kv, session.server().route()) {
+async fn settle(
+    session: &Session,
+    locator: &Locator,
+    kv: Kv,
+    response: &Response,
+) -> Result<Document, Failure> {
+    if let Some(understood) = understand(response, locator, kv, session.server().route()) {
         return understood;
     }
-    Err(match reply.status {
+    Err(match response.status {
         StatusCode::FORBIDDEN => session.refused(&session.denied("read", "`read`", locator, kv)).await,
         // Some servers answer so if there is no token at all.
         StatusCode::BAD_REQUEST if session.token().header().is_none() => session.unknown(),
         StatusCode::BAD_REQUEST => not_now(session.server().route()),
-        _ => session.server().state(reply).await,
+        _ => session.server().state(response).await,
     })
 }
 
 /// Turns an answer of an engine of this KV version into an outcome; `None` if that needs another request. Pure.
 pub(crate) fn understand(
-    reply: &Response,
+    response: &Response,
     locator: &Locator,
     kv: Kv,
     place: &dyn Display,
 ) -> Option<Result<Document, Failure>> {
-    match reply.status {
-        StatusCode::OK => Some(found(reply, kv).map(|found| found.document).ok_or_else(|| stranger(place))),
+    match response.status {
+        StatusCode::OK => {
+            Some(found(response, kv).map(|found| found.document).ok_or_else(|| stranger(place)))
+        }
         // Go's HTTP server refuses such a path before Vault sees it.
-        StatusCode::BAD_REQUEST if reply.body.is_empty() && !locator.policy_path(kv).is_ascii() => {
+        StatusCode::BAD_REQUEST if response.body.is_empty() && !locator.policy_path(kv).is_ascii() => {
             Some(Err(Failure::invalid_id(
                 format!("{place} does not accept a path with an invisible character"),
                 "write the path as the store lists it",
             )))
         }
-        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place))),
-        StatusCode::NOT_FOUND => Some(Err(absent(reply, locator, kv))),
+        status if status.is_client_error() && !speaks_vault(response) => Some(Err(stranger(place))),
+        StatusCode::NOT_FOUND => Some(Err(absent(response, locator, kv))),
         _ => None,
     }
 }
@@ -194,8 +203,8 @@ struct Found {
 }
 
 /// The secret in an answer of an engine of this KV version.
-fn found(reply: &Response, kv: Kv) -> Option<Found> {
-    let envelope = envelope(reply)?;
+fn found(response: &Response, kv: Kv) -> Option<Found> {
+    let envelope = envelope(response)?;
     let data = envelope.data?;
     let (fields, about, is_certain) = match kv {
         Kv::V1 => (data.get(), Metadata::default(), true),
@@ -229,13 +238,13 @@ fn versioned(data: &RawValue) -> Option<Versioned<'_>> {
 }
 
 /// The version number in an answer of KV version 2, whether that version exists or is deleted.
-pub(crate) fn version(reply: &Response) -> Option<u64> {
-    Some(versioned(envelope(reply)?.data?)?.metadata?.version)
+pub(crate) fn version(response: &Response) -> Option<u64> {
+    Some(versioned(envelope(response)?.data?)?.metadata?.version)
 }
 
 /// The failure for a 404. With metadata in its body the version is deleted; with errors the mount does not exist.
-pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
-    match envelope(reply)
+pub(crate) fn absent(response: &Response, locator: &Locator, kv: Kv) -> Failure {
+    match envelope(response)
         .and_then(|envelope| envelope.data)
         .and_then(versioned)
         .and_then(|data| data.metadata)
@@ -250,7 +259,7 @@ pub(crate) fn absent(reply: &Response, locator: &Locator, kv: Kv) -> Failure {
                 format!("bring it back with `{}`{}", undelete(locator, version), another(locator, version)),
             )
         }
-        _ if has_errors(reply) => no_mount(&locator.mount),
+        _ if has_errors(response) => no_mount(&locator.mount),
         _ => match locator.version() {
             Some(version) => Failure::not_found(
                 format!("there is no version {version} of {locator}"),
@@ -276,8 +285,8 @@ fn another(locator: &Locator, gone: u64) -> String {
 }
 
 /// Whether a 404 says that nothing is mounted there.
-pub(crate) fn has_errors(reply: &Response) -> bool {
-    envelope(reply).and_then(|envelope| envelope.errors).is_some_and(|errors| !errors.is_empty())
+pub(crate) fn has_errors(response: &Response) -> bool {
+    envelope(response).and_then(|envelope| envelope.errors).is_some_and(|errors| !errors.is_empty())
 }
 
 pub(crate) fn no_mount(mount: &Mount) -> Failure {

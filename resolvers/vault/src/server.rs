@@ -93,18 +93,18 @@ impl Server {
 
     /// Sends a GET for a path below the address, `/v1/…`.
     pub(crate) async fn get(&self, path: &str, token: Option<&HeaderValue>) -> Result<Response, Failure> {
-        self.ask(Request::get(path), token, None).await
+        self.send(Request::get(path), token, None).await
     }
 
     /// Sends a request for a path in `namespace`, or else in the namespace of the settings.
-    pub(crate) async fn ask_in(
+    pub(crate) async fn send_in(
         &self,
         namespace: Option<&str>,
         request: Request,
         token: Option<&HeaderValue>,
     ) -> Result<Response, Failure> {
         let namespace = namespace.map(header).transpose()?;
-        self.ask(request, token, namespace.as_ref()).await
+        self.send(request, token, namespace.as_ref()).await
     }
 
     /// Posts JSON to a path below the address.
@@ -114,11 +114,11 @@ impl Server {
         token: Option<&HeaderValue>,
         body: &Secret,
     ) -> Result<Response, Failure> {
-        self.ask(Request::new(Method::POST, path).body(body.expose().as_bytes().to_vec()), token, None).await
+        self.send(Request::new(Method::POST, path).body(body.expose().as_bytes().to_vec()), token, None).await
     }
 
     /// Sends a request for a path below the address, in `namespace` or else in the namespace of the settings.
-    pub(crate) async fn ask(
+    pub(crate) async fn send(
         &self,
         request: Request,
         token: Option<&HeaderValue>,
@@ -130,19 +130,22 @@ impl Server {
             namespace.map(|namespace| (HeaderName::from_static("x-vault-namespace"), namespace.clone()));
         let headers = self.head.iter().cloned().chain(token).chain(namespace);
         let request = request.below(self.route().address.base()).headers(headers);
-        let reply = self.transport.send(request).await?;
-        match self.transport.refused_by_proxy(reply.status) {
-            Some(failure) if !speaks_vault(&reply) => Err(failure),
-            None if self.may_want_tls(&reply) => Err(stranger_in_clear(self.route())),
-            _ => Ok(reply),
+        let response = self.transport.send(request).await?;
+        match self.transport.refused_by_proxy(response.status) {
+            Some(failure) if !speaks_vault(&response) => Err(failure),
+            None if self.may_want_tls(&response) => Err(stranger_in_clear(self.route())),
+            _ => Ok(response),
         }
     }
 
     /// Whether this may be a TLS port's answer to a request without TLS, which is a 400.
-    fn may_want_tls(&self, reply: &Response) -> bool {
+    fn may_want_tls(&self, response: &Response) -> bool {
         let address = &self.route().address;
         let is_clear = !address.is_secure() && address.socket().is_none();
-        is_clear && reply.status == StatusCode::BAD_REQUEST && !reply.body.is_empty() && !speaks_vault(reply)
+        is_clear
+            && response.status == StatusCode::BAD_REQUEST
+            && !response.body.is_empty()
+            && !speaks_vault(response)
     }
 
     /// The failure for a 404 of a path that every namespace has.
@@ -158,24 +161,24 @@ impl Server {
     }
 
     /// The failure for an answer that is about the server's own state. On a 503 it asks for the seal status first.
-    pub(crate) async fn state(&self, reply: &Response) -> Failure {
-        let seal = if reply.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
-        state(reply, seal, self.route())
+    pub(crate) async fn state(&self, response: &Response) -> Failure {
+        let seal = if response.status == StatusCode::SERVICE_UNAVAILABLE { self.seal().await } else { None };
+        state(response, seal, self.route())
     }
 
     /// Asks for the seal status, at most once in a process.
     async fn seal(&self) -> Option<Seal> {
-        let ask = async || {
-            let reply = self.get("/v1/sys/seal-status", None).await.ok()?;
-            serde_json::from_slice(&reply.body).ok()
+        let look_up = async || {
+            let response = self.get("/v1/sys/seal-status", None).await.ok()?;
+            serde_json::from_slice(&response.body).ok()
         };
-        *self.seal.get_or_init(ask).await
+        *self.seal.get_or_init(look_up).await
     }
 }
 
 /// <https://developer.hashicorp.com/vault/api-docs#http-status-codes>. Pure.
-pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -> Failure {
-    let status = reply.status;
+pub(crate) fn state(response: &Response, seal: Option<Seal>, place: &dyn Display) -> Failure {
+    let status = response.status;
     let unavailable = |what: &str, remedy: &str| {
         Failure::unavailable(format!("{place} {what} ({})", status.as_u16()), remedy)
     };
@@ -207,7 +210,7 @@ pub(crate) fn state(reply: &Response, seal: Option<Seal>, place: &dyn Display) -
         (500..=599, _) => unavailable("failed", "read the server's log"),
         _ => unavailable("sent an unexpected reply", "check `address`").with_retry(Retry::No),
     };
-    match reply.retry_after() {
+    match response.retry_after() {
         Some(pause) if failure.retry() != Retry::No => failure.with_retry(Retry::After(pause)),
         _ => failure,
     }
@@ -231,14 +234,14 @@ fn stranger_in_clear(place: &dyn Display) -> Failure {
     .with_retry(Retry::No)
 }
 
-pub(crate) fn envelope(reply: &Response) -> Option<Envelope<'_>> {
-    serde_json::from_slice(&reply.body).ok()
+pub(crate) fn envelope(response: &Response) -> Option<Envelope<'_>> {
+    serde_json::from_slice(&response.body).ok()
 }
 
 /// Whether an error has the body of Vault's errors. A 429 counts always, since proxies limit rates too.
-pub(crate) fn speaks_vault(reply: &Response) -> bool {
-    reply.status == StatusCode::TOO_MANY_REQUESTS
-        || envelope(reply).is_some_and(|envelope| {
+pub(crate) fn speaks_vault(response: &Response) -> bool {
+    response.status == StatusCode::TOO_MANY_REQUESTS
+        || envelope(response).is_some_and(|envelope| {
             // The `errors` of other programs contain objects.
             let are_texts = |errors: &Vec<&RawValue>| errors.iter().all(|error| error.get().starts_with('"'));
             envelope.errors.as_ref().is_some_and(are_texts)

@@ -45,8 +45,8 @@ impl Session {
     }
 
     /// Sends a request for something in this mount.
-    pub(crate) async fn ask(&self, request: Request, mount: &Mount) -> Result<Response, Failure> {
-        self.server.ask_in(mount.namespace.as_deref(), request, self.token.header()).await
+    pub(crate) async fn send(&self, request: Request, mount: &Mount) -> Result<Response, Failure> {
+        self.server.send_in(mount.namespace.as_deref(), request, self.token.header()).await
     }
 
     /// The engine mounted there, as the server says.
@@ -68,7 +68,7 @@ impl Session {
     /// would write something else.
     pub(crate) async fn engine_to_write(&self, mount: &Mount) -> Result<Kv, Failure> {
         let wrong = |what: String, remedy: &str| Err(Failure::misconfigured(what, remedy));
-        match (mounts::ask(&self.server, self.token.header(), mount).await?, mount.kv) {
+        match (mounts::look_up(&self.server, self.token.header(), mount).await?, mount.kv) {
             (Engine::Kv(found), Some(said)) if found != said => Err(mount.other_version(found)),
             (Engine::Kv(kv), _) | (Engine::Hidden, Some(kv)) => Ok(kv),
             (Engine::Other, _) => {

@@ -51,7 +51,7 @@ impl TokenDetails {
 
 /// Asks the server for the status of a token.
 pub(crate) async fn look_up(server: &Server, token: Option<&HeaderValue>) -> Result<TokenStatus, Failure> {
-    let looked = server.ask(client::request(&LookupTokenSelfRequest {}), token, None).await?;
+    let looked = server.send(client::request(&LookupTokenSelfRequest {}), token, None).await?;
     if let Some(looked) = envelope(&looked)
         .filter(|_| looked.status == StatusCode::OK)
         .and_then(|envelope| serde_json::from_str(envelope.data?.get()).ok())
@@ -76,13 +76,13 @@ pub(crate) async fn look_up(server: &Server, token: Option<&HeaderValue>) -> Res
 }
 
 /// How many mounts with secrets in them a listing has; `None` if it is not such a listing.
-fn mounts_in(reply: &Response) -> Option<usize> {
+fn mounts_in(response: &Response) -> Option<usize> {
     #[derive(Deserialize)]
     struct Listing<'a> {
         #[serde(borrow)]
         secret: BTreeMap<String, &'a RawValue>,
     }
-    let listing: Listing<'_> = serde_json::from_str(envelope(reply)?.data?.get()).ok()?;
+    let listing: Listing<'_> = serde_json::from_str(envelope(response)?.data?.get()).ok()?;
     Some(listing.secret.len())
 }
 

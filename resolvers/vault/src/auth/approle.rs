@@ -117,16 +117,16 @@ async fn unwrap(login: &Login, server: &Server) -> Result<NewSession, LoginError
     let mut token = HeaderValue::try_from(login.credential.expose()).map_err(|_| spent(login))?;
     token.set_sensitive(true);
     let request = client::request(&UnwrapRequest { token: None });
-    let reply = server.ask(request, Some(&token), None).await?;
-    match reply.status {
+    let response = server.send(request, Some(&token), None).await?;
+    match response.status {
         StatusCode::OK => {}
-        status if status.is_client_error() && !speaks_vault(&reply) => {
+        status if status.is_client_error() && !speaks_vault(&response) => {
             return Err(stranger(server.route()).into());
         }
         StatusCode::BAD_REQUEST | StatusCode::FORBIDDEN => return Err(spent(login)),
-        _ => return Err(server.state(&reply).await.into()),
+        _ => return Err(server.state(&response).await.into()),
     }
-    let data = envelope(&reply).and_then(|envelope| envelope.data);
+    let data = envelope(&response).and_then(|envelope| envelope.data);
     let found: Option<Unwrapped> = data.and_then(|data| serde_json::from_str(data.get()).ok());
     let found = found.ok_or_else(|| {
         Failure::misconfigured("the wrapping token does not contain a secret id", &login.remedy)

@@ -21,22 +21,22 @@ use crate::server::{envelope, speaks_vault, stranger};
 /// path, and an answer of another shape is not from Vault.
 pub(super) fn classify(
     login: &Login,
-    reply: &Response,
+    response: &Response,
     place: &dyn Display,
 ) -> Option<Result<NewSession, LoginError>> {
     let refused = |reason: &str, remedy: &str| {
         let what = format!("sign-in by {login} on {place} {reason}");
         Failure::new(Kind::Unauthenticated, what, remedy)
     };
-    match reply.status {
-        StatusCode::OK => Some(granted(login, reply, place)),
-        status if status.is_client_error() && !speaks_vault(reply) => Some(Err(stranger(place).into())),
+    match response.status {
+        StatusCode::OK => Some(granted(login, response, place)),
+        status if status.is_client_error() && !speaks_vault(response) => Some(Err(stranger(place).into())),
         StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
-            let (reason, remedy) = reason(reply).unwrap_or(("is refused", None));
+            let (reason, remedy) = reason(response).unwrap_or(("is refused", None));
             Some(Err(LoginError::Refused(refused(reason, remedy.unwrap_or(&login.remedy)))))
         }
         StatusCode::FORBIDDEN => {
-            let (reason, remedy) = reason(reply).unwrap_or(("is refused (403)", None));
+            let (reason, remedy) = reason(response).unwrap_or(("is refused (403)", None));
             let usual = || format!("check `auth_mount` and `namespace`; {}", login.forbidden);
             let remedy = remedy.map_or_else(usual, str::to_owned);
             Some(Err(LoginError::Unclear(refused(reason, &remedy))))
@@ -49,8 +49,8 @@ pub(super) fn classify(
     }
 }
 
-fn granted(login: &Login, reply: &Response, place: &dyn Display) -> Result<NewSession, LoginError> {
-    let auth = envelope(reply).and_then(|envelope| envelope.auth);
+fn granted(login: &Login, response: &Response, place: &dyn Display) -> Result<NewSession, LoginError> {
+    let auth = envelope(response).and_then(|envelope| envelope.auth);
     let auth: Option<Granted> = auth.and_then(|auth| serde_json::from_str(auth.get()).ok());
     let auth = auth.ok_or_else(|| stranger(place))?;
     if auth.mfa_requirement.is_some() {
@@ -115,8 +115,8 @@ const REASONS: [(&str, Reason); 9] = [
     ("no client certificate", ("is refused: the server saw no client certificate on this connection", None)),
 ];
 
-fn reason(reply: &Response) -> Option<Reason> {
-    let errors = envelope(reply)?.errors?;
+fn reason(response: &Response) -> Option<Reason> {
+    let errors = envelope(response)?.errors?;
     let says = |words: &str| errors.iter().any(|error: &&RawValue| error.get().contains(words));
     REASONS.iter().find(|(words, _)| says(words)).map(|(_, reason)| *reason)
 }

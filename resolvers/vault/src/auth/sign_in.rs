@@ -30,7 +30,7 @@ pub(super) async fn token(
 }
 
 async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result<NewSession, LoginError> {
-    let (reply, was_last) = match &login.proof {
+    let (response, was_last) = match &login.proof {
         Proof::Body(body) => (show(login, server, body).await?, false),
         Proof::Aws(signer) => (show(login, server, &signer.body().await?).await?, false),
         Proof::Wrapped { role_id } => {
@@ -39,8 +39,8 @@ async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result
             (show(login, server, &body).await?, unwrapped.is_for_one_use)
         }
     };
-    let Some(classify) = classify(login, &reply, server.route()) else {
-        return Err(server.state(&reply).await.into());
+    let Some(classify) = classify(login, &response, server.route()) else {
+        return Err(server.state(&response).await.into());
     };
     if was_last {
         cache.forget(&login.identity(server, "secret_id"));
@@ -49,9 +49,9 @@ async fn sign_in(login: &Login, server: &Server, cache: &SessionCache) -> Result
 }
 
 async fn show(login: &Login, server: &Server, body: &Secret) -> Result<Response, Failure> {
-    let reply = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await;
+    let response = server.post(&format!("/v1/auth/{}{}", login.mount, login.path), None, body).await;
     // An answer that is too long is not the fault of an id.
-    reply.map_err(|failure| match failure.kind() {
+    response.map_err(|failure| match failure.kind() {
         Kind::InvalidValue => stranger(server.route()),
         _ => failure,
     })
@@ -82,17 +82,18 @@ pub(super) async fn sign_out(
 
 async fn revoke(login: &Login, server: &Server, token: &Secret) -> Result<&'static str, Failure> {
     let Ok(header) = token::header(token, &login.to_string()) else { return Ok(REMOVED_DAMAGED) };
-    let reply = server.post("/v1/auth/token/revoke-self", Some(&header), &Secret::new("{}".into())).await?;
-    match reply.status {
+    let response =
+        server.post("/v1/auth/token/revoke-self", Some(&header), &Secret::new("{}".into())).await?;
+    match response.status {
         status if status.is_success() => Ok("the cached session is revoked and removed"),
         // A token that the server does not know needs no revoking.
-        StatusCode::FORBIDDEN if speaks_vault(&reply) => {
+        StatusCode::FORBIDDEN if speaks_vault(&response) => {
             Ok("the cached session is removed; the server no longer knows it")
         }
-        StatusCode::BAD_REQUEST if speaks_vault(&reply) => {
+        StatusCode::BAD_REQUEST if speaks_vault(&response) => {
             Ok("the cached session is removed; a batch token cannot be revoked, and ends by itself")
         }
-        _ => Err(server.state(&reply).await),
+        _ => Err(server.state(&response).await),
     }
 }
 

@@ -144,13 +144,13 @@ async fn from_instance(service: &Transport) -> Result<Credentials, Failure> {
     }
     let lasting =
         (HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"), HeaderValue::from_static("60"));
-    let token = ask(service, Method::PUT, "/latest/api/token", lasting).await?;
+    let token = metadata(service, Method::PUT, "/latest/api/token", lasting).await?;
     let token = HeaderValue::try_from(token).map_err(|_| none())?;
     let shown = || (HeaderName::from_static("x-aws-ec2-metadata-token"), token.clone());
     let folder = "/latest/meta-data/iam/security-credentials/";
-    let roles = ask(service, Method::GET, folder, shown()).await?;
+    let roles = metadata(service, Method::GET, folder, shown()).await?;
     let role = roles.lines().next().unwrap_or_default().trim();
-    let found = Secret::new(ask(service, Method::GET, &format!("{folder}{role}"), shown()).await?);
+    let found = Secret::new(metadata(service, Method::GET, &format!("{folder}{role}"), shown()).await?);
     let found: Found = serde_json::from_str(found.expose()).map_err(|_| none())?;
     Ok(Credentials {
         key_id: found.access_key_id,
@@ -159,7 +159,7 @@ async fn from_instance(service: &Transport) -> Result<Credentials, Failure> {
     })
 }
 
-async fn ask(
+async fn metadata(
     service: &Transport,
     method: Method,
     path: &str,
@@ -167,8 +167,9 @@ async fn ask(
 ) -> Result<String, Failure> {
     // It may be repeated: a token of this service that is not used does no harm.
     let request = Request::new(method, path).headers([header]).replay(Replay::Safe);
-    let reply = service.send(request).await.ok().filter(|reply: &Response| reply.status == StatusCode::OK);
-    reply.and_then(|reply| String::from_utf8(reply.body).ok()).ok_or_else(none)
+    let response =
+        service.send(request).await.ok().filter(|response: &Response| response.status == StatusCode::OK);
+    response.and_then(|response| String::from_utf8(response.body).ok()).ok_or_else(none)
 }
 
 fn none() -> Failure {
