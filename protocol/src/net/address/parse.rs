@@ -14,6 +14,7 @@ const SOCKET_PATH_LIMIT: usize = 107;
 
 const NO_SCHEME: &str = "has no https:// before the host";
 const INVALID_PORT: &str = "has an invalid port";
+const INVALID_HOST: &str = "has an invalid host";
 
 /// How to write a URL that can be read in one way only.
 const PLAINLY: &str =
@@ -114,6 +115,9 @@ impl Address {
         if !is_as_written(&url, text) {
             return Err(two_ways());
         }
+        if !is_host(host(&url)) {
+            return Err(wrong(INVALID_HOST, &write));
+        }
         let port = url.port_or_known_default().filter(|port| *port != 0);
         let port = port.ok_or_else(|| wrong(INVALID_PORT, &write))?;
         let (host, base) = (host(&url).to_owned(), url.path().trim_end_matches('/').to_owned());
@@ -156,7 +160,7 @@ fn reason(error: ParseError) -> &'static str {
         | ParseError::IdnaError
         | ParseError::InvalidIpv4Address
         | ParseError::InvalidIpv6Address
-        | ParseError::InvalidDomainCharacter => "has an invalid host",
+        | ParseError::InvalidDomainCharacter => INVALID_HOST,
         _ => "is not a URL",
     }
 }
@@ -191,6 +195,11 @@ pub(super) fn is_as_written(url: &Url, text: &str) -> bool {
 pub(super) fn host(url: &Url) -> &str {
     let host = url.host_str().unwrap_or_default();
     unbracketed(host).unwrap_or(host)
+}
+
+/// Whether a host has only characters that a name or an IP address can have. A URL can have others, such as quotes.
+fn is_host(host: &str) -> bool {
+    host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte))
 }
 
 fn unbracketed(host: &str) -> Option<&str> {
@@ -282,6 +291,9 @@ mod tests {
             ("https://999.0.0.1", "invalid host"),
             ("https://v w", "invalid host"),
             ("https://[v]", "invalid host"),
+            ("https://v\"w", "invalid host"),
+            ("https://{v}", "invalid host"),
+            ("https://v$(w)", "invalid host"),
             ("http://v.example.com", "clear text"),
             ("http://127.0.0.1.example.com", "clear text"),
             ("unix://", "no absolute path"),
