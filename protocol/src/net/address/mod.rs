@@ -10,7 +10,7 @@ use http::uri::PathAndQuery;
 use url::{Position, Url};
 
 pub(super) use parse::{derived, split};
-use parse::{host, is_as_written, login};
+use parse::{host, is_as_written, is_plain, login};
 
 /// An origin (RFC 6454), and the path below which the server answers.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -119,6 +119,7 @@ impl Address {
     /// Returns the host and the URL of a redirect's `Location`, for a person: without credentials, query and fragment.
     pub(super) fn led_to(&self, location: &str) -> Option<(String, String)> {
         let origin = Url::parse(&format!("{}://{}", self.scheme(), self.authority())).ok()?;
+        let location = Some(location).filter(|location| is_plain(location))?;
         let mut url = origin.join(location).ok().filter(Url::has_host)?;
         let _ = url.set_username("");
         let _ = url.set_password(None);
@@ -136,6 +137,7 @@ impl Address {
         if location.starts_with('/') && !location.starts_with("//") {
             return location.parse().ok().map(|path: PathAndQuery| path.to_string());
         }
+        let location = Some(location).filter(|location| is_plain(location))?;
         let url = Url::parse(location).ok().filter(|url| is_as_written(url, location))?;
         let is_same = url.scheme() == self.scheme()
             && host(&url) == self.host

@@ -99,7 +99,7 @@ impl Address {
             |why: &str, remedy: &str| Failure::misconfigured(format!("`{key}` {why}"), remedy.to_owned());
         let write = format!("write it as {example}");
         let two_ways = || wrong("can be read in two ways", &format!("{write}: {PLAINLY}"));
-        if !text.is_ascii() {
+        if !is_plain(text) {
             return Err(two_ways());
         }
         let url = Url::parse(text).map_err(|error| wrong(reason(error), &write))?;
@@ -169,6 +169,14 @@ fn reason(error: ParseError) -> &'static str {
 pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
     let start = url.find("://")? + 3;
     Some(url.split_at(url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end)))
+}
+
+/// Whether the text is ASCII and its host has no %-codes: the library would take them apart, and read what they stand for.
+pub(super) fn is_plain(text: &str) -> bool {
+    let rest = text.split_once(':').map_or(text, |(_, rest)| rest).trim_start_matches(['/', '\\']);
+    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
+    let place = authority.rsplit('@').next().unwrap_or_default();
+    text.is_ascii() && !place.contains('%')
 }
 
 /// Whether the URL says the same as its text. The library repairs what it reads: with a `\`, a tab, `%2e` or `127.1` it
