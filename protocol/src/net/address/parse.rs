@@ -171,12 +171,13 @@ pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
     Some(url.split_at(url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end)))
 }
 
-/// Whether the text is ASCII and its host has no %-codes: the library would take them apart, and read what they stand for.
+/// Whether the text is ASCII in one line, and has %-codes only in a login or a path: the library would take apart those of
+/// a host, and read what they stand for.
 pub(super) fn is_plain(text: &str) -> bool {
-    let rest = text.split_once(':').map_or(text, |(_, rest)| rest).trim_start_matches(['/', '\\']);
-    let authority = rest.split(['/', '?', '#', '\\']).next().unwrap_or_default();
-    let place = authority.rsplit('@').next().unwrap_or_default();
-    text.is_ascii() && !place.contains('%')
+    let is_path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']);
+    let origin = split(text).map_or(text, |(origin, _)| origin);
+    let place = origin.rsplit('@').next().unwrap_or_default();
+    text.is_ascii() && !text.contains(|c: char| c.is_control()) && (is_path || !place.contains('%'))
 }
 
 /// Whether the URL says the same as its text. The library repairs what it reads: with a `\`, a tab, `%2e` or `127.1` it
@@ -193,8 +194,7 @@ pub(super) fn is_as_written(url: &Url, text: &str) -> bool {
     let written = place.strip_suffix(&port).unwrap_or(place);
     let v6 = |host: &str| unbracketed(host)?.parse::<Ipv6Addr>().ok();
     let read = url.host_str().unwrap_or_default();
-    !text.contains(|c: char| c.is_control())
-        && scheme.eq_ignore_ascii_case(url.scheme())
+    scheme.eq_ignore_ascii_case(url.scheme())
         && (written.eq_ignore_ascii_case(read) || v6(written).is_some_and(|ip| v6(read) == Some(ip)))
         && (path == &url[Position::BeforePath..] || path.is_empty() && url.path() == "/")
 }
