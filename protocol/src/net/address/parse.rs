@@ -171,13 +171,13 @@ pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
     Some(url.split_at(url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end)))
 }
 
-/// Whether the text is ASCII in one line, and has %-codes only in a login or a path: the library would take apart those of
-/// a host, and read what they stand for.
+/// Whether the text is ASCII in one line without a `\`, and has %-codes only in a login or a path: the library would take
+/// apart those of a host, and read what they stand for.
 pub(super) fn is_plain(text: &str) -> bool {
-    let is_path = text.starts_with('/') && !text[1..].starts_with(['/', '\\']);
-    let origin = split(text).map_or(text, |(origin, _)| origin);
-    let place = origin.rsplit('@').next().unwrap_or_default();
-    text.is_ascii() && !text.contains(|c: char| c.is_control()) && (is_path || !place.contains('%'))
+    let is_path = text.starts_with('/') && !text.starts_with("//");
+    let place = split(text).map_or(text, |(origin, _)| origin.rsplit('@').next().unwrap_or_default());
+    let is_one_line = text.is_ascii() && !text.contains(|c: char| c.is_control() || c == '\\');
+    is_one_line && (is_path || !place.contains('%'))
 }
 
 /// Whether the URL says the same as its text. The library repairs what it reads: with a `\`, a tab, `%2e` or `127.1` it
