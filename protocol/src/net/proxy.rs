@@ -324,7 +324,7 @@ mod tests {
             ("http://", "invalid host"),
             ("http://u:hunter2@", "invalid host"),
             ("http://u:hunter2@p:3128[1]", "an invalid port"),
-            ("http://u:hunter2\\@p:3128", "an invalid port"),
+            ("http://u:hunter2\\@p:3128", "two ways"),
             ("http://u\\hunter2@p:3128", "two ways"),
             ("http://u:hunter2\t@p:3128", "two ways"),
             ("http://u:hunter2@127.1:3128", "two ways"),

@@ -175,7 +175,8 @@ pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
 /// apart those of a host, and read what they stand for.
 pub(super) fn is_plain(text: &str) -> bool {
     let is_path = text.starts_with('/') && !text.starts_with("//");
-    let place = split(text).map_or(text, |(origin, _)| origin.rsplit('@').next().unwrap_or_default());
+    let origin = split(text).map(|(origin, _)| origin).filter(|origin| !origin.ends_with('/'));
+    let place = origin.map_or(text, |origin| origin.rsplit('@').next().unwrap_or_default());
     let is_one_line = text.is_ascii() && !text.contains(|c: char| c.is_control() || c == '\\');
     is_one_line && (is_path || !place.contains('%'))
 }
