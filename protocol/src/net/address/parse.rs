@@ -175,7 +175,11 @@ pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
 /// apart those of a host, and read what they stand for.
 pub(super) fn is_plain(text: &str) -> bool {
     let is_path = text.starts_with('/') && !text.starts_with("//");
-    let origin = split(text).map(|(origin, _)| origin).filter(|origin| !origin.ends_with('/'));
+    let is_http = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let can_have_login = |origin: &str| {
+        origin.split_once("://").is_some_and(|(scheme, place)| is_http(scheme) && !place.is_empty())
+    };
+    let origin = split(text).map(|(origin, _)| origin).filter(|origin| can_have_login(origin));
     let place = origin.map_or(text, |origin| origin.rsplit('@').next().unwrap_or_default());
     let is_one_line = text.is_ascii() && !text.contains(|c: char| c.is_control() || c == '\\');
     is_one_line && (is_path || !place.contains('%'))
