@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use futures_util::future::join;
+use futures_util::future::{join, join3};
 use secretref_protocol::{Document, Failure, FetchSink, Kind, Secret};
 use zbus::OwnedObjectPath;
 
@@ -53,15 +53,16 @@ async fn read(
         return Vec::new();
     }
     let first = async {
-        let ((found, mut known), _) = join(service.look_up(batch), service.session()).await;
+        let (found, mut known) = service.look_up(batch).await;
         let early = found.iter().flatten().filter_map(Found::sole).cloned().collect();
-        // The attributes of the entries are read at the same time as the values.
-        let learned = service.learn_of(found.iter().flatten(), &mut known);
-        let (values, ()) = join(service.values(early), learned).await;
+        // The attributes of the entries are asked for while the session is opened.
+        let (values, ()) =
+            join(service.values(early), service.learn_of(found.iter().flatten(), &mut known)).await;
         (found, values, known)
     };
     // The values are read at the same time as the remaining searches.
-    let ((found, early, mut known), more) = join(first, service.look_further(batch)).await;
+    let ((found, early, mut known), _, more) =
+        join3(first, service.session(), service.look_further(batch)).await;
     service.learn_of(more.iter().flatten(), &mut known).await;
     let (mut left, mut failed) = (Vec::new(), Vec::new());
     for ((locator, found), more) in batch.iter().zip(found).zip(more) {
