@@ -164,6 +164,8 @@ fn a_keychain_that_is_gone_is_no_success_of_doctor() {
     assert_eq!(run(&session, &["set", "openai"], "value-openai").code, Some(0));
     fs::remove_file(file(&session)).unwrap();
     // A daemon that runs may not notice for a while.
+    let doctor = run(&session, &["doctor", "--names"], "");
+    assert!(doctor.code == Some(3) && doctor.stdout.contains("no default keychain"), "{doctor:?}");
     session.relock();
     let doctor = run(&session, &["doctor"], "");
     assert!(doctor.code == Some(3) && doctor.stdout.contains("no default keychain"), "{doctor:?}");

@@ -25,6 +25,8 @@ impl Service {
         for collection in collections {
             if collection.is_default && collection.is_locked {
                 state = Err(self.closed(&collection, "the default keychain").await);
+            } else if collection.is_default {
+                state = self.has_file(&collection.path).await;
             }
             if let Some(caution) = self.clear_text(&collection.path).await {
                 run.fact(Stage::SignIn, caution);

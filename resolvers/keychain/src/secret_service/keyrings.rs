@@ -49,6 +49,17 @@ impl Service {
             .then(|| format!("the keychain {keychain} has no password: its file keeps values in clear text"))
     }
 
+    /// Fails if the file of a keychain is missing. gnome-keyring notices this only after a while.
+    pub(super) async fn has_file(&self, collection: &OwnedObjectPath) -> Result<(), Failure> {
+        let (Some(folder), Some(file)) = (self.keyrings().await, file_of(collection)) else { return Ok(()) };
+        let file = folder.join(file);
+        match file.try_exists() {
+            Ok(false) => Err(missing(&file)),
+            // A folder that this user may not look into says nothing.
+            Ok(true) | Err(_) => Ok(()),
+        }
+    }
+
     /// Unlocks each keychain that has no password, and returns whether there was one. gnome-keyring locks it at its start,
     /// and unlocks it for any client, without a window.
     pub(super) async fn open_without_password(&self) -> bool {
@@ -115,6 +126,18 @@ fn unread(file: &Path) -> Failure {
             "copy {file} to another place first; then restore a backup of it, or repair it in an editor if it \
              begins with [keyring] (each value on one line), and restart gnome-keyring-daemon"
         ),
+    )
+}
+
+/// The failure if the file of the default keychain is missing.
+fn missing(file: &Path) -> Failure {
+    Failure::misconfigured(
+        format!(
+            "the file of the default keychain, {}, is missing: the provider will soon have no default keychain",
+            file.display()
+        ),
+        "restore a backup of the file, and restart gnome-keyring-daemon; or run `unlock`, which creates a new keychain, \
+         and `set` each entry again",
     )
 }
 
