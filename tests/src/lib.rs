@@ -18,6 +18,7 @@
 
 pub mod agent;
 pub mod aws;
+pub mod bench;
 pub mod canned;
 pub mod certificate;
 pub mod container;

@@ -1,10 +1,11 @@
 //! What the kit must know of a store, so that every suite runs for it.
 //!
-//! A store is a folder in `stores/` that fills in a [`Store`]. The suites walk [`crate::stores::ALL`]; a resolver without a
-//! folder there, and a folder without its transcripts, page or benchmark, fails by name in `tests/tests/stores.rs`.
+//! A store is a folder in `stores/` that fills in a [`Store`]. The suites walk [`crate::stores::ALL`]. What a store does not
+//! have, such as a folder in the kit, a transcript or a page, `tests/tests/stores.rs` names.
 
 use std::path::Path;
 
+use crate::bench::Report;
 use crate::fault::Subject;
 use crate::resolver::{self, Run};
 use crate::transcript::{Case, Only};
@@ -13,12 +14,14 @@ use crate::transcript::{Case, Only};
 pub struct Store {
     /// The name of its folder in `resolvers/`. The binary is `secretref-NAME`.
     pub name: &'static str,
-    /// Where the cases of `tests/transcripts/every` and `tests/transcripts/NAME` are run.
+    /// Where the cases of every resolver, `tests/transcripts/`, and those in the store's own folder are run.
     pub servers: &'static [Server],
     /// How it meets the faults of a server; for a store that is not reached over HTTP, what tests its faults instead.
     pub faults: Result<Subject, &'static str>,
     /// The instructions that its runs may take.
     pub budget: Budget,
+    /// Measures its resolver and other ways to read the store, in this many rounds.
+    pub bench: fn(rounds: usize) -> Report,
     /// What its help and pages are compared with.
     pub manual: Manual,
 }
@@ -32,6 +35,11 @@ impl Store {
     /// A run of its resolver, built as the tests want it.
     pub fn run(&self) -> Run {
         Run::new(resolver::path(&self.binary()))
+    }
+
+    /// The folder of its own cases, from the root of the repository.
+    pub fn transcripts(&self) -> String {
+        format!("tests/src/stores/{}/transcripts", self.name)
     }
 
     /// Its page, from the root of the repository.

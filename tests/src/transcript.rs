@@ -19,7 +19,7 @@ use std::path::Path;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::resolver::Ended;
+use crate::resolver::{self, Ended};
 
 /// One case.
 #[derive(Debug, Clone, Deserialize)]
@@ -108,11 +108,19 @@ fn root() -> String {
     "root".to_owned()
 }
 
-/// Reads the cases of a folder, in the order of their names.
+/// The cases that every resolver must pass.
+#[must_use]
+pub fn every() -> Vec<Case> {
+    read(&resolver::repository().join("tests/transcripts"))
+}
+
+/// Reads the `.toml` files of a folder, in the order of their names.
 #[must_use]
 pub fn read(folder: &Path) -> Vec<Case> {
-    let mut paths: Vec<_> =
-        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
+    let entries = std::fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("no transcripts in {}: {error}", folder.display()));
+    let mut paths: Vec<_> = entries.map(|entry| entry.expect("an entry").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|end| end == "toml"));
     paths.sort();
     let case = |path: std::path::PathBuf| {
         let text = std::fs::read_to_string(&path).expect("a case");

@@ -509,7 +509,7 @@ fn every_case(folder: &Path, lines: &str, store: impl Fn(&str, &str)) {
     let path = folder.join("every.toml");
     fs::write(&path, lines).unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
-    let cases = transcript::read(&resolver::repository().join("tests/transcripts/every"));
+    let cases = transcript::every();
     let mut wrong = Vec::new();
     for case in &cases {
         for (name, versions) in &case.store {

@@ -32,7 +32,7 @@ fn the_example_passes_the_cases_of_every_resolver() {
     let mut paths = messages.filter_map(|message| message["executable"].as_str().map(str::to_owned));
     let example = paths.next().expect("the path of the example");
     let folder = tempfile::tempdir().expect("a folder");
-    let cases = transcript::read(&resolver::repository().join("tests/transcripts/every"));
+    let cases = transcript::every();
     for (name, versions) in cases.iter().flat_map(|case| &case.store) {
         std::fs::write(folder.path().join(name), &versions.texts()[0]).expect("a secret");
     }

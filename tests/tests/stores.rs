@@ -10,21 +10,15 @@ use secretref_tests::stores;
 #[test]
 fn every_resolver_has_a_folder_in_the_kit() {
     let names: BTreeSet<_> = stores::ALL.iter().map(|store| store.name.to_owned()).collect();
-    let folders = folders("resolvers");
-    assert_eq!(
-        names, folders,
-        "tests/src/stores/mod.rs lists the folders of resolvers/, no more and no less"
-    );
-}
-
-#[test]
-fn every_folder_of_transcripts_is_run() {
-    let mut names: BTreeSet<_> = stores::ALL.iter().map(|store| store.name.to_owned()).collect();
-    names.insert("every".to_owned());
     assert_eq!(
         names,
-        folders("tests/transcripts"),
-        "a folder of tests/transcripts for each store, and `every`"
+        folders("resolvers"),
+        "each folder of resolvers/ has one in tests/src/stores/, with a STORE of the same name"
+    );
+    assert_eq!(
+        names,
+        folders("tests/src/stores"),
+        "each folder of tests/src/stores/ has one in resolvers/, with a src/main.rs"
     );
 }
 
@@ -39,9 +33,8 @@ fn no_store_lacks_what_the_others_have() {
                 missing.push(format!("{name}: {what}"));
             }
         };
-        let bench = format!("tests/src/bin/bench-{name}.rs");
         needs(is_file(&store.page()), format!("no page {}", store.page()));
-        needs(is_file(&bench), format!("no benchmark {bench}"));
+        needs(!is_empty(&store.transcripts()), format!("no transcript in {}", store.transcripts()));
         needs(
             front_page.contains(&format!("]({})", store.page()))
                 && front_page.contains(&format!("`{}`", store.binary())),
@@ -66,6 +59,10 @@ fn folders(parent: &str) -> BTreeSet<String> {
     let entries = std::fs::read_dir(repository().join(parent)).expect("a folder");
     let entries = entries.map(|entry| entry.expect("an entry")).filter(|entry| entry.path().is_dir());
     entries.map(|entry| entry.file_name().into_string().expect("UTF-8")).collect()
+}
+
+fn is_empty(folder: &str) -> bool {
+    std::fs::read_dir(repository().join(folder)).map_or(true, |mut entries| entries.next().is_none())
 }
 
 fn is_file(path: &str) -> bool {

@@ -28,8 +28,8 @@ fn main() {
 
 /// The cases that every store must pass, and those of its own.
 fn cases(store: &Store) -> Vec<Case> {
-    let folder = resolver::repository().join("tests/transcripts");
-    ["every", store.name].iter().flat_map(|name| transcript::read(&folder.join(name))).collect()
+    let own = resolver::repository().join(store.transcripts());
+    transcript::every().into_iter().chain(transcript::read(&own)).collect()
 }
 
 /// A server, and a folder for profiles that lead to it.

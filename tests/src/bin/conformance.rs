@@ -8,7 +8,7 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use secretref_tests::resolver::{self, Run};
+use secretref_tests::resolver::Run;
 use secretref_tests::transcript::{self, Case};
 
 const USAGE: &str = "usage: conformance --store | conformance RESOLVER [ARG...]
@@ -16,7 +16,7 @@ const USAGE: &str = "usage: conformance --store | conformance RESOLVER [ARG...]
   RESOLVER  run the cases against this program; the arguments go before each case's own";
 
 fn main() -> ExitCode {
-    let cases = transcript::read(&resolver::repository().join("tests/transcripts/every"));
+    let cases = transcript::every();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("--store") => {

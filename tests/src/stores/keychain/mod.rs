@@ -1,5 +1,6 @@
 //! The keychain of this machine.
 
+mod bench;
 mod budget;
 mod servers;
 
@@ -13,6 +14,7 @@ pub const STORE: Store = Store {
         "there is no server over HTTP: tests/tests/keychain.rs and tests/tests/filestore.rs have its faults",
     ),
     budget: budget::BUDGET,
+    bench: bench::bench,
     manual: Manual {
         never: None,
         slips: &[

@@ -1,5 +1,6 @@
 //! Vault and OpenBao.
 
+mod bench;
 mod budget;
 mod faults;
 mod servers;
@@ -12,6 +13,7 @@ pub const STORE: Store = Store {
     servers: servers::SERVERS,
     faults: Ok(faults::SUBJECT),
     budget: budget::BUDGET,
+    bench: bench::bench,
     manual: Manual {
         // Vault gives no secret two answers.
         never: Some(&["AMBIGUOUS_DUPLICATE_KEY"]),
