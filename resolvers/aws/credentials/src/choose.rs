@@ -1,0 +1,336 @@
+//! Chooses the source of credentials: by `auth`, else the first of AWS's order that there is.
+//!
+//! A profile that is named, or a source that is set and incomplete, is an error: no other credentials replace it.
+//! <https://docs.aws.amazon.com/sdkref/latest/guide/standardized-credentials.html>
+
+use std::sync::Arc;
+
+use secretref_protocol::net::{ALLOW_HTTP, Address};
+use secretref_protocol::{Failure, Secret, Settings, Source as Place};
+
+use crate::keys::Keys;
+use crate::profile::Profiles;
+use crate::profile_files::{Profile, ProfileFiles};
+use crate::region;
+use crate::settings::{
+    AWS_ACCESS_KEY_ID, AWS_CREDENTIALS_FILE, AWS_METADATA, AWS_METADATA_DISABLED, AWS_PROFILE,
+    AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, CONTAINER_AUTHORIZATION_TOKEN, CONTAINER_CREDENTIALS_URI,
+    CREDENTIAL_PROCESS, EXTERNAL_ID, ROLE_ARN, ROLE_SESSION_NAME, WEB_IDENTITY_ROLE_ARN,
+    WEB_IDENTITY_TOKEN_FILE,
+};
+use crate::source::{AssumedRole, Container, Instance, Process, Source, WebIdentity};
+
+/// Returns the source of the way `auth`, and the role that the settings put on top of it.
+pub(crate) fn source(
+    settings: &Settings,
+    files: &ProfileFiles,
+    auth: Option<&str>,
+) -> Result<Source, Failure> {
+    let base = match auth {
+        None => first(settings, files)?,
+        Some("environment") => {
+            environment(settings)?.ok_or_else(|| absent("AWS_ACCESS_KEY_ID is not set"))?
+        }
+        Some("profile") => named(settings, files)?,
+        Some("sso") => match named(settings, files)? {
+            found if found.uses_sso() => found,
+            _ => return Err(not_of("sso", "has no sso_account_id and sso_role_name", files)),
+        },
+        Some("web_identity") => match web_identity(settings)? {
+            Some(found) => found,
+            None => match named(settings, files)? {
+                found @ Source::WebIdentity(_) => found,
+                _ => return Err(not_of("web_identity", "has no web_identity_token_file", files)),
+            },
+        },
+        Some("container") => container(settings)?
+            .ok_or_else(|| absent(&format!("`{}` is not set", CONTAINER_CREDENTIALS_URI.key)))?,
+        Some("instance") => instance(settings, Vec::new())?,
+        Some("process") => process(settings, files)?,
+        Some(_) => return Err(Failure::internal("an unknown way to sign in")),
+    };
+    // The role of a web identity is used already.
+    let is_used = matches!(base, Source::WebIdentity(_)) && settings.text(&WEB_IDENTITY_ROLE_ARN).is_none();
+    match settings.text(&ROLE_ARN).filter(|_| !is_used) {
+        None => Ok(base),
+        Some(role) => Ok(Source::Role(assumed(settings, region::role(role, ROLE_ARN.key)?, Arc::new(base)))),
+    }
+}
+
+/// Fails if a flag or the resolver's profile sets something that `auth` does not use: the run would read with other
+/// credentials than its author meant.
+pub(crate) fn check(settings: &Settings, auth: Option<&str>) -> Result<(), Failure> {
+    let written = |key: &str| settings.written().contains(&key);
+    let idle = USES.iter().find(|(key, ways)| {
+        written(key) && !auth.map_or(*key != CREDENTIAL_PROCESS.key, |auth| ways.contains(&auth))
+    });
+    match (idle, auth) {
+        (None, _) => Ok(()),
+        (Some((key, ways)), None) => Err(Failure::misconfigured(
+            format!("`{key}` is set, and `auth` is not"),
+            format!("set `auth` to {}", ways.join(" or ")),
+        )),
+        (Some((key, _)), Some(auth)) => Err(Failure::misconfigured(
+            format!("`{key}` is set, which `auth` = {auth} does not use"),
+            "remove one of them",
+        )),
+    }
+}
+
+/// The settings that only some ways to sign in use.
+const USES: [(&str, &[&str]); 6] = [
+    (AWS_PROFILE.key, &["profile", "sso", "web_identity", "process"]),
+    (AWS_CREDENTIALS_FILE.key, &["profile", "sso", "web_identity", "process"]),
+    (WEB_IDENTITY_TOKEN_FILE.key, &["web_identity"]),
+    (WEB_IDENTITY_ROLE_ARN.key, &["web_identity"]),
+    (CONTAINER_CREDENTIALS_URI.key, &["container", "profile"]),
+    (CREDENTIAL_PROCESS.key, &["process"]),
+];
+
+/// Returns a role on top of a source, with what the settings say of roles.
+pub(crate) fn assumed(settings: &Settings, role: String, base: Arc<Source>) -> AssumedRole {
+    AssumedRole {
+        role,
+        external_id: settings.text(&EXTERNAL_ID).map(str::to_owned),
+        session_name: settings.text(&ROLE_SESSION_NAME).map(str::to_owned),
+        duration: None,
+        base,
+    }
+}
+
+/// Environment, profile, web identity, container, instance; but a profile that a flag or the resolver's profile names comes
+/// first.
+fn first(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
+    let is_written = [settings.source(&AWS_PROFILE), settings.source(&AWS_CREDENTIALS_FILE)]
+        .contains(&Some(Place::Written));
+    if is_written {
+        return named(settings, files);
+    }
+    if let Some(found) = environment(settings)? {
+        return Ok(found);
+    }
+    let mut tried = vec!["AWS_ACCESS_KEY_ID is not set".to_owned()];
+    if files.is_named {
+        return named(settings, files);
+    }
+    match files.own() {
+        None => tried.push(format!("there is no AWS profile {} in {}", files.profile, files.places())),
+        Some(profile) => match resting(settings, files, profile)? {
+            Some(found) => return Ok(found),
+            None => tried.push(format!("{} has no credentials", profile.origin())),
+        },
+    }
+    if let Some(found) = web_identity(settings)? {
+        return Ok(found);
+    }
+    tried.push(format!("`{}` is not set", WEB_IDENTITY_TOKEN_FILE.key));
+    if let Some(found) = container(settings)? {
+        return Ok(found);
+    }
+    tried.push(format!("`{}` is not set", CONTAINER_CREDENTIALS_URI.key));
+    if settings.is_on(&AWS_METADATA_DISABLED) {
+        tried.push(format!("`{}` is set", settings.called(&AWS_METADATA_DISABLED)));
+        return Err(none(&tried));
+    }
+    instance(settings, tried)
+}
+
+/// Returns the failure if nothing served.
+pub(crate) fn none(tried: &[String]) -> Failure {
+    Failure::misconfigured(
+        format!("there are no AWS credentials: {}", tried.join("; ")),
+        "set `aws_profile` to a profile of ~/.aws, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY (with a profile: list them in \
+         `env`), or give this machine a role",
+    )
+}
+
+/// The profile that is used, which must have credentials.
+fn named(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
+    let profile = files.own().ok_or_else(|| files.missing(&files.profile))?;
+    let found = resting(settings, files, profile)?;
+    found.ok_or_else(|| {
+        Failure::misconfigured(
+            format!("{} has no credentials", profile.origin()),
+            "add an access key, SSO or a role to it, or set `aws_profile` to another one",
+        )
+    })
+}
+
+/// What a profile says, without a program.
+fn resting(
+    settings: &Settings,
+    files: &ProfileFiles,
+    profile: Profile<'_>,
+) -> Result<Option<Source>, Failure> {
+    Profiles { settings, files, may_run: false }.source(profile)
+}
+
+/// The access key of the environment or of systemd's credentials.
+pub(crate) fn environment(settings: &Settings) -> Result<Option<Source>, Failure> {
+    let Some((id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? else { return Ok(None) };
+    let (secret, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
+        Failure::misconfigured(
+            format!("{origin} is set, but its secret key is not"),
+            "set AWS_SECRET_ACCESS_KEY in the same place",
+        )
+    })?;
+    let token = settings.secret(&AWS_SESSION_TOKEN)?.map(|(token, _)| token);
+    let keys = Keys { id: id.expose().to_owned(), secret, token, expires: None };
+    Ok(Some(Source::Keys { keys, origin }))
+}
+
+fn web_identity(settings: &Settings) -> Result<Option<Source>, Failure> {
+    let Some(path) = settings.path(&WEB_IDENTITY_TOKEN_FILE)? else { return Ok(None) };
+    let role =
+        settings.text(&WEB_IDENTITY_ROLE_ARN).map(|role| (role, settings.called(&WEB_IDENTITY_ROLE_ARN)));
+    let role = role.or_else(|| settings.text(&ROLE_ARN).map(|role| (role, ROLE_ARN.key)));
+    let (role, called) = role.ok_or_else(|| {
+        let what =
+            format!("`{}` is set, and the role of the web identity is not", WEB_IDENTITY_TOKEN_FILE.key);
+        Failure::misconfigured(what, format!("set `{}`", ROLE_ARN.key))
+    })?;
+    Ok(Some(Source::WebIdentity(WebIdentity {
+        role: region::role(role, called)?,
+        session_name: settings.text(&ROLE_SESSION_NAME).map(str::to_owned),
+        token: settings.read_secret(&path, settings.called(&WEB_IDENTITY_TOKEN_FILE))?,
+        origin: path.display().to_string(),
+    })))
+}
+
+/// The address of the agent of ECS, below which relative URIs are.
+const ECS: &str = "http://169.254.170.2";
+
+/// The hosts that a container may send its token to without TLS, besides itself: the agents of ECS and EKS.
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
+const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
+
+pub(crate) fn container(settings: &Settings) -> Result<Option<Source>, Failure> {
+    let Some(uri) = settings.text(&CONTAINER_CREDENTIALS_URI) else { return Ok(None) };
+    let called = settings.called(&CONTAINER_CREDENTIALS_URI);
+    let (origin, path) = split(uri).ok_or_else(|| {
+        Failure::misconfigured(
+            format!("`{called}` is neither a URL nor a path"),
+            "write it as ECS or EKS sets it",
+        )
+    })?;
+    let address = Address::parse_metadata(called, origin, settings.is_on(&ALLOW_HTTP))?;
+    if !address.is_secure() && !address.is_loopback() && !AGENTS.contains(&address.host()) {
+        return Err(Failure::misconfigured(
+            format!("`{called}` names a host that may not give credentials without TLS"),
+            "use https, or the address of the agent of ECS or EKS",
+        ));
+    }
+    let authorization = settings.credential(&CONTAINER_AUTHORIZATION_TOKEN)?.map(|(token, _)| token);
+    Ok(Some(Source::Container(Container { address, path, authorization })))
+}
+
+/// Splits a URI into its origin, and its path and query.
+fn split(uri: &str) -> Option<(&str, String)> {
+    if uri.starts_with('/') {
+        return Some((ECS, uri.to_owned()));
+    }
+    let host = uri.find("://")? + 3;
+    let end = uri[host..].find(['/', '?']).map_or(uri.len(), |at| host + at);
+    let path = &uri[end..];
+    Some((&uri[..end], if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }))
+}
+
+pub(crate) fn instance(settings: &Settings, tried: Vec<String>) -> Result<Source, Failure> {
+    let address = settings.text(&AWS_METADATA).unwrap_or("http://169.254.169.254");
+    let called = settings.called(&AWS_METADATA);
+    let address = Address::parse_metadata(called, address, settings.is_on(&ALLOW_HTTP))?;
+    Ok(Source::Instance(Instance { address, tried }))
+}
+
+/// The program of the setting, else that of the profile.
+fn process(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
+    if let Some(command) = settings.text(&CREDENTIAL_PROCESS) {
+        return Process::parse(command, format!("`{}`", CREDENTIAL_PROCESS.key)).map(Source::Process);
+    }
+    let profile = files.own().ok_or_else(|| files.missing(&files.profile))?;
+    let profiles = Profiles { settings, files, may_run: true };
+    match profiles.source(profile)? {
+        Some(found) if found.runs_a_program() => Ok(found),
+        _ => Err(not_of("process", "has no credential_process", files)),
+    }
+}
+
+fn absent(why: &str) -> Failure {
+    none(&[why.to_owned()])
+}
+
+fn not_of(way: &str, why: &str, files: &ProfileFiles) -> Failure {
+    Failure::misconfigured(
+        format!("the AWS profile {} {why}, and `auth` is {way}", files.profile),
+        "correct the profile, set `aws_profile` to another one, or remove `auth`",
+    )
+}
+
+impl Source {
+    fn uses_sso(&self) -> bool {
+        match self {
+            Self::Sso(_) => true,
+            Self::Role(role) => role.base.uses_sso(),
+            _ => false,
+        }
+    }
+
+    fn runs_a_program(&self) -> bool {
+        match self {
+            Self::Process(_) => true,
+            Self::Role(role) => role.base.runs_a_program(),
+            _ => false,
+        }
+    }
+}
+
+impl Process {
+    /// Splits a command as a shell does, and expands nothing.
+    pub(crate) fn parse(command: &str, origin: String) -> Result<Self, Failure> {
+        let wrong = |why: &str| {
+            Failure::misconfigured(
+                format!("the command of {origin} {why}"),
+                "write it as credential_process of AWS: the absolute path of a program, and its arguments",
+            )
+        };
+        let mut words =
+            shlex::split(command).ok_or_else(|| wrong("has a quote that is not closed"))?.into_iter();
+        let program = words.next().map(std::path::PathBuf::from).filter(|program| program.is_absolute());
+        let program = program.ok_or_else(|| wrong("has no absolute path"))?;
+        Ok(Self { program, arguments: words.collect(), command: command.to_owned(), origin })
+    }
+}
+
+/// Makes an access key of texts.
+pub(crate) fn keys(id: &str, secret: &str, token: Option<&str>) -> Keys {
+    let token = token.map(|token| Secret::new(token.to_owned()));
+    Keys { id: id.to_owned(), secret: Secret::new(secret.to_owned()), token, expires: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_uri_of_a_container_is_a_path_or_a_url() {
+        for (uri, origin, path) in [
+            ("/v2/credentials/1", ECS, "/v2/credentials/1"),
+            ("http://169.254.170.23/v1/credentials", "http://169.254.170.23", "/v1/credentials"),
+            ("http://[fd00:ec2::23]/v1?a=b", "http://[fd00:ec2::23]", "/v1?a=b"),
+            ("https://x.test", "https://x.test", "/"),
+        ] {
+            assert_eq!(split(uri), Some((origin, path.to_owned())), "{uri}");
+        }
+        assert_eq!(split("169.254.170.2/x"), None);
+    }
+
+    #[test]
+    fn a_command_has_an_absolute_path() {
+        let parse = |command| Process::parse(command, "here".into());
+        let found = parse("/usr/bin/get 'a b' \"c\\\"d\" $HOME").unwrap();
+        assert_eq!(found.arguments, ["a b", "c\"d", "$HOME"]);
+        for command in ["get", "", "./get", "/usr/bin/get 'a"] {
+            assert!(parse(command).is_err(), "{command}");
+        }
+    }
+}

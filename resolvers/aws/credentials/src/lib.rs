@@ -1,0 +1,43 @@
+//! Signs in to AWS, for every resolver that needs it: `secretref-aws`, and Vault's sign-in by AWS.
+//!
+//! The SDK does what it is good at: it parses `~/.aws`, signs, builds requests and reads answers, and knows AWS's endpoints.
+//! Its credential chain is not used, because that reads the environment, files and programs of the process by itself. So
+//! credentials are chosen here, from [`Settings`](secretref_protocol::Settings) alone, in AWS's order, and all requests go
+//! through the transport of the family:
+//!
+//! ```text
+//! settings, ~/.aws → Source (pure) → session cache → STS, SSO, container, instance, program → Session
+//! ```
+//!
+//! | module | what it does |
+//! |---|---|
+//! | `settings` | the settings, as typed constants |
+//! | `profile_files`, `profile` | `~/.aws/config` and `~/.aws/credentials`, and what a profile says |
+//! | `choose`, `source` | where the credentials come from |
+//! | `sign_in` | the credentials themselves, kept between starts |
+//! | `sts`, `sso`, `metadata`, `process` | one for each service that issues credentials |
+//! | `endpoints`, `region` | where a service is |
+//! | `http`, `refusal` | the SDK over our transport, and its errors |
+
+mod choose;
+mod endpoints;
+mod http;
+mod keys;
+mod metadata;
+mod process;
+mod profile;
+mod profile_files;
+mod refusal;
+mod region;
+pub mod settings;
+mod sign_in;
+mod source;
+mod sso;
+mod sts;
+
+pub use endpoints::Endpoint;
+pub use http::Http;
+pub use refusal::Refusal;
+pub use region::{Arn, Region, role};
+pub use sign_in::{Session, SignIn, sdk_config};
+pub use sts::Identity;

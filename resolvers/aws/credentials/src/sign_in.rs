@@ -1,0 +1,391 @@
+//! Signs in: credentials for a role and a region, from the session cache or from their source.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::retry::RetryConfig;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use futures_util::FutureExt as _;
+use futures_util::future::LocalBoxFuture;
+use secretref_protocol::net::{Client, Role, Target};
+use secretref_protocol::session_cache::{CacheKey, CachedSession, LoginError, NewSession, SessionCache};
+use secretref_protocol::{Failure, Run, Secret, Setting, Settings, Stage};
+
+use crate::choose;
+use crate::endpoints::{self, Endpoint, Endpoints};
+use crate::http::Http;
+use crate::keys::Keys;
+use crate::profile_files::ProfileFiles;
+use crate::region::{self, Region};
+use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION, ROLE_SESSION_NAME};
+use crate::source::{AssumedRole, Source};
+use crate::sts::Identity;
+use crate::{metadata, process, sso, sts};
+
+/// How a run signs in to AWS. It holds credentials and is not `Debug`.
+pub struct SignIn {
+    client: Arc<Client>,
+    cache: SessionCache,
+    region: Option<Region>,
+    endpoints: Endpoints,
+    store: Option<Endpoint>,
+    source: Arc<Source>,
+    /// For the roles of single secrets.
+    external_id: Option<String>,
+    session_name: Option<String>,
+    home: Option<String>,
+    timeout: Duration,
+    run: Run,
+}
+
+/// Credentials in use. It is not `Debug`.
+pub struct Session {
+    keys: Keys,
+    /// Their text in the session cache, if they are of a kind that is kept.
+    held: Option<Secret>,
+    age: Option<Duration>,
+    origin: String,
+}
+
+impl SignIn {
+    /// Reads the settings of a store of AWS, and the files and tokens that they name. It connects to nothing.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if there is no source of credentials, or if one that is set cannot serve.
+    pub fn from_settings(settings: &Settings, client: Arc<Client>) -> Result<Self, Failure> {
+        let files = ProfileFiles::from_settings(settings)?;
+        let auth = settings.text(&AUTH);
+        choose::check(settings, auth)?;
+        let endpoints = Endpoints::from_settings(settings, &files);
+        let store = Endpoint::from_settings(settings, &files, &ENDPOINT_URL, "secrets_manager");
+        let region = region_of(settings, &REGION, &files)?;
+        let source = choose::source(settings, &files, auth)?;
+        Self::new(settings, client, source, (region, endpoints, Some(store)))
+    }
+
+    /// The same for a store that only uses AWS to sign in: the first credentials found. `region` is its setting of the region.
+    ///
+    /// # Errors
+    /// As [`SignIn::from_settings`].
+    pub fn for_other_store(
+        settings: &Settings,
+        client: Arc<Client>,
+        region: &Setting<str>,
+    ) -> Result<Self, Failure> {
+        let files = ProfileFiles::from_settings(settings)?;
+        let endpoints = Endpoints::usual(region.key);
+        let found =
+            settings.text(region).map(|text| Region::parse(text, settings.called(region))).transpose()?;
+        let source = choose::source(settings, &files, None)?;
+        Self::new(settings, client, source, (found, endpoints, None))
+    }
+
+    fn new(
+        settings: &Settings,
+        client: Arc<Client>,
+        source: Source,
+        (region, endpoints, store): (Option<Region>, Endpoints, Option<Endpoint>),
+    ) -> Result<Self, Failure> {
+        let text = |setting| settings.text(setting).map(str::to_owned);
+        Ok(Self {
+            cache: SessionCache::from_settings(settings)?,
+            home: settings.home().find().ok().map(|home| home.display().to_string()),
+            timeout: settings.timeout(),
+            run: settings.run().clone(),
+            external_id: text(&EXTERNAL_ID),
+            session_name: text(&ROLE_SESSION_NAME),
+            source: Arc::new(source),
+            client,
+            region,
+            endpoints,
+            store,
+        })
+    }
+
+    /// Returns the region of the settings or of the AWS profile. An instance is not asked for one.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if there is none.
+    pub fn region(&self) -> Result<&Region, Failure> {
+        self.region.as_ref().ok_or_else(|| {
+            Failure::misconfigured(
+                "there is no region: neither `region` nor the AWS profile has one",
+                "set `region`, for example to eu-central-1, or use the ARN of the secret as its name",
+            )
+        })
+    }
+
+    /// Returns the endpoint of the store.
+    #[must_use]
+    pub fn store(&self) -> Option<&Endpoint> {
+        self.store.as_ref()
+    }
+
+    /// Returns where the credentials are from, for a person.
+    #[must_use]
+    pub fn origin(&self) -> String {
+        self.source.origin()
+    }
+
+    /// Returns a text that tells sign-ins apart before anything is asked for: the credential that is at hand.
+    #[must_use]
+    pub fn mark(&self) -> Secret {
+        Secret::new(format!("{}\n{}", self.source.place(), self.source.mark().expose()))
+    }
+
+    /// Marks what `doctor` shows of it as private.
+    pub fn redact(&self) {
+        if let Ok(place) = self.cache.place() {
+            self.run.redact("keep_session", place.display().to_string());
+        }
+    }
+
+    /// Signs in: returns the credentials of the settings, or those of `role` assumed with them; kept ones if there are, and
+    /// not the ones that the store `refused`. `region` is for STS if the settings name none.
+    ///
+    /// # Errors
+    /// The failure of the source.
+    pub async fn session(
+        &self,
+        role: Option<&str>,
+        region: Option<&Region>,
+        refused: Option<&Session>,
+    ) -> Result<Session, Failure> {
+        let source = self.source_of(role)?;
+        let region = self.region.as_ref().or(region);
+        let origin = source.origin();
+        let session = self.obtain(&source, region, refused.and_then(|session| session.held.as_ref())).await?;
+        if self.run.is_traced() {
+            self.run.fact(Stage::SignIn, format!("credentials of {origin}"));
+            if let Some(end) = session.keys.expires {
+                let left = end.duration_since(SystemTime::now()).unwrap_or_default();
+                self.run.ends("the credentials", left);
+            }
+        }
+        Ok(session)
+    }
+
+    fn source_of(&self, role: Option<&str>) -> Result<Arc<Source>, Failure> {
+        let Some(role) = role else { return Ok(Arc::clone(&self.source)) };
+        Ok(Arc::new(Source::Role(AssumedRole {
+            role: region::role(role, "role_arn")?,
+            external_id: self.external_id.clone(),
+            session_name: self.session_name.clone(),
+            duration: None,
+            base: Arc::clone(&self.source),
+        })))
+    }
+
+    /// Returns kept credentials of a source, else new ones.
+    fn obtain<'s>(
+        &'s self,
+        source: &'s Source,
+        region: Option<&'s Region>,
+        refused: Option<&'s Secret>,
+    ) -> LocalBoxFuture<'s, Result<Session, Failure>> {
+        async move {
+            let origin = source.origin();
+            if !source.is_kept() {
+                let keys = self.fetch(source, region).await.map_err(failure)?;
+                return Ok(Session { keys, held: None, age: None, origin });
+            }
+            let (key, mark) = (self.key(source, region)?, source.mark());
+            let credential = mark.expose().as_bytes();
+            let sign_in = async || {
+                let keys = self.fetch(source, region).await?;
+                Ok(NewSession { lasts: keys.lasts(SystemTime::now()), secret: keys.text() })
+            };
+            let mut held = self.cache.obtain(&key, credential, refused, &sign_in).await?;
+            let mut keys = Keys::from_text(&held.secret);
+            if keys.is_none() {
+                // A session whose file is damaged is replaced, like one that is refused.
+                held = self.cache.obtain(&key, credential, Some(&held.secret), &sign_in).await?;
+                keys = Keys::from_text(&held.secret);
+            }
+            let keys = keys.ok_or_else(|| Failure::internal("a session that cannot be read back"))?;
+            let CachedSession { secret, age } = held;
+            Ok(Session { keys, held: Some(secret), age, origin })
+        }
+        .boxed_local()
+    }
+
+    async fn fetch(&self, source: &Source, region: Option<&Region>) -> Result<Keys, LoginError> {
+        match source {
+            Source::Keys { keys, .. } => Ok(keys.copy()),
+            Source::Container(source) => metadata::container(&self.client, source).await,
+            Source::Instance(source) => Ok(metadata::instance(&self.client, source).await?),
+            Source::Process(source) => {
+                let left = self.timeout.saturating_sub(self.run.elapsed()).saturating_sub(MARGIN);
+                Ok(process::credentials(source, self.home.as_deref(), left).await?)
+            }
+            Source::WebIdentity(source) => {
+                let client = self.sts(region, None)?;
+                sts::web_identity(&client, source, &self.session_name(source.session_name.as_deref())).await
+            }
+            Source::Sso(source) => sso::credentials(&self.sso(&source.region)?, source).await,
+            Source::Role(source) => {
+                let base = self.obtain(&source.base, region, None).await?;
+                let client = self.sts(region, Some(base.keys.for_sdk()))?;
+                sts::assume(&client, source, &self.session_name(source.session_name.as_deref())).await
+            }
+        }
+    }
+
+    /// Asks AWS whose the credentials of a session are.
+    ///
+    /// # Errors
+    /// The failure of the request.
+    pub async fn identity(&self, session: &Session, region: Option<&Region>) -> Result<Identity, Failure> {
+        let client = self.sts(self.region.as_ref().or(region), Some(session.credentials()))?;
+        sts::identity(&client, &session.origin).await
+    }
+
+    /// Removes the kept credentials of a role, and refusals. AWS has no way to revoke them; they expire.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the region has no STS.
+    pub fn sign_out(
+        &self,
+        role: Option<&str>,
+        region: Option<&Region>,
+    ) -> Result<Option<&'static str>, Failure> {
+        let source = self.source_of(role)?;
+        let region = self.region.as_ref().or(region);
+        let mut ended = None;
+        let mut next = Some(&*source);
+        while let Some(source) = next {
+            if source.is_kept() {
+                let key = self.key(source, region)?;
+                let said = match (self.cache.session(&key), self.cache.was_refused(&key)) {
+                    (Some(_), _) => Some(
+                        "the cached credentials are removed; AWS cannot revoke them, and they expire by themselves",
+                    ),
+                    (None, true) => Some(
+                        "no credentials are cached; the cached refusal is cleared, and the next start signs in",
+                    ),
+                    (None, false) => None,
+                };
+                self.cache.remove(&key);
+                ended = ended.or(said);
+            }
+            next = match source {
+                Source::Role(role) => Some(&*role.base),
+                _ => None,
+            };
+        }
+        Ok(ended)
+    }
+
+    fn key(&self, source: &Source, region: Option<&Region>) -> Result<CacheKey, Failure> {
+        let (sts, _) = endpoints::sts(&self.endpoints.sts, region)?;
+        let sso = self.endpoints.sso.url.as_deref().unwrap_or_default();
+        Ok(CacheKey::new(&["aws", "credentials", &sts, sso, &source.place()]))
+    }
+
+    /// The name of the session that AWS's logs show. By default it leads to the line of this run in the system's log.
+    fn session_name(&self, given: Option<&str>) -> String {
+        given.map_or_else(|| format!("secretref-{}", self.run.id()), str::to_owned)
+    }
+
+    fn sts(
+        &self,
+        region: Option<&Region>,
+        credentials: Option<Credentials>,
+    ) -> Result<aws_sdk_sts::Client, Failure> {
+        let (url, signing) = endpoints::sts(&self.endpoints.sts, region)?;
+        let endpoint = Endpoint { url: Some(url), ..self.endpoints.sts.clone() };
+        let http = Http::new(Arc::clone(&self.client), endpoint.target(Role::SignIn));
+        let config = sdk_config(http, &endpoint, signing, credentials);
+        Ok(aws_sdk_sts::Client::new(&config))
+    }
+
+    fn sso(&self, region: &str) -> Result<aws_sdk_sso::Client, Failure> {
+        let region = Region::parse(region, "sso_region")?;
+        let target = Target {
+            key: if self.endpoints.sso.url.is_some() { self.endpoints.sso.key } else { "sso_region" },
+            role: Role::SignIn,
+        };
+        let http = Http::new(Arc::clone(&self.client), target);
+        let config = sdk_config(http, &self.endpoints.sso, region.as_str().to_owned(), None);
+        Ok(aws_sdk_sso::Client::new(&config))
+    }
+}
+
+/// The time that is left for an answer when a program had to be ended.
+const MARGIN: Duration = Duration::from_millis(150);
+
+fn failure(miss: LoginError) -> Failure {
+    match miss {
+        LoginError::Refused(failure) | LoginError::Unclear(failure) | LoginError::Failed(failure) => failure,
+    }
+}
+
+/// The region of a setting, else that of the AWS profile.
+fn region_of(
+    settings: &Settings,
+    setting: &Setting<str>,
+    files: &ProfileFiles,
+) -> Result<Option<Region>, Failure> {
+    if let Some(text) = settings.text(setting) {
+        return Region::parse(text, settings.called(setting)).map(Some);
+    }
+    let of_profile = files.own().and_then(|profile| profile.value("region"));
+    of_profile.map(|text| Region::parse(text, "region")).transpose()
+}
+
+/// Returns the configuration of a service's client: over our transport, without retries and timeouts of the SDK, and without
+/// anything that is read from the process.
+#[must_use]
+pub fn sdk_config(
+    http: Http,
+    endpoint: &Endpoint,
+    region: impl Into<String>,
+    credentials: Option<Credentials>,
+) -> SdkConfig {
+    let mut config = SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(aws_types::region::Region::new(region.into()))
+        .http_client(http)
+        .identity_cache(IdentityCache::no_cache())
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(TimeoutConfig::disabled())
+        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
+    config.set_endpoint_url(endpoint.url.clone());
+    if endpoint.url.is_none() {
+        config.set_use_fips(Some(endpoint.fips)).set_use_dual_stack(Some(endpoint.dual_stack));
+    }
+    config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
+    config.build()
+}
+
+impl Session {
+    /// Returns the credentials for the SDK.
+    #[must_use]
+    pub fn credentials(&self) -> Credentials {
+        self.keys.for_sdk()
+    }
+
+    /// Returns where they are from, for a person.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+
+    /// Returns when they expire, if they do.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        self.keys.expires
+    }
+
+    /// Whether they are from the session cache and at least that old: then a refusal may be due to their age.
+    #[must_use]
+    pub fn is_kept_for(&self, age: Duration) -> bool {
+        self.age.is_some_and(|kept| kept >= age)
+    }
+}
