@@ -83,6 +83,26 @@ impl Field {
             Some(_) => Self::Key(text.to_owned()),
         }
     }
+
+    /// The field of a JSON object's member. One whose name is empty or begins with a slash is named by a JSON pointer (RFC
+    /// 6901): as it is, its name would mean the whole secret or a pointer.
+    #[must_use]
+    pub fn member(key: &str) -> Self {
+        if key.is_empty() || key.starts_with('/') {
+            Self::Pointer(format!("/{}", key.replace('~', "~0").replace('/', "~1")))
+        } else {
+            Self::Key(key.to_owned())
+        }
+    }
+
+    /// Returns the field as an id writes it. A line has no such form.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        match self {
+            Self::Whole | Self::Line(_) => "",
+            Self::Key(text) | Self::Pointer(text) => text,
+        }
+    }
 }
 
 /// `field apiKey`, for a message.
@@ -129,10 +149,7 @@ mod tests {
             let mut written = name;
             if let Some(field) = field {
                 written.push('#');
-                match field {
-                    Field::Whole | Field::Line(_) => {}
-                    Field::Key(text) | Field::Pointer(text) => written.push_str(&text),
-                }
+                written.push_str(field.text());
             }
             if let Some(version) = version {
                 written.push('#');

@@ -98,14 +98,13 @@ impl Client {
         origin.send(Request { path, ..request.without_redirects() }).await
     }
 
-    /// Announces requests to the origin of a URL, as [`Transport::expect`] does.
+    /// Returns the origin of an SDK's URL, to announce requests to it and to name it in a message.
     ///
     /// # Errors
-    /// As [`Client::origin`].
-    pub fn expect(&self, target: Target, url: &str, requests: usize) -> Result<(), Failure> {
+    /// As [`Client::origin`], and if it is not a URL.
+    pub fn at(&self, target: Target, url: &str) -> Result<Arc<Transport>, Failure> {
         let (address, _) = self.split(target, url)?;
-        self.origin(target.role, address)?.expect(requests);
-        Ok(())
+        self.origin(target.role, address)
     }
 
     /// Splits the URL of an SDK into its origin, and its path and query. These stay as they are, byte by byte: an SDK may

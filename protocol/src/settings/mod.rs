@@ -233,6 +233,12 @@ impl Settings {
         }
     }
 
+    /// Returns whether `allow` lists the ids that may be resolved.
+    #[must_use]
+    pub fn has_allow(&self) -> bool {
+        self.value(ALLOW.key).is_some()
+    }
+
     /// Returns the entry of the profile's `[ids]` for an id.
     #[must_use]
     pub fn name(&self, id: &str) -> Option<&Name> {

@@ -94,25 +94,14 @@ impl<'s> Folder<'s> {
 
     /// The id of a secret's field, if the field matches.
     pub(crate) fn listed(&self, path: &str, key: &str) -> Option<Listed> {
-        let (text, field) = field(key);
-        let id = format!("{}#{text}", self.shown(path));
-        self.has_field(&text).then(|| Listed { id, name: self.named(path, field) })
+        let field = Field::member(key);
+        let id = format!("{}#{}", self.shown(path), field.text());
+        self.has_field(field.text()).then(|| Listed { id, name: self.named(path, field) })
     }
 
     fn named(&self, path: &str, field: Field) -> Name {
         let keys = if self.mount.is_default { Vec::new() } else { vec![("mount", self.mount.path.clone())] };
         Name { name: path.to_owned(), field: Some(field), keys, is_entry: true, ..Name::default() }
-    }
-}
-
-/// A field as an id writes it. A name that is empty or begins with a slash is written as a JSON pointer (RFC 6901): as they
-/// are, they would mean the whole secret and a pointer.
-fn field(key: &str) -> (String, Field) {
-    if key.is_empty() || key.starts_with('/') {
-        let pointer = format!("/{}", key.replace('~', "~0").replace('/', "~1"));
-        (pointer.clone(), Field::Pointer(pointer))
-    } else {
-        (key.to_owned(), Field::Key(key.to_owned()))
     }
 }
 

@@ -1,0 +1,5 @@
+//! `secretref-aws`: secrets from AWS Secrets Manager.
+
+fn main() {
+    secretref_aws::main()
+}
