@@ -62,14 +62,14 @@ def start_once(build, node):
         sys.exit(f"openclaw {GATEWAY} did not complete its own install")
 
 
-def python_package(name, version, sha256):
-    """The folder of a package from PyPI and of what it depends on; the hash is that of its wheel."""
+def python_package(name, version, sha256, extra=""):
+    """The folder of a package from PyPI and of what it depends on; the hash is that of its wheel. An extra is `[name]`."""
     folder = SERVERS / f"{name}-{version}"
     if not folder.exists():
         with into(folder) as build:
             wheel = download(name, version, build)
             check(wheel.read_bytes(), sha256, f"the wheel of {name} {version}")
-            pip(name, "install", "--target", build, wheel, stderr=subprocess.DEVNULL)
+            pip(name, "install", "--target", build, f"{wheel}{extra}", stderr=subprocess.DEVNULL)
             wheel.unlink()
     return folder
 

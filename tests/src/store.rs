@@ -70,7 +70,7 @@ pub struct Prepared {
     /// The lines of the profile that lead to the case's secrets.
     pub profile: String,
     /// The texts for the `{words}` of a case.
-    pub words: Vec<(&'static str, String)>,
+    pub words: Vec<(String, String)>,
     /// Credentials of the run, which must not be printed.
     pub credentials: Vec<String>,
 }

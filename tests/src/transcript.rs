@@ -39,6 +39,12 @@ pub struct Case {
     /// Versions to destroy: `path#2`.
     #[serde(default)]
     pub destroyed: Vec<String>,
+    /// Secrets that have no value yet.
+    #[serde(default)]
+    pub empty: Vec<String>,
+    /// Secrets whose text is a binary value in base64.
+    #[serde(default)]
+    pub binary: Vec<String>,
     /// The token to use: `root`, `limited` (no path with `denied` in it), `bare` (the same, and may not look itself
     /// up) or any other, which is unknown.
     #[serde(default = "root")]
@@ -65,18 +71,29 @@ pub struct Case {
     /// Words that stderr must contain.
     #[serde(default)]
     pub stderr: String,
-    /// The one store that the case can be run on, where the other cannot hold it.
-    pub only: Option<Only>,
+    /// The servers that the case can be run on, by kind or by name; all if this is empty.
+    #[serde(default, deserialize_with = "one_or_more")]
+    pub only: Vec<String>,
 }
 
-/// A store that a case is run on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// The kind of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Only {
     /// `fake`: the kit's own.
     Fake,
-    /// `real`: the real server.
+    /// `real`: the real server, or an emulator of it.
     Real,
+}
+
+impl Only {
+    /// The word of a case for this kind.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Fake => "fake",
+            Self::Real => "real",
+        }
+    }
 }
 
 /// The versions of a secret.
@@ -98,6 +115,11 @@ impl Versions {
             Self::Many(texts) => texts,
         }
     }
+}
+
+/// A text, or an array of them.
+fn one_or_more<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    Versions::deserialize(deserializer).map(|only| only.texts().to_owned())
 }
 
 fn newest_kv() -> u8 {
@@ -130,6 +152,12 @@ pub fn read(folder: &Path) -> Vec<Case> {
 }
 
 impl Case {
+    /// Whether the case can be run on this server.
+    #[must_use]
+    pub fn runs_on(&self, name: &str, kind: Only) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| only == name || only == kind.word())
+    }
+
     /// What goes to stdin.
     #[must_use]
     pub fn request(&self) -> String {
@@ -142,7 +170,10 @@ impl Case {
     pub fn secrets(&self) -> Vec<String> {
         let mut found = Vec::new();
         for text in self.store.values().flat_map(Versions::texts) {
-            strings(&serde_json::from_str(text).expect("JSON in the store"), &mut found);
+            match serde_json::from_str(text) {
+                Ok(value) => strings(&value, &mut found),
+                Err(_) => found.push(text.clone()),
+            }
         }
         found.retain(|secret| secret.trim().len() > 3);
         found

@@ -44,7 +44,7 @@ struct Place {
 fn trial(place: &Arc<Place>, case: Case) -> Option<Trial> {
     let Place { store, server, .. } = **place;
     let name = format!("{} on {}: {}", store.name, server.name, case.sentence);
-    let runs_here = case.only.is_none_or(|only| only == server.kind);
+    let runs_here = case.runs_on(server.name, server.kind);
     let place = Arc::clone(place);
     let run = move || place.run(&case).map_err(Into::into);
     // `cargo test` names what it leaves out; `tests/run` has the real servers and leaves nothing out.

@@ -117,7 +117,7 @@ fn prepared(case: &Case, mount: &str, address: &str, ca: &Path, folder: &Path) -
             ca.display(),
             token_file.display()
         ),
-        words: vec![("mount", mount.to_owned()), ("address", address.to_owned())],
+        words: vec![("mount".to_owned(), mount.to_owned()), ("address".to_owned(), address.to_owned())],
         credentials: vec![token.to_owned()],
     }
 }
