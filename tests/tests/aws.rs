@@ -124,7 +124,10 @@ fn a_missing_right_to_batch_costs_one_request_and_is_remembered_where_sessions_a
     place.profile("keep_session = \"off\"\n");
     for _ in 0..2 {
         place.values(&["a", "b", "c"]);
-        assert_eq!(place.actions(), ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue", "GetSecretValue"]);
+        assert_eq!(
+            place.actions(),
+            ["BatchGetSecretValue", "GetSecretValue", "GetSecretValue", "GetSecretValue"]
+        );
     }
     place.profile(&place.kept());
     place.values(&["a", "b", "c"]);
@@ -221,7 +224,8 @@ fn a_thousand_starts_in_a_row_are_all_right_and_leave_nothing() {
 
 /// The files of a place, and of the folder for sessions.
 fn entries(place: &Place) -> Vec<PathBuf> {
-    let list = |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let list =
+        |folder: PathBuf| fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let mut found: Vec<_> =
         list(place.folder.path().to_owned()).chain(list(place.folder.path().join("kept"))).collect();
     found.sort();
@@ -286,7 +290,8 @@ fn an_answer_about_another_secret_is_no_value() {
             let is_batch = asked.headers.get("x-amz-target").is_some_and(|target| {
                 target.to_str().is_ok_and(|target| target.ends_with("BatchGetSecretValue"))
             });
-            let body = if is_batch { json!({"SecretValues": [told.clone()], "Errors": []}) } else { told.clone() };
+            let body =
+                if is_batch { json!({"SecretValues": [told.clone()], "Errors": []}) } else { told.clone() };
             Answer::new(200, body.to_string()).header("content-type", "application/x-amz-json-1.1")
         };
         let server = Server::start(Setup::default(), Arc::new(handler), Arc::new(|act: Act, _| act));
@@ -321,9 +326,11 @@ fn thirty() -> Vec<(String, Value)> {
     ];
     let secret = |number: usize| {
         let name = format!("compare/{}n{number}", ["", "team_a/", "with+plus=and@at.dot-"][number / 10]);
-        let text = if number < 10 { texts[number].to_owned() } else { format!("{}{number}", texts[number % 10]) };
+        let text =
+            if number < 10 { texts[number].to_owned() } else { format!("{}{number}", texts[number % 10]) };
         let binary = BASE64_STANDARD.encode([&b"\xff\x00\xfe"[..], text.as_bytes()].concat());
-        let value = if number % 7 == 6 { json!({"SecretBinary": binary}) } else { json!({"SecretString": text}) };
+        let value =
+            if number % 7 == 6 { json!({"SecretBinary": binary}) } else { json!({"SecretString": text}) };
         (name, value)
     };
     (0..30).map(secret).collect()
@@ -367,7 +374,11 @@ fn compare(api: &Api, admin: &Key, https: &str, ca: &std::path::Path) {
         let cli: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
         let cli = cli.get("SecretString").unwrap_or(&cli["SecretBinary"]);
         let ours = &ours["values"][ids[at]];
-        assert!(ours == stored && ours == cli && *ours == boto3[at], "{name}: {stored}, {ours}, {cli}, {}", boto3[at]);
+        assert!(
+            ours == stored && ours == cli && *ours == boto3[at],
+            "{name}: {stored}, {ours}, {cli}, {}",
+            boto3[at]
+        );
     }
 }
 
