@@ -19,9 +19,11 @@ impl Backend for Folder {
         settings: &[&[FOLDER.row()]],
         name_keys: NameKeys::Only(&[]),
         form: "file[#field]",
-        examples: "",
-        profile: "",
+        examples: "  secretref-folder --folder ./secrets get database#password",
+        profile: "folder = \"/run/secrets\"\nallow = [\"database#*\"]",
     };
+    const LOOKS_UP_HOSTS: bool = false;
+    const CONNECTS: bool = false;
     type Locator = String;
     type Scope = ();
     type Session = ();

@@ -15,7 +15,7 @@ use crate::resolve::resolve;
 use crate::run::Stage;
 use crate::runtime;
 use crate::settings::Settings;
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 use crate::wire::frame;
 
 /// The result of a run: an outcome for each id, in the order of the ids, and how protocol mode should end.
@@ -60,7 +60,7 @@ impl Answer {
 pub fn answer<B: Backend>(
     settings: &Settings,
     ids: &Arc<[String]>,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
     write: impl Fn(&[String], Answer) -> Exit + Send + Sync + 'static,
 ) -> Exit {
     let room = settings.max_output().saturating_sub(frame(ids));

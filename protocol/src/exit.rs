@@ -27,7 +27,7 @@ pub enum Exit {
     Request = 7,
     /// A bug.
     Internal = 8,
-    /// The answer could not be written whole.
+    /// The answer could not be written completely.
     Output = 9,
     /// A command that changes the store was started by a gateway, or as a gateway does it.
     Refused = 10,
@@ -48,7 +48,7 @@ impl Exit {
         (
             Self::Output,
             "output",
-            "the answer could not be written whole: the disk is full, or the reader does not read",
+            "the answer could not be written completely: the disk is full, or the reader stopped reading",
         ),
         (Self::Refused, "refused", "a command that changes something was started as a gateway starts it"),
     ];

@@ -14,7 +14,7 @@ use crate::failure::Failure;
 use crate::id::Id;
 
 /// The name of a secret, from an id or from the `[ids]` entry of the profile for it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Name {
     /// The name of the secret in the store.
     pub name: String,

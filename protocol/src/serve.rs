@@ -9,7 +9,7 @@ use crate::journal::Journal;
 use crate::outcome::does_not_fit;
 use crate::settings::{DEFAULT_MAX_OUTPUT, Settings};
 use crate::streams::{Input, Written, read_stdin, say, write_stdout};
-use crate::watchdog::{GRACE, Watchdog};
+use crate::watchdog::{GRACE, Limits, Watchdog};
 use crate::wire::{EMPTY, REQUEST_LIMIT, Request, fit};
 
 /// Reads the request, resolves it, writes the response, and says how the process should end.
@@ -19,7 +19,7 @@ use crate::wire::{EMPTY, REQUEST_LIMIT, Request, fit};
 pub fn serve<B: Backend>(
     settings: Result<Settings, (Failure, Exit)>,
     journal: &Journal,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     let max_output = settings.as_ref().map_or(DEFAULT_MAX_OUTPUT, Settings::max_output);
     journal.obey(settings.as_ref().ok());
@@ -42,7 +42,7 @@ pub fn serve<B: Backend>(
         (None, Err((failure, exit))) => writer.write(&ids, Answer::refuse(&ids, &failure, exit), None),
         (None, Ok(settings)) => {
             let write = move |ids: &[String], answer| writer.write(ids, answer, None);
-            answer::<B>(&settings, &ids.into(), (deadline, watchdog), write)
+            answer::<B>(&settings, &ids.into(), Limits { deadline, watchdog }, write)
         }
     }
 }

@@ -21,9 +21,9 @@ pub struct Store {
     pub name_keys: NameKeys,
     /// The form of an id, for the help: `name[#field[#version]]`.
     pub form: &'static str,
-    /// Examples for the end of the help, one command per line.
+    /// Examples for the end of the help, one command per line, each after two spaces: `  secretref-vault get a#b`.
     pub examples: &'static str,
-    /// An example of a profile, without its first line.
+    /// An example of a profile, without its first line. It sets everything that a resolve needs.
     pub profile: &'static str,
 }
 

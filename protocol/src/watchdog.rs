@@ -25,6 +25,15 @@ const TICK: Duration = Duration::from_millis(250);
 #[derive(Clone)]
 pub struct Watchdog(Arc<Shared>);
 
+/// The deadline of a run, and the watchdog that enforces it.
+#[derive(Clone, Copy)]
+pub struct Limits<'w> {
+    /// When to answer with what has arrived.
+    pub deadline: Deadline,
+    /// What ends the process.
+    pub watchdog: &'w Watchdog,
+}
+
 struct Shared {
     plan: Mutex<Plan>,
     changed: Condvar,

@@ -56,7 +56,8 @@ impl Page {
     /// Reads the page at `path`.
     #[must_use]
     pub fn read(path: &str) -> Self {
-        Self(fs::read_to_string(resolver::repository().join(path)).expect("a page"))
+        let text = fs::read_to_string(resolver::repository().join(path));
+        Self(text.unwrap_or_else(|error| panic!("no page {path}: {error}")))
     }
 
     /// The lines below the heading `title`, up to the next heading, each with its number.

@@ -164,7 +164,7 @@ fn a_run_that_is_cut_off_leaves_one_line() {
     child.wait().unwrap();
     let line = take(&syslog).unwrap();
     assert!(
-        line.contains("could not be written whole") || line.contains("gateway reads the answer"),
+        line.contains("could not be written completely") || line.contains("gateway reads the answer"),
         "{line}"
     );
     assert_eq!(take(&syslog), None);

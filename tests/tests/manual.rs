@@ -339,7 +339,12 @@ fn help_of_a_profile_shows_how_it_is_started() {
             assert!(!told.contains("--profile <"), "{line:?}: {told}");
             let examples = told.split_once("Examples:\n").map_or("", |(_, examples)| examples);
             let examples: Vec<_> = examples.lines().take_while(|line| !line.is_empty()).collect();
-            assert_eq!(examples.is_empty(), line.contains(&"-h"), "{line:?}: {told}");
+            let is_short = line.contains(&"-h");
+            assert_eq!(
+                examples.is_empty(),
+                is_short,
+                "{line:?}: only long help has `Store::examples`: {told}"
+            );
             for example in examples {
                 let command = example.rsplit(" | ").next().expect("a command").trim();
                 assert!(command.starts_with(&format!("{start} ")), "{line:?}: {example}");
@@ -439,7 +444,11 @@ fn the_example_of_the_manual_is_a_profile() {
         // The file that Vault's names.
         fs::write(folder.path().join("token"), "x").expect("a token");
         let ended = subject.run(&["--profile", profile.to_str().expect("UTF-8"), "get", "else/where/x"]);
-        assert!(ended.stderr.contains("(NOT_ALLOWED)"), "{ended:?}");
+        assert!(
+            ended.stderr.contains("(NOT_ALLOWED)"),
+            "{}: `Store::profile` sets all that a resolve needs, and an `allow` that excludes else/where/x: {ended:?}",
+            subject.binary
+        );
         let name = subject.store.name;
         assert!(manual.contains(&format!("~/.config/secretref/{name}.toml doctor")), "{manual}");
     }

@@ -127,7 +127,7 @@ impl<'a> LogRecord<'a> {
             (asked, 0) => format!("{} resolved", count(asked)),
             (asked, failed) => format!("{failed} of {} failed", count(asked)),
         };
-        let cut = if self.exit == Exit::Output { "the answer could not be written whole, " } else { "" };
+        let cut = if self.exit == Exit::Output { "the answer could not be written completely, " } else { "" };
         let provider = provider.map(|alias| format!(" for provider {alias}")).unwrap_or_default();
         let mut line = format!("run {run}: {cut}{result}{provider} in {} ms", took.as_millis());
         // If all ids failed with the same failure, there is room for its remedy.

@@ -133,7 +133,7 @@ impl Client {
             identity: self.identity.clone().filter(|_| is_store),
             proxy: if is_metadata { None } else { self.proxies.before(&address)? },
             http: self.http,
-            patience: is_metadata.then_some(METADATA_LIMIT),
+            time_limit: is_metadata.then_some(METADATA_LIMIT),
             run: self.run.at(&address),
             address,
         })

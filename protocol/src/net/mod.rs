@@ -60,7 +60,7 @@ pub struct Route {
     /// The versions of HTTP to offer over TLS.
     pub http: Versions,
     /// The time limit of a request, if it is shorter than the deadline.
-    pub patience: Option<Duration>,
+    pub time_limit: Option<Duration>,
     /// The run it serves. Its steps are those at this origin.
     pub run: Run,
 }
@@ -78,7 +78,7 @@ impl Route {
             identity: None,
             proxy: None,
             http: Versions::Auto,
-            patience: None,
+            time_limit: None,
         }
     }
 

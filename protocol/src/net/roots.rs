@@ -1,7 +1,6 @@
 //! Trust anchors: the CA certificates of a file, a folder, a text or the system.
 
 use std::cmp::Reverse;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 use std::{fmt, io};
@@ -14,6 +13,7 @@ use super::settings::{CA_CERT, CA_CERT_BYTES, CA_PATH, SSL_CERT_FILE, TLS_SKIP_V
 use super::verifier::Shown;
 use crate::failure::Failure;
 use crate::file;
+use crate::private_files::Access;
 use crate::settings::Settings;
 use crate::store::Setting;
 use crate::system_error::words;
@@ -199,9 +199,8 @@ fn from_text(text: &str, key: &str, named: &mut Named) -> Result<RootCertStore, 
 /// Reads every file of the folder, and follows links. Files without certificates are ignored, and so are folders: Kubernetes
 /// keeps one in each mount.
 fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertStore, Failure> {
-    let failed = |why: &str, remedy: &str| {
-        Failure::misconfigured(format!("{}, which `{key}` names, {why}", folder.display()), remedy)
-    };
+    let failed =
+        |why: &str, remedy: &str| Failure::misconfigured(format!("{} {why}", place(folder, key)), remedy);
     let closed = |error: io::Error| match error.kind() {
         io::ErrorKind::NotADirectory => failed("is not a folder", "set `ca_cert` to the file"),
         _ => failed(
@@ -210,9 +209,8 @@ fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertSt
         ),
     };
     let entries = std::fs::read_dir(folder).map_err(closed)?;
-    if folder.metadata().map_err(closed)?.mode() & 0o002 != 0 {
-        return Err(failed("is world-writable", "chmod o-w it"));
-    }
+    let access = Access::NotWorldWritable.check(&folder.metadata().map_err(closed)?, 0);
+    access.map_err(|problem| problem.failure(place(folder, key)))?;
     let mut roots = RootCertStore::empty();
     for entry in entries {
         let path = entry.map_err(closed)?.path();

@@ -66,7 +66,7 @@ impl Transport {
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let route = self.route();
         route.run.sent();
-        let sent = match route.patience {
+        let sent = match route.time_limit {
             None => self.follow(request).await,
             Some(limit) => timeout(limit, self.follow(request)).await.unwrap_or_else(|_| {
                 let failure = too_slow(route, limit);
@@ -326,7 +326,7 @@ mod tests {
         let silent = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", silent.local_addr().unwrap());
         let address = Address::parse("address", &url, false).unwrap();
-        let route = Route { patience: Some(Duration::from_millis(50)), ..Route::to(address, &run) };
+        let route = Route { time_limit: Some(Duration::from_millis(50)), ..Route::to(address, &run) };
         let _ = (route.run.begin(Stage::Connection), run.at("other").begin(Stage::Connection));
         let failure = send(&Transport::new(route).unwrap(), Request::get("/")).err().unwrap();
         assert!(failure.what().ends_with("within 50 ms"), "{failure}");

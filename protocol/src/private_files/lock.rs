@@ -50,14 +50,14 @@ impl Folder {
 }
 
 impl LockFile {
-    /// Waits up to `patience` for the lock, and blocks this thread.
+    /// Waits up to `timeout` for the lock, and blocks this thread.
     ///
     /// Another thread waits in the kernel, which serves processes in order. A process that keeps trying could get
     /// nothing for long.
     ///
     /// # Errors
     /// See [`LockError`].
-    pub fn wait(self, patience: Duration) -> Result<Lock, LockError> {
+    pub fn wait(self, timeout: Duration) -> Result<Lock, LockError> {
         if self.try_lock().map_err(LockError::Io)? {
             return Ok(Lock { _file: self.0 });
         }
@@ -67,7 +67,7 @@ impl LockFile {
             let _ = sender.send(lock(&self.0).map(|()| Lock { _file: self.0 }));
         };
         thread::Builder::new().stack_size(STACK).spawn(wait).map_err(|_| LockError::NoThread)?;
-        match receiver.recv_timeout(patience) {
+        match receiver.recv_timeout(timeout) {
             Ok(locked) => locked.map_err(LockError::Io),
             Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Err(LockError::Held),
         }

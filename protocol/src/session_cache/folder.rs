@@ -111,11 +111,11 @@ impl File<'_> {
         }
     }
 
-    /// Waits until no other process signs in for the same identity, up to `patience`. `None` if there is no lock: the
+    /// Waits until no other process signs in for the same identity, up to `timeout`. `None` if there is no lock: the
     /// process that holds it may itself be blocked.
-    pub(super) async fn lock(&self, patience: Duration) -> Option<Lock> {
+    pub(super) async fn lock(&self, timeout: Duration) -> Option<Lock> {
         let file = self.folder.lock_file(&format!("{}.lock", self.name)).ok()?;
-        tokio::time::timeout(patience, file.poll()).await.ok()?.ok()
+        tokio::time::timeout(timeout, file.poll()).await.ok()?.ok()
     }
 }
 

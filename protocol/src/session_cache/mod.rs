@@ -28,7 +28,7 @@ pub struct SessionCache {
     /// The folder, or why there is none.
     folder: Result<Folder, String>,
     /// How long to wait while another process signs in for the same identity.
-    patience: Duration,
+    lock_timeout: Duration,
 }
 
 /// The key of a cached session: who signs in, to which store and how.
@@ -89,7 +89,7 @@ impl SessionCache {
     /// # Errors
     /// `MISCONFIGURED` if it is a path that cannot be used. With `auto` that is no error, and nothing is cached.
     pub fn from_settings(settings: &Settings) -> Result<Self, Failure> {
-        Ok(Self { folder: Folder::from_settings(settings)?, patience: settings.timeout() / 2 })
+        Ok(Self { folder: Folder::from_settings(settings)?, lock_timeout: settings.timeout() / 2 })
     }
 
     /// Returns the folder of the cache.
@@ -130,7 +130,7 @@ impl SessionCache {
             Choice::Decided(decided) => return decided,
             Choice::SignInAlone => None,
             Choice::SignIn => {
-                let lock = file.lock(self.patience).await;
+                let lock = file.lock(self.lock_timeout).await;
                 // The process that held the lock before may have signed in.
                 if let Choice::Decided(decided) = choose() {
                     return decided;

@@ -12,14 +12,13 @@ use super::progress::Progress;
 use super::style::{Style, Tone};
 use crate::answer::answer;
 use crate::backend::Backend;
-use crate::deadline::Deadline;
 use crate::document::Value;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::outcome::Outcome;
 use crate::settings::Settings;
 use crate::text::{plural, printable};
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 
 /// The result for one id, without its value.
 #[derive(Serialize)]
@@ -61,14 +60,14 @@ pub(super) fn check<B: Backend>(
     ids: Vec<String>,
     json: bool,
     environment: &Environment,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     let ignored = settings.ignored(environment);
     let absent = settings.absent();
     let run = settings.run().clone();
     let own = if settings.profile().is_some() { Vec::new() } else { settings.variables() };
     let progress = Progress::start(settings.run(), watchdog);
-    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
+    answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
         progress.end();
         let found: Vec<_> = ids.iter().zip(&answer.outcomes).zip(&answer.times).map(Found::new).collect();
         let warnings: Vec<_> = run.warnings().into_iter().map(|(_, warning)| warning).collect();

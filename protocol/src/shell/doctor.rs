@@ -21,7 +21,7 @@ use crate::run::{Run, Stage, Step};
 use crate::selector::Field;
 use crate::settings::Settings;
 use crate::store::{Setting, Store, table};
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 
 /// The gateway's default time limit, if its provider does not set `timeoutMs`.
 const GATEWAY_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ pub(super) fn doctor<B: Backend>(
     settings: Result<&Settings, &(Failure, Exit)>,
     args: DoctorArgs,
     (run, environment): (&Run, &Environment),
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     let progress = Progress::start(run, watchdog);
     let reporter = Reporter { args, run: run.clone(), store: &B::STORE, always: always::<B>, deadline };
@@ -63,7 +63,7 @@ pub(super) fn doctor<B: Backend>(
     redact(settings, &reporter.args.ids);
     let facts = facts(settings, environment);
     let ids = reporter.args.ids.clone();
-    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |_, answer| {
+    answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |_, answer| {
         progress.end();
         for fact in &facts {
             reporter.run.fact(Stage::Configuration, fact);

@@ -14,7 +14,7 @@ use crate::outcome::does_not_fit;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::streams::stdout_is_terminal;
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 use crate::wire::fit;
 
 /// Resolves `ids` and prints their values: a single one exactly, several on separate lines, or as `json` with their
@@ -23,11 +23,11 @@ pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
     json: bool,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     let limit = settings.max_output();
     let progress = Progress::start(settings.run(), watchdog);
-    answer::<B>(settings, &ids.into(), (deadline, watchdog), move |ids, answer| {
+    answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
         progress.end();
         if json { print_json(ids, answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
     })

@@ -20,7 +20,7 @@ use crate::outcome::accept;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::text::printable;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Limits, Watchdog};
 
 /// The file name that means stdin.
 pub(super) const PIPE: &str = "-";
@@ -90,7 +90,9 @@ fn store<B: Manage>(
 ) -> Result<(), Failure> {
     accept(Secret::new(value.expose().to_owned()))?;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
-    if let Done::Changed(text) = run_task::<B>(settings, (deadline, watchdog), &Task::Set(id, value))? {
+    if let Done::Changed(text) =
+        run_task::<B>(settings, Limits { deadline, watchdog }, &Task::Set(id, value))?
+    {
         print_note(text);
     }
     Ok(())

@@ -11,16 +11,16 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::settings::Settings;
 use crate::text::printable;
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 
 /// Prints the ids that begin with `prefix`, one per line.
 pub(super) fn list<B: Manage>(
     settings: &Settings,
     prefix: &str,
     json: bool,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
-    let sorted = match run_task::<B>(settings, (deadline, watchdog), &Task::List(prefix)) {
+    let sorted = match run_task::<B>(settings, Limits { deadline, watchdog }, &Task::List(prefix)) {
         Ok(Done::Listed(sorted)) => sorted,
         Ok(_) => return Exit::Internal,
         Err(failure) => return fail(None, &failure),

@@ -1,5 +1,7 @@
 //! The listing of a store, grouped by what can be requested.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 
 use super::failure_report::FailureReport;
@@ -54,7 +56,11 @@ pub(super) fn classify<B: Backend>(
     let entries = settings.entries().into_keys().filter(|id| id.starts_with(prefix));
     let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
     sorted.ids.extend(entries.map(str::to_owned));
+    let mut seen = HashSet::new();
     for Listed { id, name } in listing.found {
+        if !seen.insert((id.clone(), name.clone())) {
+            continue;
+        }
         let name = Name { is_entry: true, ..name };
         let target = match backend.locate(&name) {
             Ok(target) => target,

@@ -44,7 +44,7 @@ use crate::settings::family::TIMEOUT;
 use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
 use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Limits, Watchdog};
 use cli::{CommandLine, Verb};
 use doctor::DoctorArgs;
 use output::explain;
@@ -68,7 +68,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Ok(line) => line,
         Err(stop) => {
             let (journal, deadline) = early();
-            return cli::stop::<B>(stop, arguments, &journal, (deadline, &watchdog));
+            return cli::stop::<B>(stop, arguments, &journal, Limits { deadline, watchdog: &watchdog });
         }
     };
     let first = started;
@@ -76,7 +76,11 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         Ok(started) => started,
         Err(failure) => {
             let (journal, deadline) = early();
-            return serve::<B>(Err((failure, Exit::Refused)), &journal, (deadline, &watchdog));
+            return serve::<B>(
+                Err((failure, Exit::Refused)),
+                &journal,
+                Limits { deadline, watchdog: &watchdog },
+            );
         }
     };
     let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
@@ -104,7 +108,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     if timeout != so_far {
         watchdog.move_to(deadline);
     }
-    let limits = (deadline, &watchdog);
+    let limits = Limits { deadline, watchdog: &watchdog };
     match line.verb {
         Verb::None if stdin_is_terminal() => {
             say(cli::short_help::<B>(arguments).trim_end());
@@ -133,16 +137,16 @@ fn run_task<B: Manage>(
     verb: Verb,
     settings: &Settings,
     environment: &Environment,
-    limits: (Deadline, &Watchdog),
+    limits: Limits<'_>,
 ) -> Exit {
-    let (deadline, watchdog) = limits;
+    let Limits { deadline, watchdog } = limits;
     match verb {
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, limits),
         Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
         Verb::List { prefix, json } => {
             let is_set = settings.source(&TIMEOUT) != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
-            list::list::<B>(settings, &prefix, json, (deadline, watchdog))
+            list::list::<B>(settings, &prefix, json, Limits { deadline, watchdog })
         }
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
         Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, limits),

@@ -11,7 +11,7 @@ use crate::streams::{Written, say, write_stdout};
 use crate::text::{printable, printable_lines};
 use crate::watchdog::GRACE;
 
-/// Prints data. If it cannot be written whole, reports that and returns the exit code.
+/// Prints data. If it cannot be written completely, reports that and returns the exit code.
 pub(super) fn print(text: &str, deadline: Deadline) -> Option<Exit> {
     if write_stdout(text.as_bytes(), deadline.later(GRACE)) == Written::Done {
         return None;

@@ -17,7 +17,7 @@ use crate::runtime;
 use crate::secret::Secret;
 use crate::sessions::Sessions;
 use crate::settings::Settings;
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 
 /// The time between the deadline and the forced exit: enough to print the reason.
 const EXIT_GRACE: Duration = Duration::from_millis(200);
@@ -51,7 +51,7 @@ pub(super) enum Done {
 /// Runs a task. One function runs all tasks, so the code that reaches a store is compiled once.
 pub(super) fn run_task<B: Manage>(
     settings: &Settings,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
     task: &Task<'_>,
 ) -> Result<Done, Failure> {
     watchdog.move_to(deadline.later(EXIT_GRACE));

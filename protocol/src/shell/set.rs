@@ -14,7 +14,7 @@ use crate::outcome::accept;
 use crate::settings::Settings;
 use crate::streams::say;
 use crate::text::printable;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Limits, Watchdog};
 
 /// Stores the value from stdin or a prompt under `id`, and reads it back.
 pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog) -> Exit {
@@ -36,7 +36,8 @@ pub(super) fn set<B: Manage>(settings: &Settings, id: &str, watchdog: &Watchdog)
     end(
         settings,
         id,
-        accept(value).and_then(|value| run_task::<B>(settings, (deadline, watchdog), &Task::Set(id, &value))),
+        accept(value)
+            .and_then(|value| run_task::<B>(settings, Limits { deadline, watchdog }, &Task::Set(id, &value))),
     )
 }
 
@@ -49,12 +50,7 @@ pub(super) fn value_in_argument() -> Failure {
 }
 
 /// Deletes the field of `id`, or the whole secret if it has no other field.
-pub(super) fn delete<B: Manage>(
-    settings: &Settings,
-    id: &str,
-    yes: bool,
-    limits: (Deadline, &Watchdog),
-) -> Exit {
+pub(super) fn delete<B: Manage>(settings: &Settings, id: &str, yes: bool, limits: Limits<'_>) -> Exit {
     if !yes {
         say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));
         return Exit::Usage;

@@ -12,7 +12,7 @@ use crate::failure::{Failure, Kind};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::streams::stdin_is_terminal;
-use crate::watchdog::Watchdog;
+use crate::watchdog::{Limits, Watchdog};
 
 /// How often a person can try a password.
 const TRIES: usize = 3;
@@ -22,7 +22,7 @@ pub(super) fn unlock<B: Manage>(settings: &Settings, id: Option<&str>, watchdog:
     let attempt = |password: Option<&Secret>| {
         // The time limit starts after the person has typed.
         let deadline = Deadline::new(Instant::now(), settings.timeout());
-        match run_task::<B>(settings, (deadline, watchdog), &Task::Unlock(id, password))? {
+        match run_task::<B>(settings, Limits { deadline, watchdog }, &Task::Unlock(id, password))? {
             Done::Unlocked(lock) => Ok(lock),
             _ => Err(Failure::internal("the store did not report its lock")),
         }

@@ -27,6 +27,9 @@ impl Address {
     /// `MISCONFIGURED` if it is not the URL of an http or https server or of a Unix socket, if it contains credentials, a
     /// query or a fragment, or if it is clear text to another machine without `allow_http`. The message never quotes it.
     pub fn parse(key: &'static str, text: &str, allow_http: bool) -> Result<Self, Failure> {
+        if text.starts_with(['"', '\'']) {
+            return Err(Failure::misconfigured(format!("`{key}` has quotes around it"), "remove the quotes"));
+        }
         if let Some(path) = text.strip_prefix("unix://") {
             return Self::parse_socket(key, path);
         }
@@ -171,18 +174,27 @@ pub(in crate::net) fn split(url: &str) -> Option<(&str, &str)> {
     Some(url.split_at(url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end)))
 }
 
-/// Whether the text is ASCII in one line without a `\`, and has %-codes only in a login or a path: the library would take
-/// apart those of a host, and read what they stand for.
+/// Whether the text is ASCII in one line without a `\`, and has %-codes only in a login or a path.
 pub(super) fn is_plain(text: &str) -> bool {
-    let is_path = text.starts_with('/') && !text.starts_with("//");
-    let is_http = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
-    let can_have_login = |origin: &str| {
-        origin.split_once("://").is_some_and(|(scheme, place)| is_http(scheme) && !place.is_empty())
-    };
-    let origin = split(text).map(|(origin, _)| origin).filter(|origin| can_have_login(origin));
-    let place = origin.map_or(text, |origin| origin.rsplit('@').next().unwrap_or_default());
     let is_one_line = text.is_ascii() && !text.contains(|c: char| c.is_control() || c == '\\');
-    is_one_line && (is_path || !place.contains('%'))
+    is_one_line && !without_codes(text).contains('%')
+}
+
+/// Returns the part of a text that must not have %-codes: the host and port of an http URL, nothing of a path, and all of
+/// any other text. The library would decode those of a host, and read the result as a URL.
+fn without_codes(text: &str) -> &str {
+    if text.starts_with('/') && !text.starts_with("//") {
+        return "";
+    }
+    let is_http = |scheme: &str| ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
+    let authority = match text.split_once("://") {
+        Some((scheme, rest)) if is_http(scheme) => rest.split(['/', '?', '#']).next().unwrap_or_default(),
+        _ => "",
+    };
+    match authority.rsplit('@').next() {
+        Some(place) if !authority.is_empty() => place,
+        _ => text,
+    }
 }
 
 /// Whether the URL says the same as its text. The library repairs what it reads: with a `\`, a tab, `%2e` or `127.1` it
@@ -263,6 +275,8 @@ mod tests {
         for (bad, why) in [
             ("v.example.com:8200", "no https://"),
             ("", "no https://"),
+            ("\"https://v\"", "quotes around it"),
+            ("'unix:///run/v.sock'", "quotes around it"),
             ("https://", "invalid host"),
             ("ftp://v", "neither"),
             ("https://user:hunter2@v", "user name"),

@@ -88,7 +88,8 @@ pub(super) fn in_full(store: &Store, help: &Help) -> (String, String) {
     };
     let examples: Vec<_> = store.examples.lines().map(|line| help.as_started(store, line)).collect();
     let examples = examples.join("\n");
-    let after = format!("{settings}\n{}\n\nExamples:\n{examples}\n\n{}", keys(store), exits());
+    let examples = if examples.is_empty() { examples } else { format!("Examples:\n{examples}\n\n") };
+    let after = format!("{settings}\n{}\n\n{examples}{}", keys(store), exits());
     (about, after)
 }
 

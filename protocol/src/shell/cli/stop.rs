@@ -8,7 +8,6 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use super::commands::command;
 use super::help::start_of;
 use crate::backend::Manage;
-use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::Journal;
@@ -17,14 +16,14 @@ use crate::shell::output::{explain, print};
 use crate::shell::set::value_in_argument;
 use crate::streams::{say, stdin_is_terminal};
 use crate::text::{printable, printable_lines};
-use crate::watchdog::Watchdog;
+use crate::watchdog::Limits;
 
 /// Ends a run whose command line asks for help or cannot be read. A gateway that started it still gets a response.
 pub(in crate::shell) fn stop<B: Manage>(
     mut stop: clap::Error,
     arguments: &[String],
     journal: &Journal,
-    (deadline, watchdog): (Deadline, &Watchdog),
+    Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     suggest(&mut stop, &command::<B>());
     let text = stop.render().to_string();
@@ -32,7 +31,7 @@ pub(in crate::shell) fn stop<B: Manage>(
         return print(&text, deadline).unwrap_or(Exit::Done);
     }
     if let Some(failure) = bad_first_line(B::STORE.binary, arguments) {
-        return refuse::<B>(failure, journal, (deadline, watchdog));
+        return refuse::<B>(failure, journal, Limits { deadline, watchdog });
     }
     let rest = match arguments {
         [flag, _, rest @ ..] if flag == "--profile" => rest,
@@ -63,7 +62,7 @@ pub(in crate::shell) fn stop<B: Manage>(
         "the command line is wrong",
         "run the same command in a shell to see the error",
     );
-    refuse::<B>(failure, journal, (deadline, watchdog))
+    refuse::<B>(failure, journal, Limits { deadline, watchdog })
 }
 
 /// Each verb, and the words of other tools for it.
@@ -125,7 +124,7 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
     }
 }
 
-fn refuse<B: Manage>(failure: Failure, journal: &Journal, limits: (Deadline, &Watchdog)) -> Exit {
+fn refuse<B: Manage>(failure: Failure, journal: &Journal, limits: Limits<'_>) -> Exit {
     if stdin_is_terminal() {
         say(format!("{}: {failure}", B::STORE.binary));
         return Exit::Usage;
