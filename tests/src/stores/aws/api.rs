@@ -128,13 +128,26 @@ impl Api {
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat())?;
-        let mut reply = Vec::new();
-        // Not every server says goodbye as TLS has it.
-        match stream.read_to_end(&mut reply) {
-            Err(error) if error.kind() != std::io::ErrorKind::UnexpectedEof => return Err(error),
-            _ => Ok(parse(&String::from_utf8_lossy(&reply))),
+        let (mut reply, mut chunk) = (Vec::new(), [0; 16_384]);
+        while !is_whole(&reply) {
+            // Not every server says goodbye as TLS has it.
+            match stream.read(&mut chunk) {
+                Ok(0) => break,
+                Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => break,
+                count => reply.extend_from_slice(&chunk[..count?]),
+            }
         }
+        Ok(parse(&String::from_utf8_lossy(&reply)))
     }
+}
+
+/// Whether a reply has as many bytes as it says. One that does not say it ends with its connection.
+fn is_whole(reply: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(reply);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let head = head.to_ascii_lowercase();
+    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    length.is_some_and(|length: usize| body.len() >= length)
 }
 
 fn parse(reply: &str) -> Reply {

@@ -17,6 +17,7 @@ use super::signature::Key;
 use crate::store::{Holds, Prepared, Server};
 use crate::transcript::{Case, Only};
 
+/// The servers.
 pub const SERVERS: &[Server] = &[
     Server { name: "fake", kind: Only::Fake, start: || Box::new(Fake::start(Manner::default())) },
     Server {

@@ -114,6 +114,19 @@ pub fn iso(seconds: u64) -> String {
     )
 }
 
+/// The same as HTTP has it: `Thu, 01 Jan 2026 00:00:00 GMT`.
+#[must_use]
+pub fn http_date(seconds: u64) -> String {
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let (year, month, day) = date(seconds / 86_400);
+    let at = |number: u64| usize::try_from(number).expect("a small number");
+    let (name, month) = (DAYS[at(seconds / 86_400 % 7)], MONTHS[at(month - 1)]);
+    let (hours, minutes) = (seconds / 3600 % 24, seconds / 60 % 60);
+    format!("{name}, {day:02} {month} {year} {hours:02}:{minutes:02}:{:02} GMT", seconds % 60)
+}
+
 /// The seconds of a [`timestamp`]; `None` if it is none.
 #[must_use]
 pub fn seconds(timestamp: &str) -> Option<u64> {
@@ -171,5 +184,6 @@ mod tests {
             assert_eq!(seconds(&timestamp(now)), Some(now));
         }
         assert_eq!(iso(1_440_938_160), "2015-08-30T12:36:00Z");
+        assert_eq!(http_date(1_440_938_160), "Sun, 30 Aug 2015 12:36:00 GMT");
     }
 }

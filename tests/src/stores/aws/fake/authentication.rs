@@ -5,7 +5,7 @@ use super::{Principal, Refusal, State};
 use crate::fault::Asked;
 
 /// How far apart the clocks may be, in seconds.
-const SKEW: u64 = 15 * 60;
+const SKEW: u64 = 5 * 60;
 
 /// Who sent a request, and for which region.
 pub(super) struct Caller {
@@ -61,14 +61,14 @@ impl State {
         if signed + SKEW < now {
             let earliest = text(now - SKEW);
             return Err(format!(
-                "Signature expired: {time} is now earlier than {earliest} ({} - 15 min.)",
+                "Signature expired: {time} is now earlier than {earliest} ({} - 5 min.)",
                 text(now)
             ));
         }
         if signed > now + SKEW {
             let latest = text(now + SKEW);
             return Err(format!(
-                "Signature not yet current: {time} is still later than {latest} ({} + 15 min.)",
+                "Signature not yet current: {time} is still later than {latest} ({} + 5 min.)",
                 text(now)
             ));
         }

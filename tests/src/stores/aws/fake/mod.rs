@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use serde_json::{Value, json};
 
 use self::secrets::Secret;
-use super::signature::Key;
+use super::signature::{Key, http_date};
 use crate::certificate::Certificates;
 use crate::fault::{self, Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
 use crate::port;
@@ -244,6 +244,7 @@ impl State {
         });
         let answer = if is_form { self.sts(asked) } else { self.secrets_manager(asked) };
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        let answer = answer.header("date", http_date(self.now()));
         answer.header("x-amzn-requestid", format!("00000000-0000-4000-8000-{number:012}"))
     }
 
