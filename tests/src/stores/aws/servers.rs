@@ -216,7 +216,7 @@ pub fn credentials_file(folder: &Path, key: &Key) -> PathBuf {
 /// The lines of a profile that read from a server of the kit.
 pub fn lines(https: &str, ca: &Path, credentials: &Path) -> String {
     format!(
-        "region = \"{REGION}\"\nendpoint_url = \"{https}\"\nsts_endpoint_url = \"{https}\"\nca_bundle = \"{}\"\n\
+        "region = \"{REGION}\"\nendpoint_url = \"{https}\"\nsts_endpoint_url = \"{https}\"\nca_cert = \"{}\"\n\
          aws_credentials_file = \"{}\"\n",
         ca.display(),
         credentials.display()
