@@ -1,22 +1,71 @@
-//! For a resolver's binary (feature `cli`): links the unwinder into it if the system's compiler has it as an archive. One
-//! shared library less to load takes a tenth off the start of a process.
+//! For a resolver's binary (feature `cli`): tells it which build it is, and links the unwinder into it.
 
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_macros,
-    reason = "cargo and a build script talk through the environment and stdout, and this one asks the compiler"
+    reason = "cargo and a build script talk through the environment and stdout, and this one asks the compiler and git"
 )]
 
 use std::path::Path;
+use std::process::Command;
 use std::{env, fs};
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    let is_for_binary = env::var_os("CARGO_FEATURE_CLI").is_some();
-    if !is_for_binary || env::var("TARGET").as_deref() != Ok("x86_64-unknown-linux-gnu") {
+    if env::var_os("CARGO_FEATURE_CLI").is_some() {
+        name_the_build();
+        link_the_unwinder();
+    }
+}
+
+/// What `--version` says after the version.
+fn name_the_build() {
+    let target = env::var("TARGET").unwrap_or_default();
+    println!("cargo::rustc-env=SECRETREF_BUILD={}, {target}", commit());
+}
+
+/// The commit: what the packager says, else what the crate's package says, else what git says.
+///
+/// A development build does not ask: it would be compiled again after each commit.
+fn commit() -> String {
+    println!("cargo::rerun-if-env-changed=SECRETREF_COMMIT");
+    let given = env::var("SECRETREF_COMMIT").ok().filter(|commit| !commit.is_empty());
+    if given.is_none() && env::var("PROFILE").as_deref() != Ok("release") {
+        return "development build".to_owned();
+    }
+    let commit = given.or_else(commit_of_the_package).or_else(commit_of_the_checkout);
+    commit.map_or("unknown commit".to_owned(), |commit| {
+        format!("commit {}", commit.get(..12).unwrap_or(&commit))
+    })
+}
+
+/// `{"git":{"sha1":"..."}}`, which `cargo package` writes.
+fn commit_of_the_package() -> Option<String> {
+    let text = fs::read_to_string(".cargo_vcs_info.json").ok()?;
+    let (_, commit) = text.split_once("\"sha1\"")?;
+    commit.split('"').nth(1).map(str::to_owned)
+}
+
+/// Only of this repository: sources that were unpacked into another one are not at its commit.
+fn commit_of_the_checkout() -> Option<String> {
+    let found = git(&["rev-parse", "--show-prefix", "HEAD", "--git-path", "logs/HEAD"])?;
+    let [prefix, commit, log] = found.lines().collect::<Vec<_>>().try_into().ok()?;
+    println!("cargo::rerun-if-changed={log}");
+    (prefix == "protocol/").then(|| commit.to_owned())
+}
+
+fn git(arguments: &[&str]) -> Option<String> {
+    let found = Command::new("git").args(arguments).output().ok()?;
+    found.status.success().then(|| String::from_utf8(found.stdout).ok()).flatten()
+}
+
+/// Links the unwinder into the binary if the system's compiler has it as an archive. One shared library less to load takes
+/// a tenth off the start of a process.
+fn link_the_unwinder() {
+    if env::var("TARGET").as_deref() != Ok("x86_64-unknown-linux-gnu") {
         return;
     }
-    let found = std::process::Command::new("cc").arg("-print-file-name=libgcc_eh.a").output();
+    let found = Command::new("cc").arg("-print-file-name=libgcc_eh.a").output();
     let archive = found.ok().and_then(|found| String::from_utf8(found.stdout).ok()).unwrap_or_default();
     let folder = env::var("OUT_DIR").unwrap_or_default();
     // `cc` prints the bare name if it has no such file.

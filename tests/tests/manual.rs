@@ -183,7 +183,7 @@ fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
         let manual = subject.said(&["man", "profile"]).replace("\\-", "-");
         assert!(
             manual.contains(&format!("\\fB{}\\fR are taken", taken.join("\\fR, \\fB"))),
-            "secretref-profile(5) of {}: {taken:?}",
+            "{0}-profile(5) of {0}: {taken:?}",
             subject.binary
         );
     }

@@ -144,9 +144,9 @@ fn what_is_installed() {
     let bash = Page::read(SHELL).blocks("Shell completion", "sh").remove(1);
     assert_eq!(desk.type_in(&format!("set +eu; {bash}\n{complete}")), "doctor\n");
     let pages = desk.follow("Manual pages");
-    assert!(pages.contains("secretref-protocol"), "{pages}");
-    let found = desk.type_in("man -M ~/.local/share/man 5 secretref-profile");
-    assert!(found.contains("secretref-profile"), "{found}");
+    assert!(pages.contains("secretref-vault-protocol"), "{pages}");
+    let found = desk.type_in("man -M ~/.local/share/man 5 secretref-vault-profile");
+    assert!(found.contains("secretref-vault-profile"), "{found}");
 }
 
 /// The quick start's profile is the page's own but for the address; it is enough that its commands are known.

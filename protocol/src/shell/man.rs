@@ -24,6 +24,7 @@ pub(super) fn man<B: Manage>(page: &str, deadline: Deadline) -> Exit {
         _ => command_page(store, command::<B>()),
     };
     put(&mut text, "@BINARY@", &escaped(store.binary));
+    put(&mut text, "@UPPER@", &escaped(&store.binary.to_ascii_uppercase()));
     put(&mut text, "@NAME@", &escaped(store.name()));
     put(&mut text, "@VERSION@", &escaped(store.version));
     put(&mut text, "@EXITS@", &exits());
@@ -43,7 +44,6 @@ fn command_page(store: &'static Store, mut command: Command) -> String {
     let binary = store.binary;
     let commands: String = command.get_subcommands_mut().map(|verb| entry_of_verb(binary, verb)).collect();
     let more = examples(store, "completions").join("\n");
-    put(&mut page, "@UPPER@", &escaped(&binary.to_ascii_uppercase()));
     put(&mut page, "@ABOUT@", &escaped(&store.about.replacen("Reads", "reads", 1)));
     put(&mut page, "@COMMANDS@", &commands);
     put(&mut page, "@SETTINGS@", &table(store).map(entry_of_setting).collect::<String>());

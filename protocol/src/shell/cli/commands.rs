@@ -61,7 +61,7 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
     let short = || (store.about.to_owned(), MORE.to_owned());
     let (about, after) = full.map_or_else(short, |help| in_full(store, help));
     let mut command = Command::new(store.binary)
-        .version(store.version)
+        .version(format!("{} ({})", store.version, env!("SECRETREF_BUILD")))
         .about(about)
         .after_help(after)
         .args(flags(store))
