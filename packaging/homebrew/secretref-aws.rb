@@ -1,0 +1,35 @@
+# Made from packaging/homebrew/formula.rb.in by packaging/homebrew/generate.
+class SecretrefAws < Formula
+  desc "Reads secrets from AWS Secrets Manager for agent gateways"
+  homepage "https://github.com/secretref/secretref"
+  license any_of: ["MIT", "Apache-2.0"]
+  head "https://github.com/secretref/secretref.git", branch: "main"
+
+  depends_on "rust" => :build
+
+  def install
+    system "cargo", "install", *std_cargo_args(path: "resolvers/aws")
+    program = bin/"secretref-aws"
+    generate_completions_from_executable(program, "completions", shells: [:bash, :zsh, :fish])
+    (man1/"secretref-aws.1").write Utils.safe_popen_read(program, "man")
+    (man5/"secretref-aws-profile.5").write Utils.safe_popen_read(program, "man", "profile")
+    (man7/"secretref-aws-protocol.7").write Utils.safe_popen_read(program, "man", "protocol")
+    doc.install Dir["resolvers/aws/*.md"], "docs"
+  end
+
+  def caveats
+    <<~EOS
+      The first line of a profile is the path of the program:
+        #!#{HOMEBREW_PREFIX}/bin/secretref-aws --profile
+      It stays the same after an upgrade. To create a profile, see
+        #{homepage}/blob/main/resolvers/aws/README.md
+    EOS
+  end
+
+  test do
+    program = bin/"secretref-aws"
+    assert_match "secretref-aws #{version}", shell_output("#{program} --version") unless build.head?
+    request = '{"protocolVersion":1,"provider":"aws","ids":["openai"]}'
+    assert_match "MISCONFIGURED", pipe_output(program.to_s, request, 3)
+  end
+end
