@@ -87,7 +87,8 @@ pub(crate) fn secret_name(text: &str) -> Result<String, Failure> {
 }
 
 fn name(text: &str, longest: usize) -> Result<String, Failure> {
-    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-".contains(&byte);
+    // Services of AWS put a ! into the names of their secrets: rds!db-…
+    let is_valid = |byte: u8| byte.is_ascii_alphanumeric() || b"/_+=.@-!".contains(&byte);
     if !text.is_empty() && text.len() <= longest && text.bytes().all(is_valid) {
         return Ok(text.to_owned());
     }
@@ -151,7 +152,11 @@ mod tests {
 
     #[test]
     fn a_name_has_the_characters_that_aws_allows() {
-        assert!(secret_name("a/b_c+d=e.f@g-h1").is_ok() && secret_name(&"x".repeat(512)).is_ok());
+        assert!(
+            secret_name("a/b_c+d=e.f@g-h1").is_ok()
+                && secret_name("rds!db-1").is_ok()
+                && secret_name(&"x".repeat(512)).is_ok()
+        );
         for text in ["", "a b", "a:b", "a#b", "ä", &"x".repeat(513)] {
             assert!(secret_name(text).is_err(), "{text}");
         }

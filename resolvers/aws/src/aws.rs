@@ -44,7 +44,7 @@ impl Backend for SecretsManager {
         Ok(Self {
             client,
             endpoint,
-            defaults: Defaults { region: sign_in.region().ok().cloned(), has_allow: settings.has_allow() },
+            defaults: Defaults { region: sign_in.region().cloned(), has_allow: settings.has_allow() },
             sign_in: Arc::new(sign_in),
             binary: if settings.text(&BINARY) == Some("base64") { Binary::Base64 } else { Binary::Text },
             cache: Arc::new(SessionCache::from_settings(settings)?),
@@ -57,7 +57,7 @@ impl Backend for SecretsManager {
     }
 
     fn default_scope(&self) -> Result<Scope, Failure> {
-        Ok(Scope { region: self.sign_in.region()?.clone(), role_arn: None })
+        Ok(Scope { region: self.defaults.region.clone()?, role_arn: None })
     }
 
     fn scope(&self, locator: &Locator) -> Scope {

@@ -69,7 +69,7 @@ pub fn understand_batch(response: Response, name: &Name) -> Result<Option<Docume
 
 fn locator(name: &Name) -> Result<(Locator, Field), Failure> {
     let region = Region::parse(REGION, "region")?;
-    Locator::from_name(name, &Defaults { region: Some(region), has_allow: true })
+    Locator::from_name(name, &Defaults { region: Ok(region), has_allow: true })
 }
 
 fn call(locator: &Locator) -> Call<'_> {

@@ -88,7 +88,7 @@ pub(crate) async fn list(session: &Session, prefix: &str, defaults: &Defaults) -
     let mut listing = Listing::default();
     let secrets = secrets(session, &prefix, &mut listing).await?;
     for (arn, name) in secrets {
-        let is_own = defaults.region.as_ref() == Some(&arn.region) && prefix.arn.is_none();
+        let is_own = defaults.region.as_ref().is_ok_and(|own| *own == arn.region) && prefix.arn.is_none();
         let id = if is_own { name.clone() } else { arn.to_string() };
         let keys = if is_own { Vec::new() } else { vec![("region", arn.region.to_string())] };
         let named = Name { name, keys, is_entry: true, ..Name::default() };

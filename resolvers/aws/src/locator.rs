@@ -46,7 +46,8 @@ pub(crate) enum Version {
 /// The values for every name that does not set its own.
 #[derive(Debug)]
 pub(crate) struct Defaults {
-    pub(crate) region: Option<Region>,
+    /// The region, or why there is none.
+    pub(crate) region: Result<Region, Failure>,
     /// Whether the profile lists in `allow` which ids it reads.
     pub(crate) has_allow: bool,
 }
@@ -161,23 +162,16 @@ fn region(
             ));
         }
         (SecretId::Arn(arn), _) => arn.region.clone(),
-        (SecretId::Name(_), of_entry) => {
-            of_entry.or_else(|| defaults.region.clone()).ok_or_else(no_region)?
-        }
+        (SecretId::Name(_), of_entry) => of_entry.map_or_else(|| defaults.region.clone(), Ok)?,
     };
     match &defaults.region {
-        Some(own) if *own != region && !may_be_anywhere => Err(Failure::new(
+        Ok(own) if *own != region && !may_be_anywhere => Err(Failure::new(
             Kind::NotAllowed,
             format!("the ARN is in the region {region}, and the settings name {own}"),
             "to read from another region, list the id in `allow`, or give it an entry in [ids]",
         )),
         _ => Ok(region),
     }
-}
-
-/// The failure for a name without a region.
-pub(crate) fn no_region() -> Failure {
-    Failure::misconfigured("no region is set", "set `region`, such as eu-west-1, or write the id as an ARN")
 }
 
 /// The text for the `SecretId` of a request.
@@ -219,7 +213,7 @@ mod tests {
     }
 
     fn locate(name: &Name, has_allow: bool) -> Result<Locator, String> {
-        let defaults = Defaults { region: Some(region("eu-west-1")), has_allow };
+        let defaults = Defaults { region: Ok(region("eu-west-1")), has_allow };
         Locator::from_name(name, &defaults).map(|(locator, _)| locator).map_err(|failure| failure.to_string())
     }
 

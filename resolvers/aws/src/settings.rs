@@ -15,7 +15,6 @@ pub(crate) const STORE: Store = Store {
   secretref-aws check 'prod/slack#token' 'prod/slack#token#AWSPREVIOUS'
   secretref-aws list prod/
   secretref-aws set 'prod/slack#token' < token.txt
-  secretref-aws delete prod/old --yes
   secretref-aws --profile ./aws.toml doctor providers/openai
   echo '{\"protocolVersion\":1,\"ids\":[\"providers/openai\"]}' | secretref-aws resolve",
     profile: "region = \"eu-west-1\"

@@ -25,7 +25,7 @@ pub const STORE: Store = Store {
             (&["chekc", "x"], "check"),
             (&["get", "x", "--endpoint-ulr", "y"], "--endpoint-url"),
             (&["get", "x", "--regoin", "y"], "--region"),
-            (&["--auth", "sos", "get", "x"], "did you mean `sso`?"),
+            (&["--auth", "instnace", "get", "x"], "did you mean `instance`?"),
             (&["--binary", "base46", "get", "x"], "did you mean `base64`?"),
             (&["openai", "x"], "to read a secret: secretref-aws get ID"),
             (&["read", "x"], "'get'"),
