@@ -120,7 +120,7 @@ fn ids(desk: &Desk) {
 fn each_way_to_sign_in_says_what_it_lacks_here(desk: &Desk) {
     for (title, lacks) in [
         ("EC2", "metadata service"),
-        ("ECS and EKS Pod Identity", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI"),
+        ("ECS and EKS Pod Identity", "`container_credentials_uri` is not set"),
         (
             "EKS with IAM roles for service accounts",
             "/var/run/secrets/eks.amazonaws.com/serviceaccount/token",
