@@ -56,6 +56,12 @@ pub trait Backend: Sized + 'static {
         None
     }
 
+    /// Returns the variables that a gateway has to pass on besides those of the settings, for its `passEnv`.
+    #[must_use]
+    fn passed(_settings: &Settings) -> &'static [&'static str] {
+        &[]
+    }
+
     /// Returns the default scope, from the settings.
     ///
     /// # Errors
@@ -121,6 +127,10 @@ pub trait Backend: Sized + 'static {
 pub trait Manage: Backend {
     /// Whether the store has `import`, which writes the lines of a `.env` file.
     const HAS_IMPORT: bool = false;
+
+    /// The keys of the settings that `install` asks for at a terminal, in this order. One that the way to sign in does not use
+    /// is left out.
+    const ASKED: &'static [&'static str] = &[];
 
     /// How a person unlocks the store. The command `unlock` exists if this is set.
     const UNLOCK: Option<Unlock<Self>> = None;

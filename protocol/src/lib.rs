@@ -50,6 +50,8 @@ mod fetch_sink;
 pub mod file;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+#[cfg(feature = "cli")]
+mod gateway;
 #[cfg(feature = "net")]
 mod hex;
 #[cfg(feature = "cli")]

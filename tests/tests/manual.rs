@@ -289,7 +289,7 @@ fn help_fits_a_screen() {
         lines
     };
     for subject in SUBJECTS.iter() {
-        assert!(fits(subject, &["-h"], 25) < fits(subject, &["--help"], 46));
+        assert!(fits(subject, &["-h"], 28) < fits(subject, &["--help"], 50));
         for verb in subject.verbs() {
             let (short, long) = (fits(subject, &[&verb, "-h"], 20), fits(subject, &[&verb, "--help"], 24));
             assert!(short <= long, "{} {verb}", subject.binary);

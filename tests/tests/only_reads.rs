@@ -56,7 +56,10 @@ impl Place {
     /// What changes the store, each as a gateway's `args` could say it.
     fn lines(&self) -> Vec<Vec<String>> {
         let file = self.file();
-        let lines: [&[&str]; 7] = [
+        let profile = self.0.path().join("store/profile.toml").display().to_string();
+        let lines: [&[&str]; 9] = [
+            &["install", "--yes", "--no-test", "--to", &profile],
+            &["install", "--remove", "--to", &profile],
             &["set", "openai"],
             &["import", "-"],
             &["import", &file],

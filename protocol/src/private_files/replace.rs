@@ -1,7 +1,8 @@
 //! Replacing a file as a whole: the new content is written to a draft, which is then renamed.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
@@ -26,7 +27,7 @@ pub enum Sync {
 pub struct Draft<'f> {
     folder: &'f Folder,
     name: String,
-    _locked: File,
+    locked: File,
 }
 
 impl Folder {
@@ -54,7 +55,7 @@ impl Folder {
             self.remove(&name);
             return Err(error);
         }
-        Ok(Draft { folder: self, name, _locked: file })
+        Ok(Draft { folder: self, name, locked: file })
     }
 
     /// Whether a draft was left by a process that has ended. A writer locks its draft before it writes to it.
@@ -69,6 +70,18 @@ impl Folder {
 }
 
 impl Draft<'_> {
+    /// Gives the draft this mode.
+    ///
+    /// # Errors
+    /// The error of the system. The draft is then removed.
+    pub fn with_mode(self, mode: u32) -> io::Result<Self> {
+        if let Err(error) = self.locked.set_permissions(Permissions::from_mode(mode)) {
+            self.folder.remove(&self.name);
+            return Err(error);
+        }
+        Ok(self)
+    }
+
     /// Renames the draft to `name`. A reader sees the old file or the new one, whole. [`Folder::sync`] makes it last.
     ///
     /// # Errors

@@ -128,7 +128,7 @@ impl Settings {
     }
 
     /// Returns the variables of a setting that the profile lists and that are not set.
-    fn unset(&self, key: &str) -> Vec<&'static str> {
+    pub(super) fn unset(&self, key: &str) -> Vec<&'static str> {
         let Some((_, listed)) = &self.profile else { return Vec::new() };
         if self.given(key).is_some_and(|given| given.variable.is_some()) {
             return Vec::new();

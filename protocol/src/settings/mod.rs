@@ -3,6 +3,7 @@
 mod credential;
 pub mod family;
 mod load;
+mod passed;
 mod value;
 
 use std::collections::{BTreeMap, HashMap};

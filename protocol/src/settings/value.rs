@@ -101,6 +101,38 @@ impl Value {
     }
 }
 
+impl Value {
+    /// Returns the value as it is written in a profile.
+    pub(super) fn toml(&self, setting: &Setting) -> Result<String, Failure> {
+        match self {
+            Self::Text(text) if setting.kind == Kind::Path && !text.starts_with("~/") => {
+                let path = std::path::absolute(text).map(|path| path.display().to_string());
+                quoted(setting.key, path.as_ref().unwrap_or(text))
+            }
+            Self::Text(text) => quoted(setting.key, text),
+            Self::Duration(duration) if duration.subsec_millis() == 0 => {
+                Ok(format!("\"{}s\"", duration.as_secs()))
+            }
+            Self::Duration(duration) => Ok(format!("\"{}ms\"", duration.as_millis())),
+            Self::Size(bytes) => Ok(bytes.to_string()),
+            Self::Switch(on) => Ok(on.to_string()),
+            Self::List(texts) => {
+                let texts: Vec<_> =
+                    texts.iter().map(|text| quoted(setting.key, text)).collect::<Result<_, _>>()?;
+                Ok(format!("[{}]", texts.join(", ")))
+            }
+        }
+    }
+}
+
+/// Returns a text as a string of TOML. A string of JSON is one, if it has no control characters.
+fn quoted(key: &str, text: &str) -> Result<String, Failure> {
+    if text.chars().any(char::is_control) {
+        return Err(Failure::misconfigured(format!("`{key}` has a control character"), "correct the value"));
+    }
+    Ok(serde_json::Value::from(text).to_string())
+}
+
 fn is_blank(text: &str) -> bool {
     text.trim().is_empty()
 }

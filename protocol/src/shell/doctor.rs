@@ -163,6 +163,12 @@ fn always<B: Backend>(stage: Stage) -> bool {
     }
 }
 
+/// Returns the failure of the last stage that failed. A step that succeeded on a retry has not failed.
+pub(super) fn failure_of(steps: &[Step]) -> Option<&Failure> {
+    let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
+    Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back()
+}
+
 struct Reporter {
     args: DoctorArgs,
     run: Run,
@@ -184,10 +190,7 @@ impl Reporter {
             [_] => findings.push(Finding::from_read(outcomes.first(), &steps)),
             ids => findings.extend(Finding::from_reads(ids, outcomes, &steps)),
         }
-        // A step that succeeded on a retry has not failed.
-        let last = |stage: &Stage| steps.iter().rfind(|step| step.stage == *stage);
-        let failed = Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back();
-        let of_steps = failed.map_or(Exit::Done, Exit::from_failure);
+        let of_steps = failure_of(&steps).map_or(Exit::Done, Exit::from_failure);
         let of_ids = answer.map_or(Exit::Done, Answer::shell_exit);
         let exit = if of_ids == Exit::Done { of_steps } else { of_ids };
         self.print(findings, exit == Exit::Done).unwrap_or(exit)

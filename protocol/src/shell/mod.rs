@@ -11,6 +11,7 @@ mod failure_report;
 mod get;
 mod id_lookup;
 mod import;
+mod install;
 mod list;
 mod listing;
 mod logout;
@@ -25,6 +26,7 @@ mod report;
 mod session_task;
 mod set;
 mod settings;
+mod snippet;
 mod style;
 mod unlock;
 
@@ -41,7 +43,7 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::serve::serve;
 use crate::settings::family::TIMEOUT;
-use crate::settings::{self as given, DEFAULT_TIMEOUT, Settings, Source, timeout_of};
+use crate::settings::{self as given, DEFAULT_TIMEOUT, Flags, Settings, Source, timeout_of};
 use crate::store::{flag, table};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::{Limits, Watchdog};
@@ -83,7 +85,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             );
         }
     };
-    let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. });
+    let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. } | Verb::Install(_));
     let run = if is_traced { Run::traced(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
     // The flag applies while the profile is read, and if it cannot be read.
@@ -103,6 +105,10 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
         run.redact("profile", profile);
     }
     let settings = load::<B>(&line, &environment, &run);
+    if let Verb::Install(args) = &line.verb {
+        let given = (line.flags, line.profile.as_deref());
+        return install::install::<B>(given, args, &environment, (&run, &watchdog));
+    }
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {
@@ -123,7 +129,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             doctor::doctor::<B>(settings.as_ref(), args, (&run, &environment), limits)
         }
         verb => match settings {
-            Ok(settings) => run_task::<B>(verb, &settings, &environment, limits),
+            Ok(settings) => run_task::<B>(verb, &settings, (&line.flags, &environment), limits),
             Err((failure, exit)) => {
                 explain(None, &failure);
                 exit
@@ -136,7 +142,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
 fn run_task<B: Manage>(
     verb: Verb,
     settings: &Settings,
-    environment: &Environment,
+    (flags, environment): (&Flags, &Environment),
     limits: Limits<'_>,
 ) -> Exit {
     let Limits { deadline, watchdog } = limits;
@@ -148,6 +154,7 @@ fn run_task<B: Manage>(
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, Limits { deadline, watchdog })
         }
+        Verb::Snippet(args) => snippet::snippet::<B>(settings, flags, &args, deadline),
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
         Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, limits),
         // The parser has no such verbs for this store, and their code is not compiled for it.

@@ -64,6 +64,7 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         Verb::Import { .. } => ("import", Reads::Nothing),
         Verb::Unlock { .. } => ("unlock", Reads::Password),
         Verb::Delete { .. } => ("delete", Reads::Nothing),
+        Verb::Install(_) => ("install", Reads::Nothing),
         Verb::Logout => ("logout", Reads::Nothing),
         Verb::None
         | Verb::Resolve
@@ -71,6 +72,7 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         | Verb::Check { .. }
         | Verb::List { .. }
         | Verb::Doctor { .. }
+        | Verb::Snippet(_)
         | Verb::Settings { .. }
         | Verb::Completions { .. }
         | Verb::Man { .. } => return None,

@@ -72,6 +72,12 @@ impl Backend for Keychain {
         }
     }
 
+    fn passed(settings: &Settings) -> &'static [&'static str] {
+        let is_systemd = settings.text(&KEYCHAIN_TYPE) == Some("systemd");
+        let is_set = settings.source(&CREDENTIALS).is_some();
+        if is_systemd && !is_set { &["CREDENTIALS_DIRECTORY"] } else { &[] }
+    }
+
     fn default_scope(&self) -> Result<(), Failure> {
         Ok(())
     }

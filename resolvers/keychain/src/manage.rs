@@ -12,6 +12,9 @@ use crate::systemd;
 
 impl Manage for Keychain {
     const HAS_IMPORT: bool = true;
+
+    const ASKED: &'static [&'static str] = &["store", "service"];
+
     const UNLOCK: Option<Unlock<Self>> =
         Some(|keychain, open, locator, password| Box::pin(keychain.unlock(open, locator, password)));
 

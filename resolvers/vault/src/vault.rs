@@ -114,6 +114,19 @@ impl Backend for Vault {
 }
 
 impl Manage for Vault {
+    const ASKED: &'static [&'static str] = &[
+        "address",
+        "auth",
+        "role",
+        "role_id",
+        "secret_id_file",
+        "jwt_file",
+        "username",
+        "password_file",
+        "token_file",
+        "ca_cert",
+    ];
+
     async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
         list::list(session, &Folder::new(prefix, &self.defaults)?).await
     }

@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, Command};
 
 use super::help::{Help, MORE, after_verb, in_full};
 use crate::backend::Manage;
+use crate::gateway::Form;
 use crate::store::{Kind, Setting, Store, table};
 
 /// The whole command line: help, manual page and completions are made from it.
@@ -19,7 +20,7 @@ type Row = (&'static str, &'static str, fn(Command) -> Command);
 /// clap sees only short help: its long help puts each option on lines of its own, which fits no screen.
 pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
     let store = &B::STORE;
-    let verbs: [Row; 14] = [
+    let verbs: [Row; 16] = [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
                 .arg(json("print the response that a gateway gets, with versions and times"))
@@ -41,6 +42,12 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
                 .arg(json("print JSON"))
                 .arg(names())
                 .args(flags(&B::STORE))
+        }),
+        ("install", "Write a profile that a gateway can start, and test it", |install| {
+            install.args(of_install()).arg(form()).args(flags(&B::STORE).into_iter().skip(1))
+        }),
+        ("snippet", "Print the provider block for the gateway's config", |snippet| {
+            snippet.arg(form()).arg(alias()).args(flags(&B::STORE))
         }),
         ("import", "Store the secrets from a .env or JSON file", |import| {
             import.arg(file()).args(flags(&B::STORE))
@@ -132,6 +139,24 @@ fn json(help: &'static str) -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
 }
 
+fn of_install() -> Vec<Arg> {
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    vec![
+        Arg::new("NAME").help("the name of the profile and of the provider; default: that of the store"),
+        Arg::new("to")
+            .long("to")
+            .value_name("PATH")
+            .help("write this file instead of ~/.config/secretref/NAME.toml"),
+        switch("yes", "ask nothing: take settings from flags and variables"),
+        switch("force", "replace a file that `install` did not write"),
+        switch("copy", "copy the program next to the profile, if a first line cannot name it"),
+        switch("remove", "remove the profile"),
+        switch("no-test", "do not test the settings and the sign-in"),
+    ]
+}
+
 fn yes() -> Arg {
     Arg::new("yes")
         .long("yes")
@@ -144,6 +169,24 @@ fn names() -> Arg {
         .long("names")
         .action(ArgAction::SetTrue)
         .help("also show the names of hosts, secrets and files")
+}
+
+fn form() -> Arg {
+    Arg::new("form")
+        .long("form")
+        .value_name("FORM")
+        .value_parser(Form::WORDS)
+        .default_value(Form::WORDS[0])
+        .hide_default_value(true)
+        .hide_possible_values(true)
+        .help("json5, set (a command line) or plan (for `openclaw secrets apply`)")
+}
+
+fn alias() -> Arg {
+    Arg::new("alias")
+        .long("alias")
+        .value_name("NAME")
+        .help("the name of the provider; default: the name of the profile's file")
 }
 
 fn shell() -> Arg {

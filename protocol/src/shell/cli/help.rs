@@ -137,6 +137,11 @@ pub(in crate::shell) fn examples(store: &Store, verb: &str) -> Vec<String> {
         "man" => vec![format!("  {binary} man | man -l -"), format!("  {binary} man profile | man -l -")],
         "settings" => vec![format!("  {binary} settings"), format!("  {binary} settings timeout")],
         "help" => vec![format!("  {binary} help get")],
+        "install" => vec![format!("  {binary} install {}", store.name())],
+        "snippet" => {
+            let name = store.name();
+            vec![format!("  {binary} --profile ./{name}.toml snippet | openclaw config patch --stdin")]
+        }
         "logout" | "unlock" => vec![format!("  {binary} {verb}")],
         _ => {
             let is_of = |line: &&str| line.split(' ').any(|word| word == verb);

@@ -10,6 +10,8 @@ pub(super) use help::{examples, free_flags, short_help};
 pub(super) use parse::read;
 pub(super) use stop::stop;
 
+use super::install::InstallArgs;
+use super::snippet::SnippetArgs;
 use crate::settings::Flags;
 
 /// A command line that was read.
@@ -56,6 +58,8 @@ pub(super) enum Verb {
         id: Option<String>,
     },
     Logout,
+    Snippet(SnippetArgs),
+    Install(InstallArgs),
     Settings {
         names: Vec<String>,
     },

@@ -8,7 +8,10 @@ use super::commands::{command, is_flag, parser};
 use super::help::Help;
 use super::{CommandLine, Verb};
 use crate::backend::Manage;
+use crate::gateway::Form;
 use crate::settings::Flags;
+use crate::shell::install::{InstallArgs, Task};
+use crate::shell::snippet::SnippetArgs;
 use crate::store::{Kind, Setting, table};
 
 /// Reads a command line. Flags may come before or after the verb.
@@ -82,6 +85,23 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
         "unlock" => Verb::Unlock { id: one("ID") },
         "logout" => Verb::Logout,
+        "install" => Verb::Install(InstallArgs {
+            name: one("NAME"),
+            to: one("to").map(Into::into),
+            yes: inner.get_flag("yes"),
+            force: inner.get_flag("force"),
+            no_test: inner.get_flag("no-test"),
+            task: match (inner.get_flag("remove"), inner.get_flag("copy")) {
+                (true, _) => Task::Remove,
+                (false, true) => Task::WriteAndCopy,
+                (false, false) => Task::Write,
+            },
+            form: Form::of(&one("form").unwrap_or_default()),
+        }),
+        "snippet" => Verb::Snippet(SnippetArgs {
+            form: Form::of(&one("form").unwrap_or_default()),
+            alias: one("alias"),
+        }),
         "settings" => {
             Verb::Settings { names: inner.get_many("NAME").into_iter().flatten().cloned().collect() }
         }

@@ -1,0 +1,110 @@
+//! The first line of an executable profile: `#!/usr/bin/secretref-NAME --profile`.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+/// The most bytes that the kernel of Linux reads of a first line, with `#!`.
+const LINE_LIMIT: usize = 255;
+
+/// What the first line of a file says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum FirstLine {
+    /// It starts this program with the file as its profile.
+    Profile(PathBuf),
+    /// It starts this program in another way.
+    Other(PathBuf),
+    /// The kernel cannot read it: why, and what to do.
+    Wrong(&'static str, &'static str),
+    /// There is none; a shell would run the file.
+    None,
+}
+
+impl FirstLine {
+    /// Returns the line of a profile for this program, if the kernel can read it.
+    pub(crate) fn write(program: &Path) -> Result<String, String> {
+        let program = program.display().to_string();
+        let line = format!("#!{program} --profile");
+        if program.contains(char::is_whitespace) {
+            return Err(format!("the path {program} has a space, which a first line cannot have"));
+        }
+        if line.len() > LINE_LIMIT {
+            let length = line.len();
+            return Err(format!(
+                "the first line would be {length} bytes long; the kernel reads {LINE_LIMIT}"
+            ));
+        }
+        Ok(line)
+    }
+
+    /// Reads the first line of a file; `None` if it cannot be read.
+    pub(crate) fn read(path: &Path) -> Option<Self> {
+        let mut start = Vec::with_capacity(LINE_LIMIT + 1);
+        File::open(path).ok()?.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
+        Some(Self::parse(&start))
+    }
+
+    fn parse(start: &[u8]) -> Self {
+        if start.starts_with(b"\xef\xbb\xbf#!") {
+            return Self::Wrong("has a byte order mark before #!", "save it as UTF-8 without one");
+        }
+        let Some(rest) = start.strip_prefix(b"#!") else { return Self::None };
+        let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        if start.len() > LINE_LIMIT && line.len() == rest.len() {
+            return Self::Wrong("is longer than the kernel reads", "move the program to a shorter path");
+        }
+        let Ok(line) = std::str::from_utf8(line) else {
+            return Self::Wrong("is not UTF-8", "save the file as UTF-8");
+        };
+        if line.ends_with('\r') {
+            return Self::Wrong("ends in CRLF", "save the file with LF line endings");
+        }
+        let line = line.trim_matches([' ', '\t']);
+        let (program, argument) = line.split_once([' ', '\t']).unwrap_or((line, ""));
+        match argument.trim() {
+            "--profile" => Self::Profile(program.into()),
+            argument if argument.starts_with("--profile ") => Self::Wrong(
+                "has words after --profile, which the kernel passes as one argument",
+                "end it after --profile",
+            ),
+            _ => Self::Other(program.into()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_first_line_is_read_as_the_kernel_reads_it() {
+        let long = format!("#!/{} --profile\n", "x".repeat(260));
+        let profile = |path: &str| FirstLine::Profile(path.into());
+        for (start, line) in [
+            ("#!/usr/bin/secretref-x --profile\n", profile("/usr/bin/secretref-x")),
+            ("#! /usr/bin/secretref-x  --profile \na = 1", profile("/usr/bin/secretref-x")),
+            ("#!/usr/bin/secretref-x --profile", profile("/usr/bin/secretref-x")),
+            ("#!/bin/sh\n", FirstLine::Other("/bin/sh".into())),
+            ("#!/usr/bin/env -S secretref-x --profile\n", FirstLine::Other("/usr/bin/env".into())),
+            ("address = \"x\"\n", FirstLine::None),
+            ("", FirstLine::None),
+        ] {
+            assert_eq!(FirstLine::parse(start.as_bytes()), line, "{start}");
+        }
+        for start in
+            ["\u{feff}#!/x --profile\n", "#!/x --profile\r\n", "#!/x --profile --timeout 1s\n", &long]
+        {
+            let line = FirstLine::parse(start.as_bytes());
+            assert!(matches!(line, FirstLine::Wrong(..)), "{start}: {line:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_the_kernel_cannot_read_is_not_written() {
+        let at = |length: usize| format!("/{}", "x".repeat(length - 1));
+        let longest = LINE_LIMIT - "#! --profile".len();
+        assert!(FirstLine::write(Path::new(&at(longest))).is_ok());
+        assert!(FirstLine::write(Path::new(&at(longest + 1))).is_err());
+        assert!(FirstLine::write(Path::new("/my programs/x")).is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! The variables that a gateway has to pass on for the settings in force.
+
+use super::value::Value;
+use super::{Settings, Source};
+use crate::failure::Failure;
+use crate::file;
+use crate::store::{Kind, Setting};
+
+/// The setting that chooses the way to sign in, if a store has one.
+const AUTH: &str = "auth";
+
+impl Settings {
+    /// Returns the variables that the settings in force need, in the order of the tables: each that sets a setting, and
+    /// each that the profile lists for a setting that nothing else sets. A setting that the way to sign in does not use
+    /// needs none.
+    #[must_use]
+    pub(crate) fn passed(&self) -> Vec<&'static str> {
+        let mut names: Vec<_> = self
+            .table()
+            .filter(|setting| self.is_in_use(setting) && !self.is_set_otherwise(setting))
+            .flat_map(|setting| self.variables_for(setting))
+            .collect();
+        if self.table().any(|setting| self.is_in_use(setting) && self.is_of_unit(setting)) {
+            names.push("CREDENTIALS_DIRECTORY");
+        }
+        let mut known = Vec::new();
+        names.retain(|name| {
+            !known.contains(name) && {
+                known.push(*name);
+                true
+            }
+        });
+        names
+    }
+
+    /// Returns the variables of secrets among them.
+    #[must_use]
+    pub(crate) fn passed_secrets(&self) -> Vec<&'static str> {
+        let secrets = self.table().filter(|setting| matches!(setting.kind, Kind::Secret(_)));
+        let of_secrets: Vec<_> = secrets.flat_map(|setting| setting.env.iter().copied()).collect();
+        self.passed().into_iter().filter(|name| of_secrets.contains(name)).collect()
+    }
+
+    /// Returns the settings that a flag or a variable sets, as lines of a profile: each key with its value as TOML. A
+    /// relative path becomes absolute, since a profile's paths start from its own folder.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if a value has a control character.
+    pub(crate) fn as_toml(&self) -> Result<Vec<(&'static str, String)>, Failure> {
+        let set = self.given.iter().filter(|given| {
+            let is_secret = matches!(given.setting.kind, Kind::Secret(_));
+            let is_used = given.source == Source::Written
+                || self.is_in_use(given.setting) && !self.is_set_otherwise(given.setting);
+            given.source > Source::Default && !is_secret && is_used
+        });
+        set.map(|given| Ok((given.setting.key, given.value.toml(given.setting)?))).collect()
+    }
+
+    /// Returns the value of a setting as a person would type it, if it is a text and no secret.
+    #[must_use]
+    pub(crate) fn shown(&self, key: &str) -> Option<String> {
+        let given = self.given(key).filter(|given| !matches!(given.setting.kind, Kind::Secret(_)))?;
+        match &given.value {
+            Value::Text(text) => Some(text.clone()),
+            _ => given.setting.default.map(str::to_owned),
+        }
+    }
+
+    /// Returns the variable that sets a setting, or else all that the profile lists for it.
+    fn variables_for(&self, setting: &Setting) -> Vec<&'static str> {
+        match self.given(setting.key) {
+            Some(given) if given.source == Source::Written => Vec::new(),
+            Some(given) if given.variable.is_some() => given.variable.into_iter().collect(),
+            _ => self.unset(setting.key),
+        }
+    }
+
+    /// Whether the way to sign in uses a setting. If none is chosen, the setting may be used.
+    pub(crate) fn is_in_use(&self, setting: &Setting) -> bool {
+        self.auth().is_none() || self.is_of_method(setting)
+    }
+
+    /// Whether every way to sign in uses a setting, or the chosen one does.
+    pub(crate) fn is_of_method(&self, setting: &Setting) -> bool {
+        let of_file = setting.file.and_then(|file| self.table().find(|other| other.key == file));
+        let methods = of_file.map_or(setting.used_by, |file| file.used_by);
+        let is_chosen = |auth| methods.contains(&auth) || setting.key == auth;
+        methods.is_empty() || self.auth().is_some_and(is_chosen)
+    }
+
+    fn auth(&self) -> Option<&str> {
+        let has_auth = self.table().any(|setting| setting.key == AUTH);
+        if has_auth { self.text_of(AUTH) } else { None }
+    }
+
+    /// Whether a secret comes from its file, or a file's secret from a variable of its own.
+    fn is_set_otherwise(&self, setting: &Setting) -> bool {
+        if let Some(file) = setting.file {
+            return self.source_of(file) > self.source_of(setting.key);
+        }
+        let secret = self.table().find(|other| other.file == Some(setting.key));
+        secret.is_some_and(|secret| self.source_of(secret.key) == Some(Source::Environment))
+    }
+
+    /// Whether a secret comes from systemd's credentials.
+    fn is_of_unit(&self, setting: &Setting) -> bool {
+        let Kind::Secret(name) = setting.kind else { return false };
+        let is_there = self.credentials.as_ref().is_some_and(|folder| file::is_there(&folder.join(name)));
+        is_there && self.given(setting.key).is_none() && !self.is_set_otherwise(setting)
+    }
+}

@@ -1,0 +1,169 @@
+//! The file of a profile: its folder, what stands in its place, and its replacement.
+
+use std::fs::{self, Permissions};
+use std::io;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{StatVfsMountFlags, statvfs};
+
+use super::text::is_own;
+use crate::backend::Manage;
+use crate::failure::Failure;
+use crate::gateway;
+use crate::private_files::{Access, Folder, Links, Sync, make_folders};
+use crate::system_error::words;
+
+/// The place of a profile.
+pub(super) struct Place {
+    path: PathBuf,
+    folder: PathBuf,
+    file: String,
+    name: Option<String>,
+    uid: u32,
+}
+
+/// What was done to a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Done {
+    Written,
+    Replaced,
+    Unchanged,
+    /// Only its mode was wrong.
+    Mode,
+}
+
+impl Place {
+    /// Fails if the path does not end in the name of a file.
+    pub(super) fn new(path: PathBuf, name: Option<String>, uid: u32) -> Result<Self, Failure> {
+        match (path.parent(), path.file_name().and_then(|file| file.to_str())) {
+            (Some(folder), Some(file)) => {
+                let (folder, file) = (folder.to_owned(), file.to_owned());
+                Ok(Self { path, folder, file, name, uid })
+            }
+            _ => Err(Failure::misconfigured(
+                format!("{} is not the path of a file", path.display()),
+                "write a path such as /data/secretref/NAME.toml after --to",
+            )),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Returns the name of the gateway's provider: that of the profile, of its file, or of the store.
+    pub(super) fn alias<B: Manage>(&self) -> String {
+        let stem =
+            self.path.file_stem().and_then(|stem| stem.to_str()).filter(|stem| gateway::is_alias(stem));
+        self.name.as_deref().or(stem).unwrap_or(B::STORE.name()).to_owned()
+    }
+
+    /// Makes the folder. Fails if the kernel would not start a program in it.
+    pub(super) fn prepare(&self) -> Result<(), Failure> {
+        let folder = self.folder.display();
+        make_folders(&self.folder).map_err(|error| {
+            let what = format!("the folder {folder} cannot be created ({})", words(&error));
+            Failure::misconfigured(
+                what,
+                "check its path and its permissions, or name another place with --to",
+            )
+        })?;
+        let is_noexec =
+            statvfs(&self.folder).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::NOEXEC));
+        if is_noexec {
+            let what =
+                format!("{folder} is on a file system that is mounted noexec, where no program can start");
+            return Err(Failure::misconfigured(what, "name a place on another file system with --to"));
+        }
+        Ok(())
+    }
+
+    /// Writes the profile as a whole, unless it is there already. It replaces only what `install` has written.
+    pub(super) fn write(&self, text: &str, mode: u32, force: bool) -> Result<Done, Failure> {
+        let before = self.before()?;
+        if before.as_deref() == Some(text) {
+            return self.correct(mode);
+        }
+        if let Some(before) = &before
+            && !force
+            && !is_own(before)
+        {
+            let what = format!("{} was not written by `install`, or was changed since", self.path.display());
+            return Err(Failure::misconfigured(what, "add --force to replace it, or choose another name"));
+        }
+        self.put(&self.file, text.as_bytes(), mode)?;
+        Ok(if before.is_some() { Done::Replaced } else { Done::Written })
+    }
+
+    /// Returns the text of the file that is there. What is not text was not written by `install`.
+    fn before(&self) -> Result<Option<String>, Failure> {
+        if self.path.is_symlink() {
+            let what = format!("{} is a symbolic link, which a gateway refuses", self.path.display());
+            return Err(Failure::misconfigured(what, "remove it, or name another place with --to"));
+        }
+        match fs::read(&self.path) {
+            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(self.problem(&error)),
+        }
+    }
+
+    fn correct(&self, mode: u32) -> Result<Done, Failure> {
+        let metadata = fs::metadata(&self.path).map_err(|error| self.problem(&error))?;
+        if metadata.mode() & 0o7777 == mode {
+            return Ok(Done::Unchanged);
+        }
+        fs::set_permissions(&self.path, Permissions::from_mode(mode))
+            .map_err(|error| self.problem(&error))?;
+        Ok(Done::Mode)
+    }
+
+    fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+        let folder = Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid)
+            .map_err(|problem| problem.failure(format!("the folder {}", self.folder.display())))?;
+        let draft = format!(".{file}.{}", std::process::id());
+        let written = folder
+            .write_draft(draft, bytes, Sync::Disk, |_| {})
+            .and_then(|draft| draft.with_mode(mode))
+            .and_then(|draft| draft.replace(file))
+            .and_then(|()| folder.sync());
+        written.map_err(|error| self.problem(&error))
+    }
+
+    /// Copies the program next to the profile, and returns the path of the copy.
+    pub(super) fn copy(&self, program: &Path, name: &str, force: bool) -> Result<PathBuf, Failure> {
+        let copy = self.folder.join(name);
+        let bytes = fs::read(program).map_err(|error| self.problem(&error))?;
+        match fs::read(&copy) {
+            Ok(there) if there == bytes => {}
+            Ok(_) if !force => {
+                let what = format!("{} is there, and is another program or another version", copy.display());
+                return Err(Failure::misconfigured(what, "add --force to replace it"));
+            }
+            _ => self.put(name, &bytes, 0o700)?,
+        }
+        Ok(copy)
+    }
+
+    /// Removes the profile, if `install` has written it. Returns a sentence about it.
+    pub(super) fn remove(&self, force: bool) -> Result<String, Failure> {
+        let path = self.path.display();
+        match self.before()? {
+            None => Ok(format!("there is no {path}")),
+            Some(text) if !force && !is_own(&text) => Err(Failure::misconfigured(
+                format!("{path} was not written by `install`, or was changed since; it was not removed"),
+                "add --force to remove it",
+            )),
+            Some(_) => {
+                fs::remove_file(&self.path).map_err(|error| self.problem(&error))?;
+                Ok(format!("removed {path}; also remove its provider from the gateway's config"))
+            }
+        }
+    }
+
+    fn problem(&self, error: &io::Error) -> Failure {
+        let what = format!("{} cannot be written ({})", self.path.display(), words(error));
+        Failure::misconfigured(what, "check the permissions of its folder, or name another place with --to")
+    }
+}

@@ -1,0 +1,71 @@
+//! What `install` asks at a terminal: the settings that most profiles of the store have.
+
+use std::time::{Duration, Instant};
+
+use super::complain;
+use crate::backend::Manage;
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::failure::Failure;
+use crate::run::Run;
+use crate::settings::{Flags, Settings};
+use crate::store::{Kind, Setting, table};
+use crate::streams::{Got, read_on, say, whisper};
+use crate::watchdog::{GRACE, Watchdog};
+
+/// How long a person may take for all answers.
+const PATIENCE: Duration = Duration::from_hours(24);
+
+/// Asks for each setting that the store names and no flag sets, and returns the flags with the answers.
+pub(super) fn ask<B: Manage>(
+    mut flags: Flags,
+    environment: &Environment,
+    run: &Run,
+    watchdog: &Watchdog,
+) -> Result<Flags, Failure> {
+    let deadline = Deadline::new(Instant::now(), PATIENCE);
+    watchdog.move_to(deadline.later(GRACE));
+    let load = |flags: &Flags| Settings::load(&B::STORE, flags, None, environment, run);
+    let asked = B::ASKED.iter().filter_map(|key| table(&B::STORE).find(|setting| setting.key == *key));
+    for setting in asked {
+        let settings = load(&flags)?;
+        if flags.iter().any(|(key, _)| *key == setting.key) || !settings.is_of_method(setting) {
+            continue;
+        }
+        let now = settings.shown(setting.key);
+        while let Some(text) = line(&prompt(setting, now.as_deref()), deadline)? {
+            flags.push((setting.key, vec![text]));
+            match load(&flags) {
+                Ok(_) => break,
+                Err(failure) => complain(&failure),
+            }
+            flags.pop();
+        }
+    }
+    Ok(flags)
+}
+
+/// Returns the question: what the setting is, its words, and the value that an empty answer keeps.
+fn prompt(setting: &Setting, now: Option<&str>) -> String {
+    let words = match setting.kind {
+        Kind::Choice(words) => format!(" ({})", words.join(", ")),
+        _ => String::new(),
+    };
+    let now = now.map_or_else(|| "none".to_owned(), str::to_owned);
+    format!("{}: {}{words}\n{} [{now}]: ", setting.key, setting.help, setting.key)
+}
+
+/// Reads a line from the terminal; `None` if it is empty.
+fn line(prompt: &str, deadline: Deadline) -> Result<Option<String>, Failure> {
+    whisper(prompt);
+    let mut bytes = Vec::new();
+    while !bytes.ends_with(b"\n") {
+        if read_on(&mut bytes, deadline) != Got::More {
+            say("");
+            let what = "the terminal was closed; nothing was written";
+            return Err(Failure::misconfigured(what, "run the command again, or add --yes"));
+        }
+    }
+    let text = String::from_utf8_lossy(&bytes).trim().to_owned();
+    Ok((!text.is_empty()).then_some(text))
+}

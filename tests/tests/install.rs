@@ -1,0 +1,263 @@
+//! `install` and `snippet`: a profile that a gateway accepts, and the block that names it. No server is needed.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use secretref_tests::gateway::is_root;
+use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::terminal::{On, Session};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder with an encrypted store that has one secret.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().expect("a folder"));
+        let store = place.path("store");
+        let set = ["--store", "file", "--folder", &store, "set", "openai"];
+        let stored = keychain().args(set).stdin("value-1").end();
+        assert_eq!(stored.code, Some(0), "{stored:?}");
+        place
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.0.path().join(name).display().to_string()
+    }
+
+    fn profile(&self) -> PathBuf {
+        self.0.path().join("made/keychain.toml")
+    }
+
+    /// Runs `install` for the profile, as a script without a home does.
+    fn install(&self, more: &[&str]) -> Ended {
+        let (to, store) = (self.path("made/keychain.toml"), self.path("store"));
+        let line = ["install", "--to", &to, "--yes", "--store", "file", "--folder", &store];
+        end(keychain().args(line).args(more))
+    }
+}
+
+fn keychain() -> Run {
+    Run::new(resolver::path("secretref-keychain"))
+}
+
+/// Ends a run whose stdin is /dev/null.
+fn end(run: Run) -> Ended {
+    let output = run.command().stdin(Stdio::null()).output().expect("it starts");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+    Ended { code: output.status.code(), stdout, stderr, took: std::time::Duration::ZERO }
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).expect("a file").mode() & 0o7777
+}
+
+#[test]
+fn a_profile_is_written_tested_and_named_and_again_changes_nothing() {
+    let place = Place::new();
+    let first = place.install(&[]);
+    assert_eq!(first.code, Some(0), "{first:?}");
+    assert!(first.stderr.contains("note: wrote ") && first.stderr.contains("note: tested: "), "{first:?}");
+    assert!(first.stdout.contains(&format!("command: \"{}\"", place.profile().display())), "{first:?}");
+    assert_eq!(mode(&place.profile()), 0o700);
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    let line = format!("#!{} --profile\n", resolver::path("secretref-keychain").display());
+    assert!(text.starts_with(&line), "{text}");
+
+    let got = end(Run::new(place.profile()).args(["get", "openai"]));
+    assert_eq!((got.code, got.stdout.as_str()), (Some(0), "value-1"), "{got:?}");
+
+    let again = place.install(&[]);
+    assert_eq!((again.code, &again.stdout), (Some(0), &first.stdout), "{again:?}");
+    assert!(again.stderr.contains("is unchanged"), "{again:?}");
+    assert_eq!(fs::read_to_string(place.profile()).expect("a profile"), text);
+
+    // As a pod's fsGroup leaves it.
+    fs::set_permissions(place.profile(), Permissions::from_mode(0o770)).expect("a mode");
+    let corrected = place.install(&[]);
+    assert!(corrected.stderr.contains("corrected the mode"), "{corrected:?}");
+    assert_eq!(mode(&place.profile()), 0o700);
+
+    let other = place.install(&["--timeout", "1500ms"]);
+    assert!(other.stderr.contains("note: replaced "), "{other:?}");
+    assert!(other.stdout.contains("timeoutMs: 3500"), "{other:?}");
+}
+
+#[test]
+fn what_install_did_not_write_is_kept() {
+    let place = Place::new();
+    fs::create_dir(place.0.path().join("made")).expect("a folder");
+    let written = |text: &str| fs::write(place.profile(), text).expect("a file");
+    let is_kept = |text: &str| {
+        for more in [&[][..], &["--remove"]] {
+            let refused = place.install(more);
+            assert_eq!(refused.code, Some(3), "{refused:?}");
+            assert!(refused.stderr.contains("add --force to re"), "{refused:?}");
+            assert_eq!(fs::read_to_string(place.profile()).expect("a file"), text);
+        }
+    };
+    written("store = \"file\"\n");
+    is_kept("store = \"file\"\n");
+    assert_eq!(place.install(&["--force"]).code, Some(0));
+    let edited = fs::read_to_string(place.profile()).expect("a file") + "timeout = \"2s\"\n";
+    written(&edited);
+    is_kept(&edited);
+
+    fs::remove_file(place.profile()).expect("a file");
+    symlink("elsewhere.toml", place.profile()).expect("a link");
+    let refused = place.install(&["--force"]);
+    assert!(refused.stderr.contains("is a symbolic link"), "{refused:?}");
+    fs::remove_file(place.profile()).expect("a link");
+
+    assert_eq!(place.install(&[]).code, Some(0));
+    let removed = place.install(&["--remove"]);
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(!place.profile().exists());
+}
+
+#[test]
+fn nothing_is_written_that_cannot_work() {
+    let place = Place::new();
+    let to = place.path("made/keychain.toml");
+    let systemd = ["install", "--to", &to, "--yes", "--store", "systemd"];
+    let refused = end(keychain().args(systemd));
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(
+        refused.stderr.contains("nothing was written") && refused.stderr.contains("--no-test"),
+        "{refused:?}"
+    );
+    assert!(!place.profile().exists());
+    // In the unit it will work.
+    let written = end(keychain().args(systemd).args(["--no-test"]));
+    assert_eq!(written.code, Some(0), "{written:?}");
+    assert!(written.stdout.contains("passEnv: [\"CREDENTIALS_DIRECTORY\"]"), "{written:?}");
+    // Without a store, the profile is written, and the test says what to do.
+    let untried = ["install", "--to", &to, "--yes", "--store", "file", "--folder", "/no/such/store"];
+    let failed = end(keychain().args(untried));
+    assert_eq!(failed.code, Some(1), "{failed:?}");
+    assert!(failed.stderr.contains("there is no store in /no/such/store"), "{failed:?}");
+    assert!(failed.stdout.contains("command: "), "{failed:?}");
+}
+
+#[test]
+fn a_script_without_a_terminal_is_not_asked() {
+    let place = Place::new();
+    let to = place.path("made/keychain.toml");
+    let refused = end(keychain().args(["install", "--to", &to]));
+    assert_eq!(refused.code, Some(2), "{refused:?}");
+    assert!(refused.stderr.contains("add --yes"), "{refused:?}");
+    let profile = ["--profile", &to, "install", "--yes"];
+    assert_eq!(end(keychain().args(profile)).code, Some(2));
+    assert!(!place.profile().exists());
+}
+
+#[test]
+fn a_person_is_asked_for_what_is_missing() {
+    let place = Place::new();
+    let (to, store) = (place.path("made/keychain.toml"), place.path("store"));
+    let run = keychain().args(["install", "--to", &to, "--folder", &store]);
+    let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
+    session.until("store [none]: ", 1);
+    session.keys("fil\n");
+    session.until("did you mean `file`?", 1);
+    session.until("store [none]: ", 2);
+    session.keys("file\n");
+    session.until("service [openclaw]: ", 1);
+    session.keys("\n");
+    let left = session.end();
+    assert_eq!(left.code, Some(0), "{left:?}");
+    assert!(left.stdout.contains("command: "), "{left:?}");
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    assert!(text.contains("store = \"file\"\n") && !text.contains("service"), "{text}");
+}
+
+/// For a folder whose path is too long for a first line.
+#[test]
+fn a_copy_of_the_program_is_named_where_no_first_line_can() {
+    let place = Place::new();
+    let folder = place.0.path().join("x".repeat(200)).join("y z");
+    fs::create_dir_all(&folder).expect("a folder");
+    let program = folder.join("secretref-keychain");
+    resolver::copy("secretref-keychain", &program);
+    let (to, store) = (place.path("made/keychain.toml"), place.path("store"));
+    let line = ["install", "--to", &to, "--yes", "--store", "file", "--folder", &store];
+    let refused = end(Run::new(&program).args(line));
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("add --copy"), "{refused:?}");
+    let copied = end(Run::new(&program).args(line).args(["--copy"]));
+    assert_eq!(copied.code, Some(0), "{copied:?}");
+    let copy = place.0.path().join("made/secretref-keychain");
+    assert!(copied.stdout.contains(&format!("command: \"{}\"", copy.display())), "{copied:?}");
+    assert!(copied.stdout.contains(&format!("args: [\"--profile\", \"{to}\"]")), "{copied:?}");
+    assert_eq!((mode(&copy), mode(&place.profile())), (0o700, 0o600));
+    let got = end(Run::new(&copy).args(["--profile", &to, "get", "openai"]));
+    assert_eq!(got.stdout, "value-1", "{got:?}");
+    assert_eq!(end(Run::new(&program).args(line).args(["--copy"])).code, Some(0));
+}
+
+/// As an init container runs it.
+#[test]
+fn a_user_without_an_entry_installs_into_an_empty_volume() {
+    if !is_root() {
+        return;
+    }
+    let volume = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::chown(volume.path(), Some(54_321), Some(0)).expect("an owner");
+    let shared = tempfile::tempdir().expect("a folder");
+    fs::set_permissions(shared.path(), Permissions::from_mode(0o755)).expect("a mode");
+    let program = shared.path().join("secretref-keychain");
+    resolver::copy("secretref-keychain", &program);
+    fs::set_permissions(&program, Permissions::from_mode(0o755)).expect("a mode");
+    let profile = volume.path().join("secretref/keychain.toml");
+    let to = profile.display().to_string();
+    let line = ["install", "--to", &to, "--yes", "--no-test", "--store", "systemd"];
+    for said in ["wrote", "is unchanged"] {
+        let ended = end(Run::new(&program).args(line).uid(54_321));
+        assert_eq!(ended.code, Some(0), "{ended:?}");
+        assert!(ended.stderr.contains(said), "{ended:?}");
+    }
+    let file = fs::metadata(&profile).expect("a profile");
+    assert_eq!((file.uid(), mode(&profile)), (54_321, 0o700));
+    let nameless =
+        end(Run::new(&program).args(["install", "--yes", "--no-test", "--store", "systemd"]).uid(54_321));
+    assert!(nameless.stderr.contains("or name the file with --to"), "{nameless:?}");
+}
+
+/// What the settings in force need, and nothing else.
+#[test]
+fn a_snippet_names_the_variables_that_are_needed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let profile = folder.path().join("vault.toml");
+    let pass_env = |lines: &str, env: &[(&str, &str)]| {
+        fs::write(&profile, format!("address = \"https://vault.test\"\n{lines}")).expect("a profile");
+        let path = profile.display().to_string();
+        let run = Run::new(resolver::path("secretref-vault")).args([
+            "--profile",
+            &path,
+            "snippet",
+            "--form",
+            "plan",
+        ]);
+        let ended = end(env.iter().fold(run, |run, (name, value)| run.env(name, value)));
+        let plan: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
+        assert!(!ended.stdout.contains("value-of"), "{ended:?}");
+        let provider = &plan["providerUpserts"]["vault"];
+        assert!(provider["env"].is_null(), "{plan:#}");
+        let names = provider["passEnv"].as_array().cloned().unwrap_or_default();
+        names.iter().map(|name| name.as_str().expect("a name").to_owned()).collect::<Vec<_>>()
+    };
+    let both = "env = [\"VAULT_TOKEN\", \"VAULT_ADDR\", \"VAULT_SECRET_ID\"]\n";
+    let token = [("VAULT_TOKEN", "value-of-token")];
+    assert_eq!(pass_env("", &token), [""; 0]);
+    assert_eq!(pass_env(both, &token), ["VAULT_TOKEN", "VAULT_SECRET_ID"]);
+    assert_eq!(
+        pass_env(&format!("auth = \"approle\"\nrole_id = \"r\"\n{both}"), &token),
+        ["VAULT_SECRET_ID"]
+    );
+    assert_eq!(pass_env(&format!("auth = \"token\"\n{both}"), &[]), ["VAULT_TOKEN"]);
+    assert_eq!(pass_env(&format!("token_file = \"t\"\nauth = \"token_file\"\n{both}"), &token), [""; 0]);
+}
