@@ -31,11 +31,13 @@ pub enum Exit {
     Output = 9,
     /// A command that changes the store was started by a gateway, or as a gateway does it.
     Refused = 10,
+    /// Everything resolves, but something expires within the given time.
+    Expiring = 11,
 }
 
 impl Exit {
     /// Every code with its name and meaning, in order, for help and documentation.
-    pub const TABLE: [(Self, &str, &str); 11] = [
+    pub const TABLE: [(Self, &str, &str); 12] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
         (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -51,6 +53,11 @@ impl Exit {
             "the answer could not be written completely: the disk is full, or the reader stopped reading",
         ),
         (Self::Refused, "refused", "a command that changes something was started as a gateway starts it"),
+        (
+            Self::Expiring,
+            "expiring",
+            "`check`: all ids have a value, and something expires within `--expires-within`",
+        ),
     ];
 
     /// Returns the code.

@@ -1,6 +1,6 @@
 //! What the page about gateways tells a reader to type, typed with the real gateway.
 //!
-//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1
+//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1, "Before a restart, and in CI" sh 1
 //! Blocks of `docs/gateway.md`: "A gateway with its own user" text 1, "Containers" text 1
 
 use std::fs;
@@ -74,8 +74,15 @@ fn a_keychain_is_installed_and_its_block_is_accepted_in_each_form() {
     assert_eq!(provider["command"], json!(profile), "{provider:#}");
 
     desk.type_in(&Page::read(PAGE).block("The provider block", "sh"), &[]);
+    let state = desk.0.folder().join("state");
+    let check = Page::read(PAGE).block("Before a restart, and in CI", "sh");
+    desk.type_in(&check.replace("~/.openclaw", &state.display().to_string()), &[]);
+    let report = fs::read_to_string(desk.0.folder().join("home/report.json")).expect("a report");
+    let report: Value = serde_json::from_str(&report).expect("JSON");
+    assert_eq!(report["references"][0]["path"], "models.providers.openai.apiKey", "{report:#}");
+
+    desk.type_in("openclaw config unset models.providers.openai.apiKey", &[]);
     for form in ["json5", "set", "plan"] {
-        desk.type_in("openclaw config unset models.providers.openai.apiKey", &[]);
         desk.type_in("openclaw config unset secrets.providers.keychain", &[]);
         let text = desk.type_in(&format!("{} snippet --form {form}", profile.display()), &[]);
         desk.0.file("home/block", 0o600, &text);

@@ -37,7 +37,7 @@ fn homebrew(running: &Path) -> Option<PathBuf> {
 }
 
 /// Whether two paths lead to the same file.
-fn is_same(one: &Path, other: &Path) -> bool {
+pub(crate) fn is_same(one: &Path, other: &Path) -> bool {
     let file = |path: &Path| fs::metadata(path).ok().map(|file| (file.dev(), file.ino()));
     file(one).is_some_and(|one| file(other) == Some(one))
 }

@@ -1,13 +1,15 @@
-//! What is known of the gateway: which files it accepts as a command, and how its config names a resolver.
+//! What is known of the gateway: which files it accepts as a command, and what its config says of resolvers.
 //!
 //! A resolve needs none of this. It is for the commands that bring a resolver and a gateway together.
 
 mod binary;
 mod command;
+mod config;
 mod first_line;
 mod provider;
 
-pub(crate) use binary::own_path;
+pub(crate) use binary::{is_same, own_path};
 pub(crate) use command::clauses;
+pub(crate) use config::{Config, ExecProvider, Reference};
 pub(crate) use first_line::FirstLine;
 pub(crate) use provider::{Form, Provider, is_alias};

@@ -141,13 +141,13 @@ impl<'a> Found<'a> {
     }
 }
 
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// Returns the seconds since the epoch of an RFC 3339 time in UTC, `2026-11-30T08:10:15.65Z`; `None` for other formats.
-fn seconds(time: &str) -> Option<i64> {
+pub(super) fn seconds(time: &str) -> Option<i64> {
     let (date, time) = time.strip_suffix('Z')?.split_once('T')?;
     let time = time.split('.').next()?;
     let numbers = |text: &str, between| -> Option<[i64; 3]> {

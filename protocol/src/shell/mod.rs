@@ -4,6 +4,7 @@ mod change;
 mod check;
 mod cli;
 mod completions;
+mod config_check;
 mod doctor;
 mod dotenv;
 mod edit;
@@ -103,6 +104,9 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let environment = Environment::from_process();
     if let Some(profile) = &line.profile {
         run.redact("profile", profile);
+    }
+    if let Verb::CheckConfig(args) = &line.verb {
+        return config_check::check_config::<B>(args, &watchdog);
     }
     let settings = load::<B>(&line, &environment, &run);
     if let Verb::Install(args) = &line.verb {

@@ -72,6 +72,7 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         | Verb::Check { .. }
         | Verb::List { .. }
         | Verb::Doctor { .. }
+        | Verb::CheckConfig(_)
         | Verb::Snippet(_)
         | Verb::Settings { .. }
         | Verb::Completions { .. }

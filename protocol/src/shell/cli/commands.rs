@@ -1,5 +1,7 @@
 //! The verbs with their arguments, and the flags.
 
+use std::time::Duration;
+
 use clap::{Arg, ArgAction, Command};
 
 use super::help::{Help, MORE, after_verb, in_full};
@@ -27,7 +29,8 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
                 .args(flags(&B::STORE))
         }),
         ("check", "Check that each ID has a value, without printing it", |check| {
-            check.arg(ids(&B::STORE)).arg(json("print JSON")).args(flags(&B::STORE))
+            let ids = ids(&B::STORE).required(false).required_unless_present("config");
+            check.arg(ids).arg(json("print JSON")).args(of_config()).args(flags(&B::STORE))
         }),
         ("list", "List the ids in the store", |list| {
             list.arg(prefix()).arg(json("print JSON")).args(flags(&B::STORE))
@@ -155,6 +158,30 @@ fn of_install() -> Vec<Arg> {
         switch("remove", "remove the profile"),
         switch("no-test", "do not test the settings and the sign-in"),
     ]
+}
+
+fn of_config() -> [Arg; 2] {
+    [
+        Arg::new("config")
+            .long("config")
+            .value_name("OPENCLAW.JSON")
+            .conflicts_with("ID")
+            .help("check all that a gateway's config asks this resolver for"),
+        Arg::new("expires-within")
+            .long("expires-within")
+            .value_name("DAYS")
+            .requires("config")
+            .conflicts_with("ID")
+            .value_parser(days)
+            .help("also fail if something expires in this time, such as 30d"),
+    ]
+}
+
+/// Reads a number of days, `30d`.
+fn days(text: &str) -> Result<Duration, String> {
+    let days = text.strip_suffix('d').and_then(|days| days.parse::<u32>().ok());
+    let days = days.filter(|days| *days > 0).ok_or("write a number of days, such as 30d")?;
+    Ok(Duration::from_hours(u64::from(days) * 24))
 }
 
 fn yes() -> Arg {

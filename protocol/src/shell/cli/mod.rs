@@ -10,6 +10,7 @@ pub(super) use help::{examples, free_flags, short_help};
 pub(super) use parse::read;
 pub(super) use stop::stop;
 
+use super::config_check::ConfigCheckArgs;
 use super::install::InstallArgs;
 use super::snippet::SnippetArgs;
 use crate::settings::Flags;
@@ -58,6 +59,7 @@ pub(super) enum Verb {
         id: Option<String>,
     },
     Logout,
+    CheckConfig(ConfigCheckArgs),
     Snippet(SnippetArgs),
     Install(InstallArgs),
     Settings {

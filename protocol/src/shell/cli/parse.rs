@@ -10,6 +10,7 @@ use super::{CommandLine, Verb};
 use crate::backend::Manage;
 use crate::gateway::Form;
 use crate::settings::Flags;
+use crate::shell::config_check::ConfigCheckArgs;
 use crate::shell::install::{InstallArgs, Task};
 use crate::shell::snippet::SnippetArgs;
 use crate::store::{Kind, Setting, table};
@@ -77,6 +78,11 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
     let json = || inner.get_flag("json");
     match name {
         "get" => Verb::Get { ids: ids(), json: json() },
+        "check" if one("config").is_some() => Verb::CheckConfig(ConfigCheckArgs {
+            path: one("config").unwrap_or_default().into(),
+            json: json(),
+            within: inner.get_one("expires-within").copied(),
+        }),
         "check" => Verb::Check { ids: ids(), json: json() },
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },

@@ -1,0 +1,255 @@
+//! The config of a gateway, `openclaw.json`: its exec providers, and the references that ask them for ids.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::failure::Failure;
+use crate::system_error::words;
+
+/// How long a gateway lets a provider run if its config does not say so.
+const TIMEOUT: u64 = 5000;
+
+/// How much a gateway reads of a provider if its config does not say so.
+const OUTPUT: usize = 1 << 20;
+
+/// What a gateway's config says about exec providers. It can hold secrets in other places, so it is not kept.
+pub(crate) struct Config {
+    /// The exec providers by name.
+    pub(crate) providers: BTreeMap<String, ExecProvider>,
+    /// The references to them, in the order of the config.
+    pub(crate) references: Vec<Reference>,
+    /// The variables that the config sets for the gateway itself.
+    pub(crate) variables: BTreeMap<String, String>,
+    /// Whether parts of the config are in other files.
+    pub(crate) includes: bool,
+}
+
+/// An exec provider.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct ExecProvider {
+    pub(crate) command: PathBuf,
+    #[serde(default)]
+    pub(crate) args: Vec<String>,
+    #[serde(default)]
+    pub(crate) pass_env: Vec<String>,
+    #[serde(default)]
+    pub(crate) env: BTreeMap<String, String>,
+    timeout_ms: Option<u64>,
+    max_output_bytes: Option<usize>,
+}
+
+impl ExecProvider {
+    /// Returns how long the gateway lets it run.
+    pub(crate) fn timeout(&self) -> Duration {
+        Duration::from_millis(self.timeout_ms.unwrap_or(TIMEOUT))
+    }
+
+    /// Returns how many bytes the gateway reads of it.
+    pub(crate) fn max_output(&self) -> usize {
+        self.max_output_bytes.unwrap_or(OUTPUT)
+    }
+}
+
+/// A reference of the config: `{ source: "exec", provider: "…", id: "…" }`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Reference {
+    /// Where it is: `models.providers.openai.apiKey`.
+    pub(crate) path: String,
+    pub(crate) provider: String,
+    pub(crate) id: String,
+}
+
+impl Config {
+    /// Reads a config.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the file cannot be read or is not a config.
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        let named = |failure: Failure| failure.context(path.display());
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let remedy = "check the path; OpenClaw's own is ~/.openclaw/openclaw.json";
+            named(Failure::misconfigured(format!("cannot be read ({})", words(&error)), remedy))
+        })?;
+        Self::parse(&text).map_err(named)
+    }
+
+    fn parse(text: &str) -> Result<Self, Failure> {
+        let wrong = |what: String| Failure::misconfigured(what, "run `openclaw config validate`");
+        let config: Value = json5::from_str(text).map_err(|error| match error.position() {
+            Some(position) => wrong(format!("line {} is not JSON5", position.line + 1)),
+            None => wrong("it is not JSON5".to_owned()),
+        })?;
+        if !config.is_object() {
+            return Err(wrong("it is not an object".to_owned()));
+        }
+        let mut found = Found { default: default_provider(&config), ..Found::default() };
+        found.walk(&config, &mut Vec::new());
+        Ok(Self {
+            providers: providers(&config)
+                .map_err(|alias| wrong(format!("the provider {alias} is not one that a gateway reads")))?,
+            references: found.references,
+            variables: variables(&config),
+            includes: found.includes,
+        })
+    }
+
+    /// Returns the ids that the config asks a provider for, each once, in its order.
+    pub(crate) fn ids(&self, provider: &str) -> Vec<String> {
+        let mut ids: Vec<String> = Vec::new();
+        for reference in self.references.iter().filter(|reference| reference.provider == provider) {
+            if !ids.contains(&reference.id) {
+                ids.push(reference.id.clone());
+            }
+        }
+        ids
+    }
+}
+
+fn default_provider(config: &Value) -> String {
+    config.pointer("/secrets/defaults/exec").and_then(Value::as_str).unwrap_or("default").to_owned()
+}
+
+/// Returns the exec providers, or the name of one that is wrong. Those of plugins have no command of their own.
+fn providers(config: &Value) -> Result<BTreeMap<String, ExecProvider>, String> {
+    let all = config.pointer("/secrets/providers").and_then(Value::as_object);
+    let is_exec = |provider: &Value| provider["source"] == "exec" && provider.get("command").is_some();
+    all.into_iter()
+        .flatten()
+        .filter(|(_, provider)| is_exec(provider))
+        .map(|(alias, provider)| {
+            let read = ExecProvider::deserialize(provider).map_err(|_| alias.clone())?;
+            Ok((alias.clone(), read))
+        })
+        .collect()
+}
+
+fn variables(config: &Value) -> BTreeMap<String, String> {
+    let all = config.pointer("/env/vars").and_then(Value::as_object).into_iter().flatten();
+    all.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
+}
+
+/// What a walk through a config finds.
+#[derive(Default)]
+struct Found {
+    default: String,
+    references: Vec<Reference>,
+    includes: bool,
+}
+
+/// A step to a part of a config.
+#[derive(Clone)]
+enum Step {
+    Key(String),
+    Index(usize),
+}
+
+impl Found {
+    fn walk(&mut self, value: &Value, at: &mut Vec<Step>) {
+        match value {
+            Value::Object(members) => {
+                if let Some(reference) = self.reference(value, at) {
+                    self.references.push(reference);
+                    return;
+                }
+                self.includes |= members.contains_key("$include");
+                for (key, member) in members {
+                    at.push(Step::Key(key.clone()));
+                    self.walk(member, at);
+                    at.pop();
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    at.push(Step::Index(index));
+                    self.walk(item, at);
+                    at.pop();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn reference(&self, value: &Value, at: &[Step]) -> Option<Reference> {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let provider = text("provider").unwrap_or(&self.default).to_owned();
+        let id = text("id").filter(|_| text("source") == Some("exec"))?.to_owned();
+        Some(Reference { path: path(at), provider, id })
+    }
+}
+
+/// Returns a path as OpenClaw writes it: `models.providers["my.one"].keys[0]`.
+fn path(steps: &[Step]) -> String {
+    let text = |(at, step): (usize, &Step)| match step {
+        Step::Index(index) => format!("[{index}]"),
+        Step::Key(key) if key.is_empty() || key.contains(['.', '[', ' ', '/']) => {
+            format!("[{}]", Value::from(key.as_str()))
+        }
+        Step::Key(key) if at == 0 => key.clone(),
+        Step::Key(key) => format!(".{key}"),
+    };
+    steps.iter().enumerate().map(text).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"// as a person writes it
+{
+  env: { vars: { VAULT_TOKEN: 't', N: 1 } },
+  secrets: {
+    providers: {
+      vault: { source: "exec", command: "/p/vault.toml", passEnv: ["VAULT_TOKEN"], timeoutMs: 7000, },
+      plugin: { source: "exec", pluginIntegration: { pluginId: "p", integrationId: "i" } },
+      env: { source: "env" },
+    },
+    defaults: { exec: 'vault' },
+  },
+  models: { providers: {
+    openai: { apiKey: { source: "exec", provider: "vault", id: "openai/key" } },
+    "my.one": { apiKey: { source: "exec", id: "openai/key" }, other: { source: "env", id: "X" } },
+  } },
+  channels: { a: { tokens: ["plain", { source: "exec", provider: "other", id: "t" }] } },
+}"#;
+
+    #[test]
+    fn providers_and_references_are_found_wherever_they_are() {
+        let config = Config::parse(CONFIG).unwrap();
+        assert_eq!(config.providers.keys().collect::<Vec<_>>(), ["vault"]);
+        let vault = &config.providers["vault"];
+        assert_eq!((vault.timeout().as_millis(), vault.max_output()), (7000, 1 << 20));
+        let mut found: Vec<_> = config
+            .references
+            .iter()
+            .map(|one| (one.path.as_str(), one.provider.as_str(), one.id.as_str()))
+            .collect();
+        found.sort_unstable();
+        let want = [
+            ("channels.a.tokens[1]", "other", "t"),
+            ("models.providers.openai.apiKey", "vault", "openai/key"),
+            ("models.providers[\"my.one\"].apiKey", "vault", "openai/key"),
+        ];
+        assert_eq!(found, want);
+        assert_eq!(config.ids("vault"), ["openai/key"]);
+        assert_eq!(config.variables.get("VAULT_TOKEN").map(String::as_str), Some("t"));
+        assert!(!config.includes);
+        assert!(Config::parse("{ a: { $include: './b.json5' } }").unwrap().includes);
+    }
+
+    #[test]
+    fn what_is_no_config_is_named_by_its_line() {
+        for (text, words) in [
+            ("{\n  a: [\n", "is not JSON5"),
+            ("[]", "not an object"),
+            ("{ secrets: { providers: { v: { source: 'exec', command: 1 } } } }", "the provider v"),
+        ] {
+            let failure = Config::parse(text).err().unwrap();
+            assert!(failure.what().contains(words), "{text}: {failure}");
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One provider of a config: whether the gateway would start it, and what it would answer.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::super::cli::{CommandLine, Verb, read};
+use super::super::load;
+use super::report::Answered;
+use crate::answer::answer;
+use crate::backend::Manage;
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::gateway::{self, Config, ExecProvider, FirstLine};
+use crate::run::Run;
+use crate::settings::Settings;
+use crate::watchdog::{Limits, Watchdog};
+
+/// How much later than the resolver itself the watchdog ends a check that hangs.
+const SLACK: Duration = Duration::from_millis(500);
+
+/// What was found about a provider.
+pub(super) struct Checked {
+    pub(super) command: PathBuf,
+    /// Why the gateway cannot start it, or why it cannot run.
+    pub(super) failures: Vec<Failure>,
+    pub(super) warnings: Vec<String>,
+    /// The result for each id, in the order of the config.
+    pub(super) ids: Vec<(String, Answered)>,
+    /// How the gateway's run would end.
+    pub(super) exit: Exit,
+    pub(super) took: Duration,
+    /// What else expires: the certificate of the server.
+    pub(super) ends: Vec<(&'static str, Duration)>,
+}
+
+/// Checks a provider; `None` if it does not start this resolver.
+pub(super) fn check<B: Manage>(
+    config: &Config,
+    name: &str,
+    provider: &ExecProvider,
+    watchdog: &Watchdog,
+) -> Option<Checked> {
+    let start = start(&provider.command, B::STORE.binary)?;
+    let environment = environment(config, provider);
+    let ids = config.ids(name);
+    let mut checked = Checked {
+        command: provider.command.clone(),
+        failures: rule(&provider.command, environment.uid),
+        warnings: Vec::new(),
+        ids: Vec::new(),
+        exit: Exit::Done,
+        took: Duration::ZERO,
+        ends: Vec::new(),
+    };
+    let run = Run::traced(Instant::now());
+    let settings = start.and_then(|first| settings::<B>(first, provider, &environment, &run));
+    match settings {
+        Err(failure) => checked.failures.push(failure),
+        Ok(settings) => {
+            checked.warnings = differences(&settings, provider);
+            if checked.failures.is_empty() {
+                resolve::<B>(&settings, ids.clone(), provider.timeout(), watchdog, &mut checked);
+                checked.warnings.extend(run.warnings().into_iter().map(|(_, warning)| warning));
+                checked.ends = run.known_ends().into_iter().filter(|(what, _)| *what != "token").collect();
+            }
+        }
+    }
+    checked.took = run.elapsed();
+    if let Some(failure) = checked.failures.first() {
+        checked.exit = Exit::Configuration;
+        checked.ids = ids.into_iter().map(|id| (id, Answered::failed(failure))).collect();
+    }
+    Some(checked)
+}
+
+/// Returns the first arguments with which the kernel starts this resolver, or why it cannot; `None` for other commands.
+fn start(command: &Path, binary: &str) -> Option<Result<Vec<String>, Failure>> {
+    let path = command.display().to_string();
+    let is_named = |path: &Path| path.file_name().is_some_and(|name| name == binary);
+    let is_own =
+        |path: &Path| is_named(path) || gateway::own_path().is_ok_and(|own| gateway::is_same(path, &own));
+    match FirstLine::read(command) {
+        Some(FirstLine::Profile(program)) if is_own(&program) => Some(if program.exists() {
+            Ok(vec!["--profile".to_owned(), path])
+        } else {
+            let what = format!("the first line of {path} names {}, which does not exist", program.display());
+            Err(Failure::misconfigured(what, "install the package, or run `install` again"))
+        }),
+        Some(FirstLine::Wrong(why, remedy)) => {
+            Some(Err(Failure::misconfigured(format!("the first line of {path} {why}"), remedy)))
+        }
+        None if !command.exists() => Some(Ok(Vec::new())),
+        _ if is_own(command) => Some(Ok(Vec::new())),
+        _ => None,
+    }
+}
+
+/// Returns each clause of the gateway's rule that the command does not keep.
+fn rule(command: &Path, uid: u32) -> Vec<Failure> {
+    let broken = gateway::clauses(command, uid).into_iter().filter_map(|clause| clause.broken);
+    let failure = |(why, remedy): (String, String)| {
+        let what = format!("a gateway that runs as uid {uid} cannot start {}: {why}", command.display());
+        Failure::misconfigured(what, remedy)
+    };
+    broken.map(failure).collect()
+}
+
+/// Returns the environment that the gateway gives the provider.
+fn environment(config: &Config, provider: &ExecProvider) -> Environment {
+    let process = Environment::from_process();
+    let uid = process.uid;
+    let passed = provider.pass_env.clone();
+    let (of_config, own) = (config.variables.clone(), provider.env.clone());
+    Environment::new(uid, move |name| {
+        let is_passed = passed.iter().any(|passed| passed == name);
+        let of_gateway = || process.variable(name).or_else(|| of_config.get(name).cloned());
+        own.get(name).cloned().or_else(|| if is_passed { of_gateway() } else { None })
+    })
+}
+
+/// Loads the settings that the resolver would have.
+fn settings<B: Manage>(
+    first: Vec<String>,
+    provider: &ExecProvider,
+    environment: &Environment,
+    run: &Run,
+) -> Result<Settings, Failure> {
+    let words: Vec<_> = first.into_iter().chain(provider.args.iter().cloned()).collect();
+    let wrong = |what: String| {
+        Failure::misconfigured(what, "remove them from `args`; settings belong into the profile")
+    };
+    let line: CommandLine =
+        read::<B>(&words).map_err(|_| wrong(format!("{} cannot read its `args`", B::STORE.binary)))?;
+    match line.verb {
+        Verb::None | Verb::Resolve => load::<B>(&line, environment, run).map_err(|(failure, _)| failure),
+        _ => Err(wrong("the `args` have a command other than `resolve`".to_owned())),
+    }
+}
+
+/// Returns what the config and the settings say differently.
+fn differences(settings: &Settings, provider: &ExecProvider) -> Vec<String> {
+    let limit = provider.timeout();
+    let late = (settings.timeout() >= limit).then(|| {
+        format!(
+            "`timeout` is {} ms, but the gateway ends the run after timeoutMs {}: lower `timeout`, or raise timeoutMs",
+            settings.timeout().as_millis(),
+            limit.as_millis()
+        )
+    });
+    let long = (settings.max_output() > provider.max_output()).then(|| {
+        format!(
+            "`max_output` is {} bytes, but the gateway reads {}: lower `max_output`, or raise maxOutputBytes",
+            settings.max_output(),
+            provider.max_output()
+        )
+    });
+    let is_given = |name: &&str| {
+        provider.env.contains_key(*name) || provider.pass_env.iter().any(|passed| passed == name)
+    };
+    let absent = settings.absent().into_iter();
+    let absent = absent.map(|name| {
+        if is_given(&name) {
+            format!("{name} is in passEnv, and not set here: the gateway must have it")
+        } else {
+            format!("the profile lists {name} in `env`, and passEnv does not pass it on")
+        }
+    });
+    late.into_iter().chain(long).chain(absent).collect()
+}
+
+/// Resolves the ids in one run.
+fn resolve<B: Manage>(
+    settings: &Settings,
+    ids: Vec<String>,
+    limit: Duration,
+    watchdog: &Watchdog,
+    checked: &mut Checked,
+) {
+    let deadline = Deadline::new(Instant::now(), settings.timeout().min(limit));
+    watchdog.move_to(deadline.later(SLACK));
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let answers = Arc::clone(&found);
+    checked.exit = answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
+        let results = ids.iter().zip(&answer.outcomes);
+        let mut found = answers.lock().unwrap_or_else(PoisonError::into_inner);
+        *found = results.map(|(id, outcome)| (id.clone(), Answered::new(outcome))).collect();
+        answer.shell_exit()
+    });
+    checked.ids = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+}
