@@ -1,4 +1,4 @@
-# A small part of Homebrew, to run a formula where there is none: ruby packaging/homebrew-stub.rb FORMULA BINARY FOLDER.
+# A small part of Homebrew, to run a formula where there is none: ruby homebrew-stub.rb FORMULA BINARY FOLDER.
 #
 # It is not Homebrew. It builds nothing: `cargo install` copies BINARY, which was built before. It shows only that the
 # steps of the formula fit the program: its options, its output and its exit codes.

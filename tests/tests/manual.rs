@@ -457,7 +457,8 @@ fn the_example_of_the_manual_is_a_profile() {
 #[test]
 fn the_front_page_leads_to_every_page() {
     let front = fs::read_to_string(resolver::repository().join("README.md")).expect("a page");
-    let others = [SHELL, "resolvers/vault/sign-in.md", "SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"];
+    let others = [SHELL, "docs/install.md", "docs/speed.md", "resolvers/vault/sign-in.md"];
+    let others = others.into_iter().chain(["SECURITY.md", "CONTRIBUTING.md", "CHANGELOG.md"]);
     for page in SUBJECTS.iter().map(|subject| subject.page.as_str()).chain(others) {
         assert!(front.contains(&format!("]({page})")), "README.md does not lead to {page}");
     }
