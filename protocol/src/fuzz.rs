@@ -1,4 +1,4 @@
-//! Doors for the targets of `tests/fuzz`, to what nothing else outside needs.
+//! Access for the fuzz targets to items that nothing else outside the crate needs.
 
 pub use crate::allow::Allow;
 pub use crate::environment::Environment;

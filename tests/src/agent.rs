@@ -19,7 +19,7 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// One that passes requests on with the token they have, its files in `folder`.
+    /// Starts an agent that passes requests on with their own token. Its files are in `folder`.
     #[must_use]
     pub fn passing(server: &OpenBao, folder: &Path) -> Self {
         let agent = Self::start(server, folder, "api_proxy {}\n");
@@ -27,7 +27,7 @@ impl Agent {
         agent
     }
 
-    /// One that signs in with the files `role-id` and `secret-id` of `folder`, and puts its token into every request.
+    /// Starts an agent that signs in with the files `role-id` and `secret-id` of `folder`, and adds its token to every request.
     #[must_use]
     pub fn signing_in(server: &OpenBao, folder: &Path) -> Self {
         let (here, sink) = (folder.display(), folder.join("sink"));

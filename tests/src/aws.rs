@@ -19,7 +19,7 @@ pub struct Aws {
     process: Child,
     /// `http://127.0.0.1:PORT`.
     pub http: String,
-    /// A key that was made by IAM, so that what it signs is checked.
+    /// A key that IAM created, so its signatures are checked.
     pub key_id: String,
     /// The secret of the key.
     pub secret_key: String,
@@ -84,8 +84,8 @@ fn element<'x>(xml: &'x str, name: &str) -> &'x str {
     rest.split_once('<').expect("its end").0
 }
 
-/// Whether the signed request in a sign-in with AWS is one that AWS, here at `http`, knows to be of an account: this is
-/// what Vault does with it.
+/// Whether AWS, here at `http`, accepts the signed request in a sign-in, and returns an account for it. Vault does the
+/// same.
 #[must_use]
 pub fn vouches(http: &str, login: &Value) -> bool {
     let headers = signed_headers(login);

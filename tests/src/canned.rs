@@ -13,7 +13,7 @@ pub struct Canned {
 }
 
 impl Canned {
-    /// Answers the first request of each connection with `reply`, and closes; with nothing at all it stays silent.
+    /// Answers the first request of each connection with `reply`, and closes it. With an empty reply it stays silent.
     #[must_use]
     pub fn start(reply: impl Into<Vec<u8>>) -> Self {
         let reply = reply.into();

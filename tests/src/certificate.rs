@@ -51,7 +51,7 @@ impl Certificates {
         }
     }
 
-    /// What the server shows, and signs with.
+    /// The certificates that the server sends, and its key.
     #[must_use]
     pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         (read(&self.certificate), PrivateKeyDer::from_pem_file(&self.key).expect("a key"))
@@ -69,21 +69,21 @@ fn read(path: &Path) -> Vec<CertificateDer<'static>> {
     certificates.map(|one| one.expect("a certificate")).collect()
 }
 
-/// Who signs certificates.
+/// An authority that signs certificates.
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     /// Its own certificate.
     pub pem: String,
 }
 
-/// What can be wrong with a certificate.
+/// A flaw of a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Flaw {
     /// Nothing.
     None,
-    /// Its time is over.
+    /// It has expired.
     Expired,
-    /// Its time has not come.
+    /// It is not valid yet.
     NotYetValid,
     /// It is for this host alone.
     OtherName(&'static str),
@@ -104,7 +104,7 @@ impl Authority {
         Self { issuer: Issuer::new(params, key), pem }
     }
 
-    /// An authority that this one has signed.
+    /// An intermediate authority that this one has signed.
     #[must_use]
     pub fn below(&self, name: &str) -> Self {
         let (params, key) = authority(name);
@@ -155,7 +155,7 @@ fn params(names: &[&str], flaw: Flaw) -> CertificateParams {
 }
 
 impl Issued {
-    /// The certificate of a server on this machine that has signed itself; `is_ca` as `openssl req -x509` makes it.
+    /// A self-signed certificate of a server on this machine; with `is_ca` as `openssl req -x509` creates it.
     #[must_use]
     pub fn by_itself(flaw: Flaw, is_ca: bool) -> Self {
         let mut params = params(&names(flaw), flaw);
@@ -172,7 +172,7 @@ impl Issued {
         self.certificate.pem()
     }
 
-    /// What a server shows, and signs with.
+    /// The certificates that a server sends, and its key.
     #[must_use]
     pub fn der(&self) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
         let key = PrivateKeyDer::try_from(self.key.serialize_der()).expect("a key");

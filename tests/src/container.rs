@@ -1,5 +1,5 @@
-//! A real container, by `runc`, which Docker and Podman start theirs with: a resolver and the libraries that it links, and
-//! nothing else; no entry in passwd, no home, no network, no capability, and a root file system that cannot be written.
+//! A real container, started with `runc` as Docker and Podman do. It has a resolver and the libraries that it links, and
+//! nothing else: no entry in passwd, no home, no network, no capability, and a read-only root file system.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::resolver::{self, Run};
 
-/// A container that can be started as often as there is something to run in it.
+/// A container that can be started several times.
 #[derive(Debug)]
 pub struct Container {
     place: TempDir,

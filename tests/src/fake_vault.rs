@@ -1,7 +1,7 @@
 //! A Vault of the kit's own: KV versions 1 and 2 in memory. It passes the same cases as the real server, needs nothing
-//! installed, and can be slow, which the real one cannot: by a delay for each request, and for ever where a path has
-//! `hang` in it. It also answers below the base path `/base`. `/kit/counts` tells another process what
-//! [`FakeVault::counts`] tells its own, less the connection that asks.
+//! installed, and can be slow, which the real one cannot: with a delay for each request, or without an answer to a path
+//! that contains `hang`. It also answers below the base path `/base`. `/kit/counts` returns [`FakeVault::counts`] to
+//! another process, without the connection of that request.
 
 use std::collections::HashMap;
 use std::os::unix::net::UnixListener;
@@ -19,16 +19,16 @@ use crate::certificate::Certificates;
 use crate::fault::{Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
 use crate::port;
 
-/// What the server does with a request before it answers.
+/// How the server behaves.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
-    /// How long it thinks about each request.
+    /// The delay before each response.
     pub delay: Duration,
     /// Whether it offers HTTP/2 over TLS.
     pub no_h2: bool,
-    /// Whether it accepts over TLS only clients with a certificate of its own authority.
+    /// Whether TLS clients need a certificate of its own authority.
     pub mutual: bool,
-    /// Whether it knows nothing newer than TLS 1.2.
+    /// Whether TLS 1.2 is the newest version that it supports.
     pub tls_1_2: bool,
 }
 
@@ -43,7 +43,7 @@ pub struct FakeVault {
     pub socket: PathBuf,
     /// The certificate of its authority.
     pub ca: PathBuf,
-    /// What its authority has signed.
+    /// The certificates that its authority has signed.
     pub certificates: Certificates,
     state: Arc<State>,
 }
@@ -67,7 +67,7 @@ struct Version {
     destroyed: bool,
 }
 
-/// What a token may do.
+/// The rights of a token.
 #[derive(Debug, Clone)]
 pub struct Token {
     /// A secret whose path contains this is refused.
@@ -76,7 +76,7 @@ pub struct Token {
     pub may_look: bool,
 }
 
-/// Who may sign in at a path, by the body of the request, and the token that this gives.
+/// A login path: which request bodies it accepts, and the token that it returns.
 struct Login {
     is_right: Box<dyn Fn(&Value) -> bool + Send>,
     token: String,
@@ -146,7 +146,7 @@ impl FakeVault {
         self.state.tokens.lock().expect("tokens").insert(id.to_owned(), token);
     }
 
-    /// Lets in who posts a body to `path`, such as `auth/ldap/login/name`, that is right.
+    /// Accepts logins at `path`, such as `auth/ldap/login/name`, whose body `is_right` accepts.
     pub fn login(&self, path: &str, token: &str, is_right: impl Fn(&Value) -> bool + Send + 'static) {
         let login = Login { is_right: Box::new(is_right), token: token.to_owned() };
         self.state.logins.lock().expect("logins").insert(path.to_owned(), login);
@@ -322,7 +322,7 @@ impl Version {
     }
 }
 
-/// What every answer is wrapped in.
+/// The object around every answer.
 fn answer(lease: i64, data: &str, warnings: &str) -> String {
     format!(
         "{{\"request_id\":\"fake\",\"lease_id\":\"\",\"renewable\":false,\"lease_duration\":{lease},\"data\":{data},\
@@ -330,7 +330,7 @@ fn answer(lease: i64, data: &str, warnings: &str) -> String {
     )
 }
 
-/// How many seconds a secret of KV version 1 may be used: as many as its field `ttl` or `lease` says, else 32 days.
+/// The seconds that a secret of KV version 1 may be used: those in its field `ttl` or `lease`, else 32 days.
 fn lease(json: &str) -> i64 {
     let fields: Value = serde_json::from_str(json).expect("JSON");
     match fields.get("ttl").or_else(|| fields.get("lease")) {

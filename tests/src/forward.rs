@@ -1,5 +1,5 @@
-//! A proxy of HTTP, as companies have one before the world: CONNECT for https, whole URLs for http. Whatever host it is
-//! asked for, it leads to the kit's own server, so a name that it passes on need not exist.
+//! An HTTP proxy, as companies have one: CONNECT for https, whole URLs for http. It connects to the kit's own server,
+//! whatever host a request names, so that host need not exist.
 
 use std::io;
 use std::net::SocketAddr;
@@ -21,8 +21,8 @@ pub struct Forward {
 }
 
 impl Forward {
-    /// Starts a proxy to `target` (`127.0.0.1:PORT`). With a `login` (the value of `Proxy-Authorization`) it lets nobody
-    /// else pass; with certificates it is spoken to over TLS.
+    /// Starts a proxy to `target` (`127.0.0.1:PORT`). With a `login` it requires this value of `Proxy-Authorization`; with
+    /// certificates it uses TLS.
     #[must_use]
     pub fn start(target: &str, login: Option<&str>, tls: Option<&Certificates>) -> Self {
         let listener = port::listen();

@@ -20,10 +20,10 @@ const FOLDER: &str = "target/servers/openclaw-2026.9.6-node-24.21.0";
 /// Resolves by the gateway's own code.
 const RESOLVE: &str = include_str!("../gateway/resolve.mjs");
 
-/// A user without rights, whom every system has.
+/// A user without rights that every system has.
 pub const NOBODY: u32 = 65534;
 
-/// What the gateway got for some ids: all their values, or why it has none.
+/// The result of a request of the gateway: all values, or why it has none.
 pub type Answer = Result<BTreeMap<String, String>, String>;
 
 /// The folder that holds the gateway and its Node.
@@ -55,7 +55,7 @@ impl Gateway {
         Self::of(rustix::process::geteuid().as_raw())
     }
 
-    /// Of a user who is not root: the one who runs the tests, or [`NOBODY`] where that is root.
+    /// A gateway of a user who is not root: the user who runs the tests, or [`NOBODY`] if that is root.
     #[must_use]
     pub fn ordinary() -> Self {
         if is_root() { Self::of(NOBODY) } else { Self::own() }
@@ -91,7 +91,7 @@ impl Gateway {
         path
     }
 
-    /// Makes this the configuration, on a port of its own that nothing listens on.
+    /// Writes the configuration, with a port that nothing listens on.
     pub fn configure(&self, config: &Value) {
         let mut whole = json!({
             "gateway": {"mode": "local", "bind": "loopback", "port": port::free(), "auth": {"mode": "none"}},
@@ -133,7 +133,7 @@ impl Gateway {
         (ended.code, value.unwrap_or_else(|_| panic!("no JSON from openclaw {}: {ended:#?}", args.join(" "))))
     }
 
-    /// What `openclaw config validate` has against each of these providers, by alias. A provider that is missing in the answer is accepted.
+    /// The complaints of `openclaw config validate` about these providers, by alias. A provider that is missing in the result is valid.
     #[must_use]
     pub fn validate(&self, providers: &Value) -> BTreeMap<String, String> {
         self.configure(&json!({"secrets": {"providers": providers}}));
@@ -146,7 +146,7 @@ impl Gateway {
         issues.into_iter().map(Issue::by_alias).collect()
     }
 
-    /// Asks each of these providers for these ids, by the code that the gateway runs, with these variables in its
+    /// Requests these ids from each of these providers with the gateway's own code, with these variables in its
     /// environment.
     #[must_use]
     pub fn resolve(&self, providers: &Value, asks: &[(&str, &[&str])], env: &[(&str, &str)]) -> Vec<Answer> {
@@ -163,7 +163,7 @@ impl Gateway {
         self.node().args(["--input-type=module", "--eval", RESOLVE, &argument])
     }
 
-    /// The folder from which a script that is no file finds packages.
+    /// The folder in which a script from stdin finds its packages.
     #[must_use]
     pub fn modules(&self) -> &Path {
         self.install.folder()
@@ -178,7 +178,7 @@ impl Gateway {
     }
 }
 
-/// What the run of [`Gateway::asking`] has printed.
+/// Reads the output of [`Gateway::asking`].
 #[must_use]
 pub fn answers(ended: &Ended) -> Vec<Answer> {
     let replies: Vec<Reply> = serde_json::from_str(&ended.stdout)
@@ -244,9 +244,9 @@ impl Install {
         if is_own || folder.ancestors().all(is_open) { Self::Here(folder) } else { Self::link(&folder) }
     }
 
-    /// A second name for every file, in a folder that all can enter: the repository is in one that they cannot.
+    /// Links every file into a folder that all users can enter, because the repository may be in one that they cannot.
     ///
-    /// A gateway of another test may make and remove a lock in there meanwhile, which fails the copy; so it is tried again.
+    /// The copy is tried again if it fails, because a gateway of another test may create and remove a lock there meanwhile.
     fn link(folder: &Path) -> Self {
         let linked = (0..5).find_map(|_| {
             let linked = tempfile::tempdir().expect("a folder");
@@ -270,7 +270,7 @@ impl Install {
     }
 }
 
-/// Whether everybody can enter a folder.
+/// Whether all users can enter a folder.
 fn is_open(folder: &Path) -> bool {
     fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o001 != 0)
 }

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use crate::keyring::{Activation, PASSWORD, Session};
 
-/// The settings of KeePassXC with which it asks no person. A later line for the same setting wins.
+/// The settings of KeePassXC with which it asks no questions. A later line for the same setting wins.
 pub const ASKS_NOBODY: &str = "ConfirmAccessItem=false\nConfirmDeleteItem=false\nUnlockBeforeSearch=false\n";
 
-/// The root group of the database, and the same as KeePassXC writes which group other programs may see.
+/// The root group of the database, and how KeePassXC writes it to expose it to other programs.
 const GROUP: (&str, &str) = ("AAECAwQFBgcICQoLDA0ODw==", "{00010203-0405-0607-0809-0a0b0c0d0e0f}");
 
 impl Session {
@@ -43,7 +43,7 @@ impl Session {
 
     fn start_keepassxc(&mut self, settings: &str, arguments: &[&str]) {
         self.quit_provider();
-        // Saved at its end: version 2.7.4 can crash where one save comes upon another.
+        // Saved at its end: version 2.7.4 can crash if one save follows another.
         let config = self.folder().join("home/keepassxc.ini");
         let text = format!(
             "[General]\nConfigVersion=2\nUpdateCheckMessageShown=true\nAutoSaveAfterEveryChange=false\n[GUI]\nCheckForUpdates=false\n[FdoSecrets]\nEnabled=true\nShowNotification=false\n{settings}"

@@ -22,17 +22,17 @@ pub struct Session {
     provider: Option<Child>,
 }
 
-/// What the bus starts when a program asks for the keychain.
+/// The command that the bus starts when a program asks for the keychain.
 #[derive(Debug, Clone, Copy)]
 pub enum Activation<'a> {
-    /// Nothing: who is not there already, is not there.
+    /// Nothing is started.
     Nothing,
     /// This command.
     Command(&'a str),
 }
 
 impl Session {
-    /// A session whose keychain is there and unlocked.
+    /// A session with an unlocked keychain.
     #[must_use]
     pub fn unlocked() -> Self {
         let mut session = Self::without_provider(Activation::Nothing);
@@ -81,7 +81,7 @@ impl Session {
         command.arg(format!("--control-directory={}", self.folder.path().join("run").display()));
         self.start_provider(command, input);
         for _ in 0..300 {
-            // Without activation only who is there answers, and a search for nothing that is there ends at once.
+            // Without activation only a running provider answers, and a search without a result ends at once.
             let ended = self.secret_tool(&["lookup", "kit", "is it there"], "");
             if ended.stderr.is_empty() {
                 return;
@@ -105,7 +105,7 @@ impl Session {
         self.provide(&[], "");
     }
 
-    /// Asks what provides the keychain to end, and waits for it a while: it may have something to save.
+    /// Asks the keychain provider to end, and waits a while, because it may have to save something.
     pub(crate) fn quit_provider(&mut self) {
         let Some(provider) = &mut self.provider else { return };
         kill_process(Pid::from_child(provider), Signal::TERM).expect("it runs");
@@ -118,7 +118,7 @@ impl Session {
         self.end_provider();
     }
 
-    /// Ends what provides the keychain.
+    /// Ends the keychain provider.
     pub fn end_provider(&mut self) {
         if let Some(mut provider) = self.provider.take() {
             let _ = provider.kill();
@@ -152,7 +152,7 @@ impl Session {
         command
     }
 
-    /// What a program of this session has in its environment.
+    /// The environment of a program in this session.
     #[must_use]
     pub fn environment(&self) -> HashMap<&'static str, String> {
         let place = |name: &str| self.folder.path().join(name).display().to_string();
@@ -166,7 +166,7 @@ impl Session {
 
     /// Runs libsecret's own tool, with this on stdin.
     pub fn secret_tool(&self, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
-        // It would wait for a window without end.
+        // It would wait for a window forever.
         let mut command = self.command("timeout");
         command
             .args(["60", "secret-tool"])
@@ -197,14 +197,14 @@ impl Session {
 pub struct Monitor(Child);
 
 impl Session {
-    /// Has `dbus-monitor` watch the bus, with these arguments besides.
+    /// Starts `dbus-monitor` on the bus, with these additional arguments.
     #[must_use]
     pub fn monitor(&self, arguments: &[&str]) -> Monitor {
         let mut command = self.command("stdbuf");
         command.args(["-oL", "dbus-monitor", "--address", &format!("unix:path={}", self.bus().display())]);
         command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let mut monitor = command.spawn().expect("dbus-monitor starts");
-        // It is told of its own name once it watches.
+        // Its first line is its own name.
         let mut first = [0];
         monitor.stdout.as_mut().expect("stdout").read_exact(&mut first).expect("a line");
         Monitor(monitor)
@@ -212,7 +212,7 @@ impl Session {
 }
 
 impl Monitor {
-    /// Ends it, and says what it has seen.
+    /// Ends it, and returns its output.
     #[must_use]
     pub fn seen(self) -> String {
         std::thread::sleep(Duration::from_millis(200));

@@ -1,18 +1,19 @@
-//! The test kit. It knows resolvers by their bytes and processes alone, never by their code.
+//! The test kit. It runs resolvers as programs, and uses none of their code.
 //!
 //! - [`store`]: what every suite must know of a store, [`stores`]: the stores, a folder each;
 //! - [`resolver`]: finds a built resolver, and runs it as a gateway does;
-//! - [`openbao`]: the real server, [`agent`]: its own proxy before it; [`fake_vault`]: one of our own that can also be slow, and passes the same cases;
-//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: one of our
-//!   own, that does not answer or answers something else;
+//! - [`openbao`]: the real server, [`agent`]: its own proxy in front of it; [`fake_vault`]: the kit's own server, which can also
+//!   be slow, and passes the same cases;
+//! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: the kit's own,
+//!   which can leave a search unanswered, or answer it wrongly;
 //! - [`mod@unit`]: systemd itself; [`container`]: a container;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway;
-//! - [`transcript`]: cases as data, and the judge of an answer; [`page`]: what a page tells its reader to type;
-//! - [`fault`]: a server that can do everything wrong; [`canned`]: a server that gives the same bytes to everybody;
+//! - [`transcript`]: cases as data, and the check of a response; [`page`]: the commands on a page;
+//! - [`fault`]: a server with every fault; [`canned`]: a server that sends the same bytes to every client;
 //! - [`forward`]: a proxy of HTTP;
 //! - [`terminal`]: a terminal, with a person who types and reads;
-//! - [`way`]: ways to a server, as cases; [`certificate`], [`port`]: what servers need.
+//! - [`way`]: connections to a server, as cases; [`bench`]: benchmarks; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
 

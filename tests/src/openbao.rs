@@ -31,7 +31,7 @@ pub struct OpenBao {
     pub socket: PathBuf,
     /// The certificate of the authority.
     pub ca: PathBuf,
-    /// What the authority has signed.
+    /// The certificates that the authority has signed.
     pub certificates: Certificates,
     agent: ureq::Agent,
 }
@@ -128,7 +128,7 @@ impl OpenBao {
         }
     }
 
-    /// Mounts a method of sign-in under its own name.
+    /// Mounts a sign-in method under its own name.
     pub fn enable(&self, method: &str) {
         self.api(&format!("sys/auth/{method}"), Some(&json!({"type": method})));
     }
@@ -160,19 +160,19 @@ impl OpenBao {
         panic!("OpenBao did not start within 15 s: {}", self.log());
     }
 
-    /// What the server wrote to its log.
+    /// The log of the server.
     #[must_use]
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("server.log")).unwrap_or_default()
     }
 
-    /// How many requests for `path` the audit log has.
+    /// The number of requests for `path` in the audit log.
     #[must_use]
     pub fn audited(&self, path: &str) -> usize {
         self.audit().iter().filter(|entry| entry["request"]["path"] == path).count()
     }
 
-    /// The requests in the audit log, the first first.
+    /// The requests in the audit log, in their order.
     #[must_use]
     pub fn audit(&self) -> Vec<Value> {
         let log = std::fs::read_to_string(self.folder.path().join("audit.log")).unwrap_or_default();
@@ -180,7 +180,7 @@ impl OpenBao {
         entries.filter(|entry| entry["type"] == "request").collect()
     }
 
-    /// A folder of this server's own, for what belongs to it.
+    /// A folder for files of this server.
     #[must_use]
     pub fn folder(&self) -> &Path {
         self.folder.path()

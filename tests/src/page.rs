@@ -1,4 +1,4 @@
-//! Pages of documentation, as what they tell a reader to type.
+//! Pages of documentation, and the commands that they tell a reader to type.
 
 use std::collections::BTreeSet;
 use std::fs;

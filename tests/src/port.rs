@@ -1,4 +1,4 @@
-//! Ports below 32768 on 127.0.0.1, where no system hands out ports by itself.
+//! Ports below 32768 on 127.0.0.1, which systems do not assign automatically.
 
 use std::net::TcpListener;
 use std::sync::atomic::{AtomicU16, Ordering};

@@ -1,5 +1,5 @@
-//! A provider of the kit's own, for what no real one does when it is asked to: it answers one search never, or it answers a
-//! search with entries that do not match.
+//! A keychain provider of the kit's own, for what real ones do not do on request: it never answers one search, or it answers
+//! a search with entries that do not match.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ type Attributes = BTreeMap<String, String>;
 /// A value as it goes over the bus.
 type Wired = (OwnedObjectPath, Vec<u8>, Vec<u8>, String);
 
-/// A provider to be.
+/// A provider that is not started yet.
 #[derive(Debug, Default)]
 pub struct Provider {
     entries: Vec<Entry>,
@@ -49,14 +49,14 @@ impl Provider {
         self
     }
 
-    /// With this collection locked; say so before its entries.
+    /// With this collection locked. Call this before adding its entries.
     #[must_use]
     pub fn locked(mut self, collection: &str) -> Self {
         self.locked.push(collection.to_owned());
         self
     }
 
-    /// Answers no search that has this value in it.
+    /// Never answers a search that contains this value.
     #[must_use]
     pub fn silent_at(mut self, value: &'static str) -> Self {
         self.silent = Some(value);
@@ -158,7 +158,7 @@ impl Provider {
         }
     }
 
-    /// What answers to a search: unlocked, and locked.
+    /// The results of a search: unlocked, and locked.
     fn found(&self, search: &Attributes) -> (Vec<OwnedObjectPath>, Vec<OwnedObjectPath>) {
         let is_found = |entry: &&Entry| {
             let fits =

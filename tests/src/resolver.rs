@@ -23,7 +23,7 @@ pub fn path(name: &str) -> PathBuf {
 
 /// Copies a built resolver to `place`, to be run there.
 ///
-/// By a process of its own: what this one has open for writing, another test's child has too until it starts its program,
+/// Another process makes the copy: a file that this process has open for writing is also open in children of other tests,
 /// and a program that is open for writing cannot be started (ETXTBSY).
 pub fn copy(name: &str, place: &Path) {
     let copied = Command::new("cp").args([path(name).as_path(), place]).status().expect("cp");
@@ -60,7 +60,7 @@ fn build(package: &str) -> PathBuf {
         .expect("the resolver builds")
 }
 
-/// What a process left behind.
+/// The result of a process.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code; `None` after a signal.
@@ -73,7 +73,7 @@ pub struct Ended {
     pub took: Duration,
 }
 
-/// A process to be.
+/// A process that is not started yet.
 #[derive(Debug)]
 pub struct Run(Command, Vec<u8>);
 
@@ -122,7 +122,7 @@ impl Run {
         self.stdin(request.to_string())
     }
 
-    /// The command itself, for a process that is not run to its end in the ordinary way.
+    /// The command itself, for a process that [`Run::end`] does not fit.
     #[must_use]
     pub fn command(self) -> Command {
         self.0

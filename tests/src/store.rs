@@ -1,7 +1,7 @@
-//! What the kit must know of a store, so that every suite runs for it.
+//! The description of a store, which every suite needs to run for it.
 //!
-//! A store is a folder in `stores/` that fills in a [`Store`]. The suites walk [`crate::stores::ALL`]. What a store does not
-//! have, such as a folder in the kit, a transcript or a page, `tests/tests/stores.rs` names.
+//! A store is a folder in `stores/` with a constant [`Store`]. The suites walk [`crate::stores::ALL`]. If a store lacks
+//! something, such as a folder in the kit, a transcript or a page, `tests/tests/stores.rs` fails and names it.
 
 use std::path::Path;
 
@@ -14,15 +14,16 @@ use crate::transcript::{Case, Only};
 pub struct Store {
     /// The name of its folder in `resolvers/`. The binary is `secretref-NAME`.
     pub name: &'static str,
-    /// Where the cases of every resolver, `tests/transcripts/`, and those in the store's own folder are run.
+    /// The servers for transcripts: those of every resolver (`tests/transcripts/`), and those in the store's own folder.
     pub servers: &'static [Server],
-    /// How it meets the faults of a server; for a store that is not reached over HTTP, what tests its faults instead.
+    /// The resolver and the server for the faults over HTTP; for a store that is not reached over HTTP, a sentence with the
+    /// files of the tests that replace them.
     pub faults: Result<Subject, &'static str>,
-    /// The instructions that its runs may take.
+    /// The limits for the instructions of its runs.
     pub budget: Budget,
-    /// Measures its resolver and other ways to read the store, in this many rounds.
+    /// Measures its resolver and other programs that read the store, in this many rounds.
     pub bench: fn(rounds: usize) -> Report,
-    /// What its help and pages are compared with.
+    /// The facts that its help and pages are compared with.
     pub manual: Manual,
 }
 
@@ -32,7 +33,7 @@ impl Store {
         format!("secretref-{}", self.name)
     }
 
-    /// A run of its resolver, built as the tests want it.
+    /// A run of its resolver, which is built first if needed.
     pub fn run(&self) -> Run {
         Run::new(resolver::path(&self.binary()))
     }
@@ -48,26 +49,26 @@ impl Store {
     }
 }
 
-/// A place where transcripts are run.
+/// A server that transcripts are run on.
 pub struct Server {
-    /// What it is called in the names of tests.
+    /// Its name in the names of tests.
     pub name: &'static str,
-    /// Whether it is the kit's own, which is always there, or the real one, which `tests/run` installs.
+    /// The kit's own, which is always there, or the real one, which `tests/run` installs.
     pub kind: Only,
     /// Starts it. It ends when the value is dropped.
     pub start: fn() -> Box<dyn Holds + Send>,
 }
 
-/// A started server that holds what cases need.
+/// A started server that stores the secrets of cases.
 pub trait Holds {
-    /// Stores what the case says where no other case looks: in `room`, which no other case is given.
+    /// Stores the secrets of a case in `room`: a mount, folder or prefix of this name, which only this case uses.
     fn put(&mut self, case: &Case, room: &str) -> Prepared;
 }
 
 /// How a resolver is run on a case.
 #[derive(Debug, Default)]
 pub struct Prepared {
-    /// The lines of the profile that lead to the case's secrets.
+    /// The lines of the profile with which the resolver finds the case's secrets.
     pub profile: String,
     /// The texts for the `{words}` of a case.
     pub words: Vec<(String, String)>,
@@ -88,37 +89,37 @@ impl Prepared {
 pub struct Budget {
     /// Each kind of run.
     pub costs: &'static [Cost],
-    /// Makes the secrets, in or for this folder: for each number below 100 one with the value `value-NUMBER`.
+    /// Creates 100 secrets with the values `value-0` to `value-99`. The folder is for files that they need.
     pub start: fn(&Path) -> Box<dyn Counted>,
 }
 
-/// What one kind of run may cost.
+/// The limit for one kind of run.
 pub struct Cost {
-    /// What it does, for a person.
+    /// What the run does, for the printed table.
     pub sentence: &'static str,
-    /// What leads to the secrets, as [`Counted::profile`] knows it; the arguments themselves where there is no profile.
+    /// A word for [`Counted::profile`] that chooses the lines of the profile; or the arguments of a run without a profile.
     pub way: Result<&'static str, &'static [&'static str]>,
-    /// How many ids it asks for.
+    /// The number of ids in the request.
     pub ids: usize,
-    /// What it took when the budget was last set, in thousands of instructions.
+    /// Its thousands of instructions when the budget was last set.
     pub thousands: u64,
 }
 
-/// A place whose runs are counted.
+/// The secrets for the runs that are counted.
 pub trait Counted {
-    /// The lines of the profile that goes this way.
+    /// The lines of the profile for a [`Cost::way`].
     fn profile(&self, way: &str) -> String;
 
     /// The id of the secret with this number.
     fn id(&self, number: usize) -> String;
 }
 
-/// What help and pages of a store are compared with.
+/// The facts that the help and the pages of a store are compared with.
 pub struct Manual {
-    /// Codes of the protocol's manual that this store never gives; `None` where its page has some of them as examples.
+    /// The error codes that this store never returns: its page must have all others. `None` if the page only has some.
     pub never: Option<&'static [&'static str]>,
-    /// Mistyped arguments, and what was meant.
+    /// Mistyped arguments, each with the suggestion that stderr must contain.
     pub slips: &'static [(&'static [&'static str], &'static str)],
-    /// Words of other stores, which its help must not have.
+    /// Words of other stores, which must not occur in its help.
     pub foreign: &'static [&'static str],
 }

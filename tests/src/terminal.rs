@@ -14,7 +14,7 @@ use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
 use crate::resolver::Run;
 
-/// How long to wait for what should come soon.
+/// The time limit for an expected output.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A command that runs at a terminal.
@@ -25,7 +25,7 @@ pub struct Session {
     person: File,
     /// The side of the command.
     command: File,
-    /// What the terminal was set to before.
+    /// The modes of the terminal before the command.
     before: String,
     shown: Arc<Shown>,
     reader: JoinHandle<()>,
@@ -53,20 +53,20 @@ impl On {
     pub const ALL: Self = Self { stdin: true, stdout: true, stderr: true };
 }
 
-/// What a command left behind.
+/// The result of a command.
 #[derive(Debug)]
 pub struct Left {
     /// The exit code; `None` after a signal.
     pub code: Option<i32>,
     /// The signal that ended it.
     pub signal: Option<i32>,
-    /// All that the terminal was sent.
+    /// The whole output to the terminal.
     pub shown: String,
     /// All of stdout, if that is a pipe.
     pub stdout: String,
     /// All of stderr, if that is a pipe.
     pub stderr: String,
-    /// Whether the terminal is set to what it was set to before.
+    /// Whether the terminal has the modes that it had before.
     pub is_as_before: bool,
 }
 

@@ -9,9 +9,8 @@
 //! a = '{"key":"sk-1"}'
 //! ```
 //!
-//! An error of the answer that has no `message` is judged by its code alone. `{mount}` and `{address}` are replaced by what
-//! the run uses. Every string of the store that has more than three characters, and every token, is searched for outside
-//! `values`.
+//! If an error in the answer has no `message`, only its code is compared. `{mount}` and `{address}` are replaced by those of
+//! the run. No string of the store that has more than three characters, and no token, may occur outside `values`.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -25,12 +24,12 @@ use crate::resolver::{self, Ended};
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Case {
-    /// What holds, in a sentence.
+    /// The behaviour, in a sentence.
     pub sentence: String,
-    /// What the store holds: JSON text by path, one for each version.
+    /// The content of the store: JSON text by path, one for each version.
     #[serde(default)]
     pub store: BTreeMap<String, Versions>,
-    /// The version of the key-value engine that the store is in, where there are two.
+    /// The version of the KV engine that holds the secrets.
     #[serde(default = "newest_kv")]
     pub kv: u8,
     /// Versions to delete: `path#2`.
@@ -61,12 +60,12 @@ pub struct Case {
     /// The ids of the request.
     #[serde(default)]
     pub ids: Vec<String>,
-    /// The bytes on stdin, where they are no ordinary request.
+    /// The bytes on stdin, if they are not an ordinary request.
     pub stdin: Option<String>,
     /// The exit code.
     #[serde(default)]
     pub exit: i32,
-    /// The answer; `protocolVersion` goes without saying.
+    /// The expected answer, without `protocolVersion`.
     pub answer: String,
     /// Words that stderr must contain.
     #[serde(default)]
@@ -165,7 +164,7 @@ impl Case {
         self.stdin.clone().unwrap_or_else(request)
     }
 
-    /// Every secret of the case, with the tokens of the run: what may appear only in `values`.
+    /// Every secret of the case, which may appear only in `values`.
     #[must_use]
     pub fn secrets(&self) -> Vec<String> {
         let mut found = Vec::new();
@@ -182,7 +181,7 @@ impl Case {
     /// Compares the end of a run with the case.
     ///
     /// # Errors
-    /// What is different.
+    /// The difference.
     pub fn judge(
         &self,
         ended: &Ended,

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use crate::gateway::NOBODY;
 use crate::resolver::{self, Ended, Run};
 
-/// What every unit has. `SuccessAction` and `FailureAction` hand its exit code on to who started systemd.
+/// The lines of every unit. `SuccessAction` and `FailureAction` pass its exit code to the process that started systemd.
 const UNIT: &str = "[Unit]
 DefaultDependencies=no
 SuccessAction=exit-force
@@ -51,7 +51,7 @@ impl Unit {
         self.place.path()
     }
 
-    /// A copy of a resolver in [`Unit::folder`]: that of the build may be in one that the user cannot enter.
+    /// Copies a resolver into [`Unit::folder`], because the user may not be able to enter the folder of the build.
     pub fn resolver(&self, name: &str) -> PathBuf {
         let path = self.folder().join(name);
         resolver::copy(name, &path);

@@ -1,5 +1,5 @@
-//! Ways to a server, as cases: some lines of a profile, and how a read over them ends. A case runs from that profile with
-//! an empty environment, and without a profile from Vault's variables and from OpenBao's.
+//! Connections to a server, as cases: some lines of a profile, and how a read ends with them. A case runs from that profile
+//! with an empty environment, and without a profile from Vault's variables and from OpenBao's.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -17,7 +17,7 @@ use crate::resolver::{self, Ended, Run};
 pub enum End<'e> {
     /// With its value.
     Value,
-    /// With this exit code, this code of the response, and a message that has these words.
+    /// With this exit code, this error code, and a message that contains these words.
     Fails(i32, &'e str, &'e str),
 }
 /// The variable of a key; `*` is `VAULT`, and `BAO`. A key that is missing here has only a flag.
@@ -123,10 +123,10 @@ impl Place {
         run.request(&["a#k"]).end()
     }
 
-    /// A message names what a person has set: the variable, where the profile has a key.
+    /// A message names what a person has set: the variable, or the key of the profile.
     fn in_variables(&self, lines: &str, prefix: &str, words: &str) -> String {
         let table: toml::Table = toml::from_str(&self.fill(lines)).expect("TOML");
-        // One whose messages say what to set has its key in them.
+        // Messages that say what to set contain the key.
         let set = VARIABLES.iter().filter(|(key, _)| table.contains_key(*key) && *key != "tls_server_name");
         set.fold(words.to_owned(), |words, (key, variable)| {
             words.replace(&format!("`{key}`"), &format!("`{}`", variable.replace('*', prefix)))
@@ -152,13 +152,13 @@ impl Place {
     }
 }
 
-/// The resolver, with nothing around it.
+/// The resolver, with an empty environment.
 #[must_use]
 pub fn vault() -> Run {
     Run::new(resolver::path("secretref-vault"))
 }
 
-/// Says whether a read of `a#k` ended so, and whether the token stayed where it belongs.
+/// Checks the end of a read of `a#k`, and that the token was sent nowhere else.
 pub fn judge(what: &str, ended: &Ended, end: End<'_>) {
     let response: Value = serde_json::from_str(&ended.stdout).expect("a response");
     match end {

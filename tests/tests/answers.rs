@@ -1,4 +1,4 @@
-//! What servers answer besides secrets, and how many connections they see. Needs no server installed.
+//! Responses without secrets, and the number of connections. Needs no installed server.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn failure(ended: &Ended) -> (String, String) {
 }
 
 #[test]
-fn every_answer_that_is_no_secret_has_its_failure() {
+fn every_response_without_a_secret_has_its_failure() {
     for (status, body, exit, code, words) in [
         ("503 x", r#"{"errors":["Vault is sealed"]}"#, 5, "UNAVAILABLE", "in maintenance"),
         ("501 x", "", 5, "UNAVAILABLE", "not initialised"),

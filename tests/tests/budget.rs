@@ -1,4 +1,4 @@
-//! What a run costs in instructions, and the most that it may: a speed that no other load of the machine disturbs.
+//! The instructions of a run, and their limits. Other load on the machine does not change these numbers.
 //!
 //! Callgrind counts over all threads of the process, from the loader to the exit. Valgrind shows a process a processor
 //! of its own, the same on every x86-64 machine that has AVX2, so that ring and the C library choose the same code on
@@ -17,7 +17,7 @@ use secretref_tests::stores;
 /// another C library takes more.
 const MARGIN: u64 = 3;
 
-/// The least of some runs counts: what comes by chance mostly comes on top.
+/// The smallest count of several runs is used, because chance mostly adds instructions.
 const RUNS: usize = 3;
 
 #[test]
@@ -57,7 +57,7 @@ impl Place {
         Self { store, folder, secrets }
     }
 
-    /// Prints what each kind of run costs, and names those that cost too much.
+    /// Prints the count of each kind of run, and returns those over their limit.
     fn over_budget(&self) -> Vec<String> {
         let over = self.store.budget.costs.iter().filter_map(|cost| {
             self.warm_up(cost);
@@ -70,7 +70,7 @@ impl Place {
         over.collect()
     }
 
-    /// One run that is not counted: it makes the session that the others are to find.
+    /// One run that is not counted: it creates the session that the others find in the cache.
     fn warm_up(&self, cost: &Cost) {
         if let Ok(way) = cost.way {
             let run = self.store.run().args([Path::new("--profile"), &self.profile(way)]);
@@ -87,7 +87,7 @@ impl Place {
         path
     }
 
-    /// The instructions of one run, which must do what it is for.
+    /// The instructions of one run, which must succeed.
     fn count(&self, cost: &Cost) -> u64 {
         let report = self.folder.path().join("callgrind.out");
         let run = Run::new("valgrind").env("PATH", "/usr/local/bin:/usr/bin:/bin");

@@ -1,4 +1,4 @@
-//! Certificates: whom to trust, and who to be.
+//! Certificates of servers, and client certificates.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -115,7 +115,7 @@ fn authorities_come_from_a_file_a_folder_or_a_text() {
 }
 
 #[test]
-fn what_is_said_more_explicitly_is_trusted_whatever_its_kind() {
+fn the_more_explicit_setting_of_trust_wins() {
     let place = Place::make();
     let fake = place.fake(Manner::default());
     let run = || vault().env("VAULT_ADDR", &fake.https).env("VAULT_TOKEN", ROOT);
@@ -132,7 +132,7 @@ fn what_is_said_more_explicitly_is_trusted_whatever_its_kind() {
 }
 
 #[test]
-fn the_name_in_the_certificate_can_be_another() {
+fn the_certificate_can_have_another_name() {
     let place = Place::make();
     let fake = place.fake(Manner::default());
     let port = fake.https.rsplit_once(':').unwrap().1;
@@ -156,7 +156,7 @@ fn the_name_in_the_certificate_can_be_another() {
 }
 
 #[test]
-fn a_certificate_is_left_unchecked_only_by_clear_words_and_never_quietly() {
+fn verification_is_switched_off_only_explicitly_and_with_a_warning() {
     let place = Place::make();
     for tls_1_2 in [false, true] {
         let fake = place.fake(Manner { tls_1_2, ..Manner::default() });
@@ -190,7 +190,7 @@ fn a_certificate_is_left_unchecked_only_by_clear_words_and_never_quietly() {
             );
         }
     }
-    // Not over plain HTTP, where there is nothing to check.
+    // Not over plain HTTP, which has no certificate to check.
     let fake = place.fake(Manner::default());
     let ended = place.by_profile(&format!("address = \"{}\"\ntls_skip_verify = true", fake.http));
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
@@ -251,7 +251,7 @@ fn a_client_certificate_is_shown_to_a_server_that_asks_for_one() {
 }
 
 #[test]
-fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
+fn an_invalid_client_certificate_fails_before_anything_is_sent() {
     let place = Place::make();
     let fake = place.fake(Manner { mutual: true, ..Manner::default() });
     let others = tempfile::tempdir().unwrap();
@@ -313,7 +313,7 @@ fn a_client_certificate_that_cannot_be_one_fails_before_anything_is_sent() {
     }
 }
 
-/// What OpenBao's own authority issues: PKCS#1, SEC1 and PKCS#8.
+/// Keys that OpenBao's own authority issues: PKCS#1, SEC1 and PKCS#8.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn openbao_takes_and_refuses_client_certificates() {
@@ -450,7 +450,7 @@ fn openssl(place: &Place, command: &str) {
 
 #[test]
 #[ignore = "needs the program openssl"]
-fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
+fn certificates_of_openssl_are_accepted_or_refused_with_a_reason() {
     let place = Place::make();
     let subject = "-subj /CN=127.0.0.1 -days 30";
     let new = "-newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes";
@@ -486,7 +486,7 @@ fn certificates_that_openssl_makes_are_taken_or_refused_in_words() {
     }
 }
 
-/// What the server says is shown to a person who asks for it, and to no one else.
+/// The server's own words are shown only by commands for a person.
 #[test]
 fn doctor_shows_the_names_of_a_certificate_and_the_way_of_a_redirect() {
     let place = Place::make();

@@ -1,5 +1,5 @@
-//! A GNOME keychain without a password, whose file is clear text: what it cannot hold is refused, and a file that was lost is
-//! not written over. The daemon itself is the judge, started again from that file.
+//! A GNOME keychain without a password, whose file is clear text: values that it cannot hold are refused, and a lost file is
+//! not overwritten. The daemon itself reads the file again, after a restart.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +32,7 @@ fn clear_text() -> Session {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_is_taken_comes_back_after_a_restart_and_the_rest_is_refused() {
+fn accepted_values_survive_a_restart_and_others_are_refused() {
     let mut session = clear_text();
     let pem = "-----BEGIN-----\nx\n-----END-----\n";
     let refused =
@@ -80,10 +80,10 @@ fn what_is_taken_comes_back_after_a_restart_and_the_rest_is_refused() {
     assert_eq!(run(&session, &["list", "refused/"], "").stdout, "");
 }
 
-/// gnome-keyring locks such a keychain when it starts, and any client can unlock it: no person has to.
+/// gnome-keyring locks such a keychain when it starts, and any client can unlock it without a person.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_is_in_a_keychain_without_a_password_is_read_right_after_the_providers_start() {
+fn a_keychain_without_a_password_is_read_right_after_the_provider_starts() {
     let mut session = clear_text();
     let ids: Vec<_> = (0..12).map(|at| format!("n{at}")).collect();
     for id in &ids {
@@ -120,7 +120,7 @@ fn what_is_in_a_keychain_without_a_password_is_read_right_after_the_providers_st
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn a_keychain_with_a_password_takes_everything_and_is_no_clear_text() {
+fn a_keychain_with_a_password_accepts_every_value_and_is_not_clear_text() {
     let mut session = Session::unlocked();
     for value in [" x", "a\nb\n", "a\\nb"] {
         let set = run(&session, &["set", "openai"], value);
@@ -135,7 +135,7 @@ fn a_keychain_with_a_password_takes_everything_and_is_no_clear_text() {
 /// What another program has stored, the daemon cannot read any more: no hint leads to another keychain in that place.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn a_keychain_that_was_lost_is_not_made_anew() {
+fn a_lost_keychain_is_not_created_again() {
     let mut session = clear_text();
     session.store("openclaw", "openai", "value-openai");
     session.store("openclaw", "pem", "a\nb");
@@ -159,7 +159,7 @@ fn a_keychain_that_was_lost_is_not_made_anew() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn a_keychain_that_is_gone_is_no_success_of_doctor() {
+fn doctor_fails_if_the_keychain_is_gone() {
     let mut session = Session::unlocked();
     assert_eq!(run(&session, &["set", "openai"], "value-openai").code, Some(0));
     fs::remove_file(file(&session)).unwrap();

@@ -1,4 +1,4 @@
-//! What the Tab key makes of what was typed, in the real shells.
+//! Completion by the Tab key, in the real shells.
 //!
 //! Blocks of `docs/shell.md`: "Shell completion" fish 1
 
@@ -27,7 +27,7 @@ const TYPED: [(&str, &str); 17] = [
     // Flags that are refused with a profile are not offered: --tls-skip-verify and --token-file would be others with a t.
     ("--profile research --t", "--profile research --timeout"),
     ("--profile research get --t", "--profile research get --timeout"),
-    // And with such a flag no profile: what completes to nothing stays.
+    // With such a flag no profile is offered, so the text stays as it is.
     ("--address x --prof", "--address x --prof"),
     ("--timeout 5s --prof", "--timeout 5s --profile"),
 ];
@@ -59,7 +59,7 @@ fn run(home: &Path, shell: &str, arguments: &[&str]) -> String {
     String::from_utf8_lossy(&ended.stdout).trim().to_owned()
 }
 
-/// The word that a shell offers; nothing where the Tab key changes nothing.
+/// The word that a shell offers; empty if the Tab key changes nothing.
 fn offered<'a>(typed: &str, completed: &'a str) -> &'a str {
     if typed == completed { "" } else { completed.rsplit(' ').next().expect("a word") }
 }
@@ -101,7 +101,7 @@ fn fish_completes_a_profile() {
     }
 }
 
-/// A name of a profile is not run, whatever is in it.
+/// The name of a profile is not executed, whatever characters it has.
 #[test]
 fn bash_runs_no_name() {
     let home = home("bash");
@@ -121,7 +121,7 @@ fn fish() {
     for (typed, completed) in TYPED {
         let line = format!("secretref-vault {typed}");
         let words = run(home.path(), "fish", &["-N", "-c", "source ./script; complete -C $argv[1]", &line]);
-        // Each with a tab and what it is for.
+        // Each with a tab and its purpose.
         let words: Vec<_> = words.lines().filter_map(|line| line.split('\t').next()).collect();
         assert_eq!(words.concat(), offered(typed, completed), "{typed}");
     }

@@ -1,5 +1,5 @@
-//! The recipe of the page for a container: the store is made outside and read inside, by a user without a name, from a
-//! mount that cannot be written.
+//! The recipe of the page for a container: the store is created outside and read inside, by a user without a name, from a
+//! read-only mount.
 //!
 //! Blocks of `resolvers/keychain/README.md`: "Container" sh 1, "Container" toml 1
 
@@ -12,13 +12,13 @@ use secretref_tests::resolver::{self, Ended};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A user of whom the machine knows nothing.
+/// A user who is unknown to the machine.
 const UID: u32 = 4242;
 
 const COMMAND: &str = "/usr/local/bin/secretref-keychain";
 const PROFILE: &str = "/etc/keychain.toml";
 
-/// What the page says to type, typed into a folder, by the user of the container; and a container by the page.
+/// Types the commands of the page in a folder, as the user of the container, and creates the container of the page.
 fn made() -> (TempDir, Container) {
     let page = Page::read("resolvers/keychain/README.md");
     let outside = tempfile::tempdir().unwrap();
@@ -56,7 +56,7 @@ fn the_recipe_of_the_page_works_in_a_container() {
 
 #[test]
 #[ignore = "needs runc and root: tests/run has both"]
-fn what_cannot_be_written_in_a_container_is_named() {
+fn a_read_only_place_in_a_container_is_named() {
     let (outside, container) = made();
     let before = fs::read(outside.path().join("secrets/store.age")).unwrap();
     for change in [&["set", "openai"][..], &["set", "new"], &["delete", "openai", "--yes"]] {
@@ -73,7 +73,7 @@ fn what_cannot_be_written_in_a_container_is_named() {
 
 #[test]
 #[ignore = "needs runc and root: tests/run has both"]
-fn what_a_container_lacks_is_named() {
+fn a_missing_thing_in_a_container_is_named() {
     let closed = tempfile::tempdir().unwrap();
     fs::set_permissions(closed.path(), Permissions::from_mode(0o700)).unwrap();
     let bare = Container::of("secretref-keychain", UID);

@@ -1,6 +1,6 @@
 //! The first command of the front page prints what the page shows, on any machine that has Rust.
 //!
-//! `tests/run` has it build, too. Here a `cargo` of the kit's names a resolver that is built already.
+//! In `tests/run` it also builds the resolver. Here a `cargo` of the kit returns one that is built already.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver::{self, Ended, Run};
 use tempfile::TempDir;
 
-/// Makes a checkout: by a process of its own, so that no other test's child has its programs open for writing.
+/// Makes a checkout, in a process of its own, so that no child of another test has its programs open for writing.
 const MAKE: &str = r#"
 mkdir -p "$PLACE/tests" cargo temporary
 cp "$DEMO" "$PLACE/tests/demo"
@@ -31,7 +31,7 @@ struct Checkout {
 }
 
 impl Checkout {
-    /// One at this path, with a `cargo` that ends so.
+    /// A checkout at this path, with a `cargo` that ends with this code.
     fn new(path: &str, cargo_ends: &str) -> Self {
         let around = tempfile::tempdir().expect("a folder");
         let place = around.path().join(path);
@@ -60,7 +60,7 @@ impl Checkout {
     }
 }
 
-/// Holds that a run has shown what it is for.
+/// Asserts that a run has shown its output.
 fn holds(ended: &Ended) {
     assert_eq!(ended.code, Some(0), "{ended:?}");
     assert!(ended.stdout.contains(r#""values":{"openai":"sk-demo-1234"}"#), "{ended:?}");
@@ -93,7 +93,7 @@ fn it_prints_what_the_front_page_shows() {
 
 /// A path that no first line can hold: it has a space in it, and more than 255 bytes.
 #[test]
-fn it_runs_in_any_checkout_and_beside_another() {
+fn it_runs_in_any_checkout_and_twice_at_once() {
     let checkout = Checkout::new(&format!("a b/{}/{}", "c".repeat(200), "d".repeat(100)), "0");
     let run = || checkout.run("", &checkout.temporary()).end();
     std::thread::scope(|threads| {
@@ -104,7 +104,7 @@ fn it_runs_in_any_checkout_and_beside_another() {
 }
 
 #[test]
-fn what_it_cannot_do_is_said_in_one_line() {
+fn a_failure_is_one_line() {
     let checkout = Checkout::new("secretref", "0");
     let broken = Checkout::new("secretref", "101");
     let spaced = checkout.temporary().join("a b");

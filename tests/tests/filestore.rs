@@ -1,5 +1,5 @@
-//! The encrypted store of `secretref-keychain` as its command meets it: killed writers, writers that come together, files
-//! that are torn, mounts that cannot be written, disks that are full, and other users. Needs no server.
+//! The encrypted store of `secretref-keychain`: killed writers, concurrent writers, torn files, read-only mounts, full disks,
+//! and other users. Needs no server.
 
 use std::fs::{self, Permissions};
 use std::io::Write as _;
@@ -11,7 +11,7 @@ use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder for a store, which is not there yet.
+/// A folder for a store that does not exist yet.
 struct Place {
     around: TempDir,
 }
@@ -21,7 +21,7 @@ impl Place {
         Self { around: tempfile::tempdir().unwrap() }
     }
 
-    /// One whose store has these entries.
+    /// A folder whose store has these entries.
     fn with(entries: &[(&str, &str)]) -> Self {
         let place = Self::new();
         for (id, value) in entries {
@@ -84,7 +84,7 @@ fn a_writer_that_is_killed_at_any_time_loses_nothing() {
     let mut now = String::new();
     for kill in 0..KILLS {
         if kill % 15 == 0 {
-            // How long it takes when it is left alone, measured again and again: other work comes and goes.
+            // How long it takes undisturbed, measured again and again, because the load of the machine changes.
             let started = Instant::now();
             now = format!("whole-{kill}");
             place.set("svc/a", &now);
@@ -93,7 +93,7 @@ fn a_writer_that_is_killed_at_any_time_loses_nothing() {
         let new = format!("value-{kill}");
         let mut writer = place.run().args(["set", "svc/a"]).command().spawn().unwrap();
         writer.stdin.take().unwrap().write_all(new.as_bytes()).unwrap();
-        // Each part of the time comes in each stretch between two measurements.
+        // Every part of the time is tried between two measurements.
         std::thread::sleep(span * (kill % 15 * 10 + kill / 15) / KILLS);
         writer.kill().unwrap();
         writer.wait().unwrap();
@@ -134,7 +134,7 @@ fn writers_that_come_together_lose_nothing() {
 }
 
 #[test]
-fn a_reader_beside_a_writer_finds_the_store_whole() {
+fn a_reader_during_a_write_finds_the_store_whole() {
     let place = Place::with(&[("svc/kept", "kept"), ("svc/a", "value")]);
     std::thread::scope(|threads| {
         let writer = threads.spawn(|| (0..30).for_each(|n| place.set("svc/a", &format!("value-{n}"))));
@@ -246,7 +246,7 @@ fn a_store_of_another_user_is_refused_and_a_credential_of_root_is_taken() {
 }
 
 #[test]
-fn nothing_of_a_value_stands_in_the_folder() {
+fn no_file_of_the_folder_contains_a_value() {
     let place = Place::with(&[("svc/a", "value-first"), ("svc/a", "value-second")]);
     let files: Vec<_> = fs::read_dir(place.folder()).unwrap().map(|file| file.unwrap().path()).collect();
     assert_eq!(files.len(), 4, "{files:?}");
@@ -259,7 +259,7 @@ fn nothing_of_a_value_stands_in_the_folder() {
 }
 
 #[test]
-fn a_lock_that_is_held_is_not_waited_for_without_end() {
+fn waiting_for_a_held_lock_times_out() {
     let place = Place::with(&[("svc/a", "value")]);
     let lock = fs::File::open(place.file("lock")).unwrap();
     lock.lock().unwrap();
@@ -295,7 +295,7 @@ fn a_limit_on_the_size_of_files_leaves_the_store_as_it_was() {
 }
 
 #[test]
-fn a_lock_is_waited_for_whatever_stack_the_environment_asks_for() {
+fn a_lock_is_waited_for_with_any_stack_size_in_the_environment() {
     let place = Place::with(&[("svc/a", "value")]);
     let lock = fs::File::open(place.file("lock")).unwrap();
     lock.lock().unwrap();
@@ -304,9 +304,9 @@ fn a_lock_is_waited_for_whatever_stack_the_environment_asks_for() {
     assert!(ended.code == Some(5) && ended.stderr.contains("another process holds"), "{ended:?}");
 }
 
-/// With a profile such a variable is refused if a host is looked up, which does not happen here.
+/// With a profile such a variable is refused only if a host is looked up. This store looks none up.
 #[test]
-fn what_bends_the_names_of_hosts_does_not_matter() {
+fn variables_that_change_the_name_lookup_do_not_matter() {
     let place = Place::with(&[("svc/a", "value")]);
     let profile = place.around.path().join("keychain.toml");
     fs::write(&profile, "store = \"file\"\nfolder = \"keychain\"\n").unwrap();
@@ -316,7 +316,7 @@ fn what_bends_the_names_of_hosts_does_not_matter() {
     assert_eq!(ended.stdout, "value", "{ended:?}");
 }
 
-/// As `folder`, it starts from the profile, wherever the command is typed.
+/// Like `folder`, it is relative to the profile, wherever the command is typed.
 #[test]
 fn an_identity_elsewhere_is_found_from_the_profile() {
     let place = Place::with(&[("openai", "value-openai")]);
@@ -334,7 +334,7 @@ fn an_identity_elsewhere_is_found_from_the_profile() {
 }
 
 #[test]
-fn doctor_says_no_more_than_the_modes_do() {
+fn doctor_reports_permissions_as_the_modes_are() {
     let closed = "other users of this machine cannot read the store";
     let place = Place::with(&[("openai", "value-openai")]);
     let doctor = || place.run().args(["doctor"]).end().stdout;
@@ -347,9 +347,9 @@ fn doctor_says_no_more_than_the_modes_do() {
     assert!(!nothing.contains(closed) && nothing.contains("does not exist"), "{nothing}");
 }
 
-/// Which is asked for first makes no difference.
+/// The order of the requests makes no difference.
 #[test]
-fn a_value_too_large_costs_its_own_id() {
+fn a_value_that_is_too_large_fails_only_its_own_id() {
     let place = Place::with(&[("small", "value-small"), ("large", &"x".repeat(1 << 20))]);
     for ids in [["large", "small"], ["small", "large"]] {
         let response = response(&place.run().request(&ids).end());
@@ -358,7 +358,7 @@ fn a_value_too_large_costs_its_own_id() {
     }
 }
 
-/// Who names its folder means the file store.
+/// A `folder` without `store` means the file store.
 #[test]
 fn a_folder_without_the_store_is_an_error() {
     let folder = Place::new().folder();

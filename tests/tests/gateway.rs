@@ -27,8 +27,7 @@ fn values_arrive_exactly() {
     ]);
     let gateway = Gateway::own();
     let profile = store.profile(&gateway, "vault.toml", "");
-    // As Homebrew links a folder: the working folder is then the link, and the files next to the profile are found all
-    // the same.
+    // As Homebrew links a folder: the working folder is then the link, and the files next to the profile are still found.
     symlink(".", gateway.folder().join("opt")).expect("a link");
     let linked = gateway.folder().join("opt/vault.toml");
     let providers = json!({"vault": exec(&profile), "linked": exec(&linked)});
@@ -135,7 +134,7 @@ fn hostile_variables_do_not_move_a_profile_that_says_all() {
         gateway.configure(&config);
     };
 
-    // The variables do arrive: a profile that lists them follows them.
+    // The variables do arrive: a profile that lists them uses them.
     let trusting = gateway.file(
         "trusting.toml",
         0o700,
@@ -174,7 +173,7 @@ fn hostile_arguments_do_not_move_a_profile() {
     let hostile = hostile.to_str().expect("UTF-8");
     let glued = format!("--address={}", trap.address);
     let lines: &[&[&str]] = &[
-        // The first leads nowhere else, and is followed.
+        // The first is not sensitive, and is used.
         &["--timeout", "3s"],
         &["--address", &trap.address],
         &[&glued],
@@ -301,8 +300,8 @@ fn no_args_change_anything_in_a_keychain() {
     assert!(files() == before, "the store was changed");
 }
 
-/// Asks for `id` with each of these lines as `args`, and sees that those which change something are refused. Those that
-/// read are started, too: the caller sees that nothing was changed.
+/// Requests `id` with each of these lines as `args`, and checks that commands which change something are refused. Commands
+/// that read are started, too; the caller checks that nothing was changed.
 fn assert_only_read(gateway: &Gateway, commands: &[(&PathBuf, &[&str])], lines: &[&[&str]], id: &str) {
     let reading: [&[&str]; 9] = [
         &["get", id],
@@ -340,7 +339,7 @@ fn assert_only_read(gateway: &Gateway, commands: &[(&PathBuf, &[&str])], lines: 
 
 #[test]
 #[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
-fn the_gateway_takes_these_files_as_a_command_and_no_others() {
+fn the_gateway_accepts_only_these_files_as_a_command() {
     let gateway = Gateway::ordinary();
     let text = shebang(&resolver::path("secretref-vault"));
     let file = |mode: u32| exec(&gateway.file(&format!("{mode:o}.toml"), mode, &text));
@@ -398,11 +397,11 @@ fn a_key_that_waived_the_rules_once_makes_the_whole_config_invalid() {
     }
 }
 
-/// A gateway whose own token comes from a store that refuses the sign-in does not start, and asks again and again on its
-/// way down. Five refusals would lock the account.
+/// A gateway whose own token comes from a store that refuses the sign-in does not start, and sends several requests before
+/// it ends. Five refusals would lock the account.
 #[test]
 #[ignore = "needs the real gateway and OpenBao: tests/run installs them"]
-fn a_start_that_fails_over_a_wrong_secret_id_locks_nobody_out() {
+fn a_failing_start_with_a_wrong_secret_id_locks_no_account() {
     let store = Store::with(&[("gateway", json!({"token": "gateway-token"}))]);
     store.0.enable("approle");
     store.0.api("auth/approle/role/gateway", Some(&json!({"token_policies": "reader"})));
@@ -509,7 +508,7 @@ fn a_profile_keeps_within_the_limits_of_the_gateway() {
     assert_says(&answers[4], "timed out after 1500ms");
 }
 
-/// Everything that could lead a resolver elsewhere.
+/// Every variable that could change where a resolver connects.
 fn hostile_variables(trap: &str) -> [(&str, &str); 14] {
     [
         ("VAULT_ADDR", trap),
@@ -529,7 +528,7 @@ fn hostile_variables(trap: &str) -> [(&str, &str); 14] {
     ]
 }
 
-/// An OpenBao that holds some secrets, and a token that can read them and no more.
+/// An OpenBao with some secrets, and a token that can only read them.
 struct Store(OpenBao);
 
 impl Store {
@@ -567,7 +566,7 @@ impl Store {
     }
 }
 
-/// The resolver as a package installs it: root's, in a folder of root's that everybody can enter.
+/// The resolver as a package installs it: owned by root, in a folder of root that all users can enter.
 struct Package {
     binary: PathBuf,
     _folder: TempDir,
@@ -607,7 +606,7 @@ impl Trap {
 /// A model behind the API of `OpenAI`. Its thread ends with the process.
 struct Model {
     address: String,
-    /// What each request was authorized by.
+    /// The authorization of each request.
     authorizations: Receiver<String>,
 }
 
@@ -627,7 +626,7 @@ impl Model {
     }
 }
 
-/// Answers one request, and returns what it was authorized by.
+/// Answers one request, and returns its authorization.
 fn say_hello(stream: TcpStream) -> std::io::Result<String> {
     let mut reader = BufReader::new(stream);
     let (mut authorization, mut length) = (String::new(), 0);
@@ -686,7 +685,7 @@ fn models(provider: &Value, ids: &[&str]) -> Value {
     json!({"secrets": {"providers": {"vault": provider}}, "models": {"providers": models}})
 }
 
-/// The exit code of an audit, and what it says of each reference that does not resolve.
+/// The exit code of an audit, and its message about each reference that does not resolve.
 fn audit(gateway: &Gateway) -> (Option<i32>, Vec<String>) {
     let (code, report) = gateway.openclaw_json(&["secrets", "audit", "--allow-exec", "--check", "--json"]);
     let findings = report["findings"].as_array().expect("findings");

@@ -41,7 +41,7 @@ impl Place {
         ended
     }
 
-    /// What the store then has of these ids.
+    /// The values of these ids in the store.
     fn values(&self, ids: &[&str]) -> Value {
         let ended = self.run(&[]).request(ids).end();
         serde_json::from_str::<Value>(&ended.stdout).unwrap()["values"].take()
@@ -88,7 +88,7 @@ fn a_file_of_lines_is_taken_as_the_gateway_takes_it() {
 }
 
 #[test]
-fn a_json_object_is_taken_with_what_is_in_it() {
+fn a_json_object_is_imported_with_its_members() {
     let place = Place::new();
     let ended = place.import(
         "\u{feff}{\"github.com/me\": \"seeded-1\\nx\", \"openai\": {\"apiKey\": \"seeded-2\"}, \"port\": 1.10,\n\
@@ -102,9 +102,9 @@ fn a_json_object_is_taken_with_what_is_in_it() {
     said(&place.import("{}"), 0, &["stored 0 of 0"]);
 }
 
-/// Nothing is stored of a file that is not understood, and nothing of it is shown.
+/// If a file has an error, nothing of it is stored or printed.
 #[test]
-fn what_is_no_such_file_is_refused_whole() {
+fn an_invalid_import_file_is_refused_as_a_whole() {
     let place = Place::new();
     for (bytes, words) in [
         (&b"A=seeded-1\nseeded-2\n"[..], "line 2 is not NAME=value"),
@@ -131,7 +131,7 @@ fn what_is_no_such_file_is_refused_whole() {
 }
 
 #[test]
-fn who_else_can_read_the_file_is_said() {
+fn import_warns_if_other_users_can_read_the_file() {
     let place = Place::new();
     let file = place.file("A=seeded-1");
     for (mode, is_said) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
@@ -142,9 +142,9 @@ fn who_else_can_read_the_file_is_said() {
     }
 }
 
-/// Whatever ends it, all that it has named is stored, and at most one more.
+/// If it is interrupted, all values that it has named are stored, and at most one more.
 #[test]
-fn an_import_that_is_ended_in_the_middle_has_named_what_it_took() {
+fn an_interrupted_import_has_named_the_stored_values() {
     let place = Place::new();
     let mut text = String::new();
     for number in 100..400 {
@@ -171,7 +171,7 @@ fn an_import_that_is_ended_in_the_middle_has_named_what_it_took() {
     }
 }
 
-/// What no id can help ends it at the first one.
+/// A failure of the store itself ends it at the first id.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_locked_keychain_ends_an_import_at_once() {
@@ -187,7 +187,7 @@ fn a_locked_keychain_ends_an_import_at_once() {
     assert_eq!(ended.stderr.matches("is locked").count(), 1, "{ended:?}");
 }
 
-/// What may follow a name and its `=` in one line.
+/// Texts that can follow `NAME=` in one line.
 const VALUES: [&str; 52] = [
     "",
     "sk-1",
@@ -255,7 +255,7 @@ const FILES: [&str; 8] = [
     "K.a-b_c=1\n1=2\nK=3\nK=4\n",
 ];
 
-/// What `dotenv` of the gateway reads from each of these texts.
+/// The values that the gateway's `dotenv` reads from each of these texts.
 fn by_dotenv(texts: &[String]) -> Vec<BTreeMap<String, String>> {
     let folder = gateway::installed();
     let script =
@@ -285,16 +285,16 @@ fn every_value_is_the_one_that_the_gateway_reads_from_the_same_file() {
         let ids: Vec<_> = want.keys().map(String::as_str).collect();
         let got = place.values(&ids);
         for (id, value) in &want {
-            // A gateway takes no blank value, so none is stored.
+            // A gateway refuses a blank value, so none is stored.
             let expected = (!value.trim().is_empty()).then_some(value.as_str());
             assert_eq!(got[id].as_str(), expected, "{id} of {text}");
         }
     }
 }
 
-/// What a shell makes of `import <(COMMAND)`.
+/// `import <(COMMAND)`, as a shell runs it.
 #[test]
-fn a_pipe_in_the_place_of_a_file_is_told_of_stdin() {
+fn a_pipe_instead_of_a_file_gets_a_hint_about_stdin() {
     let place = Place::new();
     let command = place.run(&["import"]).command();
     let words: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).collect();
@@ -310,7 +310,7 @@ fn a_pipe_in_the_place_of_a_file_is_told_of_stdin() {
     assert!(!place.0.path().join("store").exists());
 }
 
-/// A value on the command line is never repeated, and it is said where it belongs.
+/// A value on the command line is never repeated, and the message says how to pass it.
 #[test]
 fn a_value_that_was_typed_as_an_argument_is_not_repeated() {
     let place = Place::new();
@@ -331,9 +331,9 @@ fn a_value_that_was_typed_as_an_argument_is_not_repeated() {
     said(&deleted, 2, &["nothing was deleted: add --yes to delete nosuch"]);
 }
 
-/// So that they need never be on a disk.
+/// `import -` reads stdin, so that values are never on a disk.
 #[test]
-fn what_comes_through_a_pipe_is_taken() {
+fn a_value_from_a_pipe_is_stored() {
     let place = Place::new();
     for (text, id, value) in
         [("A=seeded-1\nB=seeded-2\n", "B", "seeded-2"), (r#"{"c": "seeded-3"}"#, "c", "seeded-3")]

@@ -18,22 +18,22 @@ use secretref_tests::resolver::{self, SLACK};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// Who runs the resolver.
+/// The user who runs the resolver.
 const NOBODY: u32 = 65534;
 
-/// What a new namespace and three programs before the resolver take.
+/// The time that a new namespace and three programs before the resolver take.
 const START: Duration = Duration::from_millis(200);
 
 #[test]
 #[ignore = "needs root and journald: tests/run has both"]
-fn journald_has_one_record_of_each_run_that_is_to_leave_one() {
+fn journald_has_one_record_of_each_logged_run() {
     let place = Place::new();
     let room = Room::journald(&place);
     let failures = place.profile("failures", "");
     let all = place.profile("all", "log = \"all\"\n");
     let off = place.profile("off", "log = \"off\"\n");
     let (failures, all, off) = (failures.as_os_str(), all.as_os_str(), off.as_os_str());
-    let beside = ["--profile".as_ref(), failures, "--log=off".as_ref()];
+    let with_profile = ["--profile".as_ref(), failures, "--log=off".as_ref()];
     let late = ["--profile".as_ref(), failures, "--timeout=300ms".as_ref()];
     let runs = [
         room.ask(
@@ -49,7 +49,7 @@ fn journald_has_one_record_of_each_run_that_is_to_leave_one() {
             "unset",
             &["a#k", "b#k"],
         ),
-        room.ask(beside, "steered", &["a#k"]),
+        room.ask(with_profile, "steered", &["a#k"]),
         room.ask(late, "late", &["a#k", "hang#k"]),
         room.run(["--profile".as_ref(), failures], "nonsense"),
         room.run(["--profile".as_ref(), failures, "get".as_ref(), "no/such#k".as_ref()], ""),
@@ -116,11 +116,11 @@ fn journald_has_one_record_of_each_run_that_is_to_leave_one() {
 /// journald asks the kernel for the unit of a process, which it can while there is the process.
 #[test]
 #[ignore = "needs root, for a mount namespace: tests/run"]
-fn a_run_is_still_there_when_its_record_is_taken() {
+fn the_process_still_exists_when_journald_reads_its_record() {
     let place = Place::new();
     let journal = place.socket("journal");
     let room = Room::with_sockets(&place, Some("journal"), None);
-    // Where the machine is busy, this may come too late by itself: one time of five is enough.
+    // On a busy machine this may come too late by itself, so one success of five is enough.
     let was_there = (0..5).any(|_| {
         let child = room.start(["--timeout=2s"], "nonsense");
         wait_for_record(&journal);
@@ -152,7 +152,7 @@ fn without_journald_the_line_goes_to_syslog() {
 
 #[test]
 #[ignore = "needs root, for a mount namespace: tests/run"]
-fn a_run_that_is_cut_off_leaves_one_line() {
+fn a_run_that_is_killed_leaves_one_line() {
     let place = Place::new();
     let syslog = place.socket("syslog");
     let room = Room::with_sockets(&place, None, Some("syslog"));
@@ -182,7 +182,7 @@ fn a_run_that_is_cut_off_leaves_one_line() {
 
 #[test]
 #[ignore = "needs root, for a mount namespace: tests/run"]
-fn no_log_or_one_that_takes_nothing_costs_neither_time_nor_the_answer() {
+fn a_missing_or_blocked_log_delays_no_answer() {
     let place = Place::new();
     let full = place.socket("full");
     let filler = UnixDatagram::unbound().unwrap();
@@ -209,7 +209,7 @@ fn no_log_or_one_that_takes_nothing_costs_neither_time_nor_the_answer() {
     drop((full, secret));
 }
 
-/// The kit's Vault, and a folder for all that an ordinary user is to find.
+/// The kit's Vault, and a folder for the files of an ordinary user.
 struct Place {
     folder: TempDir,
     fake: FakeVault,
@@ -240,7 +240,7 @@ impl Place {
         path
     }
 
-    /// A socket that takes datagrams from everybody.
+    /// A socket that accepts datagrams from every user.
     fn socket(&self, name: &str) -> UnixDatagram {
         let path = self.folder.path().join(name);
         let socket = UnixDatagram::bind(&path).unwrap();
@@ -273,7 +273,7 @@ struct Ran {
 }
 
 impl Room {
-    /// With a journald of its own, which keeps what it has in the folder `log` of the place, and hears nothing else.
+    /// With a journald of its own, which stores its records in the folder `log` of the place, and receives nothing else.
     fn journald(place: &Place) -> Self {
         fs::create_dir(place.folder.path().join("log")).unwrap();
         let script = r#"
@@ -343,7 +343,7 @@ impl Room {
         }
     }
 
-    /// Starts the resolver in here, as an ordinary user; each program on the way becomes the next.
+    /// Starts the resolver in the namespace, as an ordinary user. Each program before it executes the next one.
     fn start(&self, args: impl IntoIterator<Item = impl AsRef<std::ffi::OsStr>>, stdin: &str) -> Child {
         let mut command = Command::new("nsenter");
         command.arg(format!("--mount=/proc/{}/ns/mnt", self.keeper.id()));
@@ -357,7 +357,7 @@ impl Room {
         child
     }
 
-    /// What journald has of the resolver, as soon as it is that many records, or will not be.
+    /// The records of the resolver in journald: waits until there are this many, or too much time has passed.
     fn records(&self, count: usize) -> Vec<Value> {
         let started = Instant::now();
         loop {
@@ -370,7 +370,7 @@ impl Room {
         }
     }
 
-    /// Fails if one of these secrets is anywhere in the journal, or if the other words are not.
+    /// Asserts that none of these secrets is in the journal, and that the other words are.
     fn keeps(&self, secrets: &[&str], known: &str) {
         let mut all = self.journalctl(&["--output=export"]);
         all.push_str(&self.journalctl(&["--output=verbose", "--all"]));

@@ -1,5 +1,5 @@
-//! KeePassXC where it is like no other keychain: what would open a window there is not done, or not for long, and said.
-//! What it does like others is among the cases of `keychain.rs`.
+//! The special cases of KeePassXC: calls that would open a window are not made or time out, and are reported. Its ordinary
+//! cases are in `keychain.rs`.
 
 use secretref_tests::keepassxc::ASKS_NOBODY;
 use secretref_tests::keyring::Session;
@@ -11,7 +11,7 @@ fn command(session: &Session, arguments: &[&str]) -> Run {
     Run::new(resolver::path("secretref-keychain")).args(["--bus", bus.to_str().unwrap()]).args(arguments)
 }
 
-/// The code of what an id has instead of a value, and all that was said.
+/// The error code of an id, and the whole output.
 fn failure(ended: &Ended) -> (String, String) {
     let response: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
     let error = &response["errors"]["openai"];
@@ -50,7 +50,7 @@ fn a_locked_database_fails_at_once_and_opens_no_window() {
 
 #[test]
 #[ignore = "needs KeePassXC: tests/run installs it"]
-fn an_entry_that_a_person_is_to_allow_says_how_to_allow_it() {
+fn an_entry_that_needs_permission_says_how_to_give_it() {
     let mut session = Session::keepassxc(ASKS_NOBODY);
     session.store("openclaw", "openai", "value-openai");
     session.open_database("");
@@ -68,10 +68,10 @@ fn an_entry_that_a_person_is_to_allow_says_how_to_allow_it() {
     );
 }
 
-/// No person answers what KeePassXC asks here.
+/// KeePassXC asks a question here that no person answers.
 #[test]
 #[ignore = "needs KeePassXC: tests/run installs it"]
-fn a_deletion_that_a_person_is_to_confirm_is_not_waited_for_without_end() {
+fn a_deletion_that_needs_confirmation_times_out() {
     let mut session = Session::keepassxc(ASKS_NOBODY);
     session.store("openclaw", "openai", "value-openai");
     session.open_database("ConfirmAccessItem=false\n");

@@ -1,4 +1,4 @@
-//! What a sign-in returned, kept between starts: what can happen to its files.
+//! The session cache: damaged, foreign and leftover files.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -76,7 +76,7 @@ fn a_limit_on_the_size_of_files_costs_no_answer_and_leaves_no_token() {
 }
 
 #[test]
-fn what_a_killed_process_left_is_removed_by_the_next_that_writes() {
+fn the_next_writer_removes_the_drafts_of_a_killed_process() {
     let bench = Bench::new();
     bench.reads();
     let [record] = &bench.files()[..] else { panic!("{:?}", bench.files()) };

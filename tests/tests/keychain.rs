@@ -1,4 +1,4 @@
-//! The keychain of a desktop: gnome-keyring in a session of its own, KeePassXC where it is to do the same, and what there is instead of one.
+//! The keychain of a desktop: gnome-keyring in a session of its own, and KeePassXC for the cases that are the same.
 //!
 //! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 1, "Desktop" ini 1, "Server without a desktop" sh 1, "Ids" sh 1, "Ids" toml 1
 
@@ -18,10 +18,10 @@ use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::transcript;
 use serde_json::{Map, Value, json};
 
-/// After how long a keychain that says nothing is given up.
+/// The time limit for a silent keychain.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// What is known at once, is known long before that, on a busy machine too.
+/// The time limit for immediate failures, also on a busy machine.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
 fn keychain() -> Run {
@@ -53,7 +53,7 @@ fn command(session: &Session, arguments: &[&str]) -> Run {
     keychain().args(["--bus", bus.to_str().unwrap()]).args(arguments)
 }
 
-/// What becomes of one id that cannot be had: its code and message.
+/// The error code and message of one id.
 fn failure(ended: &Ended, id: &str) -> (String, String) {
     let response: Value = serde_json::from_str(&ended.stdout).unwrap_or_else(|_| panic!("{ended:?}"));
     let error = &response["errors"][id];
@@ -112,7 +112,7 @@ fn entries_of_other_programs_are_found_by_service_and_account() {
 
 #[test]
 #[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
-fn two_entries_for_one_id_are_neither_of_them() {
+fn two_entries_for_one_id_are_an_error() {
     for session in every_provider() {
         session.store_as(&["service", "s", "username", "a", "host", "one"], "value-one");
         session.store_as(&["service", "s", "username", "a", "host", "two"], "value-two");
@@ -129,7 +129,7 @@ fn two_entries_for_one_id_are_neither_of_them() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn bytes_that_are_no_text_are_said_to_be_none() {
+fn bytes_that_are_not_text_are_reported() {
     let session = Session::unlocked();
     session.store("s", "binary", b"\xff\xfe\x00value");
     session.store("s", "plain", "value-plain");
@@ -156,7 +156,7 @@ fn a_locked_keychain_fails_at_once_and_opens_no_window() {
     );
     assert!(ended.took < AT_ONCE, "{ended:?}");
     assert_eq!(failure(&ended, "absent").0, "NOT_FOUND");
-    // Among many, too.
+    // Also among many ids.
     let ids: Vec<_> = (0..12).map(|number| format!("absent{number}")).chain(["openai".to_owned()]).collect();
     let ended = command(&session, &[]).request(&ids.iter().map(String::as_str).collect::<Vec<_>>()).end();
     assert!(failure(&ended, "openai").1.contains("is locked"), "{ended:?}");
@@ -177,7 +177,7 @@ fn a_locked_keychain_fails_at_once_and_opens_no_window() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_is_not_there_is_named_within_a_second() {
+fn a_missing_part_is_named_within_a_second() {
     let nothing = Session::without_provider(Activation::Nothing);
     let failing = Session::without_provider(Activation::Command("/bin/false"));
     let hanging = Session::without_provider(Activation::Command("/bin/sleep 3"));
@@ -204,7 +204,7 @@ fn what_is_not_there_is_named_within_a_second() {
     assert_eq!(command(&stopped, &["get", "openai"]).end().stdout, "value-openai");
 }
 
-/// A bus gives its socket to everybody who can see it, and takes no other user.
+/// All users can connect to the socket of a bus, but it accepts only its own user.
 #[test]
 #[ignore = "needs gnome-keyring and root: tests/run has both"]
 fn another_user_is_refused_by_the_bus() {
@@ -244,7 +244,7 @@ fn an_encrypted_session_hides_values_from_the_bus() {
 
 #[test]
 #[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
-fn more_ids_than_a_bus_lets_calls_be_open() {
+fn more_ids_than_the_bus_allows_pending_calls() {
     for session in every_provider() {
         let ids: Vec<String> = (0..140).map(|number| format!("many/n{number}")).collect();
         let entries: Map<_, _> = ids
@@ -264,7 +264,7 @@ fn more_ids_than_a_bus_lets_calls_be_open() {
         let listed = command(&session, &["list", "many/"]).end();
         assert_eq!((listed.code, listed.stdout.lines().count()), (Some(0), 140), "{listed:?}");
 
-        // Among many as among few, an entry may have its account in another attribute, and be there twice.
+        // Also among many ids, an entry may have its account in another attribute, and exist twice.
         session.store_as(&["service", "many", "account", "other"], "value-other");
         session.store_as(&["service", "many", "account", "n7"], "value-twice");
         let more: Vec<_> = ids.iter().map(String::as_str).chain(["many/other", "openclaw/absent"]).collect();
@@ -273,7 +273,7 @@ fn more_ids_than_a_bus_lets_calls_be_open() {
         assert_eq!(response["values"]["many/other"], "value-other");
         assert_eq!(response["errors"]["many/n7"]["code"], "AMBIGUOUS_DUPLICATE_KEY", "{response}");
         assert_eq!(response["errors"]["openclaw/absent"]["code"], "NOT_FOUND");
-        // And where a service has many more than are asked for.
+        // Also if a service has many more entries than are requested.
         let some: Vec<_> =
             ids.iter().map(String::as_str).take(20).chain(["many/other", "many/absent"]).collect();
         let response = answer(&session, "", &some);
@@ -283,7 +283,7 @@ fn more_ids_than_a_bus_lets_calls_be_open() {
     }
 }
 
-/// Without a profile a person's own session counts, and with one only what it says.
+/// Without a profile the person's own session is used, with one only the session that it names.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn the_bus_of_the_environment_counts_without_a_profile_or_where_it_is_listed() {
@@ -305,7 +305,7 @@ fn the_bus_of_the_environment_counts_without_a_profile_or_where_it_is_listed() {
 
 #[test]
 #[ignore = "needs gnome-keyring and KeePassXC: tests/run installs both"]
-fn what_is_set_here_is_found_by_others_and_by_itself() {
+fn other_programs_find_the_entries_that_set_stores() {
     for session in every_provider() {
         let set = |id: &str, value: &str| {
             let ended = command(&session, &["set", id]).stdin(value).end();
@@ -362,7 +362,7 @@ fn doctor_says_who_provides_the_keychain_and_whether_it_is_locked() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn unlock_takes_the_password_and_no_other() {
+fn unlock_accepts_only_the_right_password() {
     let session = Session::locked(&[("openclaw", "openai", "value-openai")]);
     let unlock = |password: &str| command(&session, &["unlock"]).stdin(password).end();
     let wrong = unlock("a wrong password");
@@ -405,7 +405,7 @@ fn a_file_of_secrets_is_imported_and_named() {
 /// A service of the system has no session, and its user no entry in passwd.
 #[test]
 #[ignore = "needs root: tests/run has it"]
-fn a_service_without_a_session_reads_files_and_is_told_so() {
+fn a_service_without_a_session_bus_is_told_to_use_the_file_store() {
     let place = tempfile::tempdir().unwrap();
     fs::set_permissions(place.path(), Permissions::from_mode(0o777)).unwrap();
     let copy = place.path().join("secretref-keychain");
@@ -476,9 +476,9 @@ fn the_credentials_of_a_unit_are_read_and_never_written() {
     assert_eq!((nowhere.code, failure(&nowhere, "openai").0.as_str()), (Some(3), "MISCONFIGURED"));
 }
 
-/// A variable can lead to the credentials of a unit and nowhere else, such as to sessions that a resolver keeps.
+/// A variable can only lead to the credentials of a unit, and not to other files, such as cached sessions.
 #[test]
-fn no_other_folder_is_one_of_credentials() {
+fn only_folders_of_systemd_hold_credentials() {
     let unit = resolver::of_a_unit();
     let other = tempfile::tempdir_in("/dev/shm").unwrap();
     fs::write(other.path().join("openai"), "value-kept").unwrap();
@@ -504,7 +504,7 @@ fn profile_of_credentials(folder: &Path) -> PathBuf {
     path
 }
 
-/// Puts the cases of every resolver to a profile with these lines, once `store` has put there what they need.
+/// Runs the cases of every resolver with a profile of these lines, after `store` has stored their secrets.
 fn every_case(folder: &Path, lines: &str, store: impl Fn(&str, &str)) {
     let path = folder.join("every.toml");
     fs::write(&path, lines).unwrap();
@@ -552,7 +552,7 @@ fn keepassxc_passes_the_cases_of_every_resolver() {
     });
 }
 
-/// Types what the page says into bash, in a session and its home, with others in the place of its examples.
+/// Types the commands of the page into bash, in a session and its home, with its examples replaced.
 fn type_in(session: &Session, commands: &str, here: &[(&str, String)]) -> String {
     let binary = resolver::path("secretref-keychain");
     let commands = here.iter().fold(commands.to_owned(), |text, (example, real)| text.replace(example, real));
@@ -598,7 +598,7 @@ fn the_recipes_of_the_page_work_as_they_are_written() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn keyring_and_this_find_each_others_entries() {
+fn the_keyring_library_and_this_resolver_find_each_others_entries() {
     let session = Session::unlocked();
     let keyring = |arguments: &[&str]| {
         let ended = session.command(env!("CARGO_BIN_EXE_keyring-entry")).args(arguments).output().unwrap();
@@ -643,7 +643,7 @@ fn the_real_gateway_gets_values_of_both_keychains() {
     assert_eq!(values[1]["openai"], "value-file");
 }
 
-/// Whatever leads to an entry, it has one account, however many are asked for, and its value goes to all that lead to it.
+/// However an id finds its entry, alone or among many, the entry has one account, and all ids that find it get its value.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn several_ids_can_lead_to_one_entry_and_none_to_that_of_another_account() {
@@ -670,7 +670,7 @@ fn several_ids_can_lead_to_one_entry_and_none_to_that_of_another_account() {
 
 #[test]
 #[ignore = "needs dbus-daemon: tests/run installs it"]
-fn a_search_that_nobody_answers_costs_its_own_id() {
+fn a_search_without_an_answer_fails_only_its_own_id() {
     let session = Session::without_provider(Activation::Nothing);
     let own = |account| [("service", "openclaw"), ("username", account)];
     let provider = Provider::default().silent_at("hangs");
@@ -685,11 +685,11 @@ fn a_search_that_nobody_answers_costs_its_own_id() {
     assert_eq!(response["errors"]["hangs"]["code"], "UNAVAILABLE", "{response}");
 }
 
-/// An entry is what it says of itself, not what a provider finds by a search: KeePassXC finds any entry of a service whose
-/// account is protected.
+/// The attributes of an entry count, not the search that found it: KeePassXC finds every entry of a service whose account is
+/// protected.
 #[test]
 #[ignore = "needs dbus-daemon: tests/run installs it"]
-fn an_entry_that_a_search_finds_and_that_does_not_match_is_never_read_written_or_deleted() {
+fn an_entry_that_does_not_match_is_never_read_written_or_deleted() {
     let session = Session::without_provider(Activation::Nothing);
     let own = |account| [("service", "openclaw"), ("username", account)];
     let provider = Provider::default().loose().entry("login", &own("other"), "value-other");
@@ -722,10 +722,10 @@ fn an_entry_that_a_search_finds_and_that_does_not_match_is_never_read_written_or
     assert_eq!(command(&session, &["list"]).end().stdout, "me\nother\n");
 }
 
-/// The same where the other entry is in a keychain that is locked: that one is not unlocked.
+/// The same if the other entry is in a locked keychain, which is not unlocked.
 #[test]
 #[ignore = "needs dbus-daemon: tests/run installs it"]
-fn a_locked_entry_that_does_not_match_does_not_stand_for_the_one_asked_for() {
+fn a_locked_entry_that_does_not_match_is_not_used() {
     let session = Session::without_provider(Activation::Nothing);
     let own = |account| [("service", "openclaw"), ("username", account)];
     let provider = Provider::default().loose().locked("mine").locked("zother");
@@ -743,7 +743,7 @@ fn a_locked_entry_that_does_not_match_does_not_stand_for_the_one_asked_for() {
     assert_eq!(response["errors"]["other"]["code"], "UNAVAILABLE", "{response}");
 }
 
-/// The remedies for two entries, to the letter: one of them deleted and no other, or a keychain chosen.
+/// The remedies for two entries work as printed: they delete exactly one, or choose a keychain.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn of_two_entries_one_can_be_chosen_or_deleted() {
@@ -810,7 +810,7 @@ fn every_line_of_list_works() {
     }
 }
 
-/// git keeps more than the token in its entry: a line of it can be asked for.
+/// git stores more than the token in its entry, so an id can name a line.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_line_of_an_entry_is_asked_for_by_its_number() {
@@ -833,10 +833,10 @@ fn a_line_of_an_entry_is_asked_for_by_its_number() {
     }
 }
 
-/// Also if another program wrote it, and whatever a gateway does with it.
+/// Also if another program wrote the value.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_nobody_sees_of_a_value_is_said() {
+fn check_reports_invisible_characters_of_a_value() {
     let session = Session::unlocked();
     for (account, value, words) in [
         ("bom", &b"\xef\xbb\xbfvalue-1"[..], "byte order mark"),
@@ -871,7 +871,7 @@ fn a_variable_without_a_bus_is_named() {
 /// The file of the page, where the bus would otherwise start another provider before KeePassXC.
 #[test]
 #[ignore = "needs dbus-daemon: tests/run installs it"]
-fn a_bus_that_is_to_start_nothing_says_so_at_once() {
+fn a_bus_without_activation_fails_at_once() {
     let file = Page::read("resolvers/keychain/README.md").block("Desktop", "ini");
     let starts = file.lines().find_map(|line| line.strip_prefix("Exec=")).expect("a command");
     assert!(file.contains("[D-BUS Service]") && file.contains("Name=org.freedesktop.secrets\n"), "{file}");

@@ -1,5 +1,5 @@
-//! What the page of the keychain and the help of its command tell a reader to type, typed; and that no block of a page goes
-//! untyped. The recipes of the page are in `keychain.rs` and in files of their own.
+//! Types the commands of the keychain's page and of its help, and checks that no block of a page is left out. The recipes of
+//! the page are in `keychain.rs` and in files of their own.
 //!
 //! Blocks of `resolvers/keychain/README.md`: "Desktop" sh 2, "Import" sh 1
 

@@ -1,5 +1,5 @@
-//! The limits of a process, each from nothing to plenty. Whatever cannot be had, the process ends by its deadline,
-//! answers each id once, and says little on stderr.
+//! The limits of a process, each from zero to plenty. Whatever is missing, the process ends by its deadline, answers each id
+//! once, and prints little to stderr.
 
 use std::collections::BTreeSet;
 use std::fs::Permissions;
@@ -17,7 +17,7 @@ use serde_json::Value;
 /// The deadline of each run.
 const TIMEOUT: Duration = Duration::from_millis(400);
 
-/// What a run may take beyond it, with others on the same processors.
+/// How much longer a run may take, with others on the same processors.
 const SLACK: Duration = Duration::from_secs(1);
 
 /// The most bytes on stderr.
@@ -27,11 +27,11 @@ const IDS: [&str; 3] = ["a#k", "none#k", "@"];
 
 /// A limit, and the values to try.
 struct Limit {
-    /// As prlimit(1) calls it, or a variable of the environment.
+    /// The name of the limit in prlimit(1), or a variable of the environment.
     name: &'static str,
-    /// Below this the program cannot start, or has no room for the first thing it does.
+    /// Below this value the program cannot start.
     starts: u64,
-    /// From here on it is as if there were no limit.
+    /// From this value on there is no difference to no limit.
     plenty: u64,
     values: &'static [u64],
 }
@@ -82,7 +82,7 @@ const LIMITS: [Limit; 6] = [
 const THREADS: Limit = Limit { name: "nproc", starts: 0, plenty: 8, values: &[0, 1, 2, 3, 4, 5, 8] };
 
 #[test]
-fn whatever_cannot_be_had_each_id_is_answered_in_time() {
+fn within_every_limit_each_id_is_answered_in_time() {
     Stores::start().try_all(&LIMITS, None);
 }
 
@@ -101,7 +101,7 @@ struct Stores {
     silent: Canned,
 }
 
-/// One run to be.
+/// A run that is not started yet.
 #[derive(Debug)]
 struct Case {
     limit: &'static str,
@@ -179,7 +179,7 @@ impl Stores {
         run.env("VAULT_TOKEN", "hvs.seeded-token").env("HOME", self.folder.path()).request(&IDS).end()
     }
 
-    /// What speaks against how a run ended.
+    /// Returns what is wrong with the end of a run.
     fn objection(&self, limit: &Limit, case: &Case, ended: &Ended) -> Option<&'static str> {
         let answers = case.url == self.fake.http || case.url == self.fake.https;
         let outcomes = outcomes(&ended.stdout);

@@ -1,6 +1,6 @@
-//! Pages, help, manual pages and completions say what the binary says, and can be read on a screen.
+//! Pages, help, manual pages and completions agree with the binary, and fit on a screen.
 //!
-//! No server is needed. What drifted is named by its page and line.
+//! No server is needed. A difference is named by its page and line.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, Permissions};
@@ -17,7 +17,7 @@ use serde_json::Value;
 
 const SHELL: &str = "docs/shell.md";
 
-/// A store, and what its pages are compared with.
+/// A store, its binary and its page.
 struct Subject {
     store: &'static Store,
     binary: String,
@@ -31,7 +31,7 @@ fn subject(store: &'static Store) -> Subject {
 static SUBJECTS: LazyLock<Vec<Subject>> =
     LazyLock::new(|| stores::ALL.iter().copied().map(subject).collect());
 
-/// What only the pages of Vault have.
+/// Vault, for parts that only its pages have.
 static VAULT: LazyLock<Subject> = LazyLock::new(|| subject(&stores::vault::STORE));
 
 impl Subject {
@@ -39,7 +39,7 @@ impl Subject {
         Run::new(resolver::path(&self.binary)).args(arguments).end()
     }
 
-    /// What the binary prints to stdout.
+    /// The output of the binary.
     fn said(&self, arguments: &[&str]) -> String {
         let ended = self.run(arguments);
         assert_eq!(ended.code, Some(0), "{} {arguments:?}: {ended:?}", self.binary);
@@ -175,9 +175,9 @@ fn take_secrets(known: &mut BTreeMap<String, Setting>, secrets: Vec<(String, Str
     }
 }
 
-/// What the manual and Vault's page say about flags with a profile.
+/// The sentences of the manual and of Vault's page about flags with a profile.
 #[test]
-fn the_flags_that_are_taken_beside_a_profile_are_those_of_the_pages() {
+fn the_pages_name_the_flags_that_can_be_used_with_a_profile() {
     for subject in SUBJECTS.iter() {
         let taken = taken_beside_a_profile(subject);
         let manual = subject.said(&["man", "profile"]).replace("\\-", "-");
@@ -298,7 +298,7 @@ fn help_fits_a_screen() {
 }
 
 #[test]
-fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
+fn a_typo_is_answered_with_a_suggestion() {
     for subject in SUBJECTS.iter() {
         for (arguments, meant) in subject.store.manual.slips {
             let ended = subject.run(arguments);
@@ -310,7 +310,7 @@ fn a_slip_of_the_fingers_is_answered_with_what_was_meant() {
 
 /// Help does not offer flags that are refused.
 #[test]
-fn help_names_the_flags_that_are_taken_beside_a_profile() {
+fn help_names_the_flags_that_can_be_used_with_a_profile() {
     for subject in SUBJECTS.iter() {
         let taken = taken_beside_a_profile(subject);
         let (last, others) = taken.split_last().expect("a flag");
@@ -322,7 +322,7 @@ fn help_names_the_flags_that_are_taken_beside_a_profile() {
     }
 }
 
-/// What help shows can be typed: an executable profile is a command, and `--profile` cannot be used twice.
+/// The examples of the help can be typed: an executable profile is a command, and `--profile` cannot be used twice.
 #[test]
 fn help_of_a_profile_shows_how_it_is_started() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -371,7 +371,7 @@ fn help_and_settings_can_be_asked_for_one_thing() {
     assert_eq!(VAULT.said(&["settings", "VAULT_ADDR"]), VAULT.said(&["settings", "address"]));
 }
 
-/// A step that was not reached has not failed: a reader would take a failed sign-in for one that was tried.
+/// A step that was not reached is not a failure, because a reader would think that it was tried.
 #[test]
 fn doctor_tells_what_it_tried_from_what_it_skipped() {
     let address = format!("http://127.0.0.1:{}", port::free());
@@ -390,9 +390,9 @@ fn doctor_tells_what_it_tried_from_what_it_skipped() {
     }
 }
 
-/// What `doctor` leaves out is the reader's, and nothing of what it says itself.
+/// `doctor` hides private names, and none of its own words.
 #[test]
-fn doctor_leaves_its_own_words_in() {
+fn doctor_does_not_hide_its_own_words() {
     let folder = tempfile::tempdir().expect("a folder");
     let inner = folder.path().join("my corp folder");
     fs::create_dir(&inner).expect("a folder");
@@ -408,9 +408,9 @@ fn doctor_leaves_its_own_words_in() {
     }
 }
 
-/// What a binary says of itself has no word of a store that it does not read.
+/// No text of a binary mentions a store that it does not read.
 #[test]
-fn no_resolver_speaks_of_another_store() {
+fn no_resolver_mentions_another_store() {
     for subject in SUBJECTS.iter() {
         let of_verbs = subject.verbs().into_iter().map(|verb| vec![verb, "--help".to_owned()]);
         let pages = ["--help", "settings", "man", "man profile", "man protocol", "completions bash"];
@@ -426,7 +426,7 @@ fn no_resolver_speaks_of_another_store() {
     }
 }
 
-/// An id that it does not allow is refused by what could be read.
+/// An id that the example does not allow is refused, so the example could be read.
 #[test]
 fn the_example_of_the_manual_is_a_profile() {
     for subject in SUBJECTS.iter() {
@@ -484,7 +484,7 @@ fn the_manual_pages_are_well_formed() {
     }
 }
 
-/// The entries of a manual page that were made from a table: each term with what is said of it.
+/// The entries of a manual page that come from a table: each term with its text.
 fn entries(page: &str) -> Vec<(String, String)> {
     let lines: Vec<_> = page.lines().collect();
     let terms = lines.windows(3).filter(|lines| lines[0] == ".TP");
@@ -497,7 +497,7 @@ fn terms(page: &str) -> Vec<String> {
     entries(page).into_iter().map(|(term, _)| term).collect()
 }
 
-/// A text of roff, as it is shown.
+/// A roff text, as it is displayed.
 fn plain(text: &str) -> String {
     let marks = [("\\-", "-"), ("\\(aq", "'"), ("\\(ga", "`"), ("\\(ti", "~"), ("\\(dq", "\""), ("\\&", "")];
     marks.iter().fold(text.to_owned(), |text, (mark, character)| text.replace(mark, character))

@@ -53,7 +53,7 @@ impl Place {
         fs::read_dir(self.0.path().join("store")).unwrap().map(file).collect()
     }
 
-    /// What changes the store, each as a gateway's `args` could say it.
+    /// The commands that change the store, as a gateway's `args` could contain them.
     fn lines(&self) -> Vec<Vec<String>> {
         let file = self.file();
         let profile = self.0.path().join("store/profile.toml").display().to_string();
@@ -71,7 +71,7 @@ impl Place {
         lines.map(|line| line.iter().map(ToString::to_string).collect()).into()
     }
 
-    /// Runs a line with this stdin, and says the code and what was said.
+    /// Runs a command line with this stdin, and returns the exit code and stderr.
     fn with(&self, line: &[String], stdin: impl Into<Stdio>) -> (Option<i32>, String) {
         let line: Vec<&str> = line.iter().map(String::as_str).collect();
         let mut command = self.run(&line).command();
@@ -94,7 +94,7 @@ impl Place {
     }
 }
 
-/// A pipe in which this is written when its time has come, and which then ends.
+/// A pipe that gets this text after a while, and is then closed.
 fn pipe(parts: &[(u64, &[u8])]) -> Stdio {
     let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
     let parts: Vec<_> = parts.iter().map(|(wait, bytes)| (*wait, bytes.to_vec())).collect();
@@ -102,7 +102,7 @@ fn pipe(parts: &[(u64, &[u8])]) -> Stdio {
         let mut writer = File::from(writer);
         for (wait, bytes) in parts {
             thread::sleep(Duration::from_millis(wait));
-            // The reader may be gone.
+            // The reader may have exited.
             let _ = writer.write_all(&bytes);
         }
     });
@@ -112,7 +112,7 @@ fn pipe(parts: &[(u64, &[u8])]) -> Stdio {
 #[test]
 fn no_command_changes_anything_where_stdin_is_a_socket() {
     let place = Place::new();
-    // The gateway's own, with its request; one that has ended; one with a value, as a script in Node gives it.
+    // A gateway's pipe with its request, a closed one, and one with a value, as a script in Node creates it.
     for text in [REQUEST, "", "sk-1"] {
         place.is_refused(text, || {
             let (mut ours, theirs) = UnixStream::pair().unwrap();
@@ -153,7 +153,7 @@ fn a_request_is_never_a_value() {
     assert_eq!((code, place.files() == before), (Some(REFUSED), true));
 }
 
-/// As cron and systemd, a job, ssh without a terminal, and a person start it.
+/// Starts by cron, systemd, a job, ssh without a terminal, and a person.
 #[test]
 fn a_script_and_a_person_change_what_they_like() {
     let place = Place::new();
@@ -188,7 +188,7 @@ fn a_script_and_a_person_change_what_they_like() {
     assert_eq!(left.code, Some(0), "{left:?}");
 }
 
-/// What a shell reads line by line is not eaten by the commands that it runs meanwhile.
+/// A command in a shell's loop does not consume the lines that the loop reads.
 #[test]
 fn a_loop_over_a_list_deletes_all_of_it() {
     let place = Place::new();
@@ -207,7 +207,7 @@ fn a_loop_over_a_list_deletes_all_of_it() {
     assert_eq!(place.run(&["list"]).end().stdout, "");
 }
 
-/// What a gateway would read is an answer, with the reason for each id.
+/// The gateway gets a response with the reason for each id.
 #[test]
 fn a_refusal_answers_the_request() {
     let place = Place::new();

@@ -1,4 +1,4 @@
-//! The process as a gateway meets it: its deadline, its streams, its signals, its files. Needs no server.
+//! The process as a gateway sees it: its deadline, streams, signals and files. Needs no server.
 
 use std::ffi::OsStr;
 use std::fs::Permissions;
@@ -49,7 +49,7 @@ fn a_store_that_never_answers_costs_the_deadline_and_no_more() {
 }
 
 #[test]
-fn what_has_arrived_by_the_deadline_is_answered() {
+fn values_that_arrived_before_the_deadline_are_returned() {
     let folder = tempfile::tempdir().unwrap();
     let fake = fake(&folder);
     for http in ["h1", "h2"] {
@@ -94,7 +94,7 @@ fn a_reader_that_does_not_read_ends_at_the_deadline() {
 }
 
 #[test]
-fn an_answer_that_is_cut_off_is_no_success() {
+fn a_truncated_response_is_not_a_success() {
     let folder = tempfile::tempdir().unwrap();
     let fake = fake(&folder);
     let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
@@ -107,7 +107,7 @@ fn an_answer_that_is_cut_off_is_no_success() {
 }
 
 #[test]
-fn a_stderr_that_nobody_reads_delays_nothing() {
+fn a_stderr_that_is_not_read_delays_nothing() {
     let (reader, writer) = rustix::pipe::pipe().unwrap();
     rustix::io::ioctl_fionbio(&writer, true).unwrap();
     while rustix::io::write(&writer, &[b'x'; 4096]).is_ok() {}
@@ -123,7 +123,7 @@ fn a_stderr_that_nobody_reads_delays_nothing() {
 }
 
 #[test]
-fn values_for_which_there_is_no_room_cost_neither_time_nor_their_neighbours() {
+fn values_over_the_output_limit_fail_alone_and_at_once() {
     let folder = tempfile::tempdir().unwrap();
     let fake = fake(&folder);
     let ids: Vec<String> = (0..100).map(|number| format!("large{number}#k")).collect();
@@ -145,7 +145,7 @@ fn values_for_which_there_is_no_room_cost_neither_time_nor_their_neighbours() {
 }
 
 #[test]
-fn beside_a_profile_nothing_bends_the_look_up_of_a_name() {
+fn with_a_profile_variables_that_change_the_name_lookup_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = profile(folder.path(), "address = \"https://vault\"\ntoken_file = \"t\"\n", 0o700, 0o600);
     for name in [
@@ -164,7 +164,7 @@ fn beside_a_profile_nothing_bends_the_look_up_of_a_name() {
         "NIS_GROUP",
         "GCONV_PATH",
     ] {
-        // The C library takes the bytes: a file can be named by a space, or by what is not UTF-8.
+        // The C library accepts any bytes, so the name of a file can be a space, or not UTF-8.
         for value in [&b"x"[..], b" ", b"", b"/tmp/\xff"] {
             let run =
                 vault().args(["--profile".as_ref(), path.as_os_str()]).env(name, OsStr::from_bytes(value));
@@ -175,7 +175,7 @@ fn beside_a_profile_nothing_bends_the_look_up_of_a_name() {
 }
 
 #[test]
-fn a_reader_that_is_gone_is_no_error() {
+fn a_closed_reader_is_not_an_error() {
     let mut child = at("http://127.0.0.1:1").args(["--timeout", "2s"]).command().spawn().unwrap();
     drop(child.stdout.take());
     child.stdin.take().unwrap().write_all(br#"{"protocolVersion":1,"ids":["@"]}"#).unwrap();
@@ -249,7 +249,7 @@ fn a_name_server_that_never_answers_costs_the_deadline_and_no_more() {
 }
 
 #[test]
-fn a_store_that_is_not_there_is_unreachable() {
+fn a_missing_store_is_unreachable() {
     let ended = at("http://127.0.0.1:1").request(&["a#k"]).end();
     assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(5), "UNAVAILABLE"), "{ended:?}");
     assert!(
@@ -259,7 +259,7 @@ fn a_store_that_is_not_there_is_unreachable() {
 }
 
 #[test]
-fn a_process_that_may_open_no_more_files_says_so() {
+fn too_many_open_files_is_reported() {
     for limit in 4..=6 {
         let run = Run::new("/usr/bin/prlimit").args([format!("--nofile={limit}:{limit}")]);
         let run = run.args([resolver::path("secretref-vault")]).env("VAULT_ADDR", "http://127.0.0.1:1");
@@ -274,7 +274,7 @@ fn a_process_that_may_open_no_more_files_says_so() {
 }
 
 #[test]
-fn what_is_not_allowed_makes_no_connection() {
+fn an_id_that_is_not_allowed_opens_no_connection() {
     let silent = Canned::start("");
     let ended = at(&silent.http).args(["--allow", "b/**"]).request(&["a#k"]).end();
     assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(0), "NOT_ALLOWED"), "{ended:?}");
@@ -404,14 +404,14 @@ fn a_profile_that_others_could_have_written_is_refused() {
         assert_eq!(ended.code, Some(3), "{ended:?}");
         assert!(ended.stderr.contains(words), "{folder_mode:o} {mode:o}: {ended:?}");
     }
-    // Through a link in a folder that others can write, too.
+    // Also through a link in a folder that other users can write.
     let path = profile(folder.path(), text, 0o700, 0o600);
     let open = profile(folder.path(), text, 0o777, 0o600);
     let link = open.with_file_name("link.toml");
     std::os::unix::fs::symlink(&path, &link).unwrap();
     let ended = vault().args(["--profile".as_ref(), link.as_os_str()]).request(&["a#k"]).end();
     assert!(ended.stderr.contains("where other users can replace it"), "{ended:?}");
-    // And where such a folder is only on the way.
+    // Also if such a folder is only a part of the path.
     let first = path.with_file_name("first.toml");
     std::os::unix::fs::symlink(&link, &first).unwrap();
     let ended = vault().args(["--profile".as_ref(), first.as_os_str()]).request(&["a#k"]).end();
@@ -426,7 +426,7 @@ fn a_profile_of_another_user_is_refused() {
     std::fs::set_permissions(folder.path(), Permissions::from_mode(0o755)).unwrap();
     let path = profile(folder.path(), "address = \"http://127.0.0.1:1\"\n", 0o755, 0o644);
     let told = || vault().args(["--profile".as_ref(), path.as_os_str()]).request(&["a#k"]).end().stderr;
-    // Root who took the file over would take it from the service that it is for.
+    // If root took over the file, the service would lose it.
     let leads_to = |told: &str, user: &str| {
         let command = format!("run this as its owner: sudo -u {user}, then the same command");
         assert!(told.contains(&command) && !told.contains("chown"), "{told}");
@@ -436,7 +436,7 @@ fn a_profile_of_another_user_is_refused() {
     leads_to(&told(), "'#1234'");
     std::os::unix::fs::chown(&path, Some(65534), None).unwrap();
     leads_to(&told(), "nobody");
-    // `doctor` can be shown to others, and the name of a user is not theirs to know.
+    // The output of `doctor` can be shared, and the name of a user is private.
     let doctor = |more: &[&str]| {
         vault().args(["--profile".as_ref(), path.as_os_str()]).args(["doctor"]).args(more).end().stdout
     };
@@ -454,7 +454,7 @@ fn a_profile_of_another_user_is_refused() {
 
 /// It would be called wrong key by key.
 #[test]
-fn a_profile_of_another_resolver_is_told_by_its_first_line() {
+fn the_first_line_tells_a_profile_of_another_resolver() {
     let folder = tempfile::tempdir().unwrap();
     let text = "#!/usr/local/bin/secretref-keychain --profile\nstore = \"file\"\n";
     let path = profile(folder.path(), text, 0o755, 0o700);
@@ -504,7 +504,7 @@ fn a_link_of_another_user_in_a_sticky_folder_is_no_way_to_a_profile() {
 }
 
 #[test]
-fn a_profile_that_is_no_file_is_refused_at_once() {
+fn a_profile_that_is_not_a_file_is_refused_at_once() {
     for path in ["/dev/zero", "/tmp/", "/nonexistent/x.toml"] {
         let ended = vault().args(["--profile", path]).request(&["a#k"]).end();
         assert_eq!((ended.code, code(&ended, "a#k").as_str()), (Some(3), "MISCONFIGURED"), "{ended:?}");
@@ -513,7 +513,7 @@ fn a_profile_that_is_no_file_is_refused_at_once() {
 }
 
 #[test]
-fn an_executable_profile_is_a_command_and_every_steering_flag_beside_it_is_refused() {
+fn an_executable_profile_is_a_command_and_refuses_every_sensitive_flag() {
     let folder = tempfile::tempdir().unwrap();
     let fake = fake(&folder);
     let token = folder.path().join("token");

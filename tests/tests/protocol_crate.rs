@@ -1,4 +1,4 @@
-//! The crate `secretref-protocol`, as a program that depends on it finds it: its example, and what it brings along.
+//! The crate `secretref-protocol` for programs that depend on it: its example, and its dependencies.
 
 use std::process::{Command, Stdio};
 

@@ -1,4 +1,4 @@
-//! Proxies: which one counts, what it is shown, and what it does wrong.
+//! Proxies: which one is used, what it is sent, and its faults.
 
 use secretref_tests::canned::Canned;
 use secretref_tests::certificate::Certificates;
@@ -38,7 +38,7 @@ fn https_goes_through_a_tunnel_and_http_by_its_whole_url() {
             "address = \"https://[::1]\"\nproxy = \"http://{secure}\"",
             "CONNECT [::1]:443 ",
         ),
-        // A setting for this address only counts for this machine, too.
+        // A proxy that is set for this address only is used for this machine, too.
         ("ca_cert = \"{ca}\"\n", "address = \"{https}\"\nproxy = \"http://{secure}\"", "CONNECT 127.0.0.1:"),
         (FAR_PLAIN, "proxy = \"http://{plain}\"", "GET http://vault.test:8200/v1/secret/data/a HTTP/1.1\r\n"),
         (FAR_PLAIN, "http_proxy = \"http://{plain}\"", "GET http://vault.test:8200/v1/secret/data/a "),
@@ -51,7 +51,7 @@ fn https_goes_through_a_tunnel_and_http_by_its_whole_url() {
         let leaks = |head: &String| head.contains(ROOT) || head.to_lowercase().contains("x-vault");
         assert!(base == FAR_PLAIN || !heads.iter().any(leaks), "{lines}: {heads:?}");
     }
-    // And past a proxy that is not there.
+    // And not through a proxy that does not exist.
     for lines in [
         "address = \"{https}\"\nca_cert = \"{ca}\"\nhttps_proxy = \"http://127.0.0.1:1\"",
         "address = \"{https}\"\nca_cert = \"{ca}\"\nhttp_proxy = \"http://127.0.0.1:1\"",
@@ -114,7 +114,7 @@ fn the_variables_of_a_proxy_count_in_their_order_and_only_where_they_are_listed(
 }
 
 #[test]
-fn a_proxy_is_shown_a_login_and_nobody_else_sees_it() {
+fn only_the_proxy_gets_its_login() {
     let place = Place::make();
     let fake = place.fake(Manner::default());
     // user:hunt er2@
@@ -154,7 +154,7 @@ fn a_proxy_is_shown_a_login_and_nobody_else_sees_it() {
 }
 
 #[test]
-fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
+fn a_failing_proxy_is_not_reported_as_the_store() {
     let place = Place::make();
     let fake = place.fake(Manner::default());
     let others = tempfile::tempdir().unwrap();
@@ -217,7 +217,7 @@ fn what_a_proxy_does_wrong_is_no_fault_of_the_store() {
     }
     let lines = "address = \"http://127.0.0.1:1\"\nproxy = \"http://proxy.example.com:3128\"";
     place.judge(&[(lines, wrong("`proxy` carries credentials in clear text to another machine"))]);
-    // One that never answers costs the deadline and no more.
+    // One that never answers ends at the deadline.
     let silent =
         place.by_profile(&format!("{FAR}timeout = \"300ms\"\nproxy = \"{}\"", at(&Canned::start(""))));
     judge("silent", &silent, Fails(6, "TIMEOUT", "no answer"));

@@ -77,8 +77,8 @@ impl Desk {
         found["data"]["role_id"].as_str().expect("a role id").to_owned()
     }
 
-    /// Types a recipe's commands, puts its settings into a profile, and reads with it: twice, the second time with what
-    /// was kept. `here` replaces the page's examples.
+    /// Types a recipe's commands, puts its settings into a profile, and reads with it twice, the second time with the cached
+    /// session. `here` replaces the page's examples.
     fn follow(&self, recipe: &str, here: &[(&str, String)]) {
         let page = Page::read("resolvers/vault/sign-in.md");
         let put = |text: String| here.iter().fold(text, |text, (example, real)| text.replace(example, real));
@@ -116,7 +116,7 @@ impl Desk {
     }
 }
 
-/// What the page of the resolver leads with: a role, a secret id, and a profile that signs in with them.
+/// The first recipe of the page: a role, a secret id, and a profile that signs in with them.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn set_up_with_approle() {
@@ -182,7 +182,7 @@ fn certificate() {
     desk.follow("TLS certificate", &[]);
 }
 
-/// A cluster that vouches for the pod, and the pod's token in a file of the kit's: the pod's own place is not to be had.
+/// A cluster that confirms the pod's token. The token is in a file of the kit, because the pod's own path is not writable.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn kubernetes() {

@@ -16,7 +16,7 @@ use secretref_tests::resolver::{self, Ended, Run};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// A policy that grants nothing; the server takes no empty one.
+/// A policy that grants nothing, because the server refuses an empty one.
 const NOTHING: &str = "path \"nothing\" { capabilities = [\"deny\"] }";
 
 /// A server, and a folder with a profile that leads to it.
@@ -53,7 +53,7 @@ impl Shell {
         self.file("vault.toml", &format!("{lines}\n"));
     }
 
-    /// Signs in as a role that keeps its session, and may do what `policy` says.
+    /// Signs in as a role with this policy, with a session cache.
     fn approle(&self, policy: &str) {
         self.server.enable("approle");
         self.server.api("sys/policies/acl/gateway-policy", Some(&json!({"policy": policy})));
@@ -79,7 +79,7 @@ impl Shell {
         self.command(line).end()
     }
 
-    /// Runs what has to work, and gives what it printed.
+    /// Runs a command that must succeed, and returns its output.
     fn ok(&self, line: &[&str]) -> String {
         let ended = self.run(line);
         assert_eq!(ended.code, Some(0), "{line:?}: {ended:#?}");
@@ -157,7 +157,7 @@ fn fields_are_set_listed_read_and_deleted_one_by_one() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_deleted_version_is_written_over_and_can_be_brought_back() {
+fn a_deleted_version_can_be_overwritten_and_restored() {
     let shell = Shell::new();
     shell.server.api("secret/config", Some(&json!({"cas_required": true})));
     shell.profile("token_file = \"token\"\n[ids]\nmine = { name = \"it's mine\", field = \"k\" }");
@@ -165,8 +165,8 @@ fn a_deleted_version_is_written_over_and_can_be_brought_back() {
     let deleted = shell.run(&["delete", "mine", "--yes"]);
     let undelete = "bao kv undelete -mount=secret -versions=1 'it'\\''s mine'\n";
     assert!(deleted.stderr.ends_with(undelete), "{deleted:#?}");
-    let anew = shell.set("mine", "value-2");
-    assert!(anew.stderr.contains("version 2"), "{anew:#?}");
+    let again = shell.set("mine", "value-2");
+    assert!(again.stderr.contains("version 2"), "{again:#?}");
     assert_eq!(shell.ok(&["get", "mine"]), "value-2");
     shell.server.api("secret/destroy/it's mine", Some(&json!({"versions": [2]})));
     assert_eq!(shell.set("mine", "value-3").code, Some(0));
@@ -174,7 +174,7 @@ fn a_deleted_version_is_written_over_and_can_be_brought_back() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn other_fields_stay_as_the_server_has_them() {
+fn other_fields_stay_unchanged() {
     let shell = Shell::new();
     let others = json!({"n": 1.5, "big": 9_007_199_254_740_991_u64, "o": {"b": [1, true, null]}, "": "e", "q\"": "x\ny", "ü": "é"});
     shell.server.api("secret/data/a", Some(&json!({"data": others})));
@@ -186,7 +186,7 @@ fn other_fields_stay_as_the_server_has_them() {
     assert_eq!(shell.stored("a"), others);
 }
 
-/// Written and read back to the letter, by way of a file.
+/// Values are written and read back exactly, from and to files.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn values_survive_the_round_trip() {
@@ -208,8 +208,8 @@ fn values_survive_the_round_trip() {
     assert!(text.stderr.contains("(INVALID_VALUE)"), "{text:#?}");
 }
 
-/// Whatever secrets and fields are called: what `list` prints reads just these, and an alias that it prints does once
-/// it is in the profile.
+/// Whatever the names of secrets and fields are: each id that `list` prints reads its secret, and so does each alias, once it is
+/// in the profile.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn everything_that_is_listed_can_be_asked_for() {
@@ -274,7 +274,7 @@ fn everything_that_is_listed_can_be_asked_for() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_list_leaves_out_what_allow_does_and_says_so() {
+fn a_list_excludes_ids_by_allow_and_counts_them() {
     let shell = Shell::new();
     shell
         .server
@@ -282,7 +282,7 @@ fn a_list_leaves_out_what_allow_does_and_says_so() {
     shell.profile("token_file = \"token\"\nallow = [\"a#k\", \"alias\"]\n[ids]\nalias = { name = \"a\", field = \"l\" }");
     let listed = shell.run(&["list"]);
     assert_eq!(lines(&listed.stdout), ["a#k", "alias"], "{listed:#?}");
-    // An entry of the profile that takes an id's place, and an alias for another secret of the same name.
+    // An entry of the profile that replaces an id, and an alias for another secret of the same name.
     shell.server.mount("kv");
     shell.profile("token_file = \"token\"\n[ids]\n\"a#k\" = { name = \"a\", field = \"l\" }\nother = { name = \"a\", field = \"m n\", mount = \"kv\" }");
     let listed = shell.json(&["list", "--json"]);
@@ -291,7 +291,7 @@ fn a_list_leaves_out_what_allow_does_and_says_so() {
     assert_eq!(unnamed.len(), 2, "{listed}");
 }
 
-/// Folders that may not be read are named together with the others; and if the policy permits, no value leaves the server.
+/// Folders that the token may not read are named with the others. If the policy allows listing, no value leaves the server.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_list_shows_what_the_token_may_see() {
@@ -330,7 +330,7 @@ fn a_list_shows_what_the_token_may_see() {
     assert_eq!(shell.server.audited("secret/data/open/in/b"), 1, "only the test itself wrote it");
 }
 
-/// An empty folder is empty; a mount that is not there, or of the other version, is a failure.
+/// An empty folder is empty; a missing mount, or one of the other version, is a failure.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_list_of_nothing_says_why() {
@@ -352,7 +352,7 @@ fn a_list_of_nothing_says_why() {
     }
 }
 
-/// Folders in folders in folders: those that were not reached are named.
+/// Nested folders: those that were not reached are named.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_list_has_an_end() {
@@ -367,10 +367,10 @@ fn a_list_has_an_end() {
     assert!(listed.stderr.contains("secret/: there are more than"), "{listed:#?}");
 }
 
-/// The mistakes that are made first are named.
+/// Common first mistakes get their own message.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn what_is_often_typed_wrong() {
+fn common_typing_mistakes_are_named() {
     let shell = Shell::new();
     shell.server.mount("kv");
     shell.server.api("secret/data/providers/openai", Some(&json!({"data": {"org": "value-org"}})));
@@ -407,7 +407,7 @@ fn what_is_often_typed_wrong() {
             "its * stops at a /: write `providers/**`",
             "leave",
         ),
-        // A mount that is not there looks like one in which the token has no rights.
+        // A missing mount looks like one in which the token has no rights.
         (
             &format!("{reader}\nmount = \"secrets\""),
             &["get", "a#k"],
@@ -435,7 +435,7 @@ fn what_is_often_typed_wrong() {
     }
 }
 
-/// A token without rights gets them one by one, each as the refusal before names it, until all works.
+/// A token without rights gets them one by one, as each refusal names them, until everything works.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn granting_what_a_refusal_names_is_enough() {
@@ -470,7 +470,7 @@ fn granting_what_a_refusal_names_is_enough() {
     }
 }
 
-/// Runs it, and grants what each refusal asks for until there is none; says what that was.
+/// Runs it, and grants what each refusal asks for, until it succeeds. Returns the grants.
 fn grants(shell: &Shell, line: &[&str]) -> Vec<String> {
     let token = format!("small-token-{}", shell.server.audit().len());
     shell.server.token(&token, "small", NOTHING, true);
@@ -502,7 +502,7 @@ fn grants(shell: &Shell, line: &[&str]) -> Vec<String> {
     panic!("no end: {granted:?}");
 }
 
-/// Lets everything through, but calls `first` before the first request that begins so.
+/// Passes every request on, but calls `first` before the first one that begins like this.
 fn between(target: &str, begins: &'static str, first: impl FnOnce() + Send + 'static) -> String {
     let listener: TcpListener = port::listen();
     let address = format!("http://{}", listener.local_addr().expect("an address"));
@@ -534,7 +534,7 @@ fn between(target: &str, begins: &'static str, first: impl FnOnce() + Send + 'st
 /// Another writer between the read and the write loses nothing.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn what_somebody_else_wrote_meanwhile_is_kept() {
+fn a_concurrent_write_is_not_overwritten() {
     let shell = Shell::new();
     let shell = Arc::new(shell);
     shell.server.api("secret/data/there", Some(&json!({"data": {"k": "value-1"}})));
@@ -560,7 +560,7 @@ fn what_somebody_else_wrote_meanwhile_is_kept() {
 /// A secret of one field is deleted with it: what another program wrote right before that can be restored.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_version_that_went_with_a_deletion_is_told() {
+fn a_deletion_names_the_deleted_version() {
     let shell = Arc::new(Shell::new());
     shell.server.api("secret/data/a", Some(&json!({"data": {"only": "value-1"}})));
     let (other, theirs) = (Arc::clone(&shell), json!({"data": {"only": "value-theirs"}}));
@@ -574,10 +574,10 @@ fn a_version_that_went_with_a_deletion_is_told() {
     assert_eq!(shell.stored("a")["only"], "value-theirs");
 }
 
-/// A path of one version of the engine is another secret's in the other: nothing is written on a guess.
+/// One path means different secrets in the two versions of the engine, so nothing is written on a guess.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn nothing_is_written_where_no_secrets_are() {
+fn nothing_is_written_to_a_mount_that_is_not_a_kv_engine() {
     let shell = Shell::new();
     shell.server.api("sys/mounts/kv1", Some(&json!({"type": "kv", "options": {"version": "1"}})));
     shell.server.api("kv1/app/db", Some(&json!({"pw": "value-old"})));
@@ -598,8 +598,8 @@ fn nothing_is_written_where_no_secrets_are() {
     assert_eq!(data, 404, "a secret of version 1 was made by a path of version 2");
 }
 
-/// What lies at `data/` in an engine of version 1 is no secret of version 2: it is neither listed, nor given, nor changed, and
-/// a change keeps the other fields of the right secret.
+/// A secret at `data/` in a version 1 engine is not one of version 2: it is neither listed, nor returned, nor changed, and a
+/// change keeps the other fields of the right secret.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_stray_in_version_1_is_left_alone() {
@@ -624,7 +624,7 @@ fn a_stray_in_version_1_is_left_alone() {
         assert_eq!(shell.server.get_status(&format!("{mount}/svc")), 404);
         assert_eq!(shell.server.api(&format!("{mount}/data/svc"), None)["data"], stray);
     }
-    // A mount that lets secrets be used for less than a second gives the stray the very looks of version 2.
+    // In a mount with a lease below one second, the response looks exactly like one of version 2.
     shell.server.api("kv1/svc", Some(&json!({"v": "right", "password": "p1"})));
     shell.server.api("sys/mounts/kv1/tune", Some(&json!({"default_lease_ttl": "1ms"})));
     shell.profile("token_file = \"token\"\nmount = \"kv1\"");
@@ -636,10 +636,10 @@ fn a_stray_in_version_1_is_left_alone() {
     assert_eq!(shell.server.api("kv1/svc", None)["data"], json!({"v": "right", "password": "p1"}));
 }
 
-/// A version that was written without fields is a secret like any other.
+/// A version without fields can be listed, changed and deleted.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_secret_without_fields_is_no_failure_of_the_server() {
+fn a_secret_without_fields_is_not_a_server_failure() {
     let shell = Shell::new();
     shell.server.api("secret/data/full", Some(&json!({"data": {"k": "value-k"}})));
     for path in ["a", "b"] {
@@ -656,10 +656,10 @@ fn a_secret_without_fields_is_no_failure_of_the_server() {
     assert_eq!(shell.server.get_status("secret/data/b"), 404);
 }
 
-/// What was deleted comes back by the command that is named, typed as it is.
+/// The command that a deletion prints restores the secret.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn what_was_deleted_comes_back_by_what_is_said() {
+fn the_printed_command_restores_a_deleted_secret() {
     let shell = Shell::new();
     shell.server.api("secret/data/team/it's", Some(&json!({"data": {"k": "value-k", "l": "value-l"}})));
     shell.profile("token_file = \"token\"\n[ids]\nk = { name = \"team/it's\", field = \"k\" }\nall = { name = \"team/it's\" }");
@@ -682,10 +682,10 @@ fn what_was_deleted_comes_back_by_what_is_said() {
     }
 }
 
-/// A role's new policy counts for its next session, and the refusal of a kept one says how to come to that.
+/// A role's new policy applies to its next session, and the refusal of a cached session says how to get one.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_refusal_of_a_kept_session_says_how_to_get_a_fresh_one() {
+fn a_denied_cached_session_says_how_to_get_a_new_one() {
     let shell = Shell::new();
     shell.server.api("secret/data/a", Some(&json!({"data": {"k": "value-k"}})));
     shell.approle("path \"secret/data/*\" { capabilities = [\"read\"] }");
@@ -706,7 +706,7 @@ fn a_refusal_of_a_kept_session_says_how_to_get_a_fresh_one() {
 /// A user who can write a field of a secret cannot send control characters to a reader's terminal.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn names_of_the_store_move_no_cursor() {
+fn names_in_the_store_cannot_control_the_terminal() {
     let shell = Shell::new();
     let strange = "\u{1b}]0;TITLE\u{7}\u{9b}2J\u{202e}\nnote: stored everything";
     shell.server.api("secret/data/esc", Some(&json!({"data": {strange: "value-a", "b": "value-b"}})));
@@ -719,10 +719,10 @@ fn names_of_the_store_move_no_cursor() {
     }
 }
 
-/// With a profile, variables for other tools in this shell change nothing.
+/// With a profile, the variables of other tools change nothing.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn contrary_variables_change_nothing() {
+fn contradicting_variables_change_nothing() {
     let shell = Shell::new();
     let nowhere = "http://127.0.0.1:1";
     let contrary = [
@@ -759,7 +759,7 @@ fn contrary_variables_change_nothing() {
     }
 }
 
-/// A value is on stdout where it is asked for, and nowhere else.
+/// A value is only on stdout, and only if it was requested.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn values_stay_where_they_belong() {
@@ -783,10 +783,10 @@ fn values_stay_where_they_belong() {
     }
 }
 
-/// A session that the server ended is no reason for a person to do anything.
+/// If the server ends a session, the next command signs in again.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_kept_session_that_is_over_is_made_anew() {
+fn an_expired_cached_session_is_replaced() {
     let shell = Shell::new();
     shell.approle(
         "path \"secret/*\" { capabilities = [\"create\", \"read\", \"update\", \"delete\", \"list\"] }",
@@ -809,7 +809,7 @@ fn a_kept_session_that_is_over_is_made_anew() {
     }
 }
 
-/// Every request of a run has its id, which is another run's in another run.
+/// Every request of a run has the id of the run, and another run has another one.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn the_audit_log_tells_which_run_asked() {
@@ -894,7 +894,7 @@ fn doctor_names_the_step_that_fails() {
     }
 }
 
-/// Several ids are told one by one, also where their names are left out.
+/// Several ids are reported one by one, also if names are hidden.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn doctor_takes_several_ids() {
@@ -914,7 +914,7 @@ fn doctor_takes_several_ids() {
     }
 }
 
-/// Who answers as no Vault does has not found the token valid.
+/// A response that is not from a Vault does not show that the token is valid.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn doctor_tells_a_vault_from_others() {
@@ -945,10 +945,10 @@ fn doctor_tells_a_vault_from_others() {
     }
 }
 
-/// Which token, since when and until when, and what it may do.
+/// `doctor` shows the token, its age, its expiry and its rights.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn doctor_tells_what_the_sign_in_is_worth() {
+fn doctor_shows_the_rights_of_the_session() {
     let shell = Shell::new();
     let told = || shell.json(&["doctor", "--json", "--names"]);
     assert!(facts(&told(), "sign-in").contains("never expires\",\"policies: root"), "{}", told());
@@ -983,10 +983,10 @@ fn doctor_tells_what_the_sign_in_is_worth() {
     assert_eq!(shell.server.audited("auth/approle/login"), 1);
 }
 
-/// What `doctor` prints can be shown to anybody: it has no name of the person's own.
+/// The output of `doctor` can be shared: it contains no private names.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn doctor_keeps_names_to_itself() {
+fn doctor_hides_names() {
     let shell = Shell::new();
     shell.server.mount("team-mount");
     shell.server.api("team-mount/data/team/key", Some(&json!({"data": {"fieldname": "value-a"}})));
@@ -1034,10 +1034,10 @@ fn doctor_keeps_names_to_itself() {
     }
 }
 
-/// What goes well today and will not for long, or that others can read: said by `doctor` and `check`.
+/// `doctor` and `check` warn of what will fail soon, and of files that other users can read.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn what_is_going_to_fail_is_warned_of() {
+fn doctor_warns_of_coming_failures() {
     let shell = Shell::new();
     shell.server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
     shell.server.api("secret/config", Some(&json!({"delete_version_after": "600s"})));
@@ -1067,7 +1067,7 @@ fn what_is_going_to_fail_is_warned_of() {
         assert!((500..=600).contains(&seconds(&checked["ids"][1]["expires_in"])), "{checked:#}");
     }
 
-    // A token that is good for one request is spent by the read, as in a gateway's run.
+    // A token with one use is spent by the read, as in a gateway's run.
     let once = json!({"id": "once-token", "policies": ["reads"], "ttl": "1h", "num_uses": 1});
     shell.server.api("auth/token/create", Some(&once));
     shell.file("token", "once-token");
@@ -1091,7 +1091,7 @@ fn what_is_going_to_fail_is_warned_of() {
     assert!(shell.run(&["check", "a#k"]).stderr.contains(words));
 }
 
-/// One shape of a failure in all that is printed as JSON.
+/// Failures have one shape in all JSON output.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_failure_has_one_shape_in_json() {
@@ -1108,7 +1108,7 @@ fn a_failure_has_one_shape_in_json() {
     assert!(!all[0][1].contains(&all[0][2]), "{all:?}");
 }
 
-/// The hint of a refusal that is remembered, followed to the letter.
+/// The hint of a cached refusal, followed exactly.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn after_a_remembered_refusal_doctor_says_how_to_try_at_once() {

@@ -1,4 +1,4 @@
-//! Every way to sign in, on the real server where it has the method: from a profile alone, under an empty environment.
+//! Every way to sign in, on the real server if it has the method: from a profile, with an empty environment.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -42,7 +42,7 @@ impl Bench {
         path
     }
 
-    /// A profile for the server that keeps sessions in a folder of its own.
+    /// A profile for the server, with a session cache of its own.
     fn profile(&self, lines: &str) -> PathBuf {
         let (address, ca) = (&self.server.https, self.server.ca.display());
         let kept = self.folder.path().join("kept");
@@ -53,7 +53,7 @@ impl Bench {
         self.file("profile.toml", &text)
     }
 
-    /// Makes what is kept older by so many seconds.
+    /// Makes the cached session older by this many seconds.
     fn age(&self, seconds: u64) {
         let is_record = |path: &PathBuf| path.extension().is_none();
         let kept = fs::read_dir(self.folder.path().join("kept")).expect("what is kept").flatten();
@@ -219,7 +219,7 @@ fn a_variable_that_the_gateway_does_not_pass_is_named_and_nothing_is_sent() {
     }
     assert_eq!(bench.server.audited("auth/approle/login"), 0);
 
-    // As the hint says, to the letter: with the folder of systemd's credentials it works.
+    // As the hint says: with the folder of systemd's credentials it works.
     let profile = bench.profile(&format!("auth = \"approle\"\n{role}"));
     let credentials = resolver::of_a_unit();
     fs::write(credentials.path().join("vault-secret-id"), secret_id).expect("a file");
@@ -228,10 +228,10 @@ fn a_variable_that_the_gateway_does_not_pass_is_named_and_nothing_is_sent() {
     assert_eq!(value(&run.request(&["a#k"]).end()), "value-a");
 }
 
-/// What was stored in a credential's place by mistake is not shown to the server, which would count it as a failed try.
+/// A text that cannot be the credential is not sent to the server, which would count a failed attempt.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn what_is_no_credential_is_not_sent() {
+fn an_invalid_credential_is_not_sent() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({}));
     let secret_id = bench.secret_id();
@@ -265,7 +265,7 @@ fn what_is_no_credential_is_not_sent() {
     assert_eq!(bench.server.audit().len(), before, "something was sent");
 }
 
-/// A secret id can be any text that its operator chose, such as one in base64.
+/// A secret id can be any text that an operator chose, such as one in base64.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_secret_id_of_the_operators_own_signs_in() {
@@ -283,7 +283,7 @@ fn a_secret_id_of_the_operators_own_signs_in() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_secret_id_that_is_bound_to_another_address_is_said_to_be() {
+fn a_secret_id_bound_to_another_address_is_reported() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({"secret_id_bound_cidrs": "10.0.0.0/8"}));
     bench.file("secret-id", &bench.secret_id());
@@ -296,7 +296,7 @@ fn a_secret_id_that_is_bound_to_another_address_is_said_to_be() {
         assert!(!message.contains("new secret id"), "{message}");
     };
     refused(&start(&profile));
-    // The same of a secret id that is bound by itself.
+    // The same for a secret id with its own binding.
     bench.approle(&json!({"secret_id_bound_cidrs": ""}));
     let bound = json!({"cidr_list": "10.0.0.0/8"});
     let made = bench.server.api("auth/approle/role/gateway/secret-id", Some(&bound));
@@ -331,7 +331,7 @@ fn a_wrapped_secret_id_outlives_its_wrapping_token_and_the_session() {
     assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
     assert!(message.contains("it was unwrapped already") && !message.contains(&wrapping), "{message}");
 
-    // Without a place to keep what was in it, it is not even tried.
+    // Without a place to cache the result, it is not even tried.
     let text = fs::read_to_string(&profile).expect("the profile");
     let kept = format!("keep_session = \"{}\"", bench.folder.path().join("kept").display());
     let profile = bench.file("profile.toml", &text.replace(&kept, "keep_session = \"off\""));
@@ -372,7 +372,7 @@ fn jwt() {
     assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
     assert!(message.contains("there is no such role"), "{message}");
 
-    // The file is read again: another token is another credential.
+    // The file is read again, and another token is another credential.
     bench.file("jwt", &issuer.sign(&claims, -300));
     let (code, message, _) = failure(&start(&bench.profile(&lines("gateway"))));
     assert_eq!(code, "UNAUTHENTICATED");
@@ -408,7 +408,7 @@ fn kubernetes() {
     assert_eq!(code, "UNAUTHENTICATED");
     assert!(message.contains("there is no such role"), "{message}");
 
-    // Outside of a cluster the pod's own token is not there.
+    // Outside a cluster there is no token of a pod.
     let (code, message, exit) = failure(&start(&bench.profile("auth = \"kubernetes\"\nrole = \"gateway\"")));
     assert_eq!((code.as_str(), exit), ("MISCONFIGURED", Some(3)));
     assert!(message.contains("serviceaccount/token"), "{message}");
@@ -432,7 +432,7 @@ fn certificate() {
     let right = lines("gateway", &certificates.client, &certificates.client_key);
     works_and_is_kept(&bench, &bench.profile(&right), "auth/cert/login");
 
-    // What another authority signed, and a role that is not there.
+    // A token of another authority, and a role that does not exist.
     let stranger = Certificates::make(bench.folder.path());
     let strange = lines("gateway", &stranger.client, &stranger.client_key);
     for wrong in [strange, lines("absent", &certificates.client, &certificates.client_key)] {
@@ -469,7 +469,7 @@ fn a_login_that_wants_a_second_factor_says_so() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_session_that_the_server_ended_is_made_anew() {
+fn a_session_that_the_server_ended_is_replaced() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({}));
     bench.file("secret-id", &bench.secret_id());
@@ -484,8 +484,8 @@ fn a_session_that_the_server_ended_is_made_anew() {
     assert_eq!(bench.server.audited("auth/approle/login"), 2);
 }
 
-/// A denial may be out of date where the session is old; but the session is given up only for another, and here no other
-/// is to be had: the secret id was good for one.
+/// If the session is old, a denial may be out of date. But the session is only replaced by a new one, and here a new one is
+/// impossible, because the secret id had one use.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn a_denied_id_does_not_cost_the_session() {
@@ -517,7 +517,7 @@ fn a_denied_id_does_not_cost_the_session() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_policy_that_came_later_is_found_by_a_new_session() {
+fn a_new_session_gets_a_new_policy() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({"token_policies": "default"}));
     bench.file("secret-id", &bench.secret_id());
@@ -532,7 +532,7 @@ fn a_policy_that_came_later_is_found_by_a_new_session() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_batch_token_is_kept_and_let_go() {
+fn a_batch_token_is_cached_and_logged_out() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({"token_type": "batch"}));
     bench.file("secret-id", &bench.secret_id());
@@ -544,7 +544,7 @@ fn a_batch_token_is_kept_and_let_go() {
     assert!(out.stderr.contains("a batch token cannot be revoked"), "{out:?}");
 }
 
-/// What a profile sets and its way to sign in does not use would let it read with another credential than was meant.
+/// A credential that the sign-in method does not use is refused, because the read would use another one than intended.
 #[test]
 fn settings_of_another_way_to_sign_in_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
@@ -570,7 +570,7 @@ fn settings_of_another_way_to_sign_in_are_refused() {
 
 /// An error that is not about the credential does not block it.
 #[test]
-fn an_answer_of_somebody_else_is_no_refusal() {
+fn the_response_of_another_server_is_not_a_refusal() {
     let folder = tempfile::tempdir().expect("a folder");
     let fake = fake(&folder);
     let lines = "auth = \"userpass\"\nusername = \"u\"\npassword_file = \"password\"\n";
@@ -598,7 +598,7 @@ fn an_answer_of_somebody_else_is_no_refusal() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_token_with_counted_uses_is_not_kept() {
+fn a_token_with_limited_uses_is_not_cached() {
     let bench = Bench::new(&["approle"]);
     let role_id = bench.approle(&json!({"token_num_uses": 1}));
     bench.file("secret-id", &bench.secret_id());
@@ -649,8 +649,8 @@ fn ldap() {
     assert!(message.contains("check `username` and the password"), "{message}");
 }
 
-/// OpenBao 2.7.2 has no AWS method: the kit's Vault does what Vault does, and has AWS, here an emulator that checks
-/// signatures, say who signed.
+/// OpenBao 2.7.2 has no AWS method. The kit's Vault does what Vault does: it asks AWS, here an emulator that checks
+/// signatures, who signed the request.
 #[test]
 #[ignore = "needs ministack: tests/run installs it"]
 fn aws() {
@@ -719,7 +719,7 @@ fn fake_profile(folder: &TempDir, fake: &FakeVault, lines: &str) -> PathBuf {
     path
 }
 
-/// An agent signs in on its own, and puts its token into what it lets through.
+/// An agent signs in by itself, and adds its token to requests.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn agent() {

@@ -1,5 +1,4 @@
-//! The states in which a server has no answer: each is its own failure, with its own remedy, and asked again where that
-//! can help.
+//! The states in which a server does not answer: each is a failure with its own remedy, and is retried if that can help.
 
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ fn a_server_that_is_not_initialised() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_quota_that_has_room_again_soon_is_waited_for_and_a_long_one_is_not() {
+fn a_short_rate_limit_is_waited_for_and_a_long_one_is_not() {
     let server = OpenBao::start();
     server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
     server.api("secret/data/b", Some(&json!({"data": {"k": "value-b"}})));

@@ -1,4 +1,4 @@
-//! Every resolver has all that a store of this family has. What one lacks is named.
+//! Every resolver has all parts of a store in this repository. A missing part is named.
 
 use std::collections::BTreeSet;
 use std::path::Path;

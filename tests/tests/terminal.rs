@@ -1,4 +1,4 @@
-//! A resolver at a real terminal: what it asks, shows and leaves there; and what it does about streams that are gone.
+//! A resolver at a real terminal: its prompts, its output, and the modes that it leaves; and closed streams.
 //! Each run has an empty environment, except for what is set here.
 
 use std::fs::File;
@@ -19,7 +19,7 @@ struct Store {
     _folder: tempfile::TempDir,
 }
 
-/// A store with one secret. What has `hang` in its name is never answered.
+/// A store with one secret. A request for a name that contains `hang` is never answered.
 fn store() -> Store {
     let folder = tempfile::tempdir().unwrap();
     let fake = FakeVault::start(folder.path(), Manner::default());
@@ -44,7 +44,7 @@ impl Store {
         run.args(["-c", script]).args([resolver::path("secretref-vault")])
     }
 
-    /// `set a#k`, of which nothing reaches the store but `asked` requests.
+    /// `set a#k`, which sends only `asked` requests to the store.
     fn set(&self, keys: &str) -> Left {
         let session = start(self.run("set a#k"), On::ALL);
         session.until(PROMPT, 1);
@@ -63,7 +63,7 @@ fn color(run: Run) -> Run {
 
 /// Text typed at the prompt is not shown anywhere, the terminal is as it was, and the value is asked for once.
 #[test]
-fn what_is_typed_at_the_prompt_shows_nowhere() {
+fn input_at_the_prompt_is_not_shown() {
     let left = store().set("seeded-secret\r");
     assert!(left.is_as_before && !left.shown.contains("seeded"), "{left:?}");
     assert_eq!(left.shown.matches("value of").count(), 1, "{left:?}");
@@ -72,7 +72,7 @@ fn what_is_typed_at_the_prompt_shows_nowhere() {
 
 /// Input that is not a value is refused before anything is sent.
 #[test]
-fn what_is_no_value_is_refused_at_the_prompt() {
+fn an_invalid_value_is_refused_at_the_prompt() {
     let store = store();
     for (keys, reason) in [
         ("\r", "no value was given"),
@@ -131,7 +131,7 @@ fn ctrl_z_at_the_prompt_gives_the_terminal_back_until_it_goes_on() {
 
 /// What was typed before the prompt is not the value, and the rest of a paste is not a command of the shell.
 #[test]
-fn what_is_typed_at_other_times_is_neither_value_nor_command() {
+fn input_typed_too_early_or_too_late_is_discarded() {
     let store = store();
     let session = start(store.script("sleep 0.5; \"$0\" set a#k"), On::ALL);
     session.keys("ahead\r");
@@ -148,7 +148,7 @@ fn what_is_typed_at_other_times_is_neither_value_nor_command() {
     assert!(left.shown.contains("read <own>") && !left.shown.contains("seeded"), "{left:?}");
 }
 
-/// stdin that is no terminal is the value: all of it, or a failure.
+/// If stdin is not a terminal, all of it is the value, or there is a failure.
 #[test]
 fn a_piped_value_is_whole_or_refused() {
     let store = store();
@@ -171,7 +171,7 @@ fn a_piped_value_is_whole_or_refused() {
 /// The store has exactly the text that is typed, edited and pasted at the prompt, or piped in.
 #[test]
 #[ignore = "needs OpenBao"]
-fn a_value_that_is_set_is_the_value_that_is_got() {
+fn a_stored_value_is_read_back() {
     let bao = OpenBao::start();
     let run = |args: &str| at(&bao.http, ROOT).args(args.split(' '));
     let long = "0123456789".repeat(1_000);
@@ -198,7 +198,7 @@ fn a_value_that_is_set_is_the_value_that_is_got() {
 
 /// A step that takes longer than a second is shown; at the end only the failure is left.
 #[test]
-fn what_takes_long_is_shown_and_gone_before_anything_else() {
+fn progress_is_shown_and_cleared_before_other_output() {
     let store = store();
     for command in ["get hang#k", "check hang#k", "doctor hang#k", "delete hang#k --yes"] {
         let session = start(color(store.run(&format!("--timeout 2300ms {command}"))), On::ALL);
@@ -214,7 +214,7 @@ fn what_takes_long_is_shown_and_gone_before_anything_else() {
 
 /// No progress is shown for a step under a second, or on a stream or terminal that cannot rewrite a line.
 #[test]
-fn no_progress_is_shown_where_nobody_sees_it() {
+fn progress_is_shown_only_on_a_terminal() {
     let store = store();
     let hang = || store.run("--timeout 1400ms get hang#k");
     let pipe = On { stderr: false, ..On::ALL };
@@ -226,7 +226,7 @@ fn no_progress_is_shown_where_nobody_sees_it() {
     }
 }
 
-/// Ctrl-C while it waits ends it by the signal, and leaves nothing behind but the line.
+/// Ctrl-C while it waits ends it by the signal, and leaves only the line on the screen.
 #[test]
 fn ctrl_c_while_it_waits_leaves_a_plain_terminal() {
     let session = start(color(store().run("get hang#k")), On::ALL);
@@ -237,7 +237,7 @@ fn ctrl_c_while_it_waits_leaves_a_plain_terminal() {
     assert_eq!(left.screen(), "read … 1 s^C");
 }
 
-/// Each of stdout and stderr is coloured where it is a terminal that wants it.
+/// stdout and stderr are coloured independently, each if it is a terminal with colours.
 #[test]
 fn colour_is_for_terminals_that_want_it() {
     let store = store();
@@ -263,9 +263,9 @@ fn colour_is_for_terminals_that_want_it() {
     }
 }
 
-/// A value ends its line on a terminal, and is nothing but itself in a pipe.
+/// A value gets a line break on a terminal, and nothing in a pipe.
 #[test]
-fn a_value_ends_its_line_on_a_terminal_alone() {
+fn a_value_gets_a_line_break_only_on_a_terminal() {
     let store = store();
     let left = start(store.run("get a#k"), On::ALL).end();
     assert_eq!((left.code, left.shown.as_str()), (Some(0), "value-a\r\n"));
@@ -292,13 +292,13 @@ fn doctor_reports_on_a_terminal() {
     assert!(left.screen().lines().any(|line| line.starts_with("warning  sign-in")), "{}", left.screen());
 }
 
-/// What writes to stdout, and needs no server but the kit's.
+/// The commands that write to stdout, and need only the kit's server.
 const TALKERS: [&str; 7] =
     ["get a#k", "get --json a#k", "check a#k", "doctor a#k", "--help", "--version", "settings"];
 
-/// A reader that is gone wants no more: that is no failure.
+/// A reader that has closed its end is not a failure.
 #[test]
-fn a_reader_that_is_gone_is_no_failure() {
+fn a_closed_reader_is_not_a_failure() {
     let store = store();
     for command in TALKERS {
         let (reader, writer) = std::io::pipe().unwrap();
@@ -309,7 +309,7 @@ fn a_reader_that_is_gone_is_no_failure() {
     }
 }
 
-/// A full disk is one, and is said.
+/// A full disk is a failure, and is reported.
 #[test]
 fn a_full_disk_is_said() {
     let store = store();
@@ -321,10 +321,10 @@ fn a_full_disk_is_said() {
     }
 }
 
-/// `list` is no other.
+/// The same for `list`.
 #[test]
 #[ignore = "needs OpenBao"]
-fn list_minds_a_full_disk_and_no_reader_that_is_gone() {
+fn list_reports_a_full_disk_and_ignores_a_closed_reader() {
     let bao = OpenBao::start();
     bao.api("secret/data/a", Some(&serde_json::json!({"data": {"k": "v"}})));
     let list = || at(&bao.http, ROOT).args(["list"]).command();
@@ -336,9 +336,9 @@ fn list_minds_a_full_disk_and_no_reader_that_is_gone() {
     assert_eq!(ended.status.code(), Some(9), "{ended:?}");
 }
 
-/// A stream that was closed before the start costs nothing but itself.
+/// A stream that was closed before the start does not affect the others.
 #[test]
-fn closed_streams_do_no_harm() {
+fn closed_streams_are_harmless() {
     let store = store();
     for (command, code, stdout) in [
         ("\"$0\" get a#k <&-", 0, "value-a"),
@@ -353,9 +353,9 @@ fn closed_streams_do_no_harm() {
     }
 }
 
-/// An id is typed or pasted by a person: it moves no cursor and colours nothing.
+/// An id that a person typed or pasted cannot move the cursor or change colours.
 #[test]
-fn an_id_sends_nothing_to_the_terminal_but_text() {
+fn an_id_sends_only_text_to_the_terminal() {
     let store = store();
     for command in [
         "get \u{1b}[31mx",
@@ -372,7 +372,7 @@ fn an_id_sends_nothing_to_the_terminal_but_text() {
         "completions \u{1b}[31mx",
     ] {
         let left = start(store.run(command), On { stdin: false, ..On::ALL }).end();
-        // There is nothing to list, and that is no failure.
+        // There is nothing to list, which is not a failure.
         let has_failed = left.code != Some(0) || command.starts_with("list");
         assert!(has_failed && !left.shown.contains('\u{1b}'), "{command:?}: {left:?}");
     }
@@ -380,7 +380,7 @@ fn an_id_sends_nothing_to_the_terminal_but_text() {
     assert!(left.code == Some(1) && !left.shown.contains('\u{1b}'), "{left:?}");
 }
 
-/// A server that takes connections and says nothing is no server that is well, whether an id is asked for or none.
+/// A server that accepts connections and never answers is a failure, with and without an id.
 #[test]
 fn doctor_says_which_step_hung() {
     let silent = secretref_tests::port::listen();
@@ -402,9 +402,9 @@ fn doctor_says_which_step_hung() {
     }
 }
 
-/// The time that a person takes to type is not the store's.
+/// The time that a person types does not count.
 #[test]
-fn typing_takes_the_time_it_takes() {
+fn typing_does_not_count_against_the_timeout() {
     let session = start(store().run("--timeout 300ms set hang#k"), On::ALL);
     session.until("value of", 1);
     std::thread::sleep(Duration::from_millis(700));

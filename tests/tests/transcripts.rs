@@ -36,7 +36,7 @@ fn cases(store: &Store) -> Vec<Case> {
 struct Place {
     store: &'static Store,
     server: &'static Server,
-    /// The server, once a case has needed it.
+    /// The server, after the first case that needs it.
     started: Mutex<Option<Box<dyn Holds + Send>>>,
     folder: tempfile::TempDir,
 }
@@ -47,7 +47,7 @@ fn trial(place: &Arc<Place>, case: Case) -> Option<Trial> {
     let runs_here = case.runs_on(server.name, server.kind);
     let place = Arc::clone(place);
     let run = move || place.run(&case).map_err(Into::into);
-    // `cargo test` names what it leaves out; `tests/run` has the real servers and leaves nothing out.
+    // `cargo test` reports these as ignored; `tests/run` installs the real servers and runs all of them.
     runs_here.then(|| Trial::test(name, run).with_ignored_flag(server.kind == Only::Real))
 }
 

@@ -1,4 +1,4 @@
-//! Where a server can be: an agent, a socket, an address of version 6.
+//! Addresses of servers: an agent, a socket, an IPv6 address.
 
 use std::fs::Permissions;
 use std::net::TcpListener;

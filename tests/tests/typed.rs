@@ -1,4 +1,4 @@
-//! What the page of the shell, the quick start and the help tell a reader to type, typed against the real server.
+//! Types the commands of the shell's page, the quick start and the help, against the real server.
 //!
 //! Blocks of `docs/shell.md`: "Troubleshooting" sh 1, "Troubleshooting" sh 2, "Check ids" sh 1, "Read a value" sh 1
 //! Blocks of `docs/shell.md`: "List ids" sh 1, "Store a value" sh 1, "Delete a value" sh 1, "Delete a value" text 1

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 /// The heading of the recipe.
 const RECIPE: &str = "systemd unit";
 
-/// What a gateway passes on, and what a profile says instead.
+/// The variables that a gateway passes, and the lines of a profile that replace them.
 const VARIABLE: &str = "${CREDENTIALS_DIRECTORY+CREDENTIALS_DIRECTORY=\"$CREDENTIALS_DIRECTORY\"}";
 const FOLDER: &str = "credentials = \"/run/credentials/gateway.service\"";
 
@@ -42,7 +42,7 @@ fn profile(unit: &Unit, lines: &str) -> PathBuf {
     unit.file("keychain.toml", 0o500, format!("#!{} --profile\n{lines}\n", binary.display()))
 }
 
-/// Asks a profile as a gateway does, whose `passEnv` has this.
+/// Starts a profile like a gateway with this `passEnv`.
 fn ask(profile: &Path, passed: &str, ids: &[&str]) -> String {
     let request = json!({"protocolVersion": 1, "provider": "unit", "ids": ids});
     format!("echo '{request}' | env -i OPENCLAW_CLI=1 {passed} {}\n", profile.display())
@@ -72,7 +72,7 @@ fn the_credentials_of_a_unit_are_read() {
 
 #[test]
 #[ignore = "needs systemd and root: tests/run has both"]
-fn a_unit_without_credentials_is_told_how_to_have_some() {
+fn a_unit_without_credentials_gets_a_hint() {
     let unit = Unit::new("");
     let profile = profile(&unit, &page().block(RECIPE, "toml"));
     let ended = unit.run(&ask(&profile, VARIABLE, &["openai"]));
@@ -80,7 +80,7 @@ fn a_unit_without_credentials_is_told_how_to_have_some() {
     assert!(ended.code == Some(3) && message.contains("LoadCredential="), "{ended:?}");
 }
 
-/// A unit that can only read the store, whose key is a credential by the page; and its profile, with these lines besides.
+/// A unit that can only read the store, and whose key is a credential, as on the page; and its profile, with these extra lines.
 fn unit_of_store(lines: &str) -> (Unit, PathBuf) {
     let identity = page().blocks(RECIPE, "ini")[1].replace("[Service]\n", "");
     let unit = Unit::new(&format!("ProtectSystem=strict\n{identity}"));
@@ -118,7 +118,7 @@ fn a_credential_of_the_unit_is_the_key_of_a_store_that_it_cannot_write() {
 
 #[test]
 #[ignore = "needs systemd and root: tests/run has both"]
-fn a_gateway_that_passes_nothing_on_is_told_to() {
+fn a_gateway_that_passes_no_variables_gets_a_hint() {
     let (unit, profile) = unit_of_store("");
     let ended = unit.run(&ask(&profile, "", &["openai"]));
     let message = response(&ended)["errors"]["openai"]["message"].to_string();

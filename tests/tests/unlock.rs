@@ -1,5 +1,5 @@
-//! `unlock`: a keychain that is locked, one that is not there yet, and what every other command says of both; on the real
-//! gnome-keyring, at a real terminal and from a pipe.
+//! `unlock`: a keychain that is locked, one that does not exist yet, and the messages of the other commands about both; with
+//! the real gnome-keyring, at a real terminal and from a pipe.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader};
@@ -16,7 +16,7 @@ const NEW: &str = "new password: ";
 const AGAIN: &str = "repeat the password: ";
 const SIGINT: Option<i32> = Some(2);
 
-/// A keychain that is in the clear, as gnome-keyring writes one whose password is empty.
+/// A keychain in clear text, as gnome-keyring writes one with an empty password.
 const IN_THE_CLEAR: &str = "[keyring]\ndisplay-name=Login\nctime=0\nmtime=0\nlock-on-idle=false\nlock-after=false\n\n\
     [1]\nitem-type=0\ndisplay-name=openai\nsecret=value-clear\nmtime=0\nctime=0\n\n\
     [1:attribute0]\nname=service\ntype=string\nvalue=openclaw\n\n\
@@ -54,12 +54,12 @@ fn untouched() -> Session {
     session
 }
 
-/// One whose locked keychain has an entry.
+/// A session whose locked keychain has an entry.
 fn locked() -> Session {
     Session::locked(&[("openclaw", "openai", "value-openai")])
 }
 
-/// Where gnome-keyring keeps what it has.
+/// The folder of gnome-keyring's files.
 fn keyrings(session: &Session) -> PathBuf {
     session.folder().join("home/.local/share/keyrings")
 }
@@ -70,7 +70,7 @@ fn is_unlocked(session: &Session) -> bool {
     ended.code == Some(0)
 }
 
-/// It ended so, and said this.
+/// Asserts the exit code, and these words on stderr.
 fn said(ended: &Ended, code: i32, words: &[&str]) {
     assert_eq!(ended.code, Some(code), "{ended:?}");
     for words in words {
@@ -128,7 +128,7 @@ fn the_first_keychain_is_made_from_a_pipe() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn a_keychain_that_cannot_be_made_is_said_to_be_none() {
+fn a_failed_creation_of_a_keychain_is_reported() {
     let session = Session::without_provider(Activation::Nothing);
     fs::create_dir_all(keyrings(&session).parent().unwrap()).unwrap();
     fs::write(keyrings(&session), "no folder").unwrap();
@@ -170,7 +170,7 @@ fn a_wrong_password_is_asked_for_again() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_is_no_password_changes_nothing() {
+fn an_invalid_password_changes_nothing() {
     let session = locked();
     for (keys, words) in [
         ("\r", "no password was given"),
@@ -198,26 +198,26 @@ fn what_is_no_password_changes_nothing() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn what_is_unlocked_asks_for_nothing() {
+fn an_unlocked_keychain_asks_for_nothing() {
     let session = Session::unlocked();
     let left = unlock(&session, &[]);
     assert!(left.code == Some(0) && left.screen().contains("Login is already unlocked"), "{left:?}");
     assert!(!left.shown.contains(PROMPT), "{left:?}");
-    // From a pipe that is not closed, too.
+    // Also from a pipe that is not closed.
     let mut child = run(&session, &["unlock"]).command().spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
     assert!(line.contains("already unlocked"), "{line}");
     drop(child.stdin.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
-    // Who writes to it late is not ended by a closed pipe, nor is the script.
+    // A late writer does not get SIGPIPE, and the script goes on.
     let script = format!("set -o pipefail; (sleep 0.5; printf %s {PASSWORD}) | \"$0\" --bus \"$1\" unlock");
     let bash = Run::new("/bin/bash").env("PATH", "/usr/bin:/bin").args(["-c", &script]);
     let ended = bash.args([resolver::path("secretref-keychain"), session.bus()]).end();
     said(&ended, 0, &["already unlocked"]);
 }
 
-/// Who logs in without a password has such a keychain.
+/// A login without a password creates such a keychain.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn a_keychain_without_a_password_asks_for_none() {
@@ -247,7 +247,7 @@ fn a_password_that_echo_ended_is_the_password() {
 /// An obstacle is reported before a person types.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn without_a_provider_nobody_is_asked() {
+fn without_a_provider_there_is_no_prompt() {
     let nothing = Session::without_provider(Activation::Nothing);
     let failing = Session::without_provider(Activation::Command("/bin/false"));
     let hanging = Session::without_provider(Activation::Command("/bin/sleep 3"));
@@ -275,7 +275,7 @@ fn without_a_provider_nobody_is_asked() {
 
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
-fn a_provider_that_dies_while_somebody_types_is_named() {
+fn a_provider_that_dies_during_a_prompt_is_named() {
     let mut session = locked();
     let terminal = typed(&session, &["unlock"]);
     terminal.until(PROMPT, 1);
@@ -287,7 +287,7 @@ fn a_provider_that_dies_while_somebody_types_is_named() {
     assert!(!left.shown.contains(PASSWORD), "{left:?}");
 }
 
-/// Nothing asks the provider to unlock or to open a window, and each says what is locked and what to do.
+/// No command asks the provider to unlock or to open a window, and each says what is locked and what to do.
 #[test]
 #[ignore = "needs gnome-keyring: tests/run installs it"]
 fn every_command_says_that_the_keychain_is_locked() {

@@ -1,4 +1,4 @@
-//! What only the real server can show.
+//! Behaviour that only the real server shows.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -101,7 +101,7 @@ fn a_token_that_is_revoked_or_used_up_is_a_failure_of_the_sign_in() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn version_1_of_the_engine_is_read_where_settings_or_server_say_so() {
+fn kv_version_1_is_read_if_the_settings_or_the_server_say_so() {
     let server = OpenBao::start();
     server.api("sys/mounts/old", Some(&json!({"type": "kv", "options": {"version": "1"}})));
     server.api(
@@ -126,8 +126,8 @@ fn version_1_of_the_engine_is_read_where_settings_or_server_say_so() {
         assert_eq!(response["errors"]["providers/openai#apiKey#1"]["code"], "INVALID_ID");
     }
 
-    // Unasked, both versions are read side by side, with a token that may do no more than read, and what is no
-    // key-value engine is not.
+    // Without a setting, mounts of both versions are read, with a token that may only read. A mount that is not a KV engine
+    // is not read.
     let policy = "path \"old/providers/*\" { capabilities = [\"read\"] }\npath \"secret/data/a\" { capabilities = [\"read\"] }";
     server.token("both-token", "both", policy, true);
     server.api("secret/data/a", Some(&json!({"data": {"k": "value-new"}})));
@@ -151,10 +151,10 @@ fn version_1_of_the_engine_is_read_where_settings_or_server_say_so() {
     assert_eq!(run.args(["get", "providers/openai/apiKey"]).end().stdout, "value-old");
 }
 
-/// A read of version 2 asks the server nothing else; one that could be of version 1 does, once for the mount.
+/// A read of version 2 sends no other request. If the secret could be of version 1, one more request per mount finds out.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn the_server_is_asked_for_the_version_only_where_the_answer_leaves_it_open() {
+fn the_version_is_looked_up_only_if_the_response_does_not_show_it() {
     let server = OpenBao::start();
     server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
     server.mount_v1("old");
@@ -177,16 +177,16 @@ fn the_server_is_asked_for_the_version_only_where_the_answer_leaves_it_open() {
     }
 }
 
-/// A token that is good for one request has none left for a secret of version 1.
+/// A token with one use has none left for a secret of version 1.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_token_that_is_used_up_by_the_search_for_the_version_says_so() {
+fn a_token_used_up_by_the_version_lookup_is_reported() {
     let server = OpenBao::start();
     server.mount_v1("old");
     server.api("old/a", Some(&json!({"k": "value-old"})));
     let policy = json!({"policy": "path \"old/*\" { capabilities = [\"read\"] }"});
     server.api("sys/policies/acl/reader", Some(&policy));
-    // A policy to the letter, which refuses where a secret of version 2 would be.
+    // An exact policy, which refuses the path of a version 2 secret.
     let policy = json!({"policy": "path \"old/a\" { capabilities = [\"read\"] }"});
     server.api("sys/policies/acl/narrow", Some(&policy));
     for (policy, uses, kv_version, code, words) in [
@@ -231,7 +231,7 @@ fn a_mount_that_is_being_upgraded_is_asked_again() {
 
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
-fn a_path_that_no_server_takes_is_the_fault_of_its_id() {
+fn a_path_that_no_server_accepts_is_an_invalid_id() {
     let server = OpenBao::start();
     server.api("secret/data/a", Some(&json!({"data": {"k": "value-a"}})));
     let entry = "[ids]\nstrange = { name = \"a\\u00a0b\", field = \"k\" }";
@@ -257,7 +257,7 @@ fn the_least_policy_is_enough() {
     assert!(ended.stdout.contains("\"other#k\":{\"code\":\"ACCESS_DENIED\""), "{ended:?}");
 }
 
-/// What `get --json` shows with the value.
+/// The facts that `get --json` prints with the value.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]
 fn versions_and_times_are_told_on_request() {

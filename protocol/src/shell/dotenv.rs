@@ -74,10 +74,10 @@ fn entry(found: &Captures<'_>, name: &str) -> Option<Entry> {
     let group = |at| found.get(at).map(|group: Match<'_>| trimmed(group.as_str()));
     let quoted = |text: &str| text[1..text.len() - 1].to_owned();
     let (value, in_bash) = if let Some(text) = group(2) {
-        (quoted(text), InBash::of(!text.contains(r"\'")))
+        (quoted(text), InBash::new(!text.contains(r"\'")))
     } else if let Some(text) = group(3) {
         let bends = text.contains(['\\', '$', '`']);
-        (quoted(text).replace(r"\n", "\n").replace(r"\r", "\r"), InBash::of(!bends))
+        (quoted(text).replace(r"\n", "\n").replace(r"\r", "\r"), InBash::new(!bends))
     } else if let Some(text) = group(4) {
         (quoted(text), InBash::Other)
     } else {
@@ -91,7 +91,7 @@ fn entry(found: &Captures<'_>, name: &str) -> Option<Entry> {
 }
 
 impl InBash {
-    fn of(is_same: bool) -> Self {
+    fn new(is_same: bool) -> Self {
         if is_same { Self::Same } else { Self::Other }
     }
 }
@@ -105,7 +105,7 @@ fn bare_in_bash(found: &Captures<'_>, text: &str) -> InBash {
     let bends = |c: char| c.is_whitespace() || "\\$`'\";&|<>()".contains(c);
     match text {
         _ if is_cut => InBash::Longer,
-        _ => InBash::of(!text.contains(bends) && !text.starts_with('~')),
+        _ => InBash::new(!text.contains(bends) && !text.starts_with('~')),
     }
 }
 

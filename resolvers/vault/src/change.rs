@@ -52,7 +52,8 @@ pub(crate) async fn put(
     }
     // The first write of a path needs `create`. A policy with that alone would be of little use.
     let capabilities = if over.is_some() { "`update`" } else { "`create` and `update`" };
-    done(session, locator, &response, kv, &session.denied("write", capabilities, locator, kv)).await?;
+    done(session, locator, &response, kv, &session.permission_error("write", capabilities, locator, kv))
+        .await?;
     Ok(read.map(|version| rollback(locator, version)))
 }
 
@@ -68,7 +69,8 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
         return Err(written_meanwhile(locator));
     }
     let response = session.send(delete_request(locator, kv), &locator.mount).await?;
-    done(session, locator, &response, kv, &session.denied("delete", "`delete`", locator, kv)).await?;
+    done(session, locator, &response, kv, &session.permission_error("delete", "`delete`", locator, kv))
+        .await?;
     if kv == Kv::V1 {
         return Ok(format!("{locator} is deleted for good: KV version 1 keeps no older version"));
     }
@@ -133,7 +135,7 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
             is_there: response.status == StatusCode::OK,
         }),
         _ => {
-            let denied = session.denied("read", "`read`", locator, Kv::V2);
+            let denied = session.permission_error("read", "`read`", locator, Kv::V2);
             done(session, locator, &response, Kv::V2, &denied).await?;
             Err(stranger(session.server().route()))
         }

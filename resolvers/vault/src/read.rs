@@ -42,7 +42,7 @@ pub(crate) async fn read(
         return settle(session, locator, kv, &response).await;
     }
     if response.status == StatusCode::FORBIDDEN {
-        so_far(session.denied("read", "`read`", locator, kv).failure(&TokenStatus::Unclear));
+        so_far(session.permission_error("read", "`read`", locator, kv).failure(&TokenStatus::Unclear));
     }
     match session.engine(&locator.mount).await? {
         Engine::Kv(found) if found == kv => settle(session, locator, kv, &response).await,
@@ -101,7 +101,9 @@ async fn settle(
         return understood;
     }
     Err(match response.status {
-        StatusCode::FORBIDDEN => session.refused(&session.denied("read", "`read`", locator, kv)).await,
+        StatusCode::FORBIDDEN => {
+            session.refused(&session.permission_error("read", "`read`", locator, kv)).await
+        }
         // Some servers answer so if there is no token at all.
         StatusCode::BAD_REQUEST if session.token().header().is_none() => session.unknown(),
         StatusCode::BAD_REQUEST => not_now(session.server().route()),

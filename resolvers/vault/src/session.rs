@@ -82,7 +82,7 @@ impl Session {
     }
 
     /// The error for a token that may not `act` on a secret; `capabilities` are what a policy must grant.
-    pub(crate) fn denied(
+    pub(crate) fn permission_error(
         &self,
         act: &'static str,
         capabilities: &str,

@@ -1,4 +1,4 @@
-//! How inputs are written, and what holds for every failure and every value, whatever the input.
+//! The format of inputs, and the checks of every failure and every value.
 #![allow(clippy::missing_panics_doc, reason = "a target fails by panicking")]
 
 use secretref_protocol::{Failure, Kind};
@@ -31,12 +31,12 @@ pub fn parts(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
-/// The same of an input that is text.
+/// The same for an input that is text.
 pub fn texts(input: &str) -> impl Iterator<Item = &str> {
     input.split("\n--\n").chain(std::iter::repeat(""))
 }
 
-/// A failure is no bug, moves no terminal's cursor, and gives nothing of the input away but what may be `quoted`.
+/// A failure is not a bug, does not control a terminal, and repeats only those parts of the input that may be `quoted`.
 pub fn check_failure(failure: &Failure, quoted: &str) {
     let message = failure.to_string();
     assert!(failure.kind() != Kind::Internal, "{message}");
@@ -44,7 +44,7 @@ pub fn check_failure(failure: &Failure, quoted: &str) {
     assert!(!message.contains(CANARY) || quoted.contains(CANARY), "{message}");
 }
 
-/// A value is nothing that a gateway would stop at.
+/// A gateway accepts every value.
 pub fn check_value(value: &str) {
     let trimmed = value.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     assert!(!trimmed.is_empty() && !REDACTION_WORDS.contains(&trimmed), "{value:?}");

@@ -27,12 +27,12 @@ fuzz_target!(|input: &str| {
     if let Some(path) = address.path_within(location) {
         stays(&address, &path);
     }
-    // Over a socket too, a redirect is to the name that it is asked by.
+    // Over a socket, too, a redirect names the host of the request.
     let origin = format!("{}://{}", address.scheme(), address.authority());
     assert!(address.path_within(&format!("{origin}/v1/x?y")).is_some_and(|path| path == "/v1/x?y"));
 });
 
-/// The path can be sent, and where it is sent is the origin.
+/// The path can be sent, and it is sent to the origin.
 fn stays(address: &Address, path: &str) {
     let sent: PathAndQuery = path.parse().expect("a path that can be sent");
     assert!(sent.as_str().starts_with('/'));

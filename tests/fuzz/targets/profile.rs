@@ -1,4 +1,4 @@
-//! A profile: what it says, said again, and the settings that come of it.
+//! A profile: it is read, written and read again, and its settings are loaded.
 //!
 //! Input: the profile.
 #![no_main]
@@ -12,7 +12,7 @@ use secretref_protocol::{Field, Name, Run, Settings};
 use secretref_vault::fuzz::STORE;
 use toml::{Table, Value};
 
-/// What the environment has for the address.
+/// The address in the environment.
 const AMBIENT: &str = "https://ambient.example.com";
 
 fuzz_target!(|text: &str| {

@@ -1,6 +1,6 @@
 //! A request and its response.
 //!
-//! Input: the request, then texts that its ids come to by turns; with a `!` before it, a text is a failure.
+//! Input: the request, then texts that are the outcomes of its ids in turn; a text after a `!` is a failure.
 #![no_main]
 
 use std::collections::HashSet;

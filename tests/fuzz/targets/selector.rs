@@ -32,7 +32,7 @@ fuzz_target!(|input: &str| {
     }
 });
 
-/// A path has no segment that a server would fold, and reads back as it was meant.
+/// A path has no segment that a server would normalise, and reads back unchanged.
 fn leads_somewhere(name: &Name, quoted: &str) -> Option<Field> {
     let [v1, v2] = [true, false].map(|is_v1| locate(name, is_v1));
     for (path, _) in [&v1, &v2].into_iter().flatten() {

@@ -1,4 +1,4 @@
-//! What a store answers to a read, and what becomes of it.
+//! The response of a store to a read, and the outcome.
 //!
 //! Input: `KV STATUS ID` with lines of headers below it, then the body.
 #![no_main]
@@ -52,7 +52,7 @@ fn read_head(head: &str) -> Option<(bool, Name, Response)> {
     Some((is_v1, name, Response { status, headers, body: Vec::new() }))
 }
 
-/// Only a store that says so is asked again, and only the store's own word can say that there is no secret.
+/// A read is retried only if the store says so, and only a response of the store itself means that there is no secret.
 fn check_refusal(failure: &Failure, status: StatusCode) {
     if failure.kind() == Kind::NotFound {
         assert_eq!(status, StatusCode::NOT_FOUND);

@@ -35,7 +35,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// What all cases together need; no two may need different secrets of one name.
+/// The secrets of all cases. Two cases must not need different secrets with one name.
 fn store(cases: &[Case]) -> BTreeMap<&str, serde_json::Value> {
     let mut secrets = BTreeMap::new();
     for (name, versions) in cases.iter().flat_map(|case| &case.store) {

@@ -2,8 +2,8 @@
 //! by hand over one blocking socket.
 //!
 //! It reads a request for ids of the form `service/account`, looks each up by the attributes `service` and `username`, all
-//! at once, opens a session, gets the values at once, and writes a response. It has no settings, no deadline, and no care for what is
-//! locked, missing or there twice: that is what the resolver's extra time pays for.
+//! at once, opens a session, gets the values at once, and writes a response. It has no settings and no deadline, and ignores
+//! entries that are locked, missing or ambiguous. The resolver's extra time is for these.
 //!
 //! `dbus SOCKET`
 
@@ -19,12 +19,12 @@ fn main() {
     let socket = std::env::args().nth(1).expect("a socket");
     let request: Value = serde_json::from_reader(std::io::stdin()).expect("a request");
     let ids: Vec<&str> = request["ids"].as_array().expect("ids").iter().filter_map(Value::as_str).collect();
-    // Where a client is new to it, and it is busy, gnome-keyring does not understand the first call.
+    // A busy gnome-keyring does not understand the first call of a new client.
     let response = (0..3).find_map(|_| answer(&socket, &ids)).expect("an answer");
     std::io::stdout().write_all(response.as_bytes()).expect("stdout");
 }
 
-/// The response; nothing where a call was answered with an error.
+/// The response; `None` if a call was answered with an error.
 fn answer(socket: &str, ids: &[&str]) -> Option<String> {
     let mut bus = Bus::connect(socket);
     let mut calls = Body::default();
@@ -55,7 +55,7 @@ fn answer(socket: &str, ids: &[&str]) -> Option<String> {
         items[serial as usize - 3] = body.string();
     }
 
-    // Never as the first call: gnome-keyring may die of it.
+    // Never as the first call, which can crash gnome-keyring.
     let mut calls = Body::default();
     let mut plain = Body::default();
     plain.string("plain");
@@ -106,7 +106,7 @@ impl Bus {
         Self { stream, rest }
     }
 
-    /// The next reply to one of the calls from 2 on: its serial and body. Nothing where it is an error.
+    /// The next reply to one of the calls from 2 on: its serial and body. `None` if it is an error.
     fn reply(&mut self) -> Option<(u32, Vec<u8>)> {
         loop {
             let mut head = [0; 16];

@@ -1,4 +1,4 @@
-//! `in-session TERMINAL COMMAND…` runs a command at a terminal of its own, as one that a shell waits for: Ctrl-C gets it.
+//! `in-session TERMINAL COMMAND…` runs a command at a terminal of its own, in the foreground, so that Ctrl-C reaches it.
 
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;

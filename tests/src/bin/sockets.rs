@@ -1,7 +1,7 @@
 //! The benchmark's yardstick: the least that can answer a request from Vault, written by hand over blocking sockets.
 //!
 //! It reads a request, asks for each id in turn over up to 32 connections of HTTP/1.1, and writes a response. It has no
-//! settings, no deadline, no retry and no care for what goes wrong: that is what the resolver's extra time pays for.
+//! settings, no deadline, no retry and no handling of errors. The resolver's extra time is for these.
 //!
 //! `sockets HOST:PORT CA_FILE TOKEN` (no `CA_FILE`, `-`: plain HTTP); instead of the token, `ROLE_ID,SECRET_ID` signs in
 //! by them first, for a request of one id.

@@ -16,11 +16,11 @@ pub struct Asked {
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
-    /// On which connection it came, from 1.
+    /// The number of its connection, from 1.
     pub connection: usize,
-    /// Which request of its connection it is, from 1.
+    /// Its number on that connection, from 1.
     pub turn: usize,
-    /// How often the same was asked for by now, from 1.
+    /// How often the same request has come so far, from 1.
     pub time: usize,
 }
 
@@ -32,7 +32,7 @@ impl Asked {
     }
 }
 
-/// A whole answer, as a store means it.
+/// The complete response of a store.
 #[derive(Debug, Clone)]
 pub struct Answer {
     pub(super) status: u16,
@@ -55,7 +55,7 @@ impl Answer {
     }
 }
 
-/// What becomes of an answer on its way. One that is not changed arrives.
+/// A script for one response: what is sent of it, and what the server does then. Without changes, the whole response is sent.
 #[derive(Debug, Clone)]
 pub struct Act {
     pub(super) answer: Answer,
@@ -67,61 +67,61 @@ pub struct Act {
     pub(super) then: Then,
 }
 
-/// What the head says of the length of the body.
+/// The length of the body, as the head states it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Length {
-    /// `Content-Length`, this many bytes more than there are.
+    /// A `Content-Length` that is this many bytes too large.
     Promised(usize),
-    /// It comes in chunks. Over HTTP/2 nothing is said.
+    /// Chunked; over HTTP/2 no length is stated.
     Chunked,
-    /// Nothing: it ends with the connection. Over HTTP/2, with the stream.
+    /// No length: the body ends with the connection, over HTTP/2 with the stream.
     Unsaid,
 }
 
-/// How much is sent.
+/// How much of the response is sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Until {
     /// Not a byte.
     Nothing,
-    /// The first lines of the head, cut off within one. Over HTTP/2 not a byte: a head is one frame there.
+    /// Part of the head, cut off within a line. Over HTTP/2 nothing, because a head is one frame there.
     HalfHead,
-    /// A head to which lines are added for ever. Only over HTTP/1.1.
+    /// An endless head. Only over HTTP/1.1.
     EndlessHead,
     /// The head.
     Head,
-    /// Head, and half of the body.
+    /// The head, and half of the body.
     HalfBody,
-    /// Everything but the mark of the end: the last chunk, or the flag on the last frame.
+    /// Everything but the end mark: the last chunk, or the flag on the last frame.
     NoEnd,
     /// Everything.
     Whole,
-    /// The body again and again for ever.
+    /// The body, repeated without end.
     EndlessBody,
-    /// Other bytes than those of an answer. Only over HTTP/1.1.
+    /// These bytes instead of a response. Only over HTTP/1.1.
     Bytes(Vec<u8>),
 }
 
-/// What the server does after that.
+/// What the server does after it has sent that.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Then {
     /// Waits for the next request.
     Keep,
-    /// Nothing, until the client gives up.
+    /// Waits until the client gives up.
     Hang,
-    /// Closes the connection in order. Over HTTP/2, the stream.
+    /// Closes the connection cleanly; over HTTP/2, the stream.
     Close,
-    /// Resets the connection (RST). Over HTTP/2, the stream, for this reason.
+    /// Resets the connection (RST); over HTTP/2, the stream, for this reason.
     Reset(h2::Reason),
     /// Resets the connection, with every stream on it.
     ResetConnection,
-    /// Ends the connection (FIN) without the farewell that TLS has.
+    /// Ends the connection (FIN) without a TLS `close_notify`.
     Cut,
-    /// Takes no more requests on this connection, and ends it (GOAWAY): after what is under way if there is no reason.
+    /// Accepts no more requests on this connection and ends it (GOAWAY). Without a reason, pending requests are answered first.
     GoAway(Option<h2::Reason>),
 }
 
 impl Act {
-    /// Gives the answer.
+    /// Sends the response of the store.
     #[must_use]
     pub fn of(answer: Answer) -> Self {
         Self {
@@ -135,49 +135,49 @@ impl Act {
         }
     }
 
-    /// Gives another answer.
+    /// Sends this response instead.
     #[must_use]
     pub fn answer(self, answer: Answer) -> Self {
         Self { answer, ..self }
     }
 
-    /// The same answer with one more header.
+    /// Adds a header to the response.
     #[must_use]
     pub fn header(self, name: &str, value: impl Into<String>) -> Self {
         Self { answer: self.answer.header(name, value), ..self }
     }
 
-    /// Thinks first.
+    /// Waits first.
     #[must_use]
     pub fn pause(self, pause: Duration) -> Self {
         Self { pause, ..self }
     }
 
-    /// Gives so many informational answers first.
+    /// Sends this many informational responses (1xx) first.
     #[must_use]
     pub fn informational(self, status: u16, count: usize) -> Self {
         Self { informational: vec![status; count], ..self }
     }
 
-    /// Says this of the length.
+    /// States the length of the body in this way.
     #[must_use]
     pub fn length(self, length: Length) -> Self {
         Self { length, ..self }
     }
 
-    /// Sends this much.
+    /// Sends only this much of the response.
     #[must_use]
     pub fn until(self, until: Until) -> Self {
         Self { until, ..self }
     }
 
-    /// Sends a byte each so often.
+    /// Sends one byte at a time, with this pause between two.
     #[must_use]
     pub fn pace(self, pace: Duration) -> Self {
         Self { pace: Some(pace), ..self }
     }
 
-    /// Does this when it has sent what it sends.
+    /// Does this afterwards.
     #[must_use]
     pub fn then(self, then: Then) -> Self {
         Self { then, ..self }
@@ -194,7 +194,7 @@ impl Act {
         }
     }
 
-    /// What `Content-Length` says, if it is there.
+    /// The value of `Content-Length`, if there is one.
     pub(super) fn promised(&self) -> Option<usize> {
         match self.length {
             Length::Promised(more) => Some(self.answer.body.len() + more),

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{State, Then, h1, h2};
 
-/// How a server is spoken to.
+/// The protocol of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Line {
     /// HTTP/1.1.
@@ -25,56 +25,56 @@ pub enum Line {
     H2,
 }
 
-/// How a server meets its connections.
+/// How a server treats its connections.
 #[derive(Clone)]
 pub struct Setup {
-    /// Over TLS, as whom.
+    /// The server's side of TLS, if it uses TLS.
     pub tls: Option<Arc<ServerConfig>>,
-    /// What it speaks whatever was agreed on in the handshake; `None` speaks what was.
+    /// The protocol that it speaks in spite of the handshake; `None` for the negotiated one.
     pub speaks: Option<Line>,
-    /// How it greets the first connection, the second, and so on.
+    /// The greetings of the first connection, the second, and so on.
     pub greeting: Arc<dyn Fn(usize) -> Greeting + Send + Sync>,
-    /// What holds for the streams of HTTP/2.
+    /// The limits of HTTP/2 streams.
     pub streams: Streams,
 }
 
-/// What becomes of a connection.
+/// What happens to a new connection.
 #[derive(Debug, Clone)]
 pub enum Greeting {
     /// It is served.
     Serve,
-    /// It is accepted, and nothing comes.
+    /// It is accepted, and nothing is sent.
     Silence,
     /// It is reset at once.
     Reset,
     /// It is closed at once.
     Close,
-    /// It gets these bytes once it has said something, and is closed.
+    /// It gets these bytes after the client has sent something, and is closed.
     Bytes(Vec<u8>),
-    /// It is passed on to another server as it is.
+    /// It is passed on to another server.
     PassOn(SocketAddr),
 }
 
-/// What holds for the streams of a connection of HTTP/2.
+/// The limits of the streams of an HTTP/2 connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Streams {
     /// How many there may be at once.
     pub most: u32,
     /// How many there may be at first, for this long.
     pub first: Option<(u32, Duration)>,
-    /// How many bytes a request may have in its body, for ever.
+    /// The window for the body of a request, in bytes; it never grows.
     pub window: Option<u32>,
 }
 
 impl Default for Setup {
-    /// Clear text, and every connection is served; as many streams as the servers have that people run.
+    /// Clear text, every connection is served, and as many streams as common servers allow.
     fn default() -> Self {
         let streams = Streams { most: 200, first: None, window: None };
         Self { tls: None, speaks: None, greeting: Arc::new(|_| Greeting::Serve), streams }
     }
 }
 
-/// A server's side of TLS that knows these protocols (RFC 7301); with none it ignores the question.
+/// A server's side of TLS with these ALPN protocols (RFC 7301); with none it ignores the extension.
 #[must_use]
 pub fn tls(
     chain: Vec<CertificateDer<'static>>,
@@ -125,7 +125,7 @@ pub(super) async fn serve(
     }
 }
 
-/// Speaks HTTP until one side ends it; says how to end it where it is this one.
+/// Speaks HTTP until one side ends the connection. Returns how to end it, if it is this side.
 async fn converse(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     number: usize,
@@ -151,7 +151,7 @@ async fn speak(
     }
 }
 
-/// Waits until the client is gone.
+/// Waits until the client closes the connection.
 pub(super) async fn hang(stream: &mut (impl AsyncRead + Unpin)) {
     let mut ignored = [0; 4096];
     while stream.read(&mut ignored).await.is_ok_and(|count| count > 0) {}

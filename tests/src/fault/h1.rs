@@ -46,7 +46,7 @@ async fn read(stream: &mut BufReader<impl AsyncRead + Unpin>) -> io::Result<Opti
     let mut words = line.split_ascii_whitespace();
     let wrong = || io::Error::from(io::ErrorKind::InvalidData);
     let method = words.next().unwrap_or_default().parse().map_err(|_| wrong())?;
-    // Whole where a proxy has passed it on.
+    // A proxy sends the whole URL.
     let uri: Uri = words.next().unwrap_or_default().parse().map_err(|_| wrong())?;
     let path = uri.path_and_query().map_or_else(String::new, ToString::to_string);
     let mut headers = HeaderMap::new();

@@ -38,7 +38,7 @@ pub(super) async fn speak(
     }
 }
 
-/// Allows `most` streams for `pause`: sends such settings itself, and hides that the client took note of them.
+/// Allows `most` streams for `pause`: sends these settings itself, and hides the client's acknowledgement.
 async fn restrain(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     most: u32,
@@ -67,7 +67,7 @@ async fn converse(
     let mut turn = 0;
     loop {
         tokio::select! {
-            // Also writes the answers that are ready: the end comes after them.
+            // Also writes the responses that are ready, since the end comes after them.
             biased;
             accepted = connection.accept() => {
                 let Some(accepted) = accepted else { return Ok(Then::Close) };

@@ -1,9 +1,9 @@
-//! A server that can do everything wrong: late, cut off, too much, unasked, in another language. It knows no store: a
-//! handler gives the good answer, and a script says what becomes of it on the way.
+//! A server with every fault: it is late, cuts responses off, sends too much, or does not speak HTTP. It knows no store: a
+//! handler returns the right response, and a script changes how it is sent.
 //!
-//! - [`Setup`]: how it is spoken to, whom it says it is, how it greets a connection;
-//! - [`Asked`], [`Answer`]: a request, and the good answer to it;
-//! - [`Act`]: what the server does with a request instead: how much of which answer, at which pace, and what then.
+//! - [`Setup`]: its protocol, its certificate, and how it greets a connection;
+//! - [`Asked`], [`Answer`]: a request, and the right response to it;
+//! - [`Act`]: what the server does instead: how much of which response it sends, how fast, and what it does then.
 
 mod act;
 mod door;
@@ -26,13 +26,13 @@ pub use subject::{Subject, value};
 
 use crate::port;
 
-/// The word in every text that no resolver may repeat outside of `values`.
+/// A word in every text that a resolver must not repeat outside `values`.
 pub const CANARY: &str = "canary";
 
-/// Gives the good answer.
+/// Returns the right response.
 pub type Handler = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
 
-/// Says what becomes of the good answer.
+/// Returns the script for the right response.
 pub type Script = Arc<dyn Fn(Act, &Asked) -> Act + Send + Sync>;
 
 /// A running server. It ends with the last clone of this.
@@ -40,7 +40,7 @@ pub type Script = Arc<dyn Fn(Act, &Asked) -> Act + Send + Sync>;
 pub struct Server(Arc<Running>);
 
 struct Running {
-    /// Unless it listens on a socket of this machine's own.
+    /// Its port; `None` if it listens on a Unix socket.
     address: Option<SocketAddr>,
     state: Arc<State>,
     _end: oneshot::Sender<()>,
@@ -51,7 +51,7 @@ struct Running {
 pub enum Listener {
     /// On a port.
     Tcp(TcpListener),
-    /// On a socket of this machine's own.
+    /// On a Unix socket.
     Unix(UnixListener),
 }
 
@@ -61,7 +61,7 @@ struct State {
     handler: Handler,
     script: Script,
     connections: AtomicUsize,
-    /// How often each thing was asked for.
+    /// The number of requests for each path and body.
     asked: Mutex<HashMap<String, usize>>,
 }
 
@@ -95,7 +95,7 @@ impl Server {
         Self(Arc::new(Running { address, state, _end: end }))
     }
 
-    /// Starts one that passes every connection on to `target` as it is.
+    /// Starts a server that passes every connection on to `target`.
     #[must_use]
     pub fn pass_on(listener: Listener, target: SocketAddr) -> Self {
         let setup = Setup { greeting: Arc::new(move |_| Greeting::PassOn(target)), ..Setup::default() };
@@ -128,7 +128,7 @@ impl Server {
         self.0.state.connections.load(Ordering::Relaxed)
     }
 
-    /// How often what has `words` in it was asked for.
+    /// The number of requests that contain `words`.
     #[must_use]
     pub fn asked(&self, words: &str) -> usize {
         let asked = self.0.state.asked.lock().expect("the requests");
@@ -170,7 +170,7 @@ impl State {
         self.connections.fetch_add(1, Ordering::Relaxed) + 1
     }
 
-    /// What to do about a request. Counts it.
+    /// Counts a request, and returns the script for it.
     fn act(&self, mut asked: Asked) -> Act {
         let mut times = self.asked.lock().expect("the requests");
         let time = times.entry(asked.what()).or_default();

@@ -1,18 +1,18 @@
-//! A resolver that is put to the faults.
+//! The resolver that the faults are tried on.
 
 use std::path::Path;
 
 use super::{CANARY, Handler};
 use crate::resolver::Run;
 
-/// A resolver, and a store that it could read from.
+/// A resolver, and a server that answers as its store does if nothing is wrong.
 #[derive(Clone, Copy)]
 pub struct Subject {
-    /// Answers as the store does; every secret NAME has the value [`value`]`(NAME)`.
+    /// Returns a handler that answers as the store does. The value of the secret NAME is [`value`]`(NAME)`.
     pub handler: fn() -> Handler,
-    /// The id of a secret.
+    /// The id of the secret `name`.
     pub id: fn(name: &str) -> String,
-    /// Runs the resolver with a credential that has [`CANARY`] in it, against a URL that has a certificate of this
+    /// Runs the resolver against a URL, with a credential that contains [`CANARY`]. `ca` is the certificate of the server's
     /// authority.
     pub run: fn(url: &str, ca: &Path) -> Run,
 }

@@ -1,4 +1,4 @@
-//! Faults of how one answer comes: its neighbours keep their values.
+//! Faults in sending one response: the others keep their values.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::case::{Case, TEXT, TLS, Wire};
 
 const LOST: &str = "closed the connection before the response was complete";
 
-/// The deadline of what can only end by it, in milliseconds.
+/// The deadline of cases that end only by it, in milliseconds.
 const SOON: u64 = 600;
 
 pub fn cases() -> Vec<Case> {
@@ -91,7 +91,7 @@ fn broken() -> Vec<Case> {
     ]
 }
 
-/// Answers that are larger than any should be.
+/// Responses that are too large.
 fn too_much() -> Vec<Case> {
     let too_long =
         |sentence, fault| Case::one(sentence, "INVALID_VALUE", fault).says("is longer than 2 MiB").tried(1);

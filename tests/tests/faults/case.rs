@@ -1,10 +1,10 @@
-//! What a case says.
+//! A case.
 
 use std::fmt;
 
 use secretref_tests::fault::{Act, Asked, Server, Setup};
 
-/// What the requests go over.
+/// The transport of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Wire {
     Clear,
@@ -26,35 +26,35 @@ impl fmt::Display for Wire {
     }
 }
 
-/// Whom a fault hits.
+/// The requests that a fault hits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Hits {
-    /// The secret `bad`, which is asked for by itself and among others that are to keep their values.
+    /// That for the secret `bad`: it is requested alone, and among others, which must keep their values.
     One,
-    /// Everybody; two secrets are asked for, and one alone.
+    /// All: two secrets are requested, then one alone.
     All,
-    /// Some of so many, all of which are to have their outcome.
+    /// Some of this many. All must have their outcome.
     Some(usize),
 }
 
-/// A fault, and what comes of it.
+/// A fault, and the expected result.
 #[derive(Clone)]
 pub struct Case {
-    /// What holds, in a sentence.
+    /// The behaviour, in a sentence.
     pub sentence: &'static str,
     pub wires: &'static [Wire],
     pub hits: Hits,
-    /// What becomes of the answers that the fault hits.
+    /// The script for the responses that the fault hits.
     pub fault: fn(Act, &Asked) -> Act,
-    /// How the server meets its connections.
+    /// How the server treats its connections.
     pub setup: fn(Setup, Wire) -> Setup,
     /// How the resolver finds the server.
     pub url: fn(&Server) -> String,
-    /// What those that are hit come to: `value`, or a code.
+    /// The outcome of the requests that are hit: `value`, or an error code.
     pub outcome: &'static str,
-    /// What the message says.
+    /// Words of the message.
     pub words: &'static str,
-    /// How often `bad` is asked for where it is asked for alone.
+    /// The number of requests for `bad` if it is requested alone.
     pub tries: Option<usize>,
     /// The deadline, in milliseconds.
     pub timeout: u64,
@@ -82,7 +82,7 @@ impl Case {
         Self { hits: Hits::All, setup, ..Self::one(sentence, outcome, |act, _| act) }
     }
 
-    /// A fault among so many requests, which costs none of them its value.
+    /// A fault among this many requests, all of which still get their values.
     pub fn some(sentence: &'static str, count: usize, fault: fn(Act, &Asked) -> Act) -> Self {
         Self {
             hits: Hits::Some(count),

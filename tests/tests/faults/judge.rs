@@ -111,7 +111,7 @@ fn outcomes(subject: &Subject, case: &Case, names: &[String], ended: &Ended) -> 
     if ended.code == Some(exit) { Ok(()) } else { Err(format!("the exit code is not {exit}")) }
 }
 
-/// 0 where anybody got a value or the store's verdict, else the code of the cause.
+/// 0 if an id has a value or the store's own response, else the code of the cause.
 fn exit(outcomes: &[&str]) -> i32 {
     let any = |codes: &[&str]| outcomes.iter().any(|outcome| codes.contains(outcome));
     match () {
@@ -122,7 +122,7 @@ fn exit(outcomes: &[&str]) -> i32 {
     }
 }
 
-/// In time, and nothing of what the server said, nor the credential, outside of `values`.
+/// The response is in time, and has neither text of the server nor the credential outside `values`.
 fn surroundings(case: &Case, ended: &Ended) -> Result<(), String> {
     if ended.took > Duration::from_millis(case.timeout) + SLACK {
         return Err("it ended too late".into());

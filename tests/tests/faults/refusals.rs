@@ -1,4 +1,4 @@
-//! Faults of what one answer says: its neighbours keep their values.
+//! Faults in the content of one response: the others keep their values.
 
 use secretref_tests::fault::{Act, Answer, Asked, CANARY, Then, Until};
 
@@ -9,7 +9,7 @@ pub fn cases() -> Vec<Case> {
     [foreign(), refused(), redirected()].into_iter().flatten().collect()
 }
 
-/// Answers of another program, or of another kind.
+/// Responses of another program, or in another format.
 fn foreign() -> Vec<Case> {
     let stranger = |sentence, fault| Case::one(sentence, "UNAVAILABLE", fault).tried(1);
     vec![
@@ -49,7 +49,7 @@ fn page(status: u16) -> Answer {
     Answer::new(status, format!("<html><title>{CANARY}</title></html>")).header("content-type", "text/html")
 }
 
-/// Answers that say no, for now or for good.
+/// Temporary and permanent refusals.
 fn refused() -> Vec<Case> {
     let passes = |sentence, fault| Case::one(sentence, "value", fault).tried(2);
     let stays = |sentence, fault| Case::one(sentence, "UNAVAILABLE", fault).tried(3);
@@ -95,7 +95,7 @@ fn once(status: u16, act: Act, asked: &Asked) -> Act {
     if asked.time == 1 { act.answer(page(status)) } else { act }
 }
 
-/// Answers that lead elsewhere.
+/// Redirects.
 fn redirected() -> Vec<Case> {
     let away = |sentence, fault| {
         Case::one(sentence, "UNAVAILABLE", fault).says("redirects to another address").tried(1)

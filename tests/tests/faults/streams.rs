@@ -1,5 +1,5 @@
-//! Faults among many requests, none of which costs a value: what HTTP/2 can do to its streams, and what becomes of
-//! connections beside others.
+//! Faults among many requests, all of which still get their values: faults of HTTP/2 streams, and of some of several
+//! connections.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ pub fn cases() -> Vec<Case> {
     [ends(), limits(), connections()].into_iter().flatten().collect()
 }
 
-/// Connections that end while much is under way.
+/// Connections that end with many pending requests.
 fn ends() -> Vec<Case> {
     vec![
         Case::some("a connection that takes 20 requests, and says so", 512, |act, asked| {
@@ -55,7 +55,7 @@ fn ends() -> Vec<Case> {
     ]
 }
 
-/// The server takes so many requests of a connection and no more. With a reason it drops those that came meanwhile.
+/// The server accepts only this many requests on a connection. With a reason it drops the later ones.
 fn after(count: usize, reason: Option<Reason>, act: Act, asked: &Asked) -> Act {
     match reason {
         Some(_) if asked.turn > count => act.until(Until::Nothing).then(Then::Hang),
@@ -68,7 +68,7 @@ fn at(turn: usize, asked: &Asked, act: Act, change: impl FnOnce(Act) -> Act) -> 
     if asked.turn == turn { change(act) } else { act }
 }
 
-/// Servers that let little through at a time.
+/// Servers with tight limits.
 fn limits() -> Vec<Case> {
     let limited = |sentence, setup| Case::some(sentence, 512, |act, _| act).setup(setup);
     vec![
@@ -89,17 +89,17 @@ fn streams(setup: Setup, most: u32, first: Option<(u32, Duration)>, window: Opti
 
 /// Connections that fail or hang while others serve.
 fn connections() -> Vec<Case> {
-    let beside = |sentence, count, setup| {
+    let among = |sentence, count, setup| {
         Case::some(sentence, count, |act, _| act.pause(Duration::from_millis(5))).setup(setup).within(2000)
     };
     vec![
-        beside("a second connection that hangs", 512, |setup, _| beyond(setup, 1, Greeting::Silence)),
-        beside("a third connection that is closed", 512, |setup, _| beyond(setup, 2, Greeting::Close)),
-        beside("all connections but the first hang", 100, |setup, _| beyond(setup, 1, Greeting::Silence))
+        among("a second connection that hangs", 512, |setup, _| beyond(setup, 1, Greeting::Silence)),
+        among("a third connection that is closed", 512, |setup, _| beyond(setup, 2, Greeting::Close)),
+        among("all connections but the first hang", 100, |setup, _| beyond(setup, 1, Greeting::Silence))
             .over(&[Wire::H1]),
-        beside("all connections but the first are closed", 100, |setup, _| beyond(setup, 1, Greeting::Close))
+        among("all connections but the first are closed", 100, |setup, _| beyond(setup, 1, Greeting::Close))
             .over(&[Wire::H1]),
-        beside("all connections but four are closed", 100, |setup, _| beyond(setup, 4, Greeting::Close))
+        among("all connections but four are closed", 100, |setup, _| beyond(setup, 4, Greeting::Close))
             .over(&[Wire::H1]),
     ]
 }

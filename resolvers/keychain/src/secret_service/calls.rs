@@ -123,7 +123,7 @@ impl Service {
         open: &mut Vec<(NonZeroU32, usize)>,
         idle: Option<Duration>,
     ) -> Result<(), Failure> {
-        let mut heard = MessageStream::from(&self.bus);
+        let mut messages = MessageStream::from(&self.bus);
         loop {
             while open.len() + TOGETHER <= AT_ONCE {
                 let group: Vec<_> = (&mut *calls).take(TOGETHER).collect();
@@ -136,8 +136,8 @@ impl Service {
                 return Ok(());
             }
             let next = match idle {
-                Some(idle) => timeout(idle, heard.next()).await.map_err(|_| silent(true))?,
-                None => heard.next().await,
+                Some(idle) => timeout(idle, messages.next()).await.map_err(|_| silent(true))?,
+                None => messages.next().await,
             };
             let message = next.ok_or_else(gone)?.map_err(|error| classify(&error))?;
             let serial = message.header().reply_serial();

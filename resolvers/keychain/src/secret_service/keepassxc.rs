@@ -82,11 +82,11 @@ impl Service {
 
     /// Completes a change by KeePassXC's prompt, which opens a window only if KeePassXC is set to ask.
     pub(super) async fn see_through(&self, prompt: &OwnedObjectPath) -> Result<(), Failure> {
-        let mut heard = MessageStream::from(&self.bus);
+        let mut messages = MessageStream::from(&self.bus);
         let rule = format!("type='signal',interface='{PROMPT}',path='{prompt}'");
         self.answer(call_bus("AddMatch", &rule)).await?;
         self.ask(prompt, PROMPT, "Prompt", &"").await?;
-        match timeout(A_PERSON, completed(&mut heard, prompt)).await {
+        match timeout(A_PERSON, completed(&mut messages, prompt)).await {
             Err(_) => Err(unanswered()),
             Ok(Ok(true)) => Err(refused()),
             Ok(Ok(false)) => Ok(()),
@@ -126,8 +126,8 @@ impl Service {
 }
 
 /// Waits for the end of a prompt, and returns whether it was refused.
-async fn completed(heard: &mut MessageStream, prompt: &OwnedObjectPath) -> Result<bool, Failure> {
-    while let Some(message) = heard.next().await {
+async fn completed(messages: &mut MessageStream, prompt: &OwnedObjectPath) -> Result<bool, Failure> {
+    while let Some(message) = messages.next().await {
         let message = message.map_err(|error| classify(&error))?;
         let header = message.header();
         if header.message_type() == Type::Signal

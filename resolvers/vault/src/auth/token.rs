@@ -96,20 +96,20 @@ impl Token {
 /// a failure; the next is not tried in its place.
 pub(super) fn first(settings: &Settings) -> Result<Auth, Failure> {
     match settings.credential(&TOKEN)? {
-        Some(found) => of(found),
+        Some(found) => token(found),
         None => from_login(settings),
     }
 }
 
 /// `auth = "token"`: from the environment or systemd's credentials.
 pub(super) fn given(settings: &Settings) -> Result<Auth, Failure> {
-    of(settings.secret(&TOKEN)?.ok_or_else(|| none(settings))?)
+    token(settings.secret(&TOKEN)?.ok_or_else(|| none(settings))?)
 }
 
 /// `auth = "token_file"`: from `token_file`, else from the file of `vault login`.
 pub(super) fn from_file(settings: &Settings) -> Result<Auth, Failure> {
     match settings.path(&TOKEN_FILE)? {
-        Some(path) => of((settings.read_secret(&path, "token_file")?, path.display().to_string())),
+        Some(path) => token((settings.read_secret(&path, "token_file")?, path.display().to_string())),
         None => from_login(settings),
     }
 }
@@ -119,10 +119,10 @@ fn from_login(settings: &Settings) -> Result<Auth, Failure> {
     let relies_on_variable = !settings.relies_on(&TOKEN).is_empty();
     let path = settings.in_home(".vault-token").filter(|path| !relies_on_variable && file::is_there(path));
     let path = path.ok_or_else(|| none(settings))?;
-    of((settings.read_secret(&path, "token_file")?, path.display().to_string()))
+    token((settings.read_secret(&path, "token_file")?, path.display().to_string()))
 }
 
-fn of(found: Found) -> Result<Auth, Failure> {
+fn token(found: Found) -> Result<Auth, Failure> {
     word(found, "token").map(|(token, origin)| Auth::Token { token, origin })
 }
 

@@ -122,7 +122,8 @@ impl Api {
         let name = ServerName::try_from(host).expect("a host");
         let tls = ClientConnection::new(Arc::clone(&self.tls), name).map_err(std::io::Error::other)?;
         let mut stream = StreamOwned::new(tls, tcp);
-        let mut head = format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
+        let mut head =
+            format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -23,8 +23,7 @@ const AWS_CLI: &str = "aws secretsmanager";
 const BOTO3: &str = "boto3";
 
 /// Prints the value of a secret by boto3.
-const BY_BOTO3: &str =
-    "import boto3\nprint(boto3.client('secretsmanager').get_secret_value(SecretId='bench/n0')['SecretString'])";
+const BY_BOTO3: &str = "import boto3\nprint(boto3.client('secretsmanager').get_secret_value(SecretId='bench/n0')['SecretString'])";
 
 pub fn bench(rounds: usize) -> Report {
     let mut report = Report::new(rounds);
@@ -60,7 +59,8 @@ impl Place {
         let folder = tempfile::tempdir().expect("a folder");
         let mut command = Command::new(resolver::path("slow-aws"));
         command.arg(folder.path()).arg(milliseconds.to_string());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
+        let mut process =
+            command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("the server starts");
         let mut line = String::new();
         BufReader::new(process.stdout.take().expect("stdout")).read_line(&mut line).expect("its addresses");
         let (http, https) = line.trim().split_once(' ').expect("two addresses");
@@ -97,11 +97,16 @@ impl Place {
         let packages = |is_boto3: bool| clients::packages(is_boto3).display().to_string();
         let aws = Contestant::new(AWS_CLI, "/usr/bin/env", 1).args(["python3".to_owned()]);
         let aws = aws.args([clients::aws_cli().display().to_string()]);
-        let aws = aws.args("secretsmanager get-secret-value --secret-id bench/n0 --query SecretString".split(' '));
+        let aws =
+            aws.args("secretsmanager get-secret-value --secret-id bench/n0 --query SecretString".split(' '));
         let boto3 = Contestant::new(BOTO3, "/usr/bin/env", 1).args(["python3", "-c", BY_BOTO3]);
         let all = [aws.env("PYTHONPATH", packages(false)), boto3.env("PYTHONPATH", packages(true))];
         let clients = all.into_iter().map(|client| {
-            self.access.variables().into_iter().fold(client, |client, (name, value)| client.env(name, value)).seldom()
+            self.access
+                .variables()
+                .into_iter()
+                .fold(client, |client, (name, value)| client.env(name, value))
+                .seldom()
         });
         let mut all = self.for_many(1);
         all.extend([ours(OURS_ROLE, &role, 1), ours(OURS_KEPT, &kept, 1), get]);

@@ -89,7 +89,12 @@ impl Emulator {
         emulator
     }
 
-    fn launch(mut command: Command, folder: tempfile::TempDir, port: u16, certificates: &Certificates) -> Self {
+    fn launch(
+        mut command: Command,
+        folder: tempfile::TempDir,
+        port: u16,
+        certificates: &Certificates,
+    ) -> Self {
         let log = std::fs::File::create(folder.path().join("server.log")).expect("a file");
         let process = command
             .stdin(Stdio::null())

@@ -16,7 +16,8 @@ pub const SUBJECT: Subject = Subject { handler, id: |name| format!("{name}##AWSC
 
 fn handler() -> Handler {
     Arc::new(|asked: &Asked| {
-        let header = |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let header =
+            |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         if !header("authorization").contains(&format!("Credential={KEY_ID}/")) {
             return answer(400, &json!({"__type": "UnrecognizedClientException", "Message": "canary"}));
         }
@@ -24,7 +25,8 @@ fn handler() -> Handler {
         match header("x-amz-target") {
             "secretsmanager.GetSecretValue" => answer(200, &secret(&body["SecretId"])),
             "secretsmanager.BatchGetSecretValue" => {
-                let values: Vec<Value> = body["SecretIdList"].as_array().into_iter().flatten().map(secret).collect();
+                let values: Vec<Value> =
+                    body["SecretIdList"].as_array().into_iter().flatten().map(secret).collect();
                 answer(200, &json!({"SecretValues": values, "Errors": []}))
             }
             _ => answer(400, &json!({"__type": "UnknownOperationException", "Message": "canary"})),

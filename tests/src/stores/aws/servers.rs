@@ -107,9 +107,11 @@ impl Real {
     fn room(&self, case: &Case) -> Room {
         let (account, admin) = self.server.account();
         let asking = match case.token.as_str() {
-            "limited" => {
-                self.server.user(&account, "limited", &[("secretsmanager:GetSecretValue", "*:secret:denied/*")])
-            }
+            "limited" => self.server.user(
+                &account,
+                "limited",
+                &[("secretsmanager:GetSecretValue", "*:secret:denied/*")],
+            ),
             "single" => self.server.user(&account, "single", &[("secretsmanager:BatchGetSecretValue", "*")]),
             "alone" => self.server.user(
                 &account,
@@ -118,7 +120,8 @@ impl Real {
             ),
             _ => admin.clone(),
         };
-        let needs_other = case.profile.contains("{role}") || case.store.keys().any(|key| key.starts_with("other:"));
+        let needs_other =
+            case.profile.contains("{role}") || case.store.keys().any(|key| key.starts_with("other:"));
         let other = needs_other.then(|| self.server.account());
         let role = other.as_ref().map(|(account, _)| self.server.role(account, "reader", None));
         Room { account, admin, asking, other, role: role.unwrap_or_default() }
@@ -149,7 +152,8 @@ fn fill(api: &Api, room: &Room, case: &Case) -> Vec<(String, String)> {
             (region, _) => (&room.admin, region),
         };
         let value = |number: usize, text: &String| {
-            let member = if case.binary.iter().any(|binary| binary == key) { "SecretBinary" } else { "SecretString" };
+            let member =
+                if case.binary.iter().any(|binary| binary == key) { "SecretBinary" } else { "SecretString" };
             json!({"ClientRequestToken": version(number), member: text})
         };
         let with = |mut body: Value, member: &str| {
@@ -181,7 +185,9 @@ fn prepared(
 ) -> Prepared {
     let key = match case.token.as_str() {
         "root" | "limited" | "single" | "alone" => room.asking.clone(),
-        "wrong" => Key { secret: "another/secret/that/signs/nothing/right00".to_owned(), ..room.asking.clone() },
+        "wrong" => {
+            Key { secret: "another/secret/that/signs/nothing/right00".to_owned(), ..room.asking.clone() }
+        }
         unknown => Key { id: unknown.to_owned(), ..room.asking.clone() },
     };
     let file = credentials_file(credentials, &key);
@@ -202,10 +208,8 @@ fn prepared(
 pub fn credentials_file(folder: &Path, key: &Key) -> PathBuf {
     std::fs::create_dir_all(folder).expect("a folder");
     let file = folder.join("credentials");
-    let mut text = format!(
-        "[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-        key.id, key.secret
-    );
+    let mut text =
+        format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
     if let Some(token) = &key.token {
         text += &format!("aws_session_token = {token}\n");
     }

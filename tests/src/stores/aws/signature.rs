@@ -48,8 +48,7 @@ pub fn sign(
     now: u64,
 ) -> Vec<(String, String)> {
     let time = timestamp(now);
-    let scope =
-        Scope { date: time[..8].to_owned(), region: region.to_owned(), service: service.to_owned() };
+    let scope = Scope { date: time[..8].to_owned(), region: region.to_owned(), service: service.to_owned() };
     let mut headers = vec![("host".to_owned(), host.to_owned()), ("x-amz-date".to_owned(), time.clone())];
     headers.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
     headers.extend(key.token.iter().map(|token| ("x-amz-security-token".to_owned(), token.clone())));
@@ -103,15 +102,7 @@ pub fn timestamp(seconds: u64) -> String {
 pub fn iso(seconds: u64) -> String {
     let text = timestamp(seconds);
     let part = |from: usize, to: usize| &text[from..to];
-    format!(
-        "{}-{}-{}T{}:{}:{}Z",
-        part(0, 4),
-        part(4, 6),
-        part(6, 8),
-        part(9, 11),
-        part(11, 13),
-        part(13, 15)
-    )
+    format!("{}-{}-{}T{}:{}:{}Z", part(0, 4), part(4, 6), part(6, 8), part(9, 11), part(11, 13), part(13, 15))
 }
 
 /// The same as HTTP has it: `Thu, 01 Jan 2026 00:00:00 GMT`.

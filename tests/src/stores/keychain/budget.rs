@@ -1,4 +1,4 @@
-//! What runs of the keychain's resolver may cost.
+//! The budget of the keychain's resolver.
 
 use std::path::{Path, PathBuf};
 

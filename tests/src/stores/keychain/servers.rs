@@ -1,4 +1,4 @@
-//! Where the cases of the keychain are run: its encrypted file, which needs no server, and a GNOME keyring.
+//! The servers for the keychain's cases: its encrypted file, which needs no installation, and a GNOME keyring.
 
 use crate::keyring::Session;
 use crate::resolver;

@@ -1,4 +1,4 @@
-//! What runs of Vault's resolver may cost.
+//! The budget of Vault's resolver.
 
 use std::path::{Path, PathBuf};
 
@@ -44,7 +44,7 @@ impl Counted for Place {
         match way {
             "http" => lines(&self.fake.http, "token_file = \"token\""),
             "https" => lines(&self.fake.https, "token_file = \"token\""),
-            // With a session that an earlier run has signed in for.
+            // With a cached session of an earlier run.
             _ => lines(
                 &self.fake.https,
                 &format!(

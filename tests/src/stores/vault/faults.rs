@@ -1,4 +1,4 @@
-//! Vault, as far as the cases need it.
+//! A handler that answers as Vault does, as far as the cases of faults need it.
 
 use std::path::Path;
 use std::sync::Arc;

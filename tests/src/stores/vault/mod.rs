@@ -15,7 +15,7 @@ pub const STORE: Store = Store {
     budget: budget::BUDGET,
     bench: bench::bench,
     manual: Manual {
-        // Vault gives no secret two answers.
+        // A read of Vault never finds two secrets.
         never: Some(&["AMBIGUOUS_DUPLICATE_KEY"]),
         slips: &[
             (&["chekc", "x"], "check"),

@@ -1,4 +1,4 @@
-//! Where the cases of Vault are run: the kit's own server, and OpenBao.
+//! The servers for Vault's cases: the kit's own server, and OpenBao.
 
 use std::path::{Path, PathBuf};
 
@@ -14,11 +14,11 @@ pub const SERVERS: &[Server] = &[
     Server { name: "OpenBao", kind: Only::Real, start: || Box::new(Real::start()) },
 ];
 
-/// A token with that policy, and one that may not look itself up besides.
+/// A token with that policy, and one that may also not look itself up.
 const LIMITED: &str = "limited-token-of-the-kit";
 const BARE: &str = "bare-token-of-the-kit";
 
-/// A policy that lets every path be read but those with `denied` as their first segment.
+/// A policy that allows reading every path except those whose first segment is `denied`.
 const POLICY: &str =
     r#"path "+/data/*" { capabilities = ["read"] } path "+/data/denied/*" { capabilities = ["deny"] }"#;
 

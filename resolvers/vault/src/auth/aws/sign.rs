@@ -19,7 +19,7 @@ pub(super) struct Time {
 }
 
 impl Time {
-    pub(super) fn of(time: SystemTime) -> Self {
+    pub(super) fn new(time: SystemTime) -> Self {
         let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
         let (year, month, day) = date(seconds / 86_400);
         let day = format!("{year:04}{month:02}{day:02}");
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     fn time(seconds: u64) -> String {
-        Time::of(UNIX_EPOCH + Duration::from_secs(seconds)).second
+        Time::new(UNIX_EPOCH + Duration::from_secs(seconds)).second
     }
 
     #[test]
@@ -116,7 +116,7 @@ mod tests {
                 secret_key: Secret::new("wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".into()),
                 session_token: token.map(|token| Secret::new(token.into())),
             };
-            let time = Time::of(UNIX_EPOCH + Duration::from_secs(1_795_262_083));
+            let time = Time::new(UNIX_EPOCH + Duration::from_secs(1_795_262_083));
             let headers =
                 signed_headers(&credentials, host, region, server_id, super::super::signer::BODY, &time);
             headers.expose().split("Signature=").nth(1).unwrap().trim_end_matches("\"}").to_owned()

@@ -31,7 +31,7 @@ impl Signer {
             None => ("sts.amazonaws.com".to_owned(), "us-east-1"),
             Some(region) => (format!("sts.{region}.{}", domain(region)), region),
         };
-        let time = Time::of(SystemTime::now());
+        let time = Time::new(SystemTime::now());
         let headers = signed_headers(credentials, &host, region, self.server_id.as_deref(), BODY, &time);
         let encoded = |text: &str| BASE64_STANDARD.encode(text);
         Ok(json(&[

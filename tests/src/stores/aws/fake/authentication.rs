@@ -47,8 +47,7 @@ impl State {
         });
         let is_whole = ["host", "x-amz-date"].iter().all(|name| names.iter().any(|signed| signed == name));
         if !signed_right || !is_whole {
-            let message =
-                "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
+            let message = "The request signature we calculated does not match the signature you provided. Check your AWS Secret \
                  Access Key and signing method. Consult the service documentation for details.";
             return Err(invalid(message.to_owned()));
         }

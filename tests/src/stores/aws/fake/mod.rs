@@ -21,13 +21,15 @@ use serde_json::{Value, json};
 use self::secrets::Secret;
 use super::signature::{Key, http_date};
 use crate::certificate::Certificates;
-use crate::fault::{self, Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
+use crate::fault::{
+    self, Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until,
+};
 use crate::port;
 
 /// What the server does other than AWS at its best.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Manner {
-    /// How long it thinks about each request.
+    /// The delay before each response.
     pub delay: Duration,
     /// Whether it does not offer HTTP/2.
     pub no_h2: bool,

@@ -161,7 +161,8 @@ impl State {
                 self.change(caller, action, body, |secret| Ok(secret.entry("VersionIdsToStages")))
             }
             "ListSecretVersionIds" => self.change(caller, action, body, |secret| {
-                let version = |version: &Version| json!({"VersionId": version.id, "VersionStages": version.stages});
+                let version =
+                    |version: &Version| json!({"VersionId": version.id, "VersionStages": version.stages});
                 let versions: Vec<_> = secret.versions.iter().map(version).collect();
                 Ok(json!({"ARN": secret.arn, "Name": secret.name, "Versions": versions}))
             }),
@@ -212,14 +213,16 @@ impl State {
         Self::check(caller, "GetSecretValue", id)?;
         let secret = self.find(caller, id)?;
         if secret.deleted.is_some() {
-            let message = "You can't perform this operation on the secret because it was marked for deletion.";
+            let message =
+                "You can't perform this operation on the secret because it was marked for deletion.";
             return Err(Refusal::new("InvalidRequestException", message));
         }
         if secret.name.contains("kms-denied/") {
             return Err(Refusal::new("AccessDeniedException", "Access to KMS is not allowed"));
         }
         if secret.name.contains("kms-disabled/") {
-            let message = "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
+            let message =
+                "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
             return Err(Refusal::new("DecryptionFailure", message));
         }
         let (version_id, stage) = (text(body, "VersionId"), text(body, "VersionStage"));
@@ -232,7 +235,8 @@ impl State {
                 Some(id) => ("VersionId", id),
                 None => ("staging label", stage.unwrap_or("AWSCURRENT")),
             };
-            let message = format!("Secrets Manager can't find the specified secret value for {what}: {which}");
+            let message =
+                format!("Secrets Manager can't find the specified secret value for {what}: {which}");
             return Err(Refusal::new("ResourceNotFoundException", message));
         };
         if version_id.is_some() && stage.is_some_and(|stage| !version.has(stage)) {
@@ -290,22 +294,18 @@ impl State {
         let with_deleted = body["IncludePlannedDeletion"] == true;
         let mut found: Vec<&Secret> = secrets
             .iter()
-            .filter(|secret| {
-                secret.account == caller.principal.account && secret.region == caller.region
-            })
+            .filter(|secret| secret.account == caller.principal.account && secret.region == caller.region)
             .filter(|secret| with_deleted || secret.deleted.is_none())
-            .filter(|secret| prefixes.is_empty() || prefixes.iter().any(|start| secret.name.starts_with(start)))
+            .filter(|secret| {
+                prefixes.is_empty() || prefixes.iter().any(|start| secret.name.starts_with(start))
+            })
             .collect();
         found.sort_by(|one, other| one.name.cmp(&other.name));
         let from: usize = text(body, "NextToken").map_or(0, |token| token.parse().unwrap_or(0));
         let most = body["MaxResults"].as_u64().and_then(|most| usize::try_from(most).ok()).unwrap_or(100);
         let page = if self.manner.page == 0 { most } else { self.manner.page };
-        let shown: Vec<_> = found
-            .iter()
-            .skip(from)
-            .take(page)
-            .map(|secret| secret.entry("SecretVersionsToStages"))
-            .collect();
+        let shown: Vec<_> =
+            found.iter().skip(from).take(page).map(|secret| secret.entry("SecretVersionsToStages")).collect();
         let mut answer = json!({"SecretList": shown});
         if found.len() > from + page {
             answer["NextToken"] = json!((from + page).to_string());
@@ -354,7 +354,8 @@ impl State {
         let mut secrets = self.secrets.lock().expect("secrets");
         let secret = secrets.iter_mut().find(|secret| secret.arn == arn).ok_or_else(not_found)?;
         if secret.deleted.is_some() && !["RestoreSecret", "DescribeSecret"].contains(&action) {
-            let message = "You can't perform this operation on the secret because it was marked for deletion.";
+            let message =
+                "You can't perform this operation on the secret because it was marked for deletion.";
             return Err(Refusal::new("InvalidRequestException", message));
         }
         act(secret)
@@ -395,12 +396,12 @@ impl State {
         let is_forced = body["ForceDeleteWithoutRecovery"] == true;
         let days = body["RecoveryWindowInDays"].as_u64().unwrap_or(30);
         if is_forced && body.get("RecoveryWindowInDays").is_some_and(|days| !days.is_null()) {
-            let message = "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.";
+            let message =
+                "You can't use ForceDeleteWithoutRecovery in conjunction with RecoveryWindowInDays.";
             return Err(Refusal::new("InvalidParameterException", message));
         }
         if !(7..=30).contains(&days) {
-            let message =
-                "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).";
+            let message = "The RecoveryWindowInDays value must be between 7 and 30 days (inclusive).";
             return Err(Refusal::new("InvalidParameterException", message));
         }
         let ends = if is_forced { self.now() } else { self.now() + days * 86_400 };
