@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustls::pki_types::UnixTime;
 use rustls::{CertificateError, Error as TlsError};
 
+use super::roots::{Roots, TrustAnchors, is_of_system};
 use super::verifier::{self, Shown};
 use super::{Address, Proxy, Role, Route, certificate_info, client_identity};
 use crate::failure::{Failure, Retry};
@@ -40,7 +41,7 @@ pub(super) fn from_proxy(route: &Route, proxy: &Proxy, error: &io::Error) -> Fai
     let (address, key) = (&proxy.address, proxy.address.key());
     let (why, remedy) = match tls_error(error) {
         Some(TlsError::InvalidCertificate(wrong)) => match wrong {
-            Wrong::UnknownIssuer | Wrong::BadSignature => route.trust.missed(None),
+            Wrong::UnknownIssuer | Wrong::BadSignature => unknown_issuer(&route.trust, None),
             Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => {
                 ("is for another name".to_owned(), format!("check the host in `{key}`"))
             }
@@ -68,9 +69,9 @@ fn refused_certificate(route: &Route, wrong: &CertificateError, shown: Option<Sh
             "configure the server with the key of its certificate, or check which machine answers at this address".into(),
         ),
         // A bad signature: a trusted CA has the same name and another key.
-        Wrong::UnknownIssuer | Wrong::BadSignature => route.trust.missed(shown),
+        Wrong::UnknownIssuer | Wrong::BadSignature => unknown_issuer(&route.trust, shown),
         // A CA certificate, such as `openssl req -x509` creates.
-        _ if shown == Some(Shown::SelfSigned) && verifier::may_sign(wrong) => route.trust.missed(shown),
+        _ if shown == Some(Shown::SelfSigned) && verifier::may_sign(wrong) => unknown_issuer(&route.trust, shown),
         Wrong::NotValidForName | Wrong::NotValidForNameContext { .. } => wrong_name(route, wrong),
         other => flaw(other, &route.address),
     }
@@ -166,4 +167,40 @@ fn span(time: UnixTime) -> Duration {
 /// Returns the TLS error in an error of a stream, if there is one.
 pub(super) fn tls_error(error: &io::Error) -> Option<&TlsError> {
     error.get_ref()?.downcast_ref()
+}
+
+/// Explains that no trusted CA signed the certificate: the end of the sentence "the certificate of … ", and the hint to fix it.
+fn unknown_issuer(trust: &TrustAnchors, shown: Option<Shown>) -> (String, String) {
+    let is_own = shown == Some(Shown::SelfSigned);
+    let whose = if is_own { "the server's own certificate" } else { "the certificate of its CA" };
+    let own = if matches!(trust.roots, Roots::Bundle(_)) { "ca_cert" } else { trust.key };
+    let place = match &trust.roots {
+        Roots::System => None,
+        Roots::File(path) | Roots::Bundle(path) if is_of_system(path) => {
+            Some((path.display().to_string(), None))
+        }
+        Roots::Bundle(path) => Some((path.display().to_string(), None)),
+        Roots::File(path) => Some((path.display().to_string(), Some("that file"))),
+        Roots::Folder(path) => Some((path.display().to_string(), Some("that folder"))),
+        Roots::Text(_) | Roots::Unchecked => Some((format!("`{}`", trust.key), Some("it"))),
+    };
+    let why = match &place {
+        None if is_own => "is self-signed, and is not trusted".to_owned(),
+        None => "is signed by a CA that is not trusted".to_owned(),
+        Some((place, _)) if is_own => format!("is self-signed, and is not in {place}"),
+        Some((place, _)) => format!("is not signed by any CA in {place}"),
+    };
+    let remedy = match place.and_then(|(_, into)| into) {
+        Some(into) => format!("add {whose} to {into} (`{}`)", trust.key),
+        None if is_own => format!("set `{own}` to a copy of {whose}"),
+        None => format!("set `{own}` to the certificate of that CA"),
+    };
+    let alone = match shown {
+        Some(Shown::Alone) => {
+            "; the server sends no CA certificate: if an intermediate CA signed its own, configure the server to send \
+             that one too"
+        }
+        _ => "",
+    };
+    (why, remedy + alone)
 }

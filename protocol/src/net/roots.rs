@@ -10,7 +10,6 @@ use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 
 use super::settings::{CA_CERT, CA_CERT_BYTES, CA_PATH, SSL_CERT_FILE, TLS_SKIP_VERIFY};
-use super::verifier::Shown;
 use crate::failure::Failure;
 use crate::file;
 use crate::private_files::Access;
@@ -132,46 +131,10 @@ impl TrustAnchors {
         }?;
         Ok(Some(Anchors { store: Arc::new(store), named }))
     }
-
-    /// Explains an unknown issuer: the end of the sentence "the certificate of … ", and the hint to fix it.
-    pub(super) fn missed(&self, shown: Option<Shown>) -> (String, String) {
-        let is_own = shown == Some(Shown::SelfSigned);
-        let whose = if is_own { "the server's own certificate" } else { "the certificate of its CA" };
-        let own = if matches!(self.roots, Roots::Bundle(_)) { "ca_cert" } else { self.key };
-        let place = match &self.roots {
-            Roots::System => None,
-            Roots::File(path) | Roots::Bundle(path) if is_of_system(path) => {
-                Some((path.display().to_string(), None))
-            }
-            Roots::Bundle(path) => Some((path.display().to_string(), None)),
-            Roots::File(path) => Some((path.display().to_string(), Some("that file"))),
-            Roots::Folder(path) => Some((path.display().to_string(), Some("that folder"))),
-            Roots::Text(_) | Roots::Unchecked => Some((format!("`{}`", self.key), Some("it"))),
-        };
-        let why = match &place {
-            None if is_own => "is self-signed, and is not trusted".to_owned(),
-            None => "is signed by a CA that is not trusted".to_owned(),
-            Some((place, _)) if is_own => format!("is self-signed, and is not in {place}"),
-            Some((place, _)) => format!("is not signed by any CA in {place}"),
-        };
-        let remedy = match place.and_then(|(_, into)| into) {
-            Some(into) => format!("add {whose} to {into} (`{}`)", self.key),
-            None if is_own => format!("set `{own}` to a copy of {whose}"),
-            None => format!("set `{own}` to the certificate of that CA"),
-        };
-        let alone = match shown {
-            Some(Shown::Alone) => {
-                "; the server sends no CA certificate: if an intermediate CA signed its own, configure the server to send \
-                 that one too"
-            }
-            _ => "",
-        };
-        (why, remedy + alone)
-    }
 }
 
 /// Whether a file is the system's own list, which a package updates.
-fn is_of_system(path: &Path) -> bool {
+pub(super) fn is_of_system(path: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     let path = real(path);
     path.is_some() && BUNDLES.iter().any(|bundle| real(Path::new(bundle)) == path)

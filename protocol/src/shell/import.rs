@@ -8,6 +8,7 @@ use std::time::Instant;
 use serde_json::value::RawValue;
 
 use super::dotenv::{self, Entry, InBash};
+use super::only_reads::PIPE;
 use super::output::{explain, fail, print_note};
 use super::prompt;
 use super::session_task::{Done, Task, run_task};
@@ -21,9 +22,6 @@ use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::text::printable;
 use crate::watchdog::{Limits, Watchdog};
-
-/// The file name that means stdin.
-pub(super) const PIPE: &str = "-";
 
 /// Names and values, in the order of the file.
 type Entries = Vec<Entry>;

@@ -6,13 +6,15 @@
 use std::time::{Duration, Instant};
 
 use super::cli::Verb;
-use super::import::PIPE;
 use super::output::explain;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::streams::{Glimpse, glimpse_stdin};
 use crate::text::printable;
 use crate::wire::{begins_request, is_request};
+
+/// The file name of `import` that means stdin.
+pub(super) const PIPE: &str = "-";
 
 /// How long to wait for a request on an empty pipe, such as the pipe of a CI job or of ssh without a terminal. A program that
 /// sends a request sends it at once.

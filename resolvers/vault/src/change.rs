@@ -10,9 +10,10 @@ use vaultrs::api::kv1::requests::DeleteSecretRequest;
 use vaultrs::api::kv2::requests::DeleteLatestSecretVersionRequest;
 
 use crate::client;
+use crate::kv_response::version;
 use crate::locator::{Kv, Locator, encode};
 use crate::permission_error::PermissionError;
-use crate::read::{self, absent};
+use crate::read::absent;
 use crate::server::{speaks_vault, stranger};
 use crate::session::Session;
 use crate::undo::{rollback, undelete};
@@ -131,7 +132,7 @@ async fn newest(session: &Session, locator: &Locator) -> Result<Newest, Failure>
     let response = session.send(Request::get(locator.request_path(Kv::V2)), &locator.mount).await?;
     match response.status {
         StatusCode::OK | StatusCode::NOT_FOUND => Ok(Newest {
-            version: read::version(&response).unwrap_or(0),
+            version: version(&response).unwrap_or(0),
             is_there: response.status == StatusCode::OK,
         }),
         _ => {

@@ -6,6 +6,7 @@ mod client;
 mod folder;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
+mod kv_response;
 mod list;
 mod locator;
 mod mounts;

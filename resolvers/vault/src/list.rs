@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 use vaultrs::api::kv2::responses::ListSecretsResponse;
 
 use crate::folder::Folder;
+use crate::kv_response::version;
 use crate::locator::{Kv, segments};
 use crate::permission_error::PermissionError;
 use crate::read::{self, read};
@@ -127,7 +128,7 @@ async fn fields(session: &Session, folder: &Folder<'_>, kv: Kv, path: &str) -> R
         let response = session.send(folder.subkeys_request(path), &folder.mount).await?;
         match response.status {
             StatusCode::OK => return subkeys(&response).ok_or_else(|| stranger(session.server().route())),
-            StatusCode::NOT_FOUND if read::version(&response).is_some() => return Ok(Vec::new()),
+            StatusCode::NOT_FOUND if version(&response).is_some() => return Ok(Vec::new()),
             // Not every server and policy allows this. A token that may read the secret gets its fields from a read.
             StatusCode::FORBIDDEN | StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED => {}
             _ => return Err(session.server().state(&response).await),
