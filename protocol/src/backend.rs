@@ -24,6 +24,10 @@ pub trait Backend: Sized + 'static {
     /// Whether the store's host name is looked up. Then a profile refuses environment variables that change the lookup.
     const LOOKS_UP_HOSTS: bool = true;
 
+    /// Variables that a library of the store reads from the environment by itself. A profile refuses to run with them, as it
+    /// cannot shut them out.
+    const LIBRARY_VARIABLES: &'static [&'static str] = &[];
+
     /// Whether every read needs a connection. Then `doctor` shows the connection as a step even if the run did not get there.
     const CONNECTS: bool = true;
 

@@ -674,7 +674,10 @@ fn aws() {
     file(&aws.key_id, "wrong");
     let (code, message, exit) = failure(&start(&profile));
     assert_eq!((code.as_str(), exit), ("UNAUTHENTICATED", Some(4)));
-    assert!(message.contains("`aws_server_id`") && message.contains("[gateway] of "), "{message}");
+    assert!(
+        message.contains("`aws_server_id`") && message.contains("the AWS profile gateway of "),
+        "{message}"
+    );
 
     // From the environment, and from the instance's own service.
     let run = |run: Run| {

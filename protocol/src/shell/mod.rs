@@ -216,13 +216,17 @@ fn bound<B: Manage>(line: &CommandLine, environment: &Environment) -> Result<(),
         );
         return Err((failure, Exit::Usage));
     }
-    let changes_look_up = |name: &&&str| B::LOOKS_UP_HOSTS && environment.is_set(name);
-    if let Some(name) = LOOK_UP_VARIABLES.iter().find(changes_look_up) {
-        let failure = Failure::misconfigured(
-            format!("{name} is set and changes how the store's host name is resolved"),
-            "remove it from the environment; for a gateway, from its `passEnv` and `env`",
-        );
-        return Err((failure, Exit::Configuration));
-    }
-    Ok(())
+    let look_up = if B::LOOKS_UP_HOSTS { &LOOK_UP_VARIABLES[..] } else { &[] };
+    refused(look_up, environment, "changes how the store's host name is resolved")?;
+    refused(B::LIBRARY_VARIABLES, environment, "is read by a library that this program uses")
+}
+
+/// Fails if one of these variables is set; `what` it does is for the message.
+fn refused(names: &[&str], environment: &Environment, what: &str) -> Result<(), (Failure, Exit)> {
+    let Some(name) = names.iter().find(|name| environment.is_set(name)) else { return Ok(()) };
+    let failure = Failure::misconfigured(
+        format!("{name} is set and {what}"),
+        "remove it from the environment; for a gateway, from its `passEnv` and `env`",
+    );
+    Err((failure, Exit::Configuration))
 }

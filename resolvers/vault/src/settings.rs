@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use secretref_aws_credentials::settings::credential_settings;
 use secretref_protocol::{NameKeys, Secret, Setting, Store, net};
 
 use crate::route;
@@ -11,7 +12,15 @@ pub(crate) const STORE: Store = Store {
     binary: "secretref-vault",
     version: env!("CARGO_PKG_VERSION"),
     about: "Reads secrets from HashiCorp Vault and OpenBao for agent gateways",
-    settings: &[VAULT, AUTH_SETTINGS, &[ADDRESS.row()], route::TLS, net::SETTINGS],
+    settings: &[
+        VAULT,
+        AUTH_SETTINGS,
+        AWS_SETTINGS[0],
+        AWS_SETTINGS[1],
+        &[ADDRESS.row()],
+        route::TLS,
+        net::SETTINGS,
+    ],
     name_keys: NameKeys::Only(&["mount", "namespace"]),
     form: "name[#field[#version]]",
     examples: "  secretref-vault get providers/openai/apiKey
@@ -75,15 +84,11 @@ pub(crate) const AUTH_SETTINGS: &[Setting] = &[
     USERNAME.row(),
     PASSWORD.row(),
     PASSWORD_FILE.row(),
-    AWS_ACCESS_KEY_ID.row(),
-    AWS_SECRET_ACCESS_KEY.row(),
-    AWS_SESSION_TOKEN.row(),
-    AWS_CREDENTIALS_FILE.row(),
-    AWS_PROFILE.row(),
-    AWS_REGION.row(),
-    AWS_SERVER_ID.row(),
-    AWS_METADATA.row(),
 ];
+
+/// The settings of `auth = "aws"`.
+pub(crate) const AWS_SETTINGS: &[&[Setting]] =
+    &[&[AWS_REGION.row(), AWS_SERVER_ID.row()], &credential_settings(&["aws"])];
 
 pub(crate) const AUTH: Setting<str> = Setting::choice(
     "auth",
@@ -157,36 +162,6 @@ pub(crate) const PASSWORD_FILE: Setting<Path> =
         .env(&["VAULT_PASSWORD_FILE"])
         .used_by(&["ldap", "userpass"]);
 
-pub(crate) const AWS_ACCESS_KEY_ID: Setting<Secret> =
-    Setting::secret("aws_access_key_id", "aws-access-key-id", "aws: the access key id")
-        .env(&["AWS_ACCESS_KEY_ID"])
-        .file(&AWS_CREDENTIALS_FILE);
-
-pub(crate) const AWS_SECRET_ACCESS_KEY: Setting<Secret> =
-    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "aws: the secret access key")
-        .env(&["AWS_SECRET_ACCESS_KEY"])
-        .file(&AWS_CREDENTIALS_FILE);
-
-pub(crate) const AWS_SESSION_TOKEN: Setting<Secret> = Setting::secret(
-    "aws_session_token",
-    "aws-session-token",
-    "aws: the session token of a temporary access key",
-)
-.env(&["AWS_SESSION_TOKEN"])
-.file(&AWS_CREDENTIALS_FILE);
-
-pub(crate) const AWS_CREDENTIALS_FILE: Setting<Path> = Setting::path(
-    "aws_credentials_file",
-    "aws: a shared credentials file; default: ~/.aws/credentials, else the role of the instance",
-)
-.env(&["AWS_SHARED_CREDENTIALS_FILE"])
-.used_by(&["aws"]);
-
-pub(crate) const AWS_PROFILE: Setting<str> =
-    Setting::text("aws_profile", "aws: the profile in the shared credentials file; default: default")
-        .env(&["AWS_PROFILE"])
-        .used_by(&["aws"]);
-
 pub(crate) const AWS_REGION: Setting<str> =
     Setting::text("aws_region", "aws: the region of STS; default: the global endpoint")
         .env(&["AWS_REGION", "AWS_DEFAULT_REGION"])
@@ -195,12 +170,6 @@ pub(crate) const AWS_REGION: Setting<str> =
 pub(crate) const AWS_SERVER_ID: Setting<str> =
     Setting::text("aws_server_id", "aws: the value that the server requires in X-Vault-AWS-IAM-Server-ID")
         .used_by(&["aws"]);
-
-pub(crate) const AWS_METADATA: Setting<str> = Setting::text(
-    "aws_metadata",
-    "aws: the URL of the instance metadata service; default: http://169.254.169.254",
-)
-.env(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
 
 #[cfg(test)]
 mod tests {
@@ -212,10 +181,10 @@ mod tests {
     #[test]
     fn a_setting_names_only_files_and_ways_to_sign_in_that_exist() {
         let SettingType::Choice(ways) = AUTH.kind else { panic!("no words") };
-        for setting in AUTH_SETTINGS {
-            let is_file = |file: &str| {
-                AUTH_SETTINGS.iter().any(|other| other.key == file && other.kind == SettingType::Path)
-            };
+        let all = || AUTH_SETTINGS.iter().chain(AWS_SETTINGS.iter().copied().flatten());
+        for setting in all() {
+            let is_file =
+                |file: &str| all().any(|other| other.key == file && other.kind == SettingType::Path);
             assert!(setting.file.is_none_or(is_file), "{}", setting.key);
             assert!(setting.used_by.iter().all(|way| ways.contains(way)), "{}", setting.key);
             assert!(

@@ -25,6 +25,8 @@ pub(crate) struct Vault {
 
 impl Backend for Vault {
     const STORE: Store = STORE;
+    /// Of AWS's SDK, for `auth = "aws"`.
+    const LIBRARY_VARIABLES: &'static [&'static str] = secretref_aws_credentials::LIBRARY_VARIABLES;
     type Locator = Locator;
     /// One sign-in serves every namespace: a token is valid in the namespaces below its own, too.
     type Scope = ();
@@ -32,7 +34,7 @@ impl Backend for Vault {
 
     fn configure(settings: &Settings) -> Result<Self, Failure> {
         let address = address(settings)?;
-        let client = Client::from_settings(settings)?;
+        let client = Arc::new(Client::from_settings(settings)?);
         let mount = settings.required(&MOUNT)?;
         if mount.trim_matches('/').is_empty() {
             return Err(Failure::misconfigured(

@@ -162,7 +162,7 @@ fn resting(
     files: &ProfileFiles,
     profile: Profile<'_>,
 ) -> Result<Option<Source>, Failure> {
-    Profiles { settings, files, may_run: false }.source(profile)
+    Profiles { machine: settings, files, may_run: false }.source(profile)
 }
 
 /// The access key of the environment or of systemd's credentials.
@@ -248,7 +248,7 @@ fn process(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure>
         return Process::parse(command, format!("`{}`", CREDENTIAL_PROCESS.key)).map(Source::Process);
     }
     let profile = files.own().ok_or_else(|| files.missing(&files.profile))?;
-    let profiles = Profiles { settings, files, may_run: true };
+    let profiles = Profiles { machine: settings, files, may_run: true };
     match profiles.source(profile)? {
         Some(found) if found.runs_a_program() => Ok(found),
         _ => Err(not_of("process", "has no credential_process", files)),

@@ -17,6 +17,7 @@
 //! | `sign_in` | the credentials themselves, kept between starts |
 //! | `sts`, `sso`, `metadata`, `process` | one for each service that issues credentials |
 //! | `endpoints`, `region` | where a service is |
+//! | `signed` | a signed request for another party to send, as Vault wants it |
 //! | `http`, `refusal` | the SDK over our transport, and its errors |
 
 mod choose;
@@ -31,6 +32,7 @@ mod refusal;
 mod region;
 pub mod settings;
 mod sign_in;
+mod signed;
 mod source;
 mod sso;
 mod sts;
@@ -40,4 +42,11 @@ pub use http::Http;
 pub use refusal::Refusal;
 pub use region::{Arn, Region, role};
 pub use sign_in::{Session, SignIn, sdk_config};
+pub use signed::SignedRequest;
 pub use sts::Identity;
+
+/// The variables that the SDK reads from the environment by itself and that could change where requests go; for
+/// [`Backend::LIBRARY_VARIABLES`](secretref_protocol::Backend::LIBRARY_VARIABLES).
+///
+/// It also reads `AWS_EXECUTION_ENV`, `AWS_LAMBDA_FUNCTION_NAME` and `_X_AMZN_TRACE_ID`, for headers that name its caller.
+pub const LIBRARY_VARIABLES: &[&str] = &["SMITHY_CLIENT_SDK_CUSTOM_PARTITION"];

@@ -4,26 +4,66 @@
 //! earlier login uses SSO. In a `source_profile`, an access key comes before a role, as in the CLI: a profile can be its own
 //! source.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use secretref_protocol::{Failure, Secret, Settings, file, hex};
 use serde::Deserialize;
 
-use crate::choose::{container, environment, instance, keys};
+use crate::choose::{self, keys};
 use crate::profile_files::{Profile, ProfileFiles};
 use crate::region::{Region, role};
 use crate::settings::{AWS_METADATA_DISABLED, CONTAINER_CREDENTIALS_URI};
 use crate::source::{AssumedRole, Process, Source, Sso, SsoLogin, WebIdentity};
 
 /// The profiles, and whether their programs may run.
-pub(crate) struct Profiles<'a> {
-    pub(crate) settings: &'a Settings,
+pub(crate) struct Profiles<'a, M> {
+    pub(crate) machine: &'a M,
     pub(crate) files: &'a ProfileFiles,
     pub(crate) may_run: bool,
 }
 
-impl Profiles<'_> {
+/// What a profile can refer to on this machine.
+pub(crate) trait Machine {
+    /// The access key of the environment.
+    fn environment(&self) -> Result<Option<Source>, Failure>;
+    /// The container's credentials.
+    fn container(&self) -> Result<Option<Source>, Failure>;
+    /// The instance's role; `None` if a setting leaves it out.
+    fn instance(&self) -> Result<Option<Source>, Failure>;
+    /// The home of the user.
+    fn home(&self) -> Result<PathBuf, Failure>;
+    /// The secret in a file that `key` of a profile names; `None` if there is no such file.
+    fn read(&self, path: &Path, key: &str) -> Result<Option<Secret>, Failure>;
+}
+
+impl Machine for Settings {
+    fn environment(&self) -> Result<Option<Source>, Failure> {
+        choose::environment(self)
+    }
+
+    fn container(&self) -> Result<Option<Source>, Failure> {
+        choose::container(self)
+    }
+
+    fn instance(&self) -> Result<Option<Source>, Failure> {
+        if self.is_on(&AWS_METADATA_DISABLED) {
+            return Ok(None);
+        }
+        choose::instance(self, Vec::new()).map(Some)
+    }
+
+    fn home(&self) -> Result<PathBuf, Failure> {
+        Settings::home(self).find()
+    }
+
+    fn read(&self, path: &Path, key: &str) -> Result<Option<Secret>, Failure> {
+        file::is_there(path).then(|| self.read_secret(path, key)).transpose()
+    }
+}
+
+impl<M: Machine> Profiles<'_, M> {
     /// Returns the source of a profile's credentials; `None` if it says nothing of credentials.
     pub(crate) fn source(&self, profile: Profile<'_>) -> Result<Option<Source>, Failure> {
         self.decide(profile, &mut Vec::new())
@@ -120,14 +160,16 @@ impl Profiles<'_> {
         };
         match name {
             "Environment" => {
-                environment(self.settings)?.ok_or_else(|| missing("AWS_ACCESS_KEY_ID is not set"))
+                self.machine.environment()?.ok_or_else(|| missing("AWS_ACCESS_KEY_ID is not set"))
             }
-            "EcsContainer" => container(self.settings)?
+            "EcsContainer" => self
+                .machine
+                .container()?
                 .ok_or_else(|| missing(&format!("`{}` is not set", CONTAINER_CREDENTIALS_URI.key))),
-            "Ec2InstanceMetadata" if self.settings.is_on(&AWS_METADATA_DISABLED) => {
-                Err(missing(&format!("`{}` is set", self.settings.called(&AWS_METADATA_DISABLED))))
-            }
-            "Ec2InstanceMetadata" => instance(self.settings, Vec::new()),
+            "Ec2InstanceMetadata" => self
+                .machine
+                .instance()?
+                .ok_or_else(|| missing(&format!("`{}` is set", AWS_METADATA_DISABLED.key))),
             _ => Err(wrong(
                 profile,
                 "has a credential_source that AWS does not know",
@@ -139,7 +181,7 @@ impl Profiles<'_> {
     fn web_identity(&self, profile: Profile<'_>) -> Result<Source, Failure> {
         let written = profile.value("web_identity_token_file").unwrap_or_default();
         let path = match written.strip_prefix("~/") {
-            Some(rest) => self.settings.home().find()?.join(rest),
+            Some(rest) => self.machine.home()?.join(rest),
             None => written.into(),
         };
         if !path.is_absolute() {
@@ -152,7 +194,10 @@ impl Profiles<'_> {
         Ok(Source::WebIdentity(WebIdentity {
             role: role_of(profile)?,
             session_name: profile.value("role_session_name").map(str::to_owned),
-            token: self.settings.read_secret(&path, "web_identity_token_file")?,
+            token: self.machine.read(&path, "web_identity_token_file")?.ok_or_else(|| {
+                let what = format!("has web_identity_token_file = {}, which does not exist", path.display());
+                wrong(profile, &what, "check the path")
+            })?,
             origin: profile.origin(),
         }))
     }
@@ -198,11 +243,9 @@ impl Profiles<'_> {
             expires_at: String,
         }
         let file_name = hex(digest(&SHA1_FOR_LEGACY_USE_ONLY, name.as_bytes()).as_ref());
-        let path = self.settings.home().find()?.join(format!(".aws/sso/cache/{file_name}.json"));
-        if !file::is_there(&path) {
-            return Err(no_login(profile.name, "is not signed in"));
-        }
-        let text = self.settings.read_secret(&path, "sso_session")?;
+        let path = self.machine.home()?.join(format!(".aws/sso/cache/{file_name}.json"));
+        let text = self.machine.read(&path, "sso_session")?;
+        let text = text.ok_or_else(|| no_login(profile.name, "is not signed in"))?;
         let login: Login =
             serde_json::from_str(text.expose()).map_err(|_| no_login(profile.name, "has a damaged login"))?;
         Ok(SsoLogin { token: Secret::new(login.access_token), expires: login.expires_at })
@@ -269,4 +312,216 @@ fn duration(profile: Profile<'_>, text: &str) -> Result<i32, Failure> {
 
 fn wrong(profile: Profile<'_>, why: &str, remedy: &str) -> Failure {
     Failure::misconfigured(format!("{} {why}", profile.origin()), remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::choose::keys;
+
+    /// A machine with an access key in the environment, and with a login of the session `corp`.
+    struct Kit;
+
+    impl Machine for Kit {
+        fn environment(&self) -> Result<Option<Source>, Failure> {
+            Ok(Some(Source::Keys { keys: keys("AKIAENV", "s", None), origin: "the environment".into() }))
+        }
+
+        fn container(&self) -> Result<Option<Source>, Failure> {
+            Ok(None)
+        }
+
+        fn instance(&self) -> Result<Option<Source>, Failure> {
+            Ok(None)
+        }
+
+        fn home(&self) -> Result<PathBuf, Failure> {
+            Ok("/home/jo".into())
+        }
+
+        fn read(&self, path: &Path, _: &str) -> Result<Option<Secret>, Failure> {
+            let text = match path.to_str().unwrap() {
+                // The SHA-1 of `corp`, as the AWS CLI names it.
+                "/home/jo/.aws/sso/cache/ee0bfd2552fbd840c02cc48b6e823320543c450f.json" => {
+                    r#"{"accessToken":"login","expiresAt":"2026-11-30T12:00:00Z"}"#
+                }
+                "/var/token" | "/home/jo/token" => "web",
+                _ => return Ok(None),
+            };
+            Ok(Some(Secret::new(text.to_owned())))
+        }
+    }
+
+    /// What each kind of source is, in short.
+    fn told(source: &Source) -> String {
+        match source {
+            Source::Keys { keys, .. } => keys.id.clone(),
+            Source::WebIdentity(web) => format!("web {} {}", short(&web.role), web.token.expose()),
+            Source::Sso(sso) => {
+                format!("sso {} {} {} {}", sso.account, sso.role, sso.region, sso.login.is_ok())
+            }
+            Source::Role(role) => format!("{} by {}", short(&role.role), told(&role.base)),
+            Source::Process(process) => format!("program {}", process.program.display()),
+            Source::Container(_) => "container".into(),
+            Source::Instance(_) => "instance".into(),
+        }
+    }
+
+    fn short(role: &str) -> &str {
+        role.rsplit('/').next().unwrap()
+    }
+
+    const CONFIG: &str = "
+[sso-session corp]
+sso_region = eu-central-1
+sso_start_url = https://corp.awsapps.com/start
+[profile plain]
+aws_access_key_id = AKIA1
+aws_secret_access_key = s
+[profile half]
+aws_access_key_id = AKIA1
+[profile team]
+role_arn = arn:aws:iam::123456789012:role/team
+source_profile = plain
+[profile deep]
+role_arn = arn:aws:iam::123456789012:role/deep
+source_profile = team
+[profile own]
+role_arn = arn:aws:iam::123456789012:role/own
+source_profile = own
+aws_access_key_id = AKIA2
+aws_secret_access_key = s
+[profile loop]
+role_arn = arn:aws:iam::123456789012:role/loop
+source_profile = pool
+[profile pool]
+role_arn = arn:aws:iam::123456789012:role/pool
+source_profile = loop
+[profile corp]
+sso_session = corp
+sso_account_id = 123456789012
+sso_role_name = reader
+aws_access_key_id = ASIAOLD
+aws_secret_access_key = s
+aws_session_token = t
+[profile of-corp]
+role_arn = arn:aws:iam::123456789012:role/of-corp
+source_profile = corp
+[profile legacy]
+sso_start_url = https://corp.awsapps.com/start
+sso_region = us-east-1
+sso_account_id = 123456789012
+sso_role_name = reader
+[profile nowhere]
+sso_session = absent
+sso_account_id = 123456789012
+sso_role_name = reader
+[profile nobody]
+sso_session = corp
+sso_role_name = reader
+[profile web]
+role_arn = arn:aws:iam::123456789012:role/web
+web_identity_token_file = /var/token
+[profile home]
+role_arn = arn:aws:iam::123456789012:role/home
+web_identity_token_file = ~/token
+[profile gone]
+role_arn = arn:aws:iam::123456789012:role/gone
+web_identity_token_file = /var/gone
+[profile of-web]
+role_arn = arn:aws:iam::123456789012:role/of-web
+source_profile = web
+[profile env]
+role_arn = arn:aws:iam::123456789012:role/env
+credential_source = Environment
+[profile ecs]
+role_arn = arn:aws:iam::123456789012:role/ecs
+credential_source = EcsContainer
+[profile ec2]
+role_arn = arn:aws:iam::123456789012:role/ec2
+credential_source = Ec2InstanceMetadata
+[profile both]
+role_arn = arn:aws:iam::123456789012:role/both
+source_profile = plain
+credential_source = Environment
+[profile neither]
+role_arn = arn:aws:iam::123456789012:role/neither
+[profile mfa]
+role_arn = arn:aws:iam::123456789012:role/mfa
+source_profile = plain
+mfa_serial = arn:aws:iam::123456789012:mfa/jo
+[profile absent]
+role_arn = arn:aws:iam::123456789012:role/absent
+source_profile = not-there
+[profile empty-source]
+role_arn = arn:aws:iam::123456789012:role/empty
+source_profile = region-only
+[profile region-only]
+region = eu-central-1
+[profile program]
+credential_process = /usr/bin/get
+[profile long]
+role_arn = arn:aws:iam::123456789012:role/long
+source_profile = plain
+duration_seconds = 100
+[profile login]
+login_session = arn:aws:iam::123456789012:user/jo
+";
+
+    #[test]
+    fn a_profile_is_read_as_the_aws_cli_reads_it() {
+        for (name, want) in [
+            ("plain", Ok("AKIA1")),
+            ("half", Err("no aws_secret_access_key")),
+            ("team", Ok("team by AKIA1")),
+            ("deep", Ok("deep by team by AKIA1")),
+            ("own", Ok("own by AKIA2")),
+            ("loop", Err("leads back to itself")),
+            ("corp", Ok("sso 123456789012 reader eu-central-1 true")),
+            ("of-corp", Ok("of-corp by sso 123456789012 reader eu-central-1 true")),
+            ("legacy", Ok("sso 123456789012 reader us-east-1 false")),
+            ("nowhere", Err("there is no such session")),
+            ("nobody", Err("no sso_account_id")),
+            ("web", Ok("web web web")),
+            ("home", Ok("web home web")),
+            ("gone", Err("does not exist")),
+            ("of-web", Ok("of-web by web web web")),
+            ("env", Ok("env by AKIAENV")),
+            ("ecs", Err("`container_credentials_uri` is not set")),
+            ("ec2", Err("`aws_metadata_disabled` is set")),
+            ("both", Err("source_profile and credential_source")),
+            ("neither", Err("neither source_profile nor credential_source")),
+            ("mfa", Err("second factor")),
+            ("absent", Err("there is no AWS profile not-there")),
+            ("empty-source", Err("has no credentials")),
+            ("region-only", Ok("none")),
+            ("program", Err("set `auth` to process")),
+            ("long", Err("duration_seconds")),
+            ("login", Err("login_session")),
+        ] {
+            let files = ProfileFiles::of(CONFIG, "", name);
+            let found =
+                Profiles { machine: &Kit, files: &files, may_run: false }.source(files.own().unwrap());
+            let found = found.map(|source| source.map_or("none".into(), |source| told(&source)));
+            let found = found.map_err(|failure| failure.to_string());
+            match (&found, want) {
+                (Ok(found), Ok(want)) => assert_eq!(found, want, "{name}"),
+                (Err(said), Err(words)) => assert!(said.contains(words), "{name}: {said}"),
+                _ => panic!("{name}: {found:?}, not {want:?}"),
+            }
+        }
+        let files = ProfileFiles::of(CONFIG, "", "program");
+        let profiles = Profiles { machine: &Kit, files: &files, may_run: true };
+        let found = profiles.source(files.own().unwrap()).unwrap().unwrap();
+        assert_eq!(told(&found), "program /usr/bin/get");
+    }
+
+    #[test]
+    fn a_login_is_renewed_by_a_person() {
+        let files = ProfileFiles::of(CONFIG, "", "legacy");
+        let found = Profiles { machine: &Kit, files: &files, may_run: false }.source(files.own().unwrap());
+        let Ok(Some(Source::Sso(sso))) = found else { panic!("no SSO") };
+        let said = sso.login.err().unwrap().to_string();
+        assert!(said.ends_with("run aws sso login --profile legacy"), "{said}");
+    }
 }

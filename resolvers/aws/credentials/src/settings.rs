@@ -63,13 +63,13 @@ pub const CREDENTIAL_PROCESS: Setting<str> = Setting::text(
 
 /// The id of an access key.
 pub const AWS_ACCESS_KEY_ID: Setting<Secret> =
-    Setting::secret("aws_access_key_id", "aws-access-key-id", "aws: the access key id")
+    Setting::secret("aws_access_key_id", "aws-access-key-id", "the id of the AWS access key")
         .env(&["AWS_ACCESS_KEY_ID"])
         .file(&AWS_CREDENTIALS_FILE);
 
 /// The secret of an access key.
 pub const AWS_SECRET_ACCESS_KEY: Setting<Secret> =
-    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "aws: the secret access key")
+    Setting::secret("aws_secret_access_key", "aws-secret-access-key", "the secret of the AWS access key")
         .env(&["AWS_SECRET_ACCESS_KEY"])
         .file(&AWS_CREDENTIALS_FILE);
 
@@ -77,57 +77,57 @@ pub const AWS_SECRET_ACCESS_KEY: Setting<Secret> =
 pub const AWS_SESSION_TOKEN: Setting<Secret> = Setting::secret(
     "aws_session_token",
     "aws-session-token",
-    "aws: the session token of a temporary access key",
+    "the session token of a temporary AWS access key",
 )
 .env(&["AWS_SESSION_TOKEN"])
 .file(&AWS_CREDENTIALS_FILE);
 
 /// The profile of AWS's own files. It is not called `profile`, because that is the flag of the resolver's profile.
 pub const AWS_PROFILE: Setting<str> =
-    Setting::text("aws_profile", "aws: the profile in AWS's config and credentials files; default: default")
+    Setting::text("aws_profile", "the profile in AWS's own config and credentials files; default: default")
         .env(&["AWS_PROFILE"]);
 
 /// AWS's config file.
 pub const AWS_CONFIG_FILE: Setting<Path> =
-    Setting::path("aws_config_file", "aws: AWS's config file; default: ~/.aws/config")
+    Setting::path("aws_config_file", "AWS's own config file; default: ~/.aws/config")
         .env(&["AWS_CONFIG_FILE"]);
 
 /// AWS's credentials file.
 pub const AWS_CREDENTIALS_FILE: Setting<Path> =
-    Setting::path("aws_credentials_file", "aws: AWS's shared credentials file; default: ~/.aws/credentials")
+    Setting::path("aws_credentials_file", "AWS's own credentials file; default: ~/.aws/credentials")
         .env(&["AWS_SHARED_CREDENTIALS_FILE"]);
 
 /// The metadata service of an instance.
 pub const AWS_METADATA: Setting<str> = Setting::text(
     "aws_metadata",
-    "aws: the URL of the instance metadata service; default: http://169.254.169.254",
+    "the URL of the metadata service of an EC2 instance; default: http://169.254.169.254",
 )
 .env(&["AWS_EC2_METADATA_SERVICE_ENDPOINT"]);
 
 /// Whether the instance is left out.
 pub const AWS_METADATA_DISABLED: Setting<bool> =
-    Setting::switch("aws_metadata_disabled", "aws: do not ask the instance metadata service")
+    Setting::switch("aws_metadata_disabled", "do not ask the metadata service of an EC2 instance")
         .env(&["AWS_EC2_METADATA_DISABLED"])
         .default("false");
 
 /// The token of a web identity.
 pub const WEB_IDENTITY_TOKEN_FILE: Setting<Path> = Setting::path(
     "web_identity_token_file",
-    "aws: a file with the token of a web identity, such as that of a Kubernetes service account",
+    "a file with the token of a web identity, such as that of a Kubernetes service account (IRSA)",
 )
 .env(&["AWS_WEB_IDENTITY_TOKEN_FILE"]);
 
 /// The role of a web identity.
 pub const WEB_IDENTITY_ROLE_ARN: Setting<str> = Setting::text(
     "web_identity_role_arn",
-    "aws: the ARN of the role that the web identity may use; default: `role_arn`",
+    "the ARN of the role that the web identity may use; default: `role_arn`",
 )
 .env(&["AWS_ROLE_ARN"]);
 
 /// The credentials of a container.
 pub const CONTAINER_CREDENTIALS_URI: Setting<str> = Setting::text(
     "container_credentials_uri",
-    "aws: where a container gets its credentials (ECS, EKS Pod Identity): a URL, or a path on 169.254.170.2",
+    "where a container gets its AWS credentials (ECS, EKS Pod Identity): a URL, or a path on 169.254.170.2",
 )
 .env(&["AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI"]);
 
@@ -135,7 +135,7 @@ pub const CONTAINER_CREDENTIALS_URI: Setting<str> = Setting::text(
 pub const CONTAINER_AUTHORIZATION_TOKEN: Setting<Secret> = Setting::secret(
     "container_authorization_token",
     "container-authorization-token",
-    "aws: the token that a container shows for its credentials",
+    "the token that a container shows for its AWS credentials",
 )
 .env(&["AWS_CONTAINER_AUTHORIZATION_TOKEN"])
 .file(&CONTAINER_AUTHORIZATION_TOKEN_FILE);
@@ -143,22 +143,22 @@ pub const CONTAINER_AUTHORIZATION_TOKEN: Setting<Secret> = Setting::secret(
 /// The file of that token.
 pub const CONTAINER_AUTHORIZATION_TOKEN_FILE: Setting<Path> = Setting::path(
     "container_authorization_token_file",
-    "aws: a file with the token that a container shows for its credentials",
+    "a file with the token that a container shows for its AWS credentials",
 )
 .env(&["AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"]);
 
 /// The role to assume with the credentials that were found.
 pub const ROLE_ARN: Setting<str> =
-    Setting::text("role_arn", "aws: the ARN of a role to assume with the credentials that were found");
+    Setting::text("role_arn", "the ARN of an AWS role to assume with the credentials that were found");
 
 /// The external id that the role's trust policy asks for.
 pub const EXTERNAL_ID: Setting<str> =
-    Setting::text("external_id", "aws: the external id that the trust policy of the role requires");
+    Setting::text("external_id", "the external id that the trust policy of the AWS role requires");
 
 /// The name of the session of a role, as AWS's logs show it.
 pub const ROLE_SESSION_NAME: Setting<str> = Setting::text(
     "role_session_name",
-    "aws: the name of the role's session in AWS's logs; default: secretref and the id of the run",
+    "the name of the AWS role's session in AWS's logs; default: secretref and the id of the run",
 )
 .env(&["AWS_ROLE_SESSION_NAME"]);
 

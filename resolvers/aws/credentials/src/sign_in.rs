@@ -24,6 +24,7 @@ use crate::keys::Keys;
 use crate::profile_files::ProfileFiles;
 use crate::region::{self, Region};
 use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION, ROLE_SESSION_NAME};
+use crate::signed::{self, SignedRequest};
 use crate::source::{AssumedRole, Source};
 use crate::sts::Identity;
 use crate::{metadata, process, sso, sts};
@@ -244,6 +245,15 @@ impl SignIn {
     pub async fn identity(&self, session: &Session, region: Option<&Region>) -> Result<Identity, Failure> {
         let client = self.sts(self.region.as_ref().or(region), Some(session.credentials()))?;
         sts::identity(&client, &session.origin).await
+    }
+
+    /// Signs a request to STS that says who signed it, for another party to send. `more` is a header that is signed too.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the region has no STS.
+    pub fn signed(&self, session: &Session, more: Option<(&str, &str)>) -> Result<SignedRequest, Failure> {
+        let (url, region) = endpoints::sts(&self.endpoints.sts, self.region.as_ref())?;
+        signed::who_am_i(&session.keys, &url, &region, more, SystemTime::now())
     }
 
     /// Removes the kept credentials of a role, and refusals. AWS has no way to revoke them; they expire.

@@ -5,7 +5,7 @@ use std::fmt;
 use secretref_protocol::session_cache::CacheKey;
 use secretref_protocol::{Failure, Secret, Settings};
 
-use super::aws::signer::Signer;
+use super::aws::Signer;
 use crate::server::Server;
 use crate::settings::AUTH_MOUNT;
 

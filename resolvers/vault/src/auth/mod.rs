@@ -11,12 +11,14 @@ mod shape;
 mod sign_in;
 mod token;
 
+use std::sync::Arc;
+
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::SessionCache;
 use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 
 use crate::server::Server;
-use crate::settings::{AUTH, AUTH_SETTINGS};
+use crate::settings::{AUTH, AUTH_SETTINGS, AWS_SETTINGS};
 pub(crate) use login::Login;
 pub(crate) use token::Token;
 
@@ -42,7 +44,7 @@ pub(crate) enum Auth {
 
 impl Auth {
     /// Reads the method that `auth` names, or else the first token found. Reads the files of a credential at each start.
-    pub(crate) fn from_settings(settings: &Settings, client: &Client) -> Result<Self, Failure> {
+    pub(crate) fn from_settings(settings: &Settings, client: &Arc<Client>) -> Result<Self, Failure> {
         used(settings)?;
         let login = match settings.text(&AUTH) {
             None => return token::first(settings),
@@ -102,7 +104,8 @@ impl Auth {
 fn used(settings: &Settings) -> Result<(), Failure> {
     let auth = settings.text(&AUTH);
     let is_used = |methods: &[&str]| auth.map_or(methods == ["token_file"], |auth| methods.contains(&auth));
-    let of_sign_in = AUTH_SETTINGS.iter().filter(|setting| !setting.used_by.is_empty());
+    let all = AUTH_SETTINGS.iter().chain(AWS_SETTINGS.iter().copied().flatten());
+    let of_sign_in = all.filter(|setting| !setting.used_by.is_empty());
     let mut written = of_sign_in.filter(|setting| settings.source(setting) == Some(Source::Written));
     match (written.find(|setting| !is_used(setting.used_by)), auth) {
         (None, _) => Ok(()),

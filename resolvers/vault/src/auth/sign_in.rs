@@ -77,6 +77,9 @@ pub(super) async fn sign_out(
     }
     cache.remove(&token_of);
     cache.remove(&secret_id_of);
+    if let Proof::Aws(signer) = &login.proof {
+        ended = ended.or(signer.sign_out()?);
+    }
     Ok(if had_secret_id { Some(REMOVED_SECRET_ID) } else { ended })
 }
 
