@@ -20,8 +20,8 @@ pub(crate) struct ProfileFiles {
     pub(crate) profile: String,
     /// Whether a setting names the profile or a file: then no other credentials replace it.
     pub(crate) is_named: bool,
-    /// The files, for a message.
-    places: String,
+    /// The files.
+    places: Vec<String>,
 }
 
 /// One profile.
@@ -49,7 +49,7 @@ impl ProfileFiles {
             sections: parsed(&texts).map_err(|why| unreadable(&places, &why))?,
             profile: profile.unwrap_or("default").to_owned(),
             is_named: profile.is_some() || settings.source(&AWS_CREDENTIALS_FILE).is_some(),
-            places: if places.is_empty() { "~/.aws".to_owned() } else { places.join(" and ") },
+            places,
         })
     }
 
@@ -64,14 +64,22 @@ impl ProfileFiles {
     }
 
     /// Returns the files, for a message.
-    pub(crate) fn places(&self) -> &str {
-        &self.places
+    pub(crate) fn places(&self) -> String {
+        if self.places.is_empty() { "~/.aws".to_owned() } else { self.places.join(" and ") }
+    }
+
+    /// Returns the names that are private, each with what it is.
+    pub(crate) fn names(&self) -> Vec<(&'static str, String)> {
+        let paths = self.places.iter().map(|place| ("path", place.clone()));
+        // The usual name is not private.
+        let profile = Some(self.profile.clone()).filter(|name| name != "default");
+        paths.chain(profile.map(|name| ("aws_profile", name))).collect()
     }
 
     /// Returns the failure for a profile that does not exist.
     pub(crate) fn missing(&self, name: &str) -> Failure {
         Failure::misconfigured(
-            format!("there is no AWS profile {name} in {}", self.places),
+            format!("there is no AWS profile {name} in {}", self.places()),
             "check its name with `aws configure list-profiles`; in the config file its heading is [profile NAME]",
         )
     }
@@ -79,7 +87,7 @@ impl ProfileFiles {
     #[cfg(test)]
     pub(crate) fn of(config: &str, credentials: &str, profile: &str) -> Self {
         let texts = [config, credentials].map(|text| Secret::new(text.to_owned()));
-        let (profile, places) = (profile.to_owned(), "the files".to_owned());
+        let (profile, places) = (profile.to_owned(), vec!["the files".to_owned()]);
         Self { sections: parsed(&texts).unwrap(), profile, is_named: true, places }
     }
 }
@@ -131,7 +139,7 @@ impl<'a> Profile<'a> {
 
     /// Returns where it is, for a message.
     pub(crate) fn origin(self) -> String {
-        format!("the AWS profile {} of {}", self.name, self.files.places)
+        format!("the AWS profile {} of {}", self.name, self.files.places())
     }
 }
 

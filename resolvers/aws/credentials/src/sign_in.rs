@@ -40,6 +40,8 @@ pub struct SignIn {
     /// For the roles of single secrets.
     external_id: Option<String>,
     session_name: Option<String>,
+    /// AWS's files and profile, which are private.
+    places: Vec<(&'static str, String)>,
     home: Option<String>,
     timeout: Duration,
     run: Run,
@@ -67,7 +69,8 @@ impl SignIn {
         let store = Endpoint::from_settings(settings, &files, &ENDPOINT_URL, "secrets_manager");
         let region = region_of(settings, &REGION, &files)?;
         let source = choose::source(settings, &files, auth)?;
-        Self::new(settings, client, source, (region, endpoints, Some(store)))
+        warn_of_bundle(settings, &files);
+        Self::new(settings, client, (source, files.names()), (region, endpoints, Some(store)))
     }
 
     /// The same for a store that only uses AWS to sign in: the first credentials found. `region` is its setting of the region.
@@ -84,13 +87,13 @@ impl SignIn {
         let found =
             settings.text(region).map(|text| Region::parse(text, settings.called(region))).transpose()?;
         let source = choose::source(settings, &files, None)?;
-        Self::new(settings, client, source, (found, endpoints, None))
+        Self::new(settings, client, (source, files.names()), (found, endpoints, None))
     }
 
     fn new(
         settings: &Settings,
         client: Arc<Client>,
-        source: Source,
+        (source, places): (Source, Vec<(&'static str, String)>),
         (region, endpoints, store): (Option<Region>, Endpoints, Option<Endpoint>),
     ) -> Result<Self, Failure> {
         let text = |setting| settings.text(setting).map(str::to_owned);
@@ -102,6 +105,7 @@ impl SignIn {
             external_id: text(&EXTERNAL_ID),
             session_name: text(&ROLE_SESSION_NAME),
             source: Arc::new(source),
+            places,
             client,
             region,
             endpoints,
@@ -145,6 +149,9 @@ impl SignIn {
         if let Ok(place) = self.cache.place() {
             self.run.redact("keep_session", place.display().to_string());
         }
+        for (what, name) in self.source.names().into_iter().chain(self.places.clone()) {
+            self.run.redact(what, name);
+        }
     }
 
     /// Signs in: returns the credentials of the settings, or those of `role` assumed with them; kept ones if there are, and
@@ -163,7 +170,8 @@ impl SignIn {
         let origin = source.origin();
         let session = self.obtain(&source, region, refused.and_then(|session| session.held.as_ref())).await?;
         if self.run.is_traced() {
-            self.run.fact(Stage::SignIn, format!("credentials of {origin}"));
+            let age = session.age.map(|age| format!(", cached {} s ago", age.as_secs())).unwrap_or_default();
+            self.run.fact(Stage::SignIn, format!("credentials of {origin}{age}"));
             if let Some(end) = session.keys.expires {
                 let left = end.duration_since(SystemTime::now()).unwrap_or_default();
                 self.run.ends("the credentials", left);
@@ -347,6 +355,17 @@ fn region_of(
     }
     let of_profile = files.own().and_then(|profile| profile.value("region"));
     of_profile.map(|text| Region::parse(text, "region")).transpose()
+}
+
+/// Says that `ca_bundle` of an AWS profile does not count: certificates are settings of the resolver.
+fn warn_of_bundle(settings: &Settings, files: &ProfileFiles) {
+    if let Some(profile) = files.own().filter(|profile| profile.value("ca_bundle").is_some()) {
+        let origin = profile.origin();
+        settings.run().warn(
+            Stage::Configuration,
+            format!("{origin} has ca_bundle, which is not read: set `ca_cert` to the same file"),
+        );
+    }
 }
 
 /// Returns the configuration of a service's client: over our transport, without retries and timeouts of the SDK, and without

@@ -7,6 +7,7 @@ use secretref_protocol::net::Address;
 use secretref_protocol::{Failure, Secret};
 
 use crate::keys::Keys;
+use crate::region::Arn;
 
 /// A source of credentials.
 pub(crate) enum Source {
@@ -97,6 +98,27 @@ impl Source {
             Self::Process(source) => format!("the program {}", source.program.display()),
             Self::Role(source) => format!("the role {}, assumed with {}", source.role, source.base.origin()),
         }
+    }
+
+    /// Returns the names in it that are private, each with what it is.
+    pub(crate) fn names(&self) -> Vec<(&'static str, String)> {
+        let of_role = |role: &str| {
+            let account = Arn::parse(role).map_or("", |arn| arn.account).to_owned();
+            vec![("role", role.to_owned()), ("account", account)]
+        };
+        let mut names = match self {
+            Self::WebIdentity(source) => of_role(&source.role),
+            Self::Sso(source) => vec![("account", source.account.clone()), ("role", source.role.clone())],
+            Self::Process(source) => vec![("path", source.program.display().to_string())],
+            Self::Keys { .. } | Self::Container(_) | Self::Instance(_) => Vec::new(),
+            Self::Role(source) => {
+                let mut names = of_role(&source.role);
+                names.extend(source.base.names());
+                names
+            }
+        };
+        names.retain(|(_, name)| !name.is_empty());
+        names
     }
 
     /// Whether its credentials are kept between starts. Those of an instance are always at hand, and static keys are not

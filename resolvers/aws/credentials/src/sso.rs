@@ -19,7 +19,8 @@ const SSO: &str = "IAM Identity Center";
 /// <https://docs.aws.amazon.com/singlesignon/latest/PortalAPIReference/API_GetRoleCredentials.html>
 pub(crate) async fn credentials(client: &aws_sdk_sso::Client, source: &Sso) -> Result<Keys, LoginError> {
     let login = source.login.as_ref().map_err(Clone::clone)?;
-    if time(&login.expires).is_none_or(|end| end <= SystemTime::now()) {
+    // Older tools write UTC in place of Z.
+    if time(&login.expires.replace("UTC", "Z")).is_none_or(|end| end <= SystemTime::now()) {
         return Err(no_login(&source.profile, "has expired").into());
     }
     let request = client

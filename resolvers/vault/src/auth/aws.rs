@@ -60,6 +60,11 @@ impl Signer {
         ]))
     }
 
+    /// Marks names of AWS as private.
+    pub(super) fn redact(&self) {
+        self.sign_in.redact();
+    }
+
     /// Removes the kept credentials of AWS.
     pub(super) fn sign_out(&self) -> Result<Option<&'static str>, Failure> {
         self.sign_in.sign_out(None, None)

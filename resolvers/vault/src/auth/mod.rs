@@ -20,6 +20,7 @@ use secretref_protocol::{Failure, Run, Secret, Settings, Source};
 use crate::server::Server;
 use crate::settings::{AUTH, AUTH_SETTINGS, AWS_SETTINGS};
 pub(crate) use login::Login;
+use login::Proof;
 pub(crate) use token::Token;
 
 /// How requests are authenticated.
@@ -81,6 +82,9 @@ impl Auth {
             Self::Login { login, cache } => {
                 if login.mount != login.method {
                     run.redact("auth_mount", login.mount.as_str());
+                }
+                if let Proof::Aws(signer) = &login.proof {
+                    signer.redact();
                 }
                 if let Ok(place) = cache.place() {
                     run.redact("keep_session", place.display().to_string());
