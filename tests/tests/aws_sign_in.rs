@@ -313,11 +313,12 @@ fn home(place: &Place, service: &Server) {
     assert!(failure(&ended).contains("has expired: run aws sso login --profile late"), "{ended:?}");
 
     // Roles.
-    place.aws.calls();
+    let _ = place.aws.calls();
     for name in ["of-keys", "of-keys", "of-instance"] {
         assert_eq!(value(&place.start(&format!("aws_profile = \"{name}\"\n"))), "value-a", "{name}");
     }
-    assert_eq!(place.count("AssumeRole"), 2, "one for each profile");
+    // With the instance's role it was assumed at the top already.
+    assert_eq!(place.count("AssumeRole"), 1);
 }
 
 /// The ways that need no machine of their own.
@@ -331,7 +332,8 @@ fn keys_roles_and_web_identities() {
     let file = "aws_credentials_file = \"credentials\"\naws_profile = \"gateway\"\n";
     assert_eq!(value(&place.start(file)), "value-a");
     assert_eq!(value(&place.start(&format!("auth = \"profile\"\n{file}"))), "value-a");
-    assert!(!place.path().join("kept").exists(), "a key is not stored a second time");
+    let kept = fs::read_dir(place.path().join("kept")).map_or(0, Iterator::count);
+    assert_eq!(kept, 0, "a key is not stored a second time");
     let ended = place.start("aws_credentials_file = \"credentials\"\naws_profile = \"half\"\n");
     assert!(failure(&ended).contains("no aws_secret_access_key"), "{ended:?}");
 
@@ -343,7 +345,7 @@ fn keys_roles_and_web_identities() {
     assert!(failure(&ended).contains("AWS_ACCESS_KEY_ID is not set"), "{ended:?}");
 
     // A role: one AssumeRole for eight starts at once, and none for the next.
-    place.aws.calls();
+    let _ = place.aws.calls();
     let role = format!("{file}role_arn = \"{READER}\"\nexternal_id = \"ours\"\n");
     let profile = place.profile(&role);
     std::thread::scope(|scope| {

@@ -30,6 +30,7 @@ pub(crate) struct SecretsManager {
 
 impl Backend for SecretsManager {
     const STORE: Store = STORE;
+    const LIBRARY_VARIABLES: &'static [&'static str] = secretref_aws_credentials::LIBRARY_VARIABLES;
     type Locator = Locator;
     type Scope = Scope;
     type Session = Session;

@@ -27,7 +27,7 @@ pub(crate) fn source(
     auth: Option<&str>,
 ) -> Result<Source, Failure> {
     let base = match auth {
-        None => first(settings, files)?,
+        None => first(settings, files, true)?,
         Some("environment") => {
             environment(settings)?.ok_or_else(|| absent("AWS_ACCESS_KEY_ID is not set"))?
         }
@@ -54,6 +54,17 @@ pub(crate) fn source(
     match settings.text(&ROLE_ARN).filter(|_| !is_used) {
         None => Ok(base),
         Some(role) => Ok(Source::Role(assumed(settings, region::role(role, ROLE_ARN.key)?, Arc::new(base)))),
+    }
+}
+
+/// Returns the first source that needs no service of AWS: for a store that only uses AWS to sign in.
+pub(crate) fn at_hand(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
+    match first(settings, files, false)? {
+        found @ (Source::Keys { .. } | Source::Container(_) | Source::Instance(_)) => Ok(found),
+        found => Err(Failure::misconfigured(
+            format!("the credentials are those of {}, which this sign-in does not support", found.origin()),
+            "use an access key, or the role of this container or instance",
+        )),
     }
 }
 
@@ -100,7 +111,8 @@ pub(crate) fn assumed(settings: &Settings, role: String, base: Arc<Source>) -> A
 
 /// Environment, profile, web identity, container, instance; but a profile that a flag or the resolver's profile names comes
 /// first.
-fn first(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
+/// With `has_roles` there are settings of web identities.
+fn first(settings: &Settings, files: &ProfileFiles, has_roles: bool) -> Result<Source, Failure> {
     let is_written = [settings.source(&AWS_PROFILE), settings.source(&AWS_CREDENTIALS_FILE)]
         .contains(&Some(Place::Written));
     if is_written {
@@ -120,10 +132,12 @@ fn first(settings: &Settings, files: &ProfileFiles) -> Result<Source, Failure> {
             None => tried.push(format!("{} has no credentials", profile.origin())),
         },
     }
-    if let Some(found) = web_identity(settings)? {
-        return Ok(found);
+    if has_roles {
+        if let Some(found) = web_identity(settings)? {
+            return Ok(found);
+        }
+        tried.push(format!("`{}` is not set", WEB_IDENTITY_TOKEN_FILE.key));
     }
-    tried.push(format!("`{}` is not set", WEB_IDENTITY_TOKEN_FILE.key));
     if let Some(found) = container(settings)? {
         return Ok(found);
     }
@@ -284,6 +298,17 @@ impl Source {
     }
 }
 
+#[cfg(not(feature = "roles"))]
+impl Process {
+    pub(crate) fn parse(_: &str, origin: String) -> Result<Self, Failure> {
+        Err(Failure::misconfigured(
+            format!("the command of {origin} is not run by this sign-in"),
+            "use an access key",
+        ))
+    }
+}
+
+#[cfg(feature = "roles")]
 impl Process {
     /// Splits a command as a shell does, and expands nothing.
     pub(crate) fn parse(command: &str, origin: String) -> Result<Self, Failure> {

@@ -19,30 +19,46 @@
 //! | `endpoints`, `region` | where a service is |
 //! | `signed` | a signed request for another party to send, as Vault wants it |
 //! | `http`, `refusal` | the SDK over our transport, and its errors |
+//!
+//! Without the feature `roles` there are only the credentials that need no service of AWS: keys, and those that a machine has
+//! by itself.
+#![cfg_attr(not(feature = "roles"), allow(dead_code))]
 
 mod choose;
 mod endpoints;
+#[cfg(feature = "roles")]
 mod http;
 mod keys;
 mod metadata;
+#[cfg(feature = "roles")]
 mod process;
 mod profile;
 mod profile_files;
+#[cfg(feature = "roles")]
 mod refusal;
 mod region;
+#[cfg(feature = "roles")]
+mod sdk;
 pub mod settings;
 mod sign_in;
 mod signed;
 mod source;
+#[cfg(feature = "roles")]
 mod sso;
+#[cfg(feature = "roles")]
 mod sts;
 
 pub use endpoints::Endpoint;
+#[cfg(feature = "roles")]
 pub use http::Http;
+#[cfg(feature = "roles")]
 pub use refusal::Refusal;
 pub use region::{Arn, Region, role};
-pub use sign_in::{Session, SignIn, sdk_config};
+#[cfg(feature = "roles")]
+pub use sdk::sdk_config;
+pub use sign_in::{Session, SignIn};
 pub use signed::SignedRequest;
+#[cfg(feature = "roles")]
 pub use sts::Identity;
 
 /// The variables that the SDK reads from the environment by itself and that could change where requests go; for

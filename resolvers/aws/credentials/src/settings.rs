@@ -7,7 +7,7 @@ use secretref_protocol::{Secret, Setting};
 /// The settings of credentials, of every store that signs in to AWS. `used_by` are the ways to sign in of this store that use
 /// them; empty if it has no other ways.
 #[must_use]
-pub const fn credential_settings(used_by: &'static [&'static str]) -> [Setting; 16] {
+pub const fn credential_settings(used_by: &'static [&'static str]) -> [Setting; 11] {
     [
         AWS_ACCESS_KEY_ID.row(),
         AWS_SECRET_ACCESS_KEY.row(),
@@ -17,14 +17,9 @@ pub const fn credential_settings(used_by: &'static [&'static str]) -> [Setting; 
         AWS_CREDENTIALS_FILE.used_by(used_by).row(),
         AWS_METADATA.row(),
         AWS_METADATA_DISABLED.row(),
-        WEB_IDENTITY_TOKEN_FILE.used_by(used_by).row(),
-        WEB_IDENTITY_ROLE_ARN.used_by(used_by).row(),
         CONTAINER_CREDENTIALS_URI.used_by(used_by).row(),
         CONTAINER_AUTHORIZATION_TOKEN.row(),
         CONTAINER_AUTHORIZATION_TOKEN_FILE.used_by(used_by).row(),
-        ROLE_ARN.used_by(used_by).row(),
-        EXTERNAL_ID.used_by(used_by).row(),
-        ROLE_SESSION_NAME.used_by(used_by).row(),
     ]
 }
 
@@ -32,6 +27,11 @@ pub const fn credential_settings(used_by: &'static [&'static str]) -> [Setting; 
 pub const STORE_SETTINGS: &[Setting] = &[
     AUTH.row(),
     CREDENTIAL_PROCESS.row(),
+    WEB_IDENTITY_TOKEN_FILE.row(),
+    WEB_IDENTITY_ROLE_ARN.row(),
+    ROLE_ARN.row(),
+    EXTERNAL_ID.row(),
+    ROLE_SESSION_NAME.row(),
     REGION.row(),
     ENDPOINT_URL.row(),
     STS_ENDPOINT_URL.row(),

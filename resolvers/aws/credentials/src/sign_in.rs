@@ -4,37 +4,28 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use aws_credential_types::Credentials;
-use aws_credential_types::provider::SharedCredentialsProvider;
-use aws_smithy_runtime::client::identity::IdentityCache;
-use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
-use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
-use aws_smithy_types::retry::RetryConfig;
-use aws_smithy_types::timeout::TimeoutConfig;
-use aws_types::SdkConfig;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
-use secretref_protocol::net::{Client, Role, Target};
+use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::{CacheKey, CachedSession, LoginError, NewSession, SessionCache};
 use secretref_protocol::{Failure, Run, Secret, Setting, Settings, Stage};
 
 use crate::choose;
 use crate::endpoints::{self, Endpoint, Endpoints};
-use crate::http::Http;
 use crate::keys::Keys;
+use crate::metadata;
 use crate::profile_files::ProfileFiles;
 use crate::region::{self, Region};
 use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION, ROLE_SESSION_NAME};
 use crate::signed::{self, SignedRequest};
 use crate::source::{AssumedRole, Source};
-use crate::sts::Identity;
-use crate::{metadata, process, sso, sts};
 
 /// How a run signs in to AWS. It holds credentials and is not `Debug`.
 pub struct SignIn {
-    client: Arc<Client>,
+    pub(crate) client: Arc<Client>,
     cache: SessionCache,
-    region: Option<Region>,
-    endpoints: Endpoints,
+    pub(crate) region: Option<Region>,
+    pub(crate) endpoints: Endpoints,
     store: Option<Endpoint>,
     source: Arc<Source>,
     /// For the roles of single secrets.
@@ -42,18 +33,18 @@ pub struct SignIn {
     session_name: Option<String>,
     /// AWS's files and profile, which are private.
     places: Vec<(&'static str, String)>,
-    home: Option<String>,
-    timeout: Duration,
-    run: Run,
+    pub(crate) home: Option<String>,
+    pub(crate) timeout: Duration,
+    pub(crate) run: Run,
 }
 
 /// Credentials in use. It is not `Debug`.
 pub struct Session {
-    keys: Keys,
+    pub(crate) keys: Keys,
     /// Their text in the session cache, if they are of a kind that is kept.
     held: Option<Secret>,
     age: Option<Duration>,
-    origin: String,
+    pub(crate) origin: String,
 }
 
 impl SignIn {
@@ -73,7 +64,8 @@ impl SignIn {
         Self::new(settings, client, (source, files.names()), (region, endpoints, Some(store)))
     }
 
-    /// The same for a store that only uses AWS to sign in: the first credentials found. `region` is its setting of the region.
+    /// The same for a store that only uses AWS to sign in: the first credentials found that need no service of AWS. `region` is
+    /// its setting of the region.
     ///
     /// # Errors
     /// As [`SignIn::from_settings`].
@@ -86,7 +78,7 @@ impl SignIn {
         let endpoints = Endpoints::usual(region.key);
         let found =
             settings.text(region).map(|text| Region::parse(text, settings.called(region))).transpose()?;
-        let source = choose::source(settings, &files, None)?;
+        let source = choose::at_hand(settings, &files)?;
         Self::new(settings, client, (source, files.names()), (found, endpoints, None))
     }
 
@@ -102,8 +94,8 @@ impl SignIn {
             home: settings.home().find().ok().map(|home| home.display().to_string()),
             timeout: settings.timeout(),
             run: settings.run().clone(),
-            external_id: text(&EXTERNAL_ID),
-            session_name: text(&ROLE_SESSION_NAME),
+            external_id: store.as_ref().and_then(|_| text(&EXTERNAL_ID)),
+            session_name: store.as_ref().and_then(|_| text(&ROLE_SESSION_NAME)),
             source: Arc::new(source),
             places,
             client,
@@ -192,7 +184,7 @@ impl SignIn {
     }
 
     /// Returns kept credentials of a source, else new ones.
-    fn obtain<'s>(
+    pub(crate) fn obtain<'s>(
         &'s self,
         source: &'s Source,
         region: Option<&'s Region>,
@@ -229,30 +221,14 @@ impl SignIn {
             Source::Keys { keys, .. } => Ok(keys.copy()),
             Source::Container(source) => metadata::container(&self.client, source).await,
             Source::Instance(source) => Ok(metadata::instance(&self.client, source).await?),
-            Source::Process(source) => {
-                let left = self.timeout.saturating_sub(self.run.elapsed()).saturating_sub(MARGIN);
-                Ok(process::credentials(source, self.home.as_deref(), left).await?)
-            }
-            Source::WebIdentity(source) => {
-                let client = self.sts(region, None)?;
-                sts::web_identity(&client, source, &self.session_name(source.session_name.as_deref())).await
-            }
-            Source::Sso(source) => sso::credentials(&self.sso(&source.region)?, source).await,
-            Source::Role(source) => {
-                let base = self.obtain(&source.base, region, None).await?;
-                let client = self.sts(region, Some(base.keys.for_sdk()))?;
-                sts::assume(&client, source, &self.session_name(source.session_name.as_deref())).await
-            }
+            source => self.issued(source, region).await,
         }
     }
 
-    /// Asks AWS whose the credentials of a session are.
-    ///
-    /// # Errors
-    /// The failure of the request.
-    pub async fn identity(&self, session: &Session, region: Option<&Region>) -> Result<Identity, Failure> {
-        let client = self.sts(self.region.as_ref().or(region), Some(session.credentials()))?;
-        sts::identity(&client, &session.origin).await
+    #[cfg(not(feature = "roles"))]
+    #[expect(clippy::unused_async, reason = "with roles it sends requests")]
+    async fn issued(&self, _: &Source, _: Option<&Region>) -> Result<Keys, LoginError> {
+        Err(Failure::internal("a source of credentials without its service").into())
     }
 
     /// Signs a request to STS that says who signed it, for another party to send. `more` is a header that is signed too.
@@ -305,38 +281,7 @@ impl SignIn {
         let sso = self.endpoints.sso.url.as_deref().unwrap_or_default();
         Ok(CacheKey::new(&["aws", "credentials", &sts, sso, &source.place()]))
     }
-
-    /// The name of the session that AWS's logs show. By default it leads to the line of this run in the system's log.
-    fn session_name(&self, given: Option<&str>) -> String {
-        given.map_or_else(|| format!("secretref-{}", self.run.id()), str::to_owned)
-    }
-
-    fn sts(
-        &self,
-        region: Option<&Region>,
-        credentials: Option<Credentials>,
-    ) -> Result<aws_sdk_sts::Client, Failure> {
-        let (url, signing) = endpoints::sts(&self.endpoints.sts, region)?;
-        let endpoint = Endpoint { url: Some(url), ..self.endpoints.sts.clone() };
-        let http = Http::new(Arc::clone(&self.client), endpoint.target(Role::SignIn));
-        let config = sdk_config(http, &endpoint, signing, credentials);
-        Ok(aws_sdk_sts::Client::new(&config))
-    }
-
-    fn sso(&self, region: &str) -> Result<aws_sdk_sso::Client, Failure> {
-        let region = Region::parse(region, "sso_region")?;
-        let target = Target {
-            key: if self.endpoints.sso.url.is_some() { self.endpoints.sso.key } else { "sso_region" },
-            role: Role::SignIn,
-        };
-        let http = Http::new(Arc::clone(&self.client), target);
-        let config = sdk_config(http, &self.endpoints.sso, region.as_str().to_owned(), None);
-        Ok(aws_sdk_sso::Client::new(&config))
-    }
 }
-
-/// The time that is left for an answer when a program had to be ended.
-const MARGIN: Duration = Duration::from_millis(150);
 
 fn failure(miss: LoginError) -> Failure {
     match miss {
@@ -366,31 +311,6 @@ fn warn_of_bundle(settings: &Settings, files: &ProfileFiles) {
             format!("{origin} has ca_bundle, which is not read: set `ca_cert` to the same file"),
         );
     }
-}
-
-/// Returns the configuration of a service's client: over our transport, without retries and timeouts of the SDK, and without
-/// anything that is read from the process.
-#[must_use]
-pub fn sdk_config(
-    http: Http,
-    endpoint: &Endpoint,
-    region: impl Into<String>,
-    credentials: Option<Credentials>,
-) -> SdkConfig {
-    let mut config = SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(aws_types::region::Region::new(region.into()))
-        .http_client(http)
-        .identity_cache(IdentityCache::no_cache())
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(TimeoutConfig::disabled())
-        .stalled_stream_protection(StalledStreamProtectionConfig::disabled());
-    config.set_endpoint_url(endpoint.url.clone());
-    if endpoint.url.is_none() {
-        config.set_use_fips(Some(endpoint.fips)).set_use_dual_stack(Some(endpoint.dual_stack));
-    }
-    config.set_credentials_provider(credentials.map(SharedCredentialsProvider::new));
-    config.build()
 }
 
 impl Session {
