@@ -107,8 +107,7 @@ pub const AWS_METADATA: Setting<str> = Setting::text(
 /// Whether the instance is left out.
 pub const AWS_METADATA_DISABLED: Setting<bool> =
     Setting::switch("aws_metadata_disabled", "do not ask the metadata service of an EC2 instance")
-        .env(&["AWS_EC2_METADATA_DISABLED"])
-        .default("false");
+        .env(&["AWS_EC2_METADATA_DISABLED"]);
 
 /// The token of a web identity.
 pub const WEB_IDENTITY_TOKEN_FILE: Setting<Path> = Setting::path(
