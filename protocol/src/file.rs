@@ -29,7 +29,7 @@ pub fn read(path: &Path, setting: &str) -> Result<Vec<u8>, Failure> {
 
 /// Reads a file, and returns its owner and mode too.
 pub(crate) fn read_with_metadata(path: &Path, setting: &str) -> Result<(Vec<u8>, Metadata), Failure> {
-    private_files::read(CWD, path, &RULES).map_err(|problem| problem.failure(named(path, setting)))
+    private_files::read(CWD, path, &RULES).map_err(|problem| problem.failure(named(path, setting), path))
 }
 
 /// Reads the credential in the file that `setting` names, without the white space around it.

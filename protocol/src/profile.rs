@@ -106,9 +106,11 @@ impl Profile {
     /// Fails if the profile has a key or a variable that the store does not know, or a secret.
     fn checked(self, store: &Store) -> Result<Self, Failure> {
         for key in self.values.keys() {
-            match table(store).find(|setting| setting.key == *key) {
+            let named = |setting: &&Setting| setting.key == *key || setting.env.contains(&key.as_str());
+            match table(store).find(named) {
                 Some(setting) if matches!(setting.kind, Kind::Secret(_)) => return Err(is_secret(setting)),
-                Some(_) => {}
+                Some(setting) if setting.key == *key => {}
+                Some(setting) => return Err(unknown("key", key, Some(setting.key))),
                 None => {
                     let known = table(store).map(|setting| setting.key).chain(["env", "ids"]);
                     return Err(unknown("key", key, nearest(key, known)));
@@ -163,7 +165,7 @@ fn env_is_wrong() -> Failure {
 
 fn unknown(what: &str, word: &str, nearest: Option<&str>) -> Failure {
     let remedy = nearest.map_or_else(
-        || "see --help for the known ones".to_owned(),
+        || "run `settings` to see the known ones".to_owned(),
         |nearest| format!("did you mean `{nearest}`?"),
     );
     Failure::misconfigured(format!("the profile has an unknown {what} `{word}`"), remedy)
@@ -261,7 +263,7 @@ fn line(table: &mut toml::Table) -> Result<Option<usize>, Wrong> {
 }
 
 fn not_a_text(key: &str) -> Wrong {
-    wrong(format!("has a `{key}` that is not a string, or is empty"), "correct the value")
+    wrong(format!("has a `{key}` that is not a string, or is empty"), format!("write {key} = \"…\""))
 }
 
 fn unknown_key(key: &str, known: &[&str]) -> Wrong {

@@ -24,7 +24,7 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
             "use the path of the profile itself, or keep it in a folder of your own".into(),
         ));
     }
-    let (file, metadata) = opened.map_err(|problem| problem.failure(thing()))?;
+    let (file, metadata) = opened.map_err(|problem| problem.failure(thing(), path))?;
     if let Some(Flaw::Folder { folder, why, remedy }) = flaw {
         return Err(refuse(
             format!("is in {}, where other users can replace it: the folder {why}", folder.display()),
@@ -32,7 +32,7 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
         ));
     }
     let bytes =
-        private_files::read_all(file, &metadata, &rules).map_err(|problem| problem.failure(thing()))?;
+        private_files::read_all(file, &metadata, &rules).map_err(|problem| problem.failure(thing(), path))?;
     String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8".into(), "save it as UTF-8".into()))
 }
 
@@ -99,7 +99,8 @@ fn can_be_replaced(folder: &Path, uid: u32) -> Option<(String, String)> {
     };
     let is_sticky = metadata.mode() & 0o1000 != 0 && (metadata.uid() == uid || metadata.uid() == 0);
     let problem = Access::OnlyOwnWriters.check(&metadata, uid).err().filter(|_| !is_sticky)?;
-    Some((problem.why, problem.remedy))
+    let remedy = problem.remedy(folder);
+    Some((problem.why, remedy))
 }
 
 /// Whether other users can make entries in a folder.

@@ -1049,7 +1049,7 @@ fn doctor_warns_of_coming_failures() {
         steps.iter().find(|(step, _)| step == name).map(|(_, status)| status.clone()).unwrap_or_default()
     };
     for (id, ttl, warned) in [("soon-token", "59s", true), ("later-token", "768h", false)] {
-        let token = json!({"id": id, "policies": ["default", "reads"], "ttl": ttl});
+        let token = json!({"id": id, "policies": ["default", "reads"], "ttl": ttl, "no_parent": true});
         shell.server.api("auth/token/create", Some(&token));
         shell.file("token", id);
         let told = shell.json(&["doctor", "--json"]);
@@ -1067,6 +1067,13 @@ fn doctor_warns_of_coming_failures() {
         assert!((500..=600).contains(&seconds(&checked["ids"][1]["expires_in"])), "{checked:#}");
     }
 
+    // Its parent is the token that created it.
+    let child = json!({"id": "child-token", "policies": ["default", "reads"], "ttl": "768h"});
+    shell.server.api("auth/token/create", Some(&child));
+    shell.file("token", "child-token");
+    let checked = shell.run(&["check", "a#k"]);
+    assert!(checked.stderr.contains("create one with -orphan"), "{checked:?}");
+
     // A token with one use is spent by the read, as in a gateway's run.
     let once = json!({"id": "once-token", "policies": ["reads"], "ttl": "1h", "num_uses": 1});
     shell.server.api("auth/token/create", Some(&once));
@@ -1080,7 +1087,7 @@ fn doctor_warns_of_coming_failures() {
     assert!(facts(&told, "configuration").contains("lets others read it (0644)"), "{told:#}");
     assert!(!told.to_string().contains(path.to_str().expect("UTF-8")), "{told:#}");
     let checked = shell.run(&["check", "a#k"]);
-    assert!(checked.stderr.contains("lets others read it (0644): chmod go-rwx it"), "{checked:?}");
+    assert!(checked.stderr.contains("lets others read it (0644): run `chmod go-rwx "), "{checked:?}");
     // As the warning says.
     fs::set_permissions(&path, Permissions::from_mode(0o600)).expect("a mode");
     assert_eq!(status(&shell.json(&["doctor", "--json"]), "configuration"), "ok");

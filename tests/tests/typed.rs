@@ -33,7 +33,7 @@ impl Desk {
         let desk = Self { server, home: tempfile::tempdir().expect("a folder") };
         let page = Page::read("resolvers/vault/README.md");
         desk.type_in(&page.blocks("Set up", "sh")[0]);
-        desk.type_in(&page.block("Use a token", "sh"));
+        desk.type_in(&page.blocks("Use a token", "sh")[0]);
         let editor = page.block("List and change secrets", "sh");
         let (token, profile) = editor.split_once("cat > ~/.config/secretref/editor.toml").expect("a profile");
         desk.type_in(token);

@@ -45,7 +45,7 @@ fn namespaces_are_read_by_default_and_by_entry() {
     assert_eq!(response["values"], json!({"a#k": "value-of-root", "team": "value-of-team"}), "{response}");
     assert_eq!(
         response["errors"]["absent"]["message"],
-        "there is no secret at secret/b in namespace team: check the path, `mount` and `kv_version`; without a # the last segment of an id is its field"
+        "there is no secret at secret/b in namespace team: store it there, or check the path, `mount` and `kv_version`; without a # the last segment of an id is its field"
     );
 
     let response = answer(&profile(&server, "default.toml", "namespace = \"team\""), &["a#k"]);
@@ -191,7 +191,7 @@ fn a_token_used_up_by_the_version_lookup_is_reported() {
     server.api("sys/policies/acl/narrow", Some(&policy));
     for (policy, uses, kv_version, code, words) in [
         ("reader", 1, "auto", 4, "its last use went into finding the KV version of old/"),
-        ("narrow", 1, "auto", 4, "good for one request alone needs `kv_version`"),
+        ("narrow", 1, "auto", 4, "if a token may be used only once (`num_uses`), set `kv_version`"),
         ("narrow", 1, "1", 0, ""),
         ("reader", 2, "auto", 0, ""),
         ("reader", 1, "1", 0, ""),

@@ -251,7 +251,7 @@ mod tests {
             let shown: String =
                 client.run.warnings().into_iter().map(|(_, warning)| warning + "\n").collect();
             assert_eq!(
-                shown.matches("lets others read it (0644): chmod go-rwx").count(),
+                shown.matches("lets others read it (0644): run `chmod go-rwx").count(),
                 warnings,
                 "{shown}"
             );

@@ -16,7 +16,7 @@ pub(super) fn from_store(route: &Route, error: &io::Error, shown: Option<Shown>)
     match tls_error(error) {
         None => Failure::unavailable(
             format!("{route} ended the TLS handshake ({})", error.kind()),
-            "check that this port speaks TLS, or use http://",
+            "check that this port speaks TLS and is the right one, or use http:// if it has no TLS",
         ),
         Some(TlsError::InvalidCertificate(wrong)) => {
             let (why, remedy) = refused_certificate(route, wrong, shown);
@@ -29,7 +29,7 @@ pub(super) fn from_store(route: &Route, error: &io::Error, shown: Option<Shown>)
         }
         Some(_) => Failure::unavailable(
             format!("{route} does not complete a TLS handshake"),
-            "check that this port speaks TLS 1.2 or 1.3, or use http://",
+            "check that this port speaks TLS 1.2 or 1.3 and is the right one, or use http:// if it has no TLS",
         )
         .with_retry(Retry::No),
     }

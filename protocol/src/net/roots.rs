@@ -173,7 +173,7 @@ fn from_folder(folder: &Path, key: &str, named: &mut Named) -> Result<RootCertSt
     };
     let entries = std::fs::read_dir(folder).map_err(closed)?;
     let access = Access::NotWorldWritable.check(&folder.metadata().map_err(closed)?, 0);
-    access.map_err(|problem| problem.failure(place(folder, key)))?;
+    access.map_err(|problem| problem.failure(place(folder, key), folder))?;
     let mut roots = RootCertStore::empty();
     for entry in entries {
         let path = entry.map_err(closed)?.path();

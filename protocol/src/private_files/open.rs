@@ -38,15 +38,30 @@ pub enum Links {
 pub struct Problem {
     /// What is wrong, as it follows a path: `is not a regular file`.
     pub why: String,
-    /// What to do next.
+    /// What to do next, apart from `chmod`.
     pub remedy: String,
+    /// The change of its mode that `chmod` has to make: `go-w`.
+    pub chmod: Option<&'static str>,
     /// The error of the system, if there was one.
     pub error: Option<io::Error>,
 }
 
 impl Problem {
     pub(super) fn new(why: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self { why: why.into(), remedy: remedy.into(), error: None }
+        Self { why: why.into(), remedy: remedy.into(), chmod: None, error: None }
+    }
+
+    /// A mode that gives other users too much access.
+    pub(super) fn mode(why: &str, chmod: &'static str, remedy: &str) -> Self {
+        Self { chmod: Some(chmod), ..Self::new(why, remedy) }
+    }
+
+    /// What to do next about `path`, which is the file or folder.
+    #[must_use]
+    pub fn remedy(&self, path: &Path) -> String {
+        let chmod = self.chmod.map(|change| format!("run `chmod {change} {}`", path.display()));
+        let remedy = Some(self.remedy.clone()).filter(|remedy| !remedy.is_empty());
+        chmod.into_iter().chain(remedy).collect::<Vec<_>>().join(", ")
     }
 
     /// Whether the file or folder does not exist.
@@ -55,11 +70,11 @@ impl Problem {
         self.error.as_ref().is_some_and(|error| error.kind() == io::ErrorKind::NotFound)
     }
 
-    /// Makes this the failure of `thing`, which is the path, with more words if a person needs them.
+    /// Makes this the failure of `thing`, which is `path` with more words if a person needs them.
     #[must_use]
-    pub fn failure(self, thing: impl std::fmt::Display) -> Failure {
+    pub fn failure(&self, thing: impl std::fmt::Display, path: &Path) -> Failure {
         let too_many = self.error.as_ref().and_then(Failure::too_many_files);
-        too_many.unwrap_or_else(|| Failure::misconfigured(format!("{thing} {}", self.why), self.remedy))
+        too_many.unwrap_or_else(|| Failure::misconfigured(format!("{thing} {}", self.why), self.remedy(path)))
     }
 }
 
@@ -67,7 +82,12 @@ impl Problem {
 impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         let why = format!("cannot be opened ({})", words(&error));
-        Self { error: Some(error), ..Self::new(why, "check the path and its permissions") }
+        let remedy = match error.kind() {
+            io::ErrorKind::NotFound => "check the path",
+            io::ErrorKind::PermissionDenied => "let the user who runs this read it, and enter its folders",
+            _ => "check the path and its permissions",
+        };
+        Self { error: Some(error), ..Self::new(why, remedy) }
     }
 }
 

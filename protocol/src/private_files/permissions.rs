@@ -40,18 +40,17 @@ impl Access {
             return Err(foreign(self, owner, uid));
         }
         match self {
-            Self::NotWorldWritable if mode & 0o002 != 0 => {
-                Err(Problem::new("is world-writable", "chmod o-w it"))
-            }
+            Self::NotWorldWritable if mode & 0o002 != 0 => Err(Problem::mode("is world-writable", "o-w", "")),
             Self::OnlyOwnWriters | Self::OnlyOwnReaders if mode & 0o022 != 0 => {
-                Err(Problem::new("is writable by other users", "chmod go-w it"))
+                Err(Problem::mode("is writable by other users", "go-w", ""))
             }
-            Self::OnlyOwnReaders if lets_read(owner, mode, uid) => Err(Problem::new(
+            Self::OnlyOwnReaders if lets_read(owner, mode, uid) => Err(Problem::mode(
                 "is readable by other users",
-                "chmod go-rwx it, and replace the secret if another user may have read it",
+                "go-rwx",
+                "and replace every secret that it gives access to, if another user may have read it",
             )),
             Self::OnlyOwner if mode & 0o077 != 0 => {
-                Err(Problem::new("is open to other users", "chmod go-rwx it"))
+                Err(Problem::mode("is open to other users", "go-rwx", ""))
             }
             _ => Ok(()),
         }
@@ -63,7 +62,8 @@ fn foreign(access: Access, owner: u32, uid: u32) -> Problem {
     let user = User::from_uid(Uid::from_raw(owner)).ok().flatten().map(|user| user.name);
     let user = user.unwrap_or_else(|| format!("'#{owner}'"));
     let as_owner = format!("run this as its owner: sudo -u {user}, then the same command");
-    let remedy = if uid == 0 { as_owner } else { format!("{as_owner}; or chown it, if it should be yours") };
+    let remedy =
+        if uid == 0 { as_owner } else { format!("{as_owner}; or make it yours with chown, if it should be") };
     let why = match access {
         Access::OnlyOwner => format!("belongs to another user (uid {owner})"),
         _ => format!("belongs to uid {owner}, neither root nor you ({uid})"),

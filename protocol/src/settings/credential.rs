@@ -170,8 +170,8 @@ pub(crate) fn warn_if_exposed(run: &Run, uid: u32, path: &Path, metadata: &Metad
         run.warn(
             Stage::Configuration,
             format!(
-                "the mode of {} lets others read it ({mode:04o}): chmod go-rwx it, and make a new credential if another user may \
-                 have read this one",
+                "the mode of {0} lets others read it ({mode:04o}): run `chmod go-rwx {0}`, and make a new credential if another \
+                 user may have read this one",
                 path.display()
             ),
         );

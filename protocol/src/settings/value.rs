@@ -31,7 +31,7 @@ impl Value {
         let refuse = |expected: String, remedy: String| {
             Err(Failure::misconfigured(format!("`{place}` is not {expected}"), remedy))
         };
-        let wrong = |expected: String| refuse(expected, "correct the value".into());
+        let wrong = |expected: &str, example: &str| refuse(expected.to_owned(), format!("write {example}"));
         if is_blank(&text) {
             return Err(empty(place));
         }
@@ -41,24 +41,24 @@ impl Value {
             Kind::Choice(words) => {
                 let meant = nearest(&text, words.iter().copied());
                 let remedy = meant.map_or_else(
-                    || "correct the value".to_owned(),
+                    || "write one of these".to_owned(),
                     |meant| format!("did you mean `{meant}`?"),
                 );
                 refuse(format!("one of {}", words.join(", ")), remedy)
             }
             Kind::Duration => match duration(&text) {
                 Some(duration) => Ok(Self::Duration(duration)),
-                None => wrong("a duration between 1ms and 120s, such as 4s or 1500ms".into()),
+                None => wrong("a duration between 1ms and 120s", "4s or 1500ms, for example"),
             },
             Kind::Size => match size(&text) {
                 Some(size) => Ok(Self::Size(size)),
-                None => wrong("a size of at least 1KiB, such as 65536, 512KiB or 1MiB".into()),
+                None => wrong("a size of at least 1KiB", "65536, 512KiB or 1MiB, for example"),
             },
             Kind::Switch => match text.as_str() {
                 // The words that Go's tools take, such as Vault's own.
                 "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(Self::Switch(true)),
                 "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(Self::Switch(false)),
-                _ => wrong("true or false".into()),
+                _ => wrong("true or false", "true or false"),
             },
             Kind::List => Self::of_list(place, vec![text]),
         }
@@ -69,17 +69,18 @@ impl Value {
     }
 
     pub(super) fn from_toml(setting: &Setting, value: toml::Value) -> Result<Self, Failure> {
-        let expected = match setting.kind {
-            Kind::List => "a list of strings",
-            Kind::Switch => "true or false",
-            Kind::Size => "a number of bytes or a string such as \"1MiB\"",
-            Kind::Duration => "a string such as \"4s\"",
-            _ => "a string",
+        let key = setting.key;
+        let (expected, example) = match setting.kind {
+            Kind::List => ("a list of strings", format!("{key} = [\"…\", \"…\"]")),
+            Kind::Switch => ("true or false", format!("{key} = true or {key} = false, without quotes")),
+            Kind::Size => ("a number of bytes or a string", format!("{key} = \"1MiB\", for example")),
+            Kind::Duration => ("a string", format!("{key} = \"4s\", for example")),
+            _ => ("a string", format!("{key} = \"…\", with quotes")),
         };
         let wrong = || {
             Failure::misconfigured(
-                format!("`{}` in the profile is not {expected}", setting.key),
-                "correct the value",
+                format!("`{key}` in the profile is not {expected}"),
+                format!("write {example}"),
             )
         };
         match (setting.kind, value) {

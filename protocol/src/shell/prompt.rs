@@ -76,16 +76,23 @@ fn ask(prompt: &Prompt<'_>, watchdog: &Watchdog) -> Result<Secret, Exit> {
     if given.as_ref().is_ok_and(|bytes| is_request(bytes)) {
         return Err(only_reads::stop(prompt.about));
     }
-    given.and_then(|bytes| whole(bytes, prompt.noun)).map_err(|failure| fail(Some(prompt.about), &failure))
+    let remedy = if stdin_is_terminal() { "type one, or pipe one in" } else { EMPTY };
+    given
+        .and_then(|bytes| whole(bytes, prompt.noun, remedy))
+        .map_err(|failure| fail(Some(prompt.about), &failure))
 }
 
-fn whole(bytes: Vec<u8>, noun: &str) -> Result<Secret, Failure> {
+/// The remedy for a pipe or file without anything in it.
+const EMPTY: &str =
+    "stdin was empty: check the file, or the command that fills the pipe; a variable in it may not be set";
+
+fn whole(bytes: Vec<u8>, noun: &str, if_empty: &str) -> Result<Secret, Failure> {
     let refuse = |what: String, remedy: &str| Err(Failure::invalid_value(what, remedy));
     if bytes.len() > LIMIT {
         return refuse(format!("the {noun} is longer than 1 MiB; nothing was changed"), "use a shorter one");
     }
     match String::from_utf8(bytes) {
-        Ok(text) if text.is_empty() => refuse(format!("no {noun} was given"), "type one, or pipe one in"),
+        Ok(text) if text.is_empty() => refuse(format!("no {noun} was given"), if_empty),
         Ok(text) => Ok(Secret::new(text)),
         Err(error) => Err(Failure::not_text(format!("the {noun}"), error.as_bytes())),
     }
@@ -294,11 +301,11 @@ mod tests {
 
     #[test]
     fn what_is_no_value_is_refused() {
-        let refused = |bytes: &[u8]| whole(bytes.to_vec(), "value").unwrap_err().what().to_owned();
+        let refused = |bytes: &[u8]| whole(bytes.to_vec(), "value", EMPTY).unwrap_err().what().to_owned();
         assert!(refused(b"").contains("no value"));
         assert!(refused(b"\xff").contains("UTF-8"));
         assert!(refused(&vec![b'x'; LIMIT + 1]).contains("longer"));
-        assert!(whole(vec![b'x'; LIMIT], "value").is_ok());
+        assert!(whole(vec![b'x'; LIMIT], "value", EMPTY).is_ok());
         assert!(plain(b"a\x1b[D".to_vec()).is_err() && plain("a\té".into()).is_ok());
     }
 }

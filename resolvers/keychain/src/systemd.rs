@@ -45,7 +45,7 @@ fn check(folder: &Path) -> Result<(), Failure> {
         )
     })?;
     let checked = Access::OnlyOwnWriters.check(&metadata, rustix::process::geteuid().as_raw());
-    checked.map_err(|problem| problem.failure(folder.display()))
+    checked.map_err(|problem| problem.failure(folder.display(), folder))
 }
 
 /// Lists the credentials.

@@ -3,7 +3,7 @@
 use secretref_protocol::{Failure, Kind};
 
 use crate::locator::{COLON, Kv, Locator};
-use crate::token_status::TokenStatus;
+use crate::token_status::{TokenDetails, TokenStatus};
 
 /// A hint about ids that is easily overlooked.
 pub(crate) const LAST_SEGMENT: &str = "without a # the last segment of an id is its field";
@@ -14,8 +14,20 @@ pub(crate) struct PermissionError {
     act: &'static str,
     /// The secret or folder.
     thing: String,
-    /// What a policy must grant, on which path, and what else to check.
-    remedy: String,
+    /// What a policy must grant, on which path.
+    grant: String,
+    /// The same with KV version 1, if the version is a guess.
+    alternative: String,
+    /// What else to check.
+    check: Check,
+}
+
+/// What to check apart from the policies.
+enum Check {
+    /// Probably not the cause.
+    Last(String),
+    /// Probably the cause.
+    First(String),
 }
 
 impl PermissionError {
@@ -28,46 +40,70 @@ impl PermissionError {
         (kv, is_mount_hidden): (Kv, bool),
     ) -> Self {
         let is_guess = is_mount_hidden && locator.mount.kv.is_none();
-        let grant = format!("grant {capabilities} on {} in one of its policies", locator.policy_path(kv));
-        let grant = if is_guess {
-            format!("{grant} (with KV version 1: on {})", locator.policy_path(Kv::V1))
-        } else {
-            grant
-        };
         let kv_version = if is_guess { ", `kv_version`" } else { "" };
         let check = format!("check {}{kv_version} and the id: {LAST_SEGMENT}", locator.check_mount());
-        let remedy = match locator.surplus(kv) {
-            Some(surplus) => format!("{surplus}; else {grant}"),
-            None if !is_mount_hidden => format!("{grant}, or {check}"),
-            None if locator.mount.is_default => format!("{check}; else {grant}"),
-            None => format!("{check}; {COLON}; else {grant}"),
-        };
-        Self { act, thing: locator.to_string(), remedy }
+        Self {
+            act,
+            thing: locator.to_string(),
+            grant: format!("grant {capabilities} on {}", locator.policy_path(kv)),
+            alternative: if is_guess {
+                format!(" (with KV version 1: on {})", locator.policy_path(Kv::V1))
+            } else {
+                String::new()
+            },
+            check: match locator.surplus(kv) {
+                Some(surplus) => Check::First(surplus),
+                None if !is_mount_hidden => Check::Last(check),
+                None if locator.mount.is_default => Check::First(check),
+                None => Check::First(format!("{check}; {COLON}")),
+            },
+        }
     }
 
     /// The token may not list a folder. `is_all` says that the folder is the whole mount.
     pub(crate) fn folder(thing: String, path: &str, is_all: bool) -> Self {
         let part = if is_all { "; a folder that it may list can be named: list providers/" } else { "" };
-        let remedy = format!("grant `list` on {path} in one of its policies, or check `mount`{part}");
-        Self { act: "list", thing, remedy }
+        Self {
+            act: "list",
+            thing,
+            grant: format!("grant `list` on {path}"),
+            alternative: String::new(),
+            check: Check::Last(format!("check `mount`{part}")),
+        }
+    }
+
+    /// What to do. A gateway only reads, so its policy should not grant more.
+    fn remedy(&self, policies: &[&str]) -> String {
+        let own = if self.act == "read" { "" } else { "use a token with more rights than a gateway's, or " };
+        let place = if !policies.is_empty() && policies.iter().all(|policy| *policy == "default") {
+            "in another policy of its role or token: every token has `default`"
+        } else {
+            "in one of its policies"
+        };
+        let grant = format!("{own}{} {place}{}", self.grant, self.alternative);
+        match &self.check {
+            Check::Last(check) => format!("{grant}, or {check}"),
+            Check::First(check) => format!("{check}; else {grant}"),
+        }
     }
 
     /// The failure, given the status of the token.
     pub(crate) fn failure(&self, status_of_token: &TokenStatus) -> Failure {
-        let Self { act, thing, remedy } = self;
+        let Self { act, thing, .. } = self;
         let (what, remedy) = match status_of_token {
             TokenStatus::Valid(looked) => {
-                let policies = looked.as_ref().map(|looked| looked.all_policies().join(", "));
-                let policies = policies.filter(|policies| !policies.is_empty());
-                let policies =
-                    policies.map(|policies| format!("; its policies are {policies}")).unwrap_or_default();
-                (format!("the token may not {act} {thing}{policies}"), remedy.clone())
+                let policies = looked.as_ref().map(TokenDetails::all_policies).unwrap_or_default();
+                let its = if policies.is_empty() { "" } else { "; its policies are " };
+                (
+                    format!("the token may not {act} {thing}{its}{}", policies.join(", ")),
+                    self.remedy(&policies),
+                )
             }
             TokenStatus::Unknown | TokenStatus::Unclear => (
                 format!(
                     "access to {thing} denied: the token may be invalid, or its policies do not allow it"
                 ),
-                format!("check that the token is valid, and {remedy}"),
+                format!("check that the token is valid, and {}", self.remedy(&[])),
             ),
         };
         Failure::new(Kind::AccessDenied, what, remedy)

@@ -63,7 +63,7 @@ pub(crate) async fn read(
                 let may_be_used_up = said.is_none() && matches!(session.token(), Token::Given { .. });
                 match failure.kind() {
                     Kind::Unauthenticated if may_be_used_up => {
-                        failure.hint("a token that is good for one request alone needs `kv_version`, too")
+                        failure.hint("if a token may be used only once (`num_uses`), set `kv_version`, too")
                     }
                     _ => failure,
                 }
@@ -189,7 +189,10 @@ pub(crate) fn absent(response: &Response, locator: &Locator, kv: Kv) -> Failure 
             None => Failure::not_found(
                 format!("there is no secret at {locator}"),
                 locator.surplus(kv).unwrap_or_else(|| {
-                    format!("check the path, {} and `kv_version`; {LAST_SEGMENT}", locator.check_mount())
+                    format!(
+                        "store it there, or check the path, {} and `kv_version`; {LAST_SEGMENT}",
+                        locator.check_mount()
+                    )
                 }),
             ),
         },

@@ -41,6 +41,8 @@ pub(crate) struct TokenDetails {
     num_uses: u64,
     #[serde(default)]
     renewable: bool,
+    /// Whether it has no parent. A token ends with the one that created it; one of a sign-in has no parent.
+    orphan: Option<bool>,
 }
 
 impl TokenDetails {
@@ -134,13 +136,20 @@ fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
                 run.warn(
                     Stage::SignIn,
                     format!(
-                        "the token ends in {left}, and then no id has a value: renew it, or set `auth` to a sign-in that does not end"
+                        "the token ends in {left}, and then no id has a value: renew it (`bao token renew` renews the token in \
+                         BAO_TOKEN), or set `auth` to a sign-in that does not end"
                     ),
                 );
             } else if is_given {
                 note("the resolver does not renew this token: when it ends, no id has a value");
             }
         }
+    }
+    if is_given && looked.orphan == Some(false) {
+        run.warn(
+            Stage::SignIn,
+            "the token ends earlier if the one that created it ends or is revoked: create one with -orphan",
+        );
     }
     if looked.num_uses > 0 {
         run.warn(Stage::SignIn, format!("the token ends after {} more requests", looked.num_uses));

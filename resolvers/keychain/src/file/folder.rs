@@ -149,7 +149,7 @@ fn unreadable(path: &Path, problem: Problem) -> Failure {
         }
         None => problem,
     };
-    problem.failure(path.display())
+    problem.failure(path.display(), path)
 }
 
 /// A failure to write before any file was replaced.

@@ -14,8 +14,13 @@ impl Files {
     /// Lists the owner and mode of each file, and what the encryption protects from and what not.
     pub(crate) fn permissions(&self) -> Vec<String> {
         let identity = self.identity();
-        let files = [self.folder.clone(), identity.clone(), self.folder.join(STORE), self.folder.join(LAST)];
-        let mut facts: Vec<String> = files.iter().map(|path| owner_and_mode(path)).collect();
+        let files = [
+            ("the folder", self.folder.clone()),
+            ("the identity", identity.clone()),
+            ("the store", self.folder.join(STORE)),
+            ("the store before the last change", self.folder.join(LAST)),
+        ];
+        let mut facts: Vec<String> = files.iter().map(|(name, path)| owner_and_mode(name, path)).collect();
         if !self.folder.join(STORE).exists() {
             return facts;
         }
@@ -40,13 +45,14 @@ impl Files {
     }
 }
 
-fn owner_and_mode(path: &Path) -> String {
-    match path.metadata() {
+fn owner_and_mode(name: &str, path: &Path) -> String {
+    let status = match path.metadata() {
         Ok(metadata) => {
             let mode = metadata.mode() & 0o7777;
-            format!("{}: mode {mode:04o}, owned by uid {}", path.display(), metadata.uid())
+            format!("mode {mode:04o}, owned by uid {}", metadata.uid())
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => format!("{}: does not exist", path.display()),
-        Err(error) => format!("{}: cannot be examined ({})", path.display(), words(&error)),
-    }
+        Err(error) if error.kind() == ErrorKind::NotFound => "does not exist".to_owned(),
+        Err(error) => format!("cannot be examined ({})", words(&error)),
+    };
+    format!("{name} {}: {status}", path.display())
 }

@@ -51,8 +51,11 @@ impl Service {
         for (entry, said) in &entries.all {
             match lone_line(service, &entries, entry, said) {
                 Some(Ok(line)) => listing.found.push(line),
-                Some(Err(unread)) => listing.unread.push(unread),
-                None => {}
+                // Each of the entries that match one id has this failure.
+                Some(Err(unread)) if listing.unread.iter().all(|(id, _)| *id != unread.0) => {
+                    listing.unread.push(unread);
+                }
+                Some(Err(_)) | None => {}
             }
         }
         Ok(listing)

@@ -63,12 +63,12 @@ impl Service {
             ),
             (Kind::NotFound, Ok(None)) if self.has_no_default().await => {
                 let why = self.no_default().await;
-                failure.hint(format!("{}: {}", why.what(), why.remedy()))
+                Failure::not_found(format!("{}: {}", failure.what(), why.what()), why.remedy())
             }
             (Kind::Ambiguous, Ok(Some(_))) => Failure::new(
                 Kind::Ambiguous,
                 failure.what(),
-                "change or delete all but one of them in KeePassXC, or add attributes to the entry of [ids]",
+                "change or delete all but one of them in KeePassXC, or give the id an entry in [ids] with an attribute that only one of them has",
             ),
             _ => failure,
         }

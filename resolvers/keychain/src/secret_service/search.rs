@@ -221,7 +221,7 @@ impl Found {
         let choice = if places.iter().any(|place| *place != places[0]) {
             format!("name the keychain in [ids] (collection = \"{}\")", places[0])
         } else {
-            "add attributes to the entry of [ids]".to_owned()
+            "give the id an entry in [ids] with an attribute that only one of them has".to_owned()
         };
         Failure::new(
             Kind::Ambiguous,

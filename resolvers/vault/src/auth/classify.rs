@@ -95,6 +95,9 @@ impl Granted<'_> {
 const ADDRESS: &str = "add the address that the server sees to the role (`secret_id_bound_cidrs`, `token_bound_cidrs`) and to the secret \
                        id (`cidr_list`); the server's audit log has it as remote_address, and through a proxy it is the proxy's";
 
+/// The remedy for a role that does not exist.
+const ROLE: &str = "set `role` to the name of a role of this method, or create the role on the server";
+
 /// A reason, and its remedy if it differs from the method's own.
 type Reason = (&'static str, Option<&'static str>);
 
@@ -105,9 +108,15 @@ const REASONS: [(&str, Reason); 9] = [
         "CIDR restrictions",
         ("is refused: the credential cannot be used from this machine's address", Some(ADDRESS)),
     ),
-    ("invalid role name", ("is refused: there is no such role", None)),
-    ("could not be found", ("is refused: there is no such role", None)),
-    ("missing role", ("is refused: the method has no default role, and `role` is not set", None)),
+    ("invalid role name", ("is refused: there is no such role", Some(ROLE))),
+    ("could not be found", ("is refused: there is no such role", Some(ROLE))),
+    (
+        "missing role",
+        (
+            "is refused: the method has no default role, and `role` is not set",
+            Some("set `role` in the profile"),
+        ),
+    ),
     ("missing secret_id", ("is refused: the role needs a secret id", None)),
     ("is expired", ("is refused: the credential has expired", None)),
     ("not authorized", ("is refused (403): the role is not for this service account or its namespace", None)),

@@ -61,7 +61,7 @@ impl Token {
                 format!(
                     "the server does not know the token of {origin}: it has expired, is revoked or used up, or belongs to another server"
                 ),
-                "write a new token there",
+                "write a new token there; a token ends with the one that created it, unless it was created with -orphan",
             ),
             Self::Granted { origin, .. } => (
                 format!(
