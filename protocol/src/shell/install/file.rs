@@ -120,8 +120,9 @@ impl Place {
     }
 
     fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-        let folder = Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid)
-            .map_err(|problem| problem.failure(format!("the folder {}", self.folder.display())))?;
+        let folder = Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid).map_err(
+            |problem| problem.failure(format!("the folder {}", self.folder.display()), &self.folder),
+        )?;
         let draft = format!(".{file}.{}", std::process::id());
         let written = folder
             .write_draft(draft, bytes, Sync::Disk, |_| {})
