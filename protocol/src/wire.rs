@@ -89,6 +89,35 @@ impl Request {
     }
 }
 
+/// Returns the request that a gateway sends for these ids.
+#[cfg(feature = "cli")]
+pub(crate) fn request(provider: &str, ids: &[String]) -> String {
+    serde_json::json!({"protocolVersion": 1, "provider": provider, "ids": ids}).to_string()
+}
+
+/// The result for an id in a response: it has a value, or the code and the message of its error.
+#[cfg(feature = "cli")]
+pub(crate) type Answered = Result<(), (String, String)>;
+
+/// Reads a response as a gateway does; `None` if it is not one. A value is not kept.
+#[cfg(feature = "cli")]
+pub(crate) fn read_response(bytes: &[u8], ids: &[String]) -> Option<Vec<Answered>> {
+    let response: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+    if response["protocolVersion"] != 1 || !response["values"].is_object() {
+        return None;
+    }
+    let answered = |id: &String| {
+        let error = &response["errors"][id];
+        let text = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
+        match (error.is_object(), response["values"][id].is_string()) {
+            (false, true) => Ok(()),
+            (false, false) => Err((Kind::Internal.code().to_owned(), "the answer lacks the id".to_owned())),
+            (true, _) => Err((text("code"), text("message"))),
+        }
+    };
+    Some(ids.iter().map(answered).collect())
+}
+
 /// The members of a request. Other members are ignored: some consumers send more.
 struct Envelope<'a, V, I> {
     version: V,

@@ -1,7 +1,7 @@
 //! What the page about gateways tells a reader to type, typed with the real gateway.
 //!
-//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1, "Before a restart, and in CI" sh 1
-//! Blocks of `docs/gateway.md`: "A gateway with its own user" text 1, "Containers" text 1
+//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1, "Before a restart, and in CI" sh 1, "Find out why the gateway refuses it" sh 1
+//! Blocks of `docs/gateway.md`: "A gateway with its own user" text 1, "Containers" text 1, "Find out why the gateway refuses it" text 1
 
 use std::fs;
 
@@ -74,6 +74,8 @@ fn a_keychain_is_installed_and_its_block_is_accepted_in_each_form() {
     assert_eq!(provider["command"], json!(profile), "{provider:#}");
 
     desk.type_in(&Page::read(PAGE).block("The provider block", "sh"), &[]);
+    let found = desk.type_in(&Page::read(PAGE).block("Find out why the gateway refuses it", "sh"), &[]);
+    assert!(found.contains("ok       start"), "{found}");
     let state = desk.0.folder().join("state");
     let check = Page::read(PAGE).block("Before a restart, and in CI", "sh");
     desk.type_in(&check.replace("~/.openclaw", &state.display().to_string()), &[]);

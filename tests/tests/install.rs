@@ -120,6 +120,26 @@ fn what_install_did_not_write_is_kept() {
 }
 
 #[test]
+fn the_profile_allows_what_the_config_asks_for() {
+    let place = Place::new();
+    let config = place.path("openclaw.json");
+    let reference =
+        |provider: &str, id: &str| format!("{{ source: 'exec', provider: '{provider}', id: '{id}' }}");
+    let references =
+        [reference("keychain", "openai"), reference("other", "mail"), reference("keychain", "b")];
+    fs::write(&config, format!("{{ a: [{}] }}", references.join(", "))).expect("a config");
+    let written = place.install(&["--config", &config]);
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    assert!(text.contains("allow = [\"openai\", \"b\"]"), "{text}");
+    let denied = end(Run::new(place.profile()).args(["get", "mail"]));
+    assert!(denied.stderr.contains("(NOT_ALLOWED)"), "{denied:?}");
+    fs::write(&config, "{}").expect("a config");
+    let none = place.install(&["--config", &config]);
+    assert!(none.stderr.contains("has no reference to the provider keychain"), "{none:?}");
+}
+
+#[test]
 fn nothing_is_written_that_cannot_work() {
     let place = Place::new();
     let to = place.path("made/keychain.toml");

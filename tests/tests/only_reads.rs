@@ -57,7 +57,8 @@ impl Place {
     fn lines(&self) -> Vec<Vec<String>> {
         let file = self.file();
         let profile = self.0.path().join("store/profile.toml").display().to_string();
-        let lines: [&[&str]; 9] = [
+        let lines: [&[&str]; 10] = [
+            &["doctor", "--as-gateway", "openai"],
             &["install", "--yes", "--no-test", "--to", &profile],
             &["install", "--remove", "--to", &profile],
             &["set", "openai"],

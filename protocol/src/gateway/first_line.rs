@@ -50,7 +50,7 @@ impl FirstLine {
         }
         let Some(rest) = start.strip_prefix(b"#!") else { return Self::None };
         let line = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
-        if start.len() > LINE_LIMIT && line.len() == rest.len() {
+        if "#!".len() + line.len() > LINE_LIMIT {
             return Self::Wrong("is longer than the kernel reads", "move the program to a shorter path");
         }
         let Ok(line) = std::str::from_utf8(line) else {

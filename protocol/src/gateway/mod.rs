@@ -7,9 +7,11 @@ mod command;
 mod config;
 mod first_line;
 mod provider;
+mod start;
 
 pub(crate) use binary::{is_same, own_path};
 pub(crate) use command::clauses;
 pub(crate) use config::{Config, ExecProvider, Reference};
 pub(crate) use first_line::FirstLine;
-pub(crate) use provider::{Form, Provider, is_alias};
+pub(crate) use provider::{Form, Provider, ROOM, is_alias};
+pub(crate) use start::{Ended, Start};

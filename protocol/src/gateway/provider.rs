@@ -9,7 +9,7 @@ use serde::Serialize;
 const LONGEST: u64 = 120_000;
 
 /// How much longer than the resolver's own time limit the gateway waits: a process starts slowly on a busy machine.
-const ROOM: Duration = Duration::from_secs(2);
+pub(crate) const ROOM: Duration = Duration::from_secs(2);
 
 /// The gateway's limit on output if its config sets none.
 const OUTPUT: usize = 1 << 20;

@@ -99,7 +99,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
 }
 
 /// Registers the private names to redact.
-fn redact(settings: &Settings, ids: &[String]) {
+pub(super) fn redact(settings: &Settings, ids: &[String]) {
     let run = settings.run();
     if let Some(path) = settings.profile() {
         run.redact("profile", path.display().to_string());
@@ -154,7 +154,7 @@ fn names_in(text: &str) -> Vec<&str> {
 }
 
 /// Whether every run of the store has this step, so that a run without it did not reach it.
-fn always<B: Backend>(stage: Stage) -> bool {
+pub(super) fn always<B: Backend>(stage: Stage) -> bool {
     match stage {
         Stage::Proxy | Stage::Tls => false,
         Stage::LookUp => B::LOOKS_UP_HOSTS,
@@ -169,13 +169,14 @@ pub(super) fn failure_of(steps: &[Step]) -> Option<&Failure> {
     Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back()
 }
 
-struct Reporter {
-    args: DoctorArgs,
-    run: Run,
-    store: &'static Store,
+/// Prints a report.
+pub(super) struct Reporter {
+    pub(super) args: DoctorArgs,
+    pub(super) run: Run,
+    pub(super) store: &'static Store,
     /// Whether every run has this step.
-    always: fn(Stage) -> bool,
-    deadline: Deadline,
+    pub(super) always: fn(Stage) -> bool,
+    pub(super) deadline: Deadline,
 }
 
 impl Reporter {
@@ -207,7 +208,7 @@ impl Reporter {
         steps
     }
 
-    fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
+    pub(super) fn print(&self, findings: Vec<Finding>, ok: bool) -> Option<Exit> {
         let names = if self.args.names { None } else { Some(self.run.names()) };
         let redactor = names.map(|names| Redactor::new(names, words(self.store), Path::exists));
         let redacted = |finding: Finding| match &redactor {

@@ -1,5 +1,6 @@
 //! The command line: protocol mode, and the verbs that a person uses.
 
+mod as_gateway;
 mod change;
 mod check;
 mod cli;
@@ -86,7 +87,8 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             );
         }
     };
-    let is_traced = matches!(line.verb, Verb::Doctor { .. } | Verb::Check { .. } | Verb::Install(_));
+    let is_traced =
+        matches!(line.verb, Verb::Doctor { .. } | Verb::AsGateway(_) | Verb::Check { .. } | Verb::Install(_));
     let run = if is_traced { Run::traced(started) } else { Run::new(started) };
     let journal = Journal::new(&B::STORE, &run);
     // The flag applies while the profile is read, and if it cannot be read.
@@ -107,6 +109,9 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     }
     if let Verb::CheckConfig(args) = &line.verb {
         return config_check::check_config::<B>(args, &watchdog);
+    }
+    if let Verb::AsGateway(args) = &line.verb {
+        return as_gateway::as_gateway::<B>(&line, args, &run, &watchdog);
     }
     let settings = load::<B>(&line, &environment, &run);
     if let Verb::Install(args) = &line.verb {

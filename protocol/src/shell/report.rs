@@ -113,6 +113,28 @@ impl Finding {
         })
     }
 
+    /// Returns the finding of something that is not a step of the run.
+    pub(super) fn of(
+        step: impl Into<String>,
+        micros: Option<u64>,
+        facts: Vec<String>,
+        failure: Option<&Failure>,
+    ) -> Self {
+        let status = if failure.is_some() { Status::Failed } else { Status::Ok };
+        Self {
+            step: step.into(),
+            origin: None,
+            status,
+            micros,
+            facts,
+            failure: failure.map(FailureReport::new),
+        }
+    }
+
+    pub(super) fn is_failed(&self) -> bool {
+        self.status == Status::Failed
+    }
+
     fn skipped(stage: Stage) -> Self {
         Self {
             step: stage.to_string(),

@@ -73,7 +73,10 @@ fn alias(store: &Store, profile: Option<&Path>, given: Option<&str>) -> Result<S
 }
 
 /// Returns the command that the gateway starts, and its first arguments: the profile if it is executable, else this program.
-fn command(profile: Option<&Path>, program: Option<&Path>) -> Result<(PathBuf, Vec<String>), Failure> {
+pub(super) fn command(
+    profile: Option<&Path>,
+    program: Option<&Path>,
+) -> Result<(PathBuf, Vec<String>), Failure> {
     let program = || program.map_or_else(gateway::own_path, |program| Ok(program.to_owned()));
     let Some(profile) = profile else { return Ok((program()?, Vec::new())) };
     let profile = of_file(profile);
@@ -91,7 +94,7 @@ fn of_file(path: &Path) -> PathBuf {
 }
 
 /// Returns flags as they are typed.
-fn words(flags: &Flags) -> impl Iterator<Item = String> {
+pub(super) fn words(flags: &Flags) -> impl Iterator<Item = String> {
     flags.iter().flat_map(|(key, texts)| {
         let own = if texts.is_empty() { vec![flag(key)] } else { Vec::new() };
         own.into_iter().chain(texts.iter().flat_map(|text| [flag(key), text.clone()]))

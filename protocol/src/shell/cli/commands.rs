@@ -44,6 +44,7 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
                 .arg(ids(&B::STORE).required(false))
                 .arg(json("print JSON"))
                 .arg(names())
+                .args(of_gateway())
                 .args(flags(&B::STORE))
         }),
         ("install", "Write a profile that a gateway can start, and test it", |install| {
@@ -152,11 +153,29 @@ fn of_install() -> Vec<Arg> {
             .long("to")
             .value_name("PATH")
             .help("write this file instead of ~/.config/secretref/NAME.toml"),
+        Arg::new("config")
+            .long("config")
+            .value_name("OPENCLAW.JSON")
+            .help("write `allow` from the references of the gateway's config"),
         switch("yes", "ask nothing: take settings from flags and variables"),
         switch("force", "replace a file that `install` did not write"),
         switch("copy", "copy the program next to the profile, if a first line cannot name it"),
         switch("remove", "remove the profile"),
         switch("no-test", "do not test the settings and the sign-in"),
+    ]
+}
+
+fn of_gateway() -> [Arg; 2] {
+    [
+        Arg::new("as-gateway")
+            .long("as-gateway")
+            .action(ArgAction::SetTrue)
+            .help("start the command as a gateway does, and apply its rule on commands"),
+        Arg::new("user")
+            .long("user")
+            .value_name("NAME")
+            .requires("as-gateway")
+            .help("the user that the gateway runs as; for root only"),
     ]
 }
 

@@ -10,6 +10,7 @@ pub(super) use help::{examples, free_flags, short_help};
 pub(super) use parse::read;
 pub(super) use stop::stop;
 
+use super::as_gateway::AsGatewayArgs;
 use super::config_check::ConfigCheckArgs;
 use super::install::InstallArgs;
 use super::snippet::SnippetArgs;
@@ -59,6 +60,7 @@ pub(super) enum Verb {
         id: Option<String>,
     },
     Logout,
+    AsGateway(AsGatewayArgs),
     CheckConfig(ConfigCheckArgs),
     Snippet(SnippetArgs),
     Install(InstallArgs),

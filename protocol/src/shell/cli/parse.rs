@@ -10,7 +10,9 @@ use super::{CommandLine, Verb};
 use crate::backend::Manage;
 use crate::gateway::Form;
 use crate::settings::Flags;
+use crate::shell::as_gateway::AsGatewayArgs;
 use crate::shell::config_check::ConfigCheckArgs;
+use crate::shell::doctor::DoctorArgs;
 use crate::shell::install::{InstallArgs, Task};
 use crate::shell::snippet::SnippetArgs;
 use crate::store::{Kind, Setting, table};
@@ -87,13 +89,22 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
-        "doctor" => Verb::Doctor { ids: ids(), json: json(), names: inner.get_flag("names") },
+        "doctor" => {
+            let (ids, json, names) = (ids(), json(), inner.get_flag("names"));
+            if inner.get_flag("as-gateway") {
+                let doctor = DoctorArgs { ids, json, names };
+                Verb::AsGateway(AsGatewayArgs { doctor, user: one("user") })
+            } else {
+                Verb::Doctor { ids, json, names }
+            }
+        }
         "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
         "unlock" => Verb::Unlock { id: one("ID") },
         "logout" => Verb::Logout,
         "install" => Verb::Install(InstallArgs {
             name: one("NAME"),
             to: one("to").map(Into::into),
+            config: one("config").map(Into::into),
             yes: inner.get_flag("yes"),
             force: inner.get_flag("force"),
             no_test: inner.get_flag("no-test"),

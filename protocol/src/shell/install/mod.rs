@@ -14,9 +14,10 @@ use crate::backend::Manage;
 use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::gateway::{self, FirstLine, Form};
+use crate::gateway::{self, Config, FirstLine, Form};
 use crate::profile::Profile;
 use crate::run::Run;
+use crate::settings::family::ALLOW;
 use crate::settings::{Flags, Settings};
 use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::Watchdog;
@@ -27,6 +28,8 @@ use file::{Done, Place};
 pub(super) struct InstallArgs {
     pub(super) name: Option<String>,
     pub(super) to: Option<PathBuf>,
+    /// The gateway's config, whose references the profile allows.
+    pub(super) config: Option<PathBuf>,
     /// Whether to ask no questions.
     pub(super) yes: bool,
     /// Whether to replace a file that `install` did not write.
@@ -80,6 +83,10 @@ pub(super) fn install<B: Manage>(
         );
         return Exit::Usage;
     };
+    let flags = match allowed(flags, args, &place.alias::<B>()) {
+        Ok(flags) => flags,
+        Err(failure) => return fail(None, &failure),
+    };
     match write::<B>(&flags, args, &place, (environment, run)) {
         Err(failure) => fail(None, &failure),
         Ok(written) => {
@@ -87,6 +94,19 @@ pub(super) fn install<B: Manage>(
             trial::end::<B>(written, &snippet, !args.no_test, watchdog)
         }
     }
+}
+
+/// Adds the ids that the gateway's config asks this provider for as `allow`, unless a flag sets it.
+fn allowed(mut flags: Flags, args: &InstallArgs, alias: &str) -> Result<Flags, Failure> {
+    let is_set = flags.iter().any(|(key, _)| *key == ALLOW.key);
+    let Some(path) = args.config.as_ref().filter(|_| !is_set) else { return Ok(flags) };
+    let ids = Config::read(path)?.ids(alias);
+    if ids.is_empty() {
+        warn(format!("the config has no reference to the provider {alias}, so the profile has no `allow`"));
+    } else {
+        flags.push((ALLOW.key, ids));
+    }
+    Ok(flags)
 }
 
 /// A profile that was written.

@@ -1,0 +1,253 @@
+//! `doctor --as-gateway`: applies the gateway's rule to the command, and starts it as the gateway does.
+
+use std::io::ErrorKind;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use nix::unistd::User;
+
+use super::cli::CommandLine;
+use super::doctor::{DoctorArgs, Reporter, always, redact};
+use super::load;
+use super::output::{fail, micros};
+use super::report::Finding;
+use super::snippet;
+use crate::backend::Manage;
+use crate::deadline::Deadline;
+use crate::environment::Environment;
+use crate::exit::Exit;
+use crate::failure::{Failure, Kind};
+use crate::gateway::{Ended, FirstLine, ROOM, Start, clauses, is_same, own_path};
+use crate::run::Run;
+use crate::settings::{DEFAULT_TIMEOUT, Settings};
+use crate::system_error::words;
+use crate::watchdog::Watchdog;
+use crate::wire;
+
+/// How much later than the gateway the watchdog ends a run that hangs.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// The arguments of `doctor --as-gateway`.
+#[derive(Debug, Clone)]
+pub(super) struct AsGatewayArgs {
+    pub(super) doctor: DoctorArgs,
+    /// The user that the gateway runs as, if not this one.
+    pub(super) user: Option<String>,
+}
+
+/// Prints a line for each thing that a gateway does with the command.
+pub(super) fn as_gateway<B: Manage>(
+    line: &CommandLine,
+    args: &AsGatewayArgs,
+    run: &Run,
+    watchdog: &Watchdog,
+) -> Exit {
+    let process = Environment::from_process();
+    let user = match args.user.as_deref().map(user).transpose() {
+        Ok(user) => user,
+        Err(failure) => return fail(None, &failure),
+    };
+    let uid = user.map_or(process.uid, |(uid, _)| uid);
+    let environment = Environment::new(uid, move |name| process.variable(name));
+    let settings = load::<B>(line, &environment, run).map_err(|(failure, _)| failure);
+    let profile = profile(line.profile.as_deref(), settings.as_ref().ok());
+    let own = profile.as_deref().filter(|profile| is_command(profile));
+    let found = match own {
+        Some(profile) => {
+            Ok((std::path::absolute(profile).unwrap_or_else(|_| profile.to_owned()), Vec::new()))
+        }
+        None => snippet::command(profile.as_deref(), None),
+    };
+    let (command, first) = match found {
+        Ok(found) => found,
+        Err(failure) => return fail(None, &failure),
+    };
+    run.redact("command", command.display().to_string());
+    let ids = &args.doctor.ids;
+    if let Ok(settings) = &settings {
+        redact(settings, ids);
+    }
+    let start = Start {
+        args: first.into_iter().chain(snippet::words(&line.flags)).collect(),
+        variables: settings.as_ref().map(|settings| passed::<B>(settings, &environment)).unwrap_or_default(),
+        user: user.filter(|_| args.user.is_some()),
+        timeout: settings.as_ref().map_or(DEFAULT_TIMEOUT, Settings::timeout) + ROOM,
+        command,
+    };
+    watchdog.move_to(Deadline::new(Instant::now(), start.timeout + SLACK));
+    let mut found =
+        vec![rule(&start.command, uid), first_line(&start.command), shell(&settings, &environment, &start)];
+    let mut exit = if found.iter().any(Finding::is_failed) { Exit::Configuration } else { Exit::Done };
+    let (started, ended) = started(&start, ids);
+    found.extend(started);
+    exit = if exit == Exit::Done { ended } else { exit };
+    let deadline = Deadline::new(Instant::now(), SLACK);
+    let reporter = Reporter {
+        args: args.doctor.clone(),
+        run: run.clone(),
+        store: &B::STORE,
+        always: always::<B>,
+        deadline,
+    };
+    reporter.print(found, exit == Exit::Done).unwrap_or(exit)
+}
+
+/// Returns the ids of a user and its group.
+fn user(name: &str) -> Result<(u32, u32), Failure> {
+    let user = User::from_name(name).ok().flatten();
+    let user =
+        user.ok_or_else(|| Failure::misconfigured(format!("there is no user {name}"), "check the name"))?;
+    Ok((user.uid.as_raw(), user.gid.as_raw()))
+}
+
+/// Returns the path of the profile, even if it cannot be read.
+fn profile(argument: Option<&str>, settings: Option<&Settings>) -> Option<PathBuf> {
+    let read = settings.and_then(Settings::profile).map(Path::to_owned);
+    read.or_else(|| argument.filter(|argument| argument.contains('/')).map(PathBuf::from))
+}
+
+/// Whether a profile is meant to be a command: it is executable, or has a first line. One that is missing may be.
+fn is_command(profile: &Path) -> bool {
+    let is_executable = std::fs::metadata(profile).map_or(true, |file| file.mode() & 0o111 != 0);
+    is_executable || FirstLine::read(profile).is_none_or(|line| line != FirstLine::None)
+}
+
+/// Returns the variables that the gateway should pass on, with their values in this shell.
+fn passed<B: Manage>(settings: &Settings, environment: &Environment) -> Vec<(String, String)> {
+    let names = settings.passed().into_iter().chain(B::passed(settings).iter().copied());
+    names.filter_map(|name| Some((name.to_owned(), environment.variable(name)?))).collect()
+}
+
+/// The gateway's rule on commands.
+fn rule(command: &Path, uid: u32) -> Finding {
+    let mut facts = vec![command.display().to_string(), format!("for a gateway that runs as uid {uid}")];
+    let clauses = clauses(command, uid);
+    facts
+        .extend(clauses.iter().filter(|clause| clause.broken.is_none()).map(|clause| clause.name.to_owned()));
+    let broken: Vec<_> = clauses.into_iter().filter_map(|clause| clause.broken).collect();
+    facts.extend(broken.iter().skip(1).map(|(why, remedy)| format!("also: {why}; {remedy}")));
+    let failure = broken.into_iter().next().map(|(why, remedy)| {
+        Failure::misconfigured(format!("the gateway refuses the command: {why}"), remedy)
+    });
+    Finding::of("command", None, facts, failure.as_ref())
+}
+
+/// What the kernel starts.
+fn first_line(command: &Path) -> Finding {
+    let wrong =
+        |why: &str, remedy: &str| Some(Failure::misconfigured(format!("the first line {why}"), remedy));
+    let (fact, failure) = match FirstLine::read(command) {
+        Some(FirstLine::Profile(program)) if !program.exists() => (
+            format!("it names {}", program.display()),
+            wrong("names a program that does not exist", "install the package, or run `install` again"),
+        ),
+        Some(FirstLine::Profile(program)) => {
+            let is_own = own_path().is_ok_and(|own| is_same(&own, &program));
+            let more = if is_own { "" } else { ", which is not the program that runs now" };
+            (format!("it names {}{more}", program.display()), None)
+        }
+        Some(FirstLine::Wrong(why, remedy)) => (String::new(), wrong(why, remedy)),
+        Some(FirstLine::None) if own_path().is_ok_and(|own| is_same(&own, command)) => {
+            ("the command is the program itself".to_owned(), None)
+        }
+        Some(FirstLine::None) => (
+            "if the file is text, a shell runs it".to_owned(),
+            wrong("is missing", "run `install`, or add #!PROGRAM --profile as the first line"),
+        ),
+        Some(FirstLine::Other(program)) => (format!("it names {}", program.display()), None),
+        None => (String::new(), wrong("cannot be read", "check the path and its permissions")),
+    };
+    let facts = if fact.is_empty() { Vec::new() } else { vec![fact] };
+    Finding::of("first line", None, facts, failure.as_ref())
+}
+
+/// What differs from this shell.
+fn shell(settings: &Result<Settings, Failure>, environment: &Environment, start: &Start) -> Finding {
+    let facts = settings.as_ref().map_or_else(
+        |_| Vec::new(),
+        |settings| {
+            let names = start.variables.iter().map(|(name, _)| name.as_str()).collect();
+            let lists = [
+                ("passEnv must have", names),
+                ("set in this shell, and not passed on", settings.ignored(environment)),
+                ("listed in `env` but not set here", settings.absent()),
+            ];
+            let lists = lists.into_iter().filter(|(_, names): &(_, Vec<&str>)| !names.is_empty());
+            lists.map(|(what, names)| format!("{what}: {}", names.join(", "))).collect()
+        },
+    );
+    Finding::of("environment", None, facts, settings.as_ref().err())
+}
+
+/// Starts the command, and returns the finding of the start and one for each id.
+fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
+    let began = Instant::now();
+    let ended = start.run(&wire::request("doctor", ids));
+    let took = Some(micros(began.elapsed()));
+    let budget = format!("the gateway waits {} ms", start.timeout.as_millis());
+    let failed = |failure: &Failure, facts| {
+        (vec![Finding::of("start", took, facts, Some(failure))], Exit::Configuration)
+    };
+    let (code, stdout, stderr) = match ended {
+        Ended::NotStarted(error) => return failed(&not_started(&error), vec![]),
+        Ended::Late => {
+            let remedy =
+                "set `timeout` below the gateway's timeoutMs; `doctor` shows the step that takes long";
+            let failure = Failure::new(Kind::Timeout, "the gateway ended the run at its time limit", remedy);
+            return (vec![Finding::of("start", took, vec![budget], Some(&failure))], Exit::Deadline);
+        }
+        Ended::Exited { code, stdout, stderr } => (code, stdout, stderr),
+    };
+    let Some(results) = wire::read_response(&stdout, ids) else {
+        let said = stderr.lines().next().unwrap_or("it printed nothing").to_owned();
+        let failure = Failure::misconfigured(
+            format!("the output is not a response: {said}"),
+            "if a shell has run the file, correct its first line: see above",
+        );
+        return failed(&failure, vec![budget]);
+    };
+    let well = results.iter().filter(|result| result.is_ok()).count();
+    let mut facts =
+        vec![budget, format!("exit {}", code.map_or_else(|| "by a signal".into(), |code| code.to_string()))];
+    if !ids.is_empty() {
+        facts.push(format!("{well} of {} have a value", ids.len()));
+    }
+    let discarded = (code != Some(0)).then(|| {
+        Failure::misconfigured(
+            "the gateway discards the answer, because no id could be resolved",
+            "see the ids below; with no id, name one",
+        )
+    });
+    let each = ids.iter().zip(&results).enumerate().map(|(at, (id, result))| {
+        let failure = result.as_ref().err().map(|(code, message)| of_id(code, message));
+        Finding::of(format!("id {}", at + 1), None, vec![id.clone()], failure.as_ref())
+    });
+    let all = std::iter::once(Finding::of("start", took, facts, discarded.as_ref())).chain(each).collect();
+    let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
+    let exit = match of_code.unwrap_or(Exit::Internal) {
+        Exit::Done if well < ids.len() => Exit::IdFailed,
+        exit => exit,
+    };
+    (all, exit)
+}
+
+fn not_started(error: &std::io::Error) -> Failure {
+    let remedy = match error.kind() {
+        ErrorKind::NotFound => {
+            "the program in the first line is gone, or the file itself: run `install` again"
+        }
+        ErrorKind::PermissionDenied => {
+            "the user cannot enter a folder, the file is not executable, or its file system is mounted noexec"
+        }
+        _ => "check the first line of the file",
+    };
+    Failure::misconfigured(format!("the system cannot start the command ({})", words(error)), remedy)
+}
+
+/// The failure of an id, as the resolver has written it into its answer.
+fn of_id(code: &str, message: &str) -> Failure {
+    let kind = Kind::TABLE.iter().map(|(kind, _)| *kind).find(|kind| kind.code() == code);
+    let (what, remedy) = message.split_once(": ").unwrap_or((message, "run `doctor` as the gateway's user"));
+    Failure::new(kind.unwrap_or(Kind::Internal), what, remedy)
+}

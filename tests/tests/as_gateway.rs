@@ -1,0 +1,135 @@
+//! `doctor --as-gateway`: each thing that keeps a gateway from starting a command is named. No server is needed.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::path::PathBuf;
+
+use secretref_tests::gateway::{NOBODY, is_root};
+use secretref_tests::resolver::{self, Ended, Run};
+use tempfile::TempDir;
+
+/// A folder with the program, an encrypted store with one secret, and a profile for it.
+struct Place(TempDir);
+
+impl Place {
+    fn new() -> Self {
+        let place = Self(tempfile::tempdir().expect("a folder"));
+        resolver::copy("secretref-keychain", &place.path("secretref-keychain"));
+        place.set_mode("secretref-keychain", 0o755);
+        let store = place.path("store").display().to_string();
+        let stored =
+            place.run(&["--store", "file", "--folder", &store, "set", "openai"]).stdin("value-1").end();
+        assert_eq!(stored.code, Some(0), "{stored:?}");
+        let text = place.text();
+        place.write(&text);
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        Run::new(self.path("secretref-keychain")).args(arguments)
+    }
+
+    fn text(&self) -> String {
+        let binary = self.path("secretref-keychain");
+        format!("#!{} --profile\nstore = \"file\"\nfolder = \"store\"\n", binary.display())
+    }
+
+    fn write(&self, text: &str) {
+        fs::write(self.path("p.toml"), text).expect("a profile");
+        self.set_mode("p.toml", 0o700);
+    }
+
+    fn set_mode(&self, name: &str, mode: u32) {
+        fs::set_permissions(self.path(name), Permissions::from_mode(mode)).expect("a mode");
+    }
+
+    fn doctor(&self, more: &[&str]) -> Ended {
+        let profile = self.path("p.toml").display().to_string();
+        self.run(&["--profile", &profile, "doctor", "--as-gateway"]).args(more).end()
+    }
+}
+
+/// Says that the report has these words, in a line below this step.
+fn assert_finds(ended: &Ended, code: i32, step: &str, words: &str) {
+    assert_eq!(ended.code, Some(code), "{ended:?}");
+    let at = ended.stdout.find(&format!("failed   {step}")).unwrap_or_else(|| panic!("{step}: {ended:?}"));
+    assert!(ended.stdout[at..].contains(words), "{words}: {ended:?}");
+    assert!(!ended.stdout.contains("value-1"), "{ended:?}");
+}
+
+#[test]
+fn a_command_that_works_is_started_as_the_gateway_does() {
+    let place = Place::new();
+    let well = place.doctor(&["openai"]);
+    assert_eq!(well.code, Some(0), "{well:?}");
+    for words in
+        ["ok       command", "ok       first line", "ok       start", "1 of 1 have a value", "ok       id 1"]
+    {
+        assert!(well.stdout.contains(words), "{words}: {well:?}");
+    }
+    let folder = place.0.path().display().to_string();
+    assert!(!well.stdout.contains(&folder), "{well:?}");
+    assert!(place.doctor(&["--names", "openai"]).stdout.contains(&folder));
+    let missing = place.doctor(&["openai", "missing"]);
+    assert_finds(&missing, 1, "id 2", "(NOT_FOUND)");
+    let json = place.doctor(&["--json", "missing"]);
+    let report: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
+    assert_eq!((report["ok"].as_bool(), json.code), (Some(false), Some(1)), "{report:#}");
+}
+
+#[test]
+fn what_keeps_the_gateway_from_it_is_named() {
+    let place = Place::new();
+    place.set_mode("p.toml", 0o775);
+    assert_finds(&place.doctor(&["openai"]), 3, "command", "its group or all users can write it (mode 0775)");
+    place.set_mode("p.toml", 0o600);
+    let closed = place.doctor(&["openai"]);
+    assert_finds(&closed, 3, "command", "its owner cannot execute it (mode 0600)");
+    assert_finds(&closed, 3, "start", "the system cannot start the command");
+
+    place.write(&place.text().replace("keychain --", "gone --"));
+    let gone = place.doctor(&["openai"]);
+    assert_finds(&gone, 3, "first line", "names a program that does not exist");
+    assert_finds(&gone, 3, "start", "run `install` again");
+    place.write(&place.text().replace("--profile\n", "--profile\r\n"));
+    assert_finds(&place.doctor(&["openai"]), 3, "first line", "ends in CRLF");
+    place.write("store = \"file\"\nfolder = \"store\"\n");
+    assert_finds(&place.doctor(&["openai"]), 3, "first line", "is missing");
+    // It is then no command, and the program itself is one.
+    place.set_mode("p.toml", 0o600);
+    assert_eq!(place.doctor(&["openai"]).code, Some(0));
+    place.write(&place.text().replace("folder", "foldr"));
+    assert_finds(&place.doctor(&["openai"]), 3, "environment", "did you mean `folder`?");
+    fs::remove_file(place.path("p.toml")).expect("a profile");
+    assert_finds(&place.doctor(&["openai"]), 3, "command", "cannot be examined");
+}
+
+#[test]
+fn root_sees_what_another_user_would_get() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).expect("a mode");
+    let of_root = place.doctor(&["--user", "nobody", "openai"]);
+    assert_finds(&of_root, 3, "command", "it belongs to uid 0, and the gateway runs as uid 65534");
+    for name in ["p.toml", "store"] {
+        chown(place.path(name), Some(NOBODY), None).expect("an owner");
+    }
+    for entry in fs::read_dir(place.path("store")).expect("a folder") {
+        chown(entry.expect("a file").path(), Some(NOBODY), None).expect("an owner");
+    }
+    let theirs = place.doctor(&["--user", "nobody", "openai"]);
+    assert_eq!(theirs.code, Some(0), "{theirs:?}");
+    assert_finds(&place.doctor(&["openai"]), 3, "command", "and the gateway runs as uid 0");
+    // A file that they cannot read.
+    chown(place.path("store"), Some(0), None).expect("an owner");
+    let unreadable = place.doctor(&["--user", "nobody", "openai"]);
+    assert!(unreadable.code != Some(0) && unreadable.stdout.contains("failed   id 1"), "{unreadable:?}");
+    let unknown = place.doctor(&["--user", "no-such-user", "openai"]);
+    assert!(unknown.stderr.contains("there is no user no-such-user"), "{unknown:?}");
+}
