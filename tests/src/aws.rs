@@ -103,6 +103,12 @@ pub fn signed_headers(login: &Value) -> Value {
     serde_json::from_str(&decoded(login, "iam_request_headers")).expect("headers")
 }
 
+/// The URL of the signed request in a sign-in with AWS.
+#[must_use]
+pub fn url(login: &Value) -> String {
+    decoded(login, "iam_request_url")
+}
+
 fn decoded(login: &Value, key: &str) -> String {
     let bytes = BASE64_STANDARD.decode(login[key].as_str().expect("a text")).expect("base64");
     String::from_utf8(bytes).expect("UTF-8")

@@ -3,6 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use secretref_tests::agent::Agent;
 use secretref_tests::aws::{self, Aws};
@@ -699,6 +700,63 @@ fn aws() {
     let ended = run(binary().env("AWS_EC2_METADATA_SERVICE_ENDPOINT", &fake.http));
     assert_eq!(ended.code, Some(3), "{ended:?}");
     assert!(ended.stderr.contains("there are no AWS credentials"), "{ended:?}");
+}
+
+/// AWS's own files are read as AWS's tools read them, and STS is where its region's partition has it.
+#[test]
+fn aws_files_and_endpoints() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fake = fake(&folder);
+    let seen = Arc::new(Mutex::new(Value::Null));
+    let last = Arc::clone(&seen);
+    fake.login("auth/aws/login", "aws-token", move |body| {
+        *last.lock().expect("the last") = body.clone();
+        true
+    });
+    for (text, profile, region, host) in [
+        ("[gateway]\nID = AKIA1\nSECRET = s\n", "gateway", "eu-central-1", "sts.eu-central-1.amazonaws.com"),
+        (
+            "[default] # comment\nID = AKIA1 # comment\nSECRET = s\n",
+            "default",
+            "cn-north-1",
+            "sts.cn-north-1.amazonaws.com.cn",
+        ),
+        (
+            "[default]\ns3 =\n  ID = AKIANESTED\nID = AKIA0\nID = AKIA1\nSECRET = s\n",
+            "default",
+            "eusc-de-east-1",
+            "sts.eusc-de-east-1.amazonaws.eu",
+        ),
+        (
+            "[other]\nID = AKIA0\nSECRET = s\n[ gateway ]\nID=AKIA1\nSECRET=s=\n",
+            "gateway",
+            "us-iso-east-1",
+            "sts.us-iso-east-1.c2s.ic.gov",
+        ),
+    ] {
+        let text = text.replace("ID", "aws_access_key_id").replace("SECRET", "aws_secret_access_key");
+        fs::write(folder.path().join("credentials"), text.replace("AKIANESTED", "AKIA9")).expect("a file");
+        let lines = format!(
+            "auth = \"aws\"\nrole = \"gateway\"\naws_credentials_file = \"credentials\"\naws_profile = \"{profile}\"\naws_region = \"{region}\"\naws_server_id = \"a  b\"\n"
+        );
+        let profile = fake_profile(&folder, &fake, &lines);
+        assert_eq!(value(&start(&profile)), "value-a", "{text}");
+        let login = seen.lock().expect("the last").clone();
+        assert_eq!(aws::url(&login), format!("https://{host}/"));
+        let headers = aws::signed_headers(&login);
+        let authorization = headers["authorization"].as_str().expect("a text");
+        assert!(authorization.contains("Credential=AKIA1/"), "{text}: {authorization}");
+        assert!(authorization.contains(&format!("/{region}/sts/aws4_request")), "{authorization}");
+        assert_eq!(headers["x-vault-aws-iam-server-id"], "a  b");
+        let _ = logout(&profile);
+    }
+    // What needs a service of AWS is not left out in silence.
+    let config = "[profile team]\nrole_arn = arn:aws:iam::123456789012:role/team\nsource_profile = gateway\n";
+    fs::write(folder.path().join("config"), config).expect("a file");
+    let lines = "auth = \"aws\"\nrole = \"gateway\"\naws_config_file = \"config\"\naws_credentials_file = \"credentials\"\naws_profile = \"team\"\n";
+    let (code, message, _) = failure(&start(&fake_profile(&folder, &fake, lines)));
+    assert_eq!(code, "MISCONFIGURED");
+    assert!(message.contains("which this sign-in does not support"), "{message}");
 }
 
 /// A Vault of the kit's own with one secret, `a#k`.

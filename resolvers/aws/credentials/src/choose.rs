@@ -53,7 +53,7 @@ pub(crate) fn source(
     let is_used = matches!(base, Source::WebIdentity(_)) && settings.text(&WEB_IDENTITY_ROLE_ARN).is_none();
     match settings.text(&ROLE_ARN).filter(|_| !is_used) {
         None => Ok(base),
-        Some(role) => Ok(Source::Role(assumed(settings, region::role(role, ROLE_ARN.key)?, Arc::new(base)))),
+        Some(role) => assumed(settings, region::role(role, ROLE_ARN.key)?, Arc::new(base)).map(Source::Role),
     }
 }
 
@@ -99,14 +99,20 @@ const USES: [(&str, &[&str]); 6] = [
 ];
 
 /// Returns a role on top of a source, with what the settings say of roles.
-pub(crate) fn assumed(settings: &Settings, role: String, base: Arc<Source>) -> AssumedRole {
-    AssumedRole {
+fn assumed(settings: &Settings, role: String, base: Arc<Source>) -> Result<AssumedRole, Failure> {
+    Ok(AssumedRole {
         role,
         external_id: settings.text(&EXTERNAL_ID).map(str::to_owned),
-        session_name: settings.text(&ROLE_SESSION_NAME).map(str::to_owned),
+        session_name: session_name(settings)?,
         duration: None,
         base,
-    }
+    })
+}
+
+/// Returns the name of the session of a role, if the settings give one.
+pub(crate) fn session_name(settings: &Settings) -> Result<Option<String>, Failure> {
+    let called = settings.called(&ROLE_SESSION_NAME);
+    settings.text(&ROLE_SESSION_NAME).map(|name| region::session_name(name, called)).transpose()
 }
 
 /// Environment, profile, web identity, container, instance; but a profile that a flag or the resolver's profile names comes
@@ -205,7 +211,7 @@ fn web_identity(settings: &Settings) -> Result<Option<Source>, Failure> {
     })?;
     Ok(Some(Source::WebIdentity(WebIdentity {
         role: region::role(role, called)?,
-        session_name: settings.text(&ROLE_SESSION_NAME).map(str::to_owned),
+        session_name: session_name(settings)?,
         token: settings.read_secret(&path, settings.called(&WEB_IDENTITY_TOKEN_FILE))?,
         origin: path.display().to_string(),
     })))

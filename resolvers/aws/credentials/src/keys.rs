@@ -65,9 +65,9 @@ impl Keys {
         }
     }
 
-    /// Returns how long it is still valid: [`Duration::MAX`] if it does not expire.
-    pub(crate) fn lasts(&self, now: SystemTime) -> Duration {
-        self.expires.map_or(Duration::MAX, |end| end.duration_since(now).unwrap_or_default())
+    /// Returns how long it may be kept: as long as it is valid, and not at all if nothing says how long that is.
+    pub(crate) fn kept_for(&self, now: SystemTime) -> Duration {
+        self.expires.and_then(|end| end.duration_since(now).ok()).unwrap_or_default()
     }
 
     /// Returns it for the SDK, which wipes it and does not show it.
@@ -107,6 +107,10 @@ mod tests {
             assert_eq!(restored.expires, keys.expires);
         }
         assert!(Keys::from_text(&Secret::new("damaged".into())).is_none());
+        let minute = Duration::from_mins(1);
+        assert_eq!(key(None, Some(end)).kept_for(end - minute), minute);
+        assert_eq!(key(None, Some(end)).kept_for(end + minute), Duration::ZERO);
+        assert_eq!(key(None, None).kept_for(end), Duration::ZERO);
     }
 
     #[test]

@@ -2,7 +2,9 @@
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
 
 use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::os::unix::process::CommandExt as _;
+use std::path::Path;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -39,10 +41,18 @@ pub(crate) async fn credentials(
             format!("run it by hand: {} …", process.program.display()),
         )
     };
+    if is_exposed(&process.program) {
+        return Err(failed("can be changed by every user, so it is not run"));
+    }
     let mut running =
         Running { child: start(process, home).map_err(|_| failed("cannot be started"))?, is_over: false };
     let text = running.output(Instant::now() + limit).await.map_err(|why| failed(&why))?;
     parse(&text).map_err(failed)
+}
+
+/// Whether any user may write the program.
+fn is_exposed(program: &Path) -> bool {
+    program.metadata().is_ok_and(|metadata| metadata.mode() & 0o002 != 0)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the profile asks for this program by `auth`")]
@@ -177,6 +187,19 @@ mod tests {
             let said = run(script, Duration::from_secs(5)).err().unwrap();
             assert!(said.contains(words) && !said.contains("hunter2 "), "{said}");
         }
+    }
+
+    #[test]
+    fn a_program_that_every_user_can_change_is_not_run() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = std::env::temp_dir().join(format!("secretref-program-{}", std::process::id()));
+        std::fs::write(&path, "#!/bin/sh\n").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o777)).unwrap();
+        let process = Process::parse(path.to_str().unwrap(), "here".into()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let said = runtime.block_on(credentials(&process, None, Duration::from_secs(5))).err().unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert!(said.what().contains("every user"), "{said}");
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::choose::{self, keys};
 use crate::profile_files::{Profile, ProfileFiles};
-use crate::region::{Region, role};
+use crate::region::{Region, role, session_name};
 use crate::settings::{AWS_METADATA_DISABLED, CONTAINER_CREDENTIALS_URI};
 use crate::source::{AssumedRole, Process, Source, Sso, SsoLogin, WebIdentity};
 
@@ -114,7 +114,7 @@ impl<M: Machine> Profiles<'_, M> {
         Ok(Source::Role(AssumedRole {
             role: role_of(profile)?,
             external_id: text("external_id"),
-            session_name: text("role_session_name"),
+            session_name: session_name_of(profile)?,
             duration: profile.value("duration_seconds").map(|text| duration(profile, text)).transpose()?,
             base: Arc::new(base),
         }))
@@ -193,7 +193,7 @@ impl<M: Machine> Profiles<'_, M> {
         }
         Ok(Source::WebIdentity(WebIdentity {
             role: role_of(profile)?,
-            session_name: profile.value("role_session_name").map(str::to_owned),
+            session_name: session_name_of(profile)?,
             token: self.machine.read(&path, "web_identity_token_file")?.ok_or_else(|| {
                 let what = format!("has web_identity_token_file = {}, which does not exist", path.display());
                 wrong(profile, &what, "check the path")
@@ -301,6 +301,11 @@ fn access_key(profile: Profile<'_>) -> Result<Source, Failure> {
 fn role_of(profile: Profile<'_>) -> Result<String, Failure> {
     role(profile.value("role_arn").unwrap_or_default(), "role_arn")
         .map_err(|failure| failure.context(profile.origin()))
+}
+
+fn session_name_of(profile: Profile<'_>) -> Result<Option<String>, Failure> {
+    let name = profile.value("role_session_name").map(|name| session_name(name, "role_session_name"));
+    name.transpose().map_err(|failure| failure.context(profile.origin()))
 }
 
 fn duration(profile: Profile<'_>, text: &str) -> Result<i32, Failure> {

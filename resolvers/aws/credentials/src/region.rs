@@ -97,6 +97,19 @@ pub fn role(text: &str, called: &str) -> Result<String, Failure> {
     }
 }
 
+/// Checks the name of a role's session before it is sent. `called` is the setting that it is from.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>
+pub(crate) fn session_name(text: &str, called: &str) -> Result<String, Failure> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
+    if (2..=64).contains(&text.len()) && text.bytes().all(is_plain) {
+        return Ok(text.to_owned());
+    }
+    Err(Failure::misconfigured(
+        format!("`{called}` is not a name that AWS accepts for a session"),
+        "use 2 to 64 letters, digits and _ + = , . @ -",
+    ))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -118,6 +131,14 @@ mod tests {
         assert_eq!(arn.resource, "secret:a:b-AbCdEf");
         for text in ["arn:aws:iam::1", "arn", "arn:::::", "x:aws:a:b:c:d", "arn:aws:iam::1:"] {
             assert_eq!(Arn::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_session_has_a_plain_name() {
+        assert!(session_name("gateway@host-1", "role_session_name").is_ok());
+        for text in ["a", "a b", "ä1", "a/b"] {
+            assert!(session_name(text, "role_session_name").is_err(), "{text}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::keys::Keys;
 use crate::metadata;
 use crate::profile_files::ProfileFiles;
 use crate::region::{self, Region};
-use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION, ROLE_SESSION_NAME};
+use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION};
 use crate::signed::{self, SignedRequest};
 use crate::source::{AssumedRole, Source};
 
@@ -95,7 +95,7 @@ impl SignIn {
             timeout: settings.timeout(),
             run: settings.run().clone(),
             external_id: store.as_ref().and_then(|_| text(&EXTERNAL_ID)),
-            session_name: store.as_ref().and_then(|_| text(&ROLE_SESSION_NAME)),
+            session_name: if store.is_some() { choose::session_name(settings)? } else { None },
             source: Arc::new(source),
             places,
             client,
@@ -200,7 +200,7 @@ impl SignIn {
             let credential = mark.expose().as_bytes();
             let sign_in = async || {
                 let keys = self.fetch(source, region).await?;
-                Ok(NewSession { lasts: keys.lasts(SystemTime::now()), secret: keys.text() })
+                Ok(NewSession { lasts: keys.kept_for(SystemTime::now()), secret: keys.text() })
             };
             let mut held = self.cache.obtain(&key, credential, refused, &sign_in).await?;
             let mut keys = Keys::from_text(&held.secret);
