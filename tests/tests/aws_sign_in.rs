@@ -280,11 +280,8 @@ fn home(place: &Place, service: &Server) {
 
     // A login of SSO, which comes before old session keys in the same profile.
     let login = |name: &str, ends: &str| {
-        let name: String = digest(&SHA1_FOR_LEGACY_USE_ONLY, name.as_bytes())
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let mark = digest(&SHA1_FOR_LEGACY_USE_ONLY, name.as_bytes());
+        let name = mark.as_ref().iter().fold(String::new(), |name, byte| name + &format!("{byte:02x}"));
         let login = json!({"accessToken": "sso-token", "expiresAt": ends, "region": "us-east-1"});
         write(&format!("sso/cache/{name}.json"), &login.to_string());
     };
@@ -354,7 +351,9 @@ fn keys_roles_and_web_identities() {
             value(&run.request(&["a"]).end())
         };
         let starts: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
-        starts.into_iter().for_each(|start| assert_eq!(start.join().expect("a start"), "value-a"));
+        for start in starts {
+            assert_eq!(start.join().expect("a start"), "value-a");
+        }
     });
     assert_eq!(value(&place.start(&role)), "value-a");
     assert_eq!(place.count("AssumeRole"), 1);
