@@ -322,6 +322,20 @@ fn without_an_address_or_a_token_nothing_is_configured() {
     }
 }
 
+/// A person who has set them for `bao` may rely on them.
+#[test]
+fn variables_that_a_profile_ignores_are_named_if_nothing_could_be_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "address = \"http://127.0.0.1:1\"\nenv = [\"VAULT_TOKEN\"]\n";
+    let profile = profile(folder.path(), text, 0o700, 0o600);
+    for command in ["get", "check"] {
+        let run = vault().env("VAULT_TOKEN", "t").env("VAULT_ADDR", "http://127.0.0.1:2");
+        let ended = run.args(["--profile".as_ref(), profile.as_os_str()]).args([command, "a#k"]).end();
+        assert_eq!(ended.code, Some(5), "{ended:?}");
+        assert!(ended.stderr.contains("ignored because of the profile: VAULT_ADDR\n"), "{ended:?}");
+    }
+}
+
 #[test]
 fn a_token_is_found_in_the_documented_order() {
     let folder = tempfile::tempdir().unwrap();

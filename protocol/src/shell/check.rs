@@ -95,15 +95,20 @@ pub(super) fn check<B: Backend>(
     })
 }
 
+/// Prints the variables of this shell that are ignored because of the profile.
+pub(super) fn note_ignored(ignored: &[&str]) {
+    if !ignored.is_empty() {
+        print_note(format!("set in this shell but ignored because of the profile: {}", ignored.join(", ")));
+    }
+}
+
 /// Prints the variables that differ between a gateway's run and this one.
 fn differences(ignored: &[&str], own: &[&str], absent: &[&str]) {
     if !absent.is_empty() {
         let absent = absent.join(", ");
         print_note(format!("listed in the profile's `env` but not set here: {absent}"));
     }
-    if !ignored.is_empty() {
-        print_note(format!("set in this shell but ignored because of the profile: {}", ignored.join(", ")));
-    }
+    note_ignored(ignored);
     if !own.is_empty() {
         let own = own.join(", ");
         print_note(format!(

@@ -2,6 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
+use super::check::note_ignored;
 use super::failure_report::FailureReport;
 use super::output::{explain, explain_all, print};
 use super::progress::Progress;
@@ -9,6 +10,7 @@ use crate::answer::{Answer, answer};
 use crate::backend::Backend;
 use crate::deadline::Deadline;
 use crate::document::Metadata;
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::outcome::does_not_fit;
 use crate::secret::Secret;
@@ -18,18 +20,24 @@ use crate::watchdog::Limits;
 use crate::wire::fit;
 
 /// Resolves `ids` and prints their values: a single one exactly, several on separate lines, or as `json` with their
-/// metadata.
+/// metadata. If no id can have a value, a note names the variables that a person may have relied on.
 pub(super) fn get<B: Backend>(
     settings: &Settings,
     ids: Vec<String>,
     json: bool,
+    environment: &Environment,
     Limits { deadline, watchdog }: Limits<'_>,
 ) -> Exit {
     let limit = settings.max_output();
+    let ignored = settings.ignored(environment);
     let progress = Progress::start(settings.run(), watchdog);
     answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
         progress.end();
-        if json { print_json(ids, answer, limit, deadline) } else { print_values(ids, &answer, deadline) }
+        if json {
+            print_json(ids, answer, limit, deadline)
+        } else {
+            print_values(ids, &answer, &ignored, deadline)
+        }
     })
 }
 
@@ -42,7 +50,7 @@ fn print_json(ids: &[String], mut answer: Answer, limit: usize, deadline: Deadli
     cut.unwrap_or_else(|| answer.shell_exit())
 }
 
-fn print_values(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
+fn print_values(ids: &[String], answer: &Answer, ignored: &[&str], deadline: Deadline) -> Exit {
     let ends_lines = ids.len() > 1 || stdout_is_terminal();
     for value in answer.outcomes.iter().flatten() {
         let line_end = if ends_lines && !value.expose().ends_with('\n') { "\n" } else { "" };
@@ -51,6 +59,9 @@ fn print_values(ids: &[String], answer: &Answer, deadline: Deadline) -> Exit {
         }
     }
     explain_all(ids, answer);
+    if answer.exit != Exit::Done {
+        note_ignored(ignored);
+    }
     answer.shell_exit()
 }
 

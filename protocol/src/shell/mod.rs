@@ -156,7 +156,7 @@ fn run_task<B: Manage>(
 ) -> Exit {
     let Limits { deadline, watchdog } = limits;
     match verb {
-        Verb::Get { ids, json } => get::get::<B>(settings, ids, json, limits),
+        Verb::Get { ids, json } => get::get::<B>(settings, ids, json, environment, limits),
         Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
         Verb::List { prefix, json } => {
             let is_set = settings.source(&TIMEOUT) != Some(Source::Default);
