@@ -8,7 +8,6 @@ require "pathname"
 require "shellwords"
 
 formula, binary, folder = ARGV.map { |path| Pathname(path).expand_path }
-HOMEBREW_PREFIX = folder
 
 module Utils
   def self.safe_popen_read(*command)

@@ -19,9 +19,9 @@ class SecretrefKeychain < Formula
 
   def caveats
     <<~EOS
-      The first line of a profile is the path of the program:
-        #!#{HOMEBREW_PREFIX}/bin/secretref-keychain --profile
-      It stays the same after an upgrade. To create a profile, see
+      A gateway starts a profile, not the program itself. To create one:
+        secretref-keychain install
+      It keeps working after an upgrade. For the settings of a profile, see
         #{homepage}/blob/main/resolvers/keychain/README.md
     EOS
   end
