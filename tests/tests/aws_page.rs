@@ -84,7 +84,7 @@ impl Desk {
         blocks[..3].iter().map(|block| self.type_in(block)).collect::<Vec<_>>().pop().expect("three blocks")
     }
 
-    /// Adds a profile beside that of the page, with these lines more.
+    /// Adds another profile next to that of the page, with these additional lines.
     fn profile(&self, name: &str, lines: &str, leave_out: &[&str]) {
         let folder = self.home.path().join(".config/secretref");
         let text = fs::read_to_string(folder.join("aws.toml")).expect("a profile");

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::failure_report::FailureReport;
 use super::id_lookup::{Targets, entry};
+use crate::allow::Allow;
 use crate::backend::{Backend, Listed, Listing};
 use crate::failure::Failure;
 use crate::id::Id;
@@ -81,23 +82,23 @@ pub(super) fn classify<B: Backend>(
     }
     for (id, name) in unnamed {
         let alias = targets.free_id(&name);
-        if Id::parse(&alias).is_ok_and(|alias| allow.check(&alias).is_err()) {
+        if may_be_allowed(&allow, &alias) {
+            let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys.known()));
+            sorted.unnamed.push(Unnamed { alias, name: printable(id) });
+        } else {
             sorted.not_allowed += 1;
-            continue;
         }
-        let alias = format!("{} = {}", quote(&alias), entry(&name, B::STORE.name_keys.known()));
-        sorted.unnamed.push(Unnamed { alias, name: printable(id) });
     }
-    // `allow` cannot judge a name that is not an id.
-    let is_allowed = |name: &str| match Id::parse(name) {
-        Ok(id) => allow.check(&id).is_ok(),
-        Err(_) => true,
-    };
-    let unread = unread.into_iter().filter(|(name, _)| is_allowed(name));
+    let unread = unread.into_iter().filter(|(name, _)| may_be_allowed(&allow, name));
     sorted.unread = unread.map(Unread::new).collect();
     sorted.ids.sort_unstable();
     sorted.ids.dedup();
     sorted
+}
+
+/// Whether `allow` permits a name. It cannot judge one that is not an id.
+fn may_be_allowed(allow: &Allow, name: &str) -> bool {
+    Id::parse(name).map_or(true, |id| allow.check(&id).is_ok())
 }
 
 impl Unread {

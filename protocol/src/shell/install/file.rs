@@ -1,4 +1,4 @@
-//! The file of a profile: its folder, what stands in its place, and its replacement.
+//! The file of a profile: its folder, the file that is there already, and its replacement.
 
 use std::fs::{self, Permissions};
 use std::io;

@@ -147,7 +147,8 @@ fn is_whole(reply: &[u8]) -> bool {
     let text = String::from_utf8_lossy(reply);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
     let head = head.to_ascii_lowercase();
-    let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
+    let length =
+        head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next()?.trim().parse().ok());
     length.is_some_and(|length: usize| body.len() >= length)
 }
 
