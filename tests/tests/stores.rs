@@ -42,7 +42,7 @@ fn no_store_lacks_what_the_others_have() {
         needs(store.budget.costs.iter().any(|cost| cost.way.is_ok()), "no budget of a resolve".to_owned());
         needs(!store.manual.slips.is_empty(), "no mistyped commands in its manual".to_owned());
         if let Err(instead) = store.faults {
-            needs(names_files(instead), format!("no file of tests in `faults: Err({instead:?})`"));
+            needs(names_files(instead), format!("`faults` names no file of tests that exists: {instead}"));
         }
         for heading in ["Ids", "Settings", "When something fails"] {
             let has = is_file(&store.page()) && !Page::read(&store.page()).text(heading).is_empty();
