@@ -7,7 +7,7 @@ mod batch;
 mod batch_right;
 mod change;
 mod endpoint;
-#[cfg(feature = "fuzz")]
+#[cfg(any(test, feature = "fuzz"))]
 pub mod fuzz;
 mod inspect;
 mod list;

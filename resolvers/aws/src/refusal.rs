@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretref_aws_credentials::Refusal;
-use secretref_protocol::{Failure, Kind, Retry};
+use secretref_protocol::{Failure, Kind, Retry, request_id};
 
 use crate::locator::{Locator, Version};
 
@@ -47,9 +47,9 @@ where
 
 /// The failure for an error that was answered.
 pub(crate) fn of_refusal(refusal: &Refusal, call: &Call<'_>) -> Failure {
-    known(refusal, call).unwrap_or_else(|| match &refusal.code {
-        Some(code) => unexpected(code, call),
-        None => not_aws(call.place, refusal.status),
+    known(refusal, call).unwrap_or_else(|| {
+        let code = refusal.code.as_deref().and_then(request_id);
+        unexpected(code.as_deref().unwrap_or("an unknown error"), call).request(refusal.request.as_deref())
     })
 }
 
