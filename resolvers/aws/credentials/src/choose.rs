@@ -5,20 +5,18 @@
 
 use std::sync::Arc;
 
-use secretref_protocol::net::{ALLOW_HTTP, Address};
 use secretref_protocol::{Failure, Secret, Settings, Source as Place};
 
 use crate::keys::Keys;
+use crate::machine::{container, environment, instance};
 use crate::profile::Profiles;
 use crate::profile_files::{Profile, ProfileFiles};
 use crate::region;
 use crate::settings::{
-    AWS_ACCESS_KEY_ID, AWS_CREDENTIALS_FILE, AWS_METADATA, AWS_METADATA_DISABLED, AWS_PROFILE,
-    AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, CONTAINER_AUTHORIZATION_TOKEN, CONTAINER_CREDENTIALS_URI,
-    CREDENTIAL_PROCESS, EXTERNAL_ID, ROLE_ARN, ROLE_SESSION_NAME, WEB_IDENTITY_ROLE_ARN,
-    WEB_IDENTITY_TOKEN_FILE,
+    AWS_CREDENTIALS_FILE, AWS_METADATA_DISABLED, AWS_PROFILE, CONTAINER_CREDENTIALS_URI, CREDENTIAL_PROCESS,
+    EXTERNAL_ID, ROLE_ARN, ROLE_SESSION_NAME, WEB_IDENTITY_ROLE_ARN, WEB_IDENTITY_TOKEN_FILE,
 };
-use crate::source::{AssumedRole, Container, Instance, Process, Source, WebIdentity};
+use crate::source::{AssumedRole, Process, Source, WebIdentity};
 
 /// Returns the source of the way `auth`, and the role that the settings put on top of it.
 pub(crate) fn source(
@@ -185,20 +183,6 @@ fn resting(
     Profiles { machine: settings, files, may_run: false }.source(profile)
 }
 
-/// The access key of the environment or of systemd's credentials.
-pub(crate) fn environment(settings: &Settings) -> Result<Option<Source>, Failure> {
-    let Some((id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? else { return Ok(None) };
-    let (secret, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
-        Failure::misconfigured(
-            format!("{origin} is set, but its secret key is not"),
-            "set AWS_SECRET_ACCESS_KEY in the same place",
-        )
-    })?;
-    let token = settings.secret(&AWS_SESSION_TOKEN)?.map(|(token, _)| token);
-    let keys = Keys { id: id.expose().to_owned(), secret, token, expires: None };
-    Ok(Some(Source::Keys { keys, origin }))
-}
-
 fn web_identity(settings: &Settings) -> Result<Option<Source>, Failure> {
     let Some(path) = settings.path(&WEB_IDENTITY_TOKEN_FILE)? else { return Ok(None) };
     let role =
@@ -215,51 +199,6 @@ fn web_identity(settings: &Settings) -> Result<Option<Source>, Failure> {
         token: settings.read_secret(&path, settings.called(&WEB_IDENTITY_TOKEN_FILE))?,
         origin: path.display().to_string(),
     })))
-}
-
-/// The address of the agent of ECS, below which relative URIs are.
-const ECS: &str = "http://169.254.170.2";
-
-/// The hosts that a container may send its token to without TLS, besides itself: the agents of ECS and EKS.
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/feature-container-credentials.html>
-const AGENTS: [&str; 3] = ["169.254.170.2", "169.254.170.23", "fd00:ec2::23"];
-
-pub(crate) fn container(settings: &Settings) -> Result<Option<Source>, Failure> {
-    let Some(uri) = settings.text(&CONTAINER_CREDENTIALS_URI) else { return Ok(None) };
-    let called = settings.called(&CONTAINER_CREDENTIALS_URI);
-    let (origin, path) = split(uri).ok_or_else(|| {
-        Failure::misconfigured(
-            format!("`{called}` is neither a URL nor a path"),
-            "write it as ECS or EKS sets it",
-        )
-    })?;
-    let address = Address::parse_metadata(called, origin, settings.is_on(&ALLOW_HTTP))?;
-    if !address.is_secure() && !address.is_loopback() && !AGENTS.contains(&address.host()) {
-        return Err(Failure::misconfigured(
-            format!("`{called}` names a host that may not give credentials without TLS"),
-            "use https, or the address of the agent of ECS or EKS",
-        ));
-    }
-    let authorization = settings.credential(&CONTAINER_AUTHORIZATION_TOKEN)?.map(|(token, _)| token);
-    Ok(Some(Source::Container(Container { address, path, authorization })))
-}
-
-/// Splits a URI into its origin, and its path and query.
-fn split(uri: &str) -> Option<(&str, String)> {
-    if uri.starts_with('/') {
-        return Some((ECS, uri.to_owned()));
-    }
-    let host = uri.find("://")? + 3;
-    let end = uri[host..].find(['/', '?']).map_or(uri.len(), |at| host + at);
-    let path = &uri[end..];
-    Some((&uri[..end], if path.starts_with('/') { path.to_owned() } else { format!("/{path}") }))
-}
-
-pub(crate) fn instance(settings: &Settings, tried: Vec<String>) -> Result<Source, Failure> {
-    let address = settings.text(&AWS_METADATA).unwrap_or("http://169.254.169.254");
-    let called = settings.called(&AWS_METADATA);
-    let address = Address::parse_metadata(called, address, settings.is_on(&ALLOW_HTTP))?;
-    Ok(Source::Instance(Instance { address, tried }))
 }
 
 /// The program of the setting, else that of the profile.
@@ -341,19 +280,6 @@ pub(crate) fn keys(id: &str, secret: &str, token: Option<&str>) -> Keys {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_uri_of_a_container_is_a_path_or_a_url() {
-        for (uri, origin, path) in [
-            ("/v2/credentials/1", ECS, "/v2/credentials/1"),
-            ("http://169.254.170.23/v1/credentials", "http://169.254.170.23", "/v1/credentials"),
-            ("http://[fd00:ec2::23]/v1?a=b", "http://[fd00:ec2::23]", "/v1?a=b"),
-            ("https://x.test", "https://x.test", "/"),
-        ] {
-            assert_eq!(split(uri), Some((origin, path.to_owned())), "{uri}");
-        }
-        assert_eq!(split("169.254.170.2/x"), None);
-    }
 
     #[test]
     fn a_command_has_an_absolute_path() {

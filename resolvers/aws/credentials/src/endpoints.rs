@@ -66,6 +66,11 @@ impl Endpoint {
         }
     }
 
+    /// Returns a text that tells endpoints of a region apart.
+    pub(crate) fn mark(&self) -> String {
+        format!("{} {} {}", self.url.as_deref().unwrap_or_default(), self.fips, self.dual_stack)
+    }
+
     /// Returns the target of requests to it.
     #[must_use]
     pub fn target(&self, role: Role) -> Target {
@@ -82,12 +87,12 @@ const GLOBAL: &str = "aws-global";
 /// `MISCONFIGURED` if the region's partition has no such endpoint.
 pub(crate) fn sts(endpoint: &Endpoint, region: Option<&Region>) -> Result<(String, String), Failure> {
     let name = region.map_or(GLOBAL, Region::as_str);
-    let params = Params::builder()
-        .region(name)
-        .use_fips(endpoint.fips)
-        .use_dual_stack(endpoint.dual_stack)
-        .set_endpoint(endpoint.url.clone())
-        .build();
+    let signing = region.map_or("us-east-1", Region::as_str).to_owned();
+    if let Some(url) = &endpoint.url {
+        return Ok((url.clone(), signing));
+    }
+    let params =
+        Params::builder().region(name).use_fips(endpoint.fips).use_dual_stack(endpoint.dual_stack).build();
     let params = params.map_err(|_| Failure::internal("the parameters of an endpoint"))?;
     let resolved = DefaultResolver::new().resolve_endpoint(&params).now_or_never().and_then(Result::ok);
     let resolved = resolved.ok_or_else(|| {
@@ -99,8 +104,7 @@ pub(crate) fn sts(endpoint: &Endpoint, region: Option<&Region>) -> Result<(Strin
             ),
         )
     })?;
-    let signing = if name == GLOBAL { "us-east-1" } else { name };
-    Ok((resolved.url().to_owned(), signing.to_owned()))
+    Ok((resolved.url().to_owned(), signing))
 }
 
 #[cfg(test)]

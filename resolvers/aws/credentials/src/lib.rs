@@ -13,8 +13,9 @@
 //! |---|---|
 //! | `settings` | the settings, as typed constants |
 //! | `profile_files`, `profile` | `~/.aws/config` and `~/.aws/credentials`, and what a profile says |
+//! | `machine` | what the machine has by itself: environment, container, instance |
 //! | `choose`, `source` | where the credentials come from |
-//! | `sign_in` | the credentials themselves, kept between starts |
+//! | `sign_in`, `session` | the credentials themselves, kept between starts |
 //! | `sts`, `sso`, `metadata`, `process` | one for each service that issues credentials |
 //! | `endpoints`, `region` | where a service is |
 //! | `signed` | a signed request for another party to send, as Vault wants it |
@@ -29,6 +30,7 @@ mod endpoints;
 #[cfg(feature = "roles")]
 mod http;
 mod keys;
+mod machine;
 mod metadata;
 #[cfg(feature = "roles")]
 mod process;
@@ -39,6 +41,7 @@ mod refusal;
 mod region;
 #[cfg(feature = "roles")]
 mod sdk;
+mod session;
 pub mod settings;
 mod sign_in;
 mod signed;
@@ -56,7 +59,8 @@ pub use refusal::Refusal;
 pub use region::{Arn, Region, role};
 #[cfg(feature = "roles")]
 pub use sdk::sdk_config;
-pub use sign_in::{Session, SignIn};
+pub use session::Session;
+pub use sign_in::SignIn;
 pub use signed::SignedRequest;
 #[cfg(feature = "roles")]
 pub use sts::Identity;

@@ -4,14 +4,14 @@
 //! earlier login uses SSO. In a `source_profile`, an access key comes before a role, as in the CLI: a profile can be its own
 //! source.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use secretref_protocol::{Failure, Secret, Settings, file, hex};
+use secretref_protocol::{Failure, Secret, hex};
 use serde::Deserialize;
 
-use crate::choose::{self, keys};
+use crate::choose::keys;
+use crate::machine::Machine;
 use crate::profile_files::{Profile, ProfileFiles};
 use crate::region::{Region, role, session_name};
 use crate::settings::{AWS_METADATA_DISABLED, CONTAINER_CREDENTIALS_URI};
@@ -22,45 +22,6 @@ pub(crate) struct Profiles<'a, M> {
     pub(crate) machine: &'a M,
     pub(crate) files: &'a ProfileFiles,
     pub(crate) may_run: bool,
-}
-
-/// What a profile can refer to on this machine.
-pub(crate) trait Machine {
-    /// The access key of the environment.
-    fn environment(&self) -> Result<Option<Source>, Failure>;
-    /// The container's credentials.
-    fn container(&self) -> Result<Option<Source>, Failure>;
-    /// The instance's role; `None` if a setting leaves it out.
-    fn instance(&self) -> Result<Option<Source>, Failure>;
-    /// The home of the user.
-    fn home(&self) -> Result<PathBuf, Failure>;
-    /// The secret in a file that `key` of a profile names; `None` if there is no such file.
-    fn read(&self, path: &Path, key: &str) -> Result<Option<Secret>, Failure>;
-}
-
-impl Machine for Settings {
-    fn environment(&self) -> Result<Option<Source>, Failure> {
-        choose::environment(self)
-    }
-
-    fn container(&self) -> Result<Option<Source>, Failure> {
-        choose::container(self)
-    }
-
-    fn instance(&self) -> Result<Option<Source>, Failure> {
-        if self.is_on(&AWS_METADATA_DISABLED) {
-            return Ok(None);
-        }
-        choose::instance(self, Vec::new()).map(Some)
-    }
-
-    fn home(&self) -> Result<PathBuf, Failure> {
-        Settings::home(self).find()
-    }
-
-    fn read(&self, path: &Path, key: &str) -> Result<Option<Secret>, Failure> {
-        file::is_there(path).then(|| self.read_secret(path, key)).transpose()
-    }
 }
 
 impl<M: Machine> Profiles<'_, M> {
@@ -321,6 +282,8 @@ fn wrong(profile: Profile<'_>, why: &str, remedy: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Path, PathBuf};
+
     use super::*;
     use crate::choose::keys;
 

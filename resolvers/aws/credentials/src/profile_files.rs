@@ -9,8 +9,9 @@ use aws_runtime::env_config::section::EnvConfigSections;
 use aws_runtime::env_config::source;
 use aws_types::os_shim_internal::{Env, Fs};
 use futures_util::FutureExt as _;
-use secretref_protocol::{Failure, Secret, Setting, Settings, file};
+use secretref_protocol::{Failure, Secret, Setting, Settings, Stage, file};
 
+use crate::region::Region;
 use crate::settings::{AWS_CONFIG_FILE, AWS_CREDENTIALS_FILE, AWS_PROFILE};
 
 /// The profiles of AWS's files, and the one that is used.
@@ -82,6 +83,29 @@ impl ProfileFiles {
             format!("there is no AWS profile {name} in {}", self.places()),
             "check its name with `aws configure list-profiles`; in the config file its heading is [profile NAME]",
         )
+    }
+
+    /// Returns the region of a setting, else that of the profile.
+    pub(crate) fn region(
+        &self,
+        settings: &Settings,
+        setting: &Setting<str>,
+    ) -> Result<Option<Region>, Failure> {
+        if let Some(text) = settings.text(setting) {
+            return Region::parse(text, settings.called(setting)).map(Some);
+        }
+        let of_profile = self.own().and_then(|profile| profile.value("region"));
+        of_profile.map(|text| Region::parse(text, "region")).transpose()
+    }
+
+    /// Says that `ca_bundle` of a profile does not count: certificates are settings of the resolver.
+    pub(crate) fn warn_of_bundle(&self, settings: &Settings) {
+        if let Some(profile) = self.own().filter(|profile| profile.value("ca_bundle").is_some()) {
+            let origin = profile.origin();
+            let warning =
+                format!("{origin} has ca_bundle, which is not read: set `ca_cert` to the same file");
+            settings.run().warn(Stage::Configuration, warning);
+        }
     }
 
     #[cfg(test)]

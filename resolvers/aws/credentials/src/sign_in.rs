@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_credential_types::Credentials;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use secretref_protocol::net::Client;
@@ -16,6 +15,7 @@ use crate::keys::Keys;
 use crate::metadata;
 use crate::profile_files::ProfileFiles;
 use crate::region::{self, Region};
+use crate::session::Session;
 use crate::settings::{AUTH, ENDPOINT_URL, EXTERNAL_ID, REGION};
 use crate::signed::{self, SignedRequest};
 use crate::source::{AssumedRole, Source};
@@ -38,15 +38,6 @@ pub struct SignIn {
     pub(crate) run: Run,
 }
 
-/// Credentials in use. It is not `Debug`.
-pub struct Session {
-    pub(crate) keys: Keys,
-    /// Their text in the session cache, if they are of a kind that is kept.
-    held: Option<Secret>,
-    age: Option<Duration>,
-    pub(crate) origin: String,
-}
-
 impl SignIn {
     /// Reads the settings of a store of AWS, and the files and tokens that they name. It connects to nothing.
     ///
@@ -58,9 +49,9 @@ impl SignIn {
         choose::check(settings, auth)?;
         let endpoints = Endpoints::from_settings(settings, &files);
         let store = Endpoint::from_settings(settings, &files, &ENDPOINT_URL, "secrets_manager");
-        let region = region_of(settings, &REGION, &files)?;
+        let region = files.region(settings, &REGION)?;
         let source = choose::source(settings, &files, auth)?;
-        warn_of_bundle(settings, &files);
+        files.warn_of_bundle(settings);
         Self::new(settings, client, (source, files.names()), (region, endpoints, Some(store)))
     }
 
@@ -196,7 +187,7 @@ impl SignIn {
                 let keys = self.fetch(source, region).await.map_err(failure)?;
                 return Ok(Session { keys, held: None, age: None, origin });
             }
-            let (key, mark) = (self.key(source, region)?, source.mark());
+            let (key, mark) = (self.key(source, region), source.mark());
             let credential = mark.expose().as_bytes();
             let sign_in = async || {
                 let keys = self.fetch(source, region).await?;
@@ -243,7 +234,7 @@ impl SignIn {
     /// Removes the kept credentials of a role, and refusals. AWS has no way to revoke them; they expire.
     ///
     /// # Errors
-    /// `MISCONFIGURED` if the region has no STS.
+    /// `MISCONFIGURED` if `role` is not the ARN of a role.
     pub fn sign_out(
         &self,
         role: Option<&str>,
@@ -255,7 +246,7 @@ impl SignIn {
         let mut next = Some(&*source);
         while let Some(source) = next {
             if source.is_kept() {
-                let key = self.key(source, region)?;
+                let key = self.key(source, region);
                 let said = match (self.cache.session(&key), self.cache.was_refused(&key)) {
                     (Some(_), _) => Some(
                         "the cached credentials are removed; AWS cannot revoke them, and they expire by themselves",
@@ -276,65 +267,16 @@ impl SignIn {
         Ok(ended)
     }
 
-    fn key(&self, source: &Source, region: Option<&Region>) -> Result<CacheKey, Failure> {
-        let (sts, _) = endpoints::sts(&self.endpoints.sts, region)?;
-        let sso = self.endpoints.sso.url.as_deref().unwrap_or_default();
-        Ok(CacheKey::new(&["aws", "credentials", &sts, sso, &source.place()]))
+    /// The key of a source's session. It does not look for the endpoint in AWS's table, which takes longer than all the rest.
+    fn key(&self, source: &Source, region: Option<&Region>) -> CacheKey {
+        let [sts, sso] = [&self.endpoints.sts, &self.endpoints.sso].map(Endpoint::mark);
+        let region = region.map_or("", Region::as_str);
+        CacheKey::new(&["aws", "credentials", region, &sts, &sso, &source.place()])
     }
 }
 
 fn failure(miss: LoginError) -> Failure {
     match miss {
         LoginError::Refused(failure) | LoginError::Unclear(failure) | LoginError::Failed(failure) => failure,
-    }
-}
-
-/// The region of a setting, else that of the AWS profile.
-fn region_of(
-    settings: &Settings,
-    setting: &Setting<str>,
-    files: &ProfileFiles,
-) -> Result<Option<Region>, Failure> {
-    if let Some(text) = settings.text(setting) {
-        return Region::parse(text, settings.called(setting)).map(Some);
-    }
-    let of_profile = files.own().and_then(|profile| profile.value("region"));
-    of_profile.map(|text| Region::parse(text, "region")).transpose()
-}
-
-/// Says that `ca_bundle` of an AWS profile does not count: certificates are settings of the resolver.
-fn warn_of_bundle(settings: &Settings, files: &ProfileFiles) {
-    if let Some(profile) = files.own().filter(|profile| profile.value("ca_bundle").is_some()) {
-        let origin = profile.origin();
-        settings.run().warn(
-            Stage::Configuration,
-            format!("{origin} has ca_bundle, which is not read: set `ca_cert` to the same file"),
-        );
-    }
-}
-
-impl Session {
-    /// Returns the credentials for the SDK.
-    #[must_use]
-    pub fn credentials(&self) -> Credentials {
-        self.keys.for_sdk()
-    }
-
-    /// Returns where they are from, for a person.
-    #[must_use]
-    pub fn origin(&self) -> &str {
-        &self.origin
-    }
-
-    /// Returns when they expire, if they do.
-    #[must_use]
-    pub fn expires(&self) -> Option<SystemTime> {
-        self.keys.expires
-    }
-
-    /// Whether they are from the session cache and at least that old: then a refusal may be due to their age.
-    #[must_use]
-    pub fn is_kept_for(&self, age: Duration) -> bool {
-        self.age.is_some_and(|kept| kept >= age)
     }
 }
