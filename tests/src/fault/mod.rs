@@ -22,7 +22,7 @@ use tokio::sync::oneshot;
 
 pub use act::{Act, Answer, Asked, Length, Then, Until};
 pub use door::{Greeting, Line, Setup, Streams, tls};
-pub use subject::{Subject, value};
+pub use subject::{Other, Subject, value};
 
 use crate::port;
 

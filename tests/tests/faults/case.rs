@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use secretref_tests::fault::{Act, Asked, Server, Setup};
+use secretref_tests::fault::{Act, Asked, Server, Setup, Subject};
 
 /// The transport of the requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,6 +89,17 @@ impl Case {
             wires: &[Wire::H2],
             timeout: 10_000,
             ..Self::one(sentence, "value", fault)
+        }
+    }
+
+    /// The same as it ends in a store.
+    pub fn of(&self, subject: &Subject) -> Self {
+        match subject.others.iter().find(|other| other.sentence == self.sentence) {
+            None => self.clone(),
+            Some(other) => {
+                let (outcome, words, tries) = (other.outcome, other.words, other.tries);
+                Self { outcome, words, tries, ..self.clone() }
+            }
         }
     }
 

@@ -17,14 +17,20 @@ use secretref_tests::fault::Subject;
 use secretref_tests::stores;
 
 fn main() {
-    let subjects = stores::ALL.iter().filter_map(|store| Some((store.name, store.faults.ok()?)));
-    let trials = subjects.flat_map(|(store, subject)| {
-        let cases = [answers::cases(), refusals::cases(), connections::cases(), streams::cases()]
-            .into_iter()
-            .flatten();
-        cases.flat_map(move |case| trials(store, subject, &case))
-    });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit();
+    let cases: Vec<Case> =
+        [answers::cases(), refusals::cases(), connections::cases(), streams::cases()].concat();
+    let mut trials = Vec::new();
+    for (store, subject) in stores::ALL.iter().filter_map(|store| Some((store.name, store.faults.ok()?))) {
+        for other in subject.others {
+            assert!(cases.iter().any(|case| case.sentence == other.sentence), "no case: {}", other.sentence);
+        }
+        let in_batches = subject.batch.map(|id| (format!("{store} in batches"), Subject { id, ..subject }));
+        let alone = (store.to_owned(), Subject { batch: None, ..subject });
+        for (name, subject) in std::iter::once(alone).chain(in_batches) {
+            trials.extend(cases.iter().flat_map(|case| self::trials(&name, subject, &case.of(&subject))));
+        }
+    }
+    libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
 /// The case over each of its transports.

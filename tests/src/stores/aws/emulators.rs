@@ -5,7 +5,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::api::{Api, policy};
 use super::signature::Key;
@@ -45,8 +45,15 @@ pub const MOTO: &str = "moto-5.2.5";
 
 const MINISTACK: &str = "ministack-1.5.33";
 
+/// A trust policy for every caller that AWS knows.
+#[must_use]
+pub fn everyone() -> Value {
+    json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
+}
+
 /// The key of the first user of an account, whom ministack believes without a check.
-fn root(account: &str) -> Key {
+#[must_use]
+pub fn root(account: &str) -> Key {
     Key { id: account.to_owned(), secret: "test".to_owned(), token: None }
 }
 
@@ -153,15 +160,11 @@ impl Emulator {
         key(&self.api.must_query(&root, "iam", "CreateAccessKey", &[user]))
     }
 
-    /// Makes a role in an account of ministack that every account may assume, and that may read; its ARN.
+    /// Makes a role in an account of ministack that may do everything, with this statement as its trust policy; its ARN.
     #[must_use]
-    pub fn role(&self, account: &str, name: &str, external_id: Option<&str>) -> String {
+    pub fn role(&self, account: &str, name: &str, trust: &Value) -> String {
         let root = root(account);
-        let mut statement = json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"});
-        if let Some(id) = external_id {
-            statement["Condition"] = json!({"StringEquals": {"sts:ExternalId": id}});
-        }
-        let trust = json!({"Version": "2012-10-17", "Statement": [statement]}).to_string();
+        let trust = json!({"Version": "2012-10-17", "Statement": [trust]}).to_string();
         let fields = [("RoleName", name), ("AssumeRolePolicyDocument", trust.as_str())];
         let made = self.api.must_query(&root, "iam", "CreateRole", &fields);
         let policy = policy(&[]);

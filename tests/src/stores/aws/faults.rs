@@ -5,14 +5,38 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 
-use crate::fault::{Answer, Asked, Handler, Subject, value};
+use crate::fault::{Answer, Asked, Handler, Other, Subject, value};
 use crate::resolver::{self, Run};
 
 const KEY_ID: &str = "AKIACANARYCANARY0000";
 const SECRET: &str = "canary/secret/of/the/access/key/of/the/kit";
 
-/// Reads each secret by itself, since each id names a stage.
-pub const SUBJECT: Subject = Subject { handler, id: |name| format!("{name}##AWSCURRENT"), run };
+pub const SUBJECT: Subject = Subject {
+    handler,
+    // An id with a version is not read in a batch.
+    id: |name| format!("{name}##AWSCURRENT"),
+    batch: Some(str::to_owned),
+    others: &[
+        // AWS redirects nothing, so no redirect is followed.
+        not_aws("a redirect within the origin"),
+        not_aws("a redirect in circles"),
+        not_aws("a redirect to another port"),
+        not_aws("a redirect to another host"),
+        not_aws("a redirect to another scheme"),
+        not_aws("a redirect without a scheme"),
+        not_aws("a redirect with a credential"),
+        not_aws("a redirect from HTTPS to clear text"),
+        not_aws("a 400 of a mount that is not ready yet"),
+        // Every request of AWS has a body.
+        Other { sentence: "no room for the body of a request", outcome: "TIMEOUT", words: "", tries: None },
+    ],
+    run,
+};
+
+/// A case whose answer is not one of AWS.
+const fn not_aws(sentence: &'static str) -> Other {
+    Other { sentence, outcome: "UNAVAILABLE", words: "is not from AWS Secrets Manager", tries: Some(1) }
+}
 
 fn handler() -> Handler {
     Arc::new(|asked: &Asked| {

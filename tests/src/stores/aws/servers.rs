@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 
 use super::api::{Api, REGION};
-use super::emulators::Emulator;
+use super::emulators::{Emulator, everyone};
 use super::fake::{FakeAws, Manner, Principal, Role};
 use super::signature::Key;
 use crate::store::{Holds, Prepared, Server};
@@ -123,7 +123,7 @@ impl Real {
         let needs_other =
             case.profile.contains("{role}") || case.store.keys().any(|key| key.starts_with("other:"));
         let other = needs_other.then(|| self.server.account());
-        let role = other.as_ref().map(|(account, _)| self.server.role(account, "reader", None));
+        let role = other.as_ref().map(|(account, _)| self.server.role(account, "reader", &everyone()));
         Room { account, admin, asking, other, role: role.unwrap_or_default() }
     }
 }
