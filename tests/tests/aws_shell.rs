@@ -72,8 +72,8 @@ impl Shell {
 fn a_life(shell: &Shell) {
     shell.must_set("prod/new", "value-one");
     assert_eq!(shell.ok(&["get", "prod/new"]), "value-one");
-    shell.must_set("prod/new", "value-two\n");
-    assert_eq!(shell.ok(&["get", "prod/new"]), "value-two\n");
+    shell.must_set("prod/new", "value-two");
+    assert_eq!(shell.ok(&["get", "prod/new"]), "value-two");
     assert_eq!(shell.ok(&["get", "prod/new##AWSPREVIOUS"]), "value-one");
 
     let text = "{\"price\":1.10,\"big\":12345678901234567890123,\"token\":\"old-token\"}";
@@ -109,7 +109,7 @@ fn a_life(shell: &Shell) {
     assert!(gone.code == Some(1) && gone.stderr.contains("restore-secret"), "{gone:#?}");
     assert_eq!(listed("prod/"), ["prod/first", "prod/json"]);
     shell.call("RestoreSecret", &json!({"SecretId": "prod/new"}));
-    assert_eq!(shell.ok(&["get", "prod/new"]), "value-two\n");
+    assert_eq!(shell.ok(&["get", "prod/new"]), "value-two");
     let checked = shell.run(&["check", "prod/new", "absent"]);
     assert!(checked.stdout.contains("ok") && !format!("{checked:?}").contains("value-two"), "{checked:#?}");
 
