@@ -28,7 +28,7 @@ impl Access {
             ("AWS_ENDPOINT_URL", self.https.clone()),
             ("AWS_CA_BUNDLE", self.ca.display().to_string()),
             ("AWS_SHARED_CREDENTIALS_FILE", self.credentials.display().to_string()),
-            ("AWS_REGION", REGION.to_owned()),
+            ("AWS_DEFAULT_REGION", REGION.to_owned()),
             ("AWS_PAGER", String::new()),
             ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
         ]
