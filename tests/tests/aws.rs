@@ -1,6 +1,7 @@
 //! The resolver of AWS: how many requests it sends, many starts, hostile surroundings, and the same values as AWS's own
 //! clients read.
 
+use std::fmt::Write as _;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -96,7 +97,9 @@ impl Place {
 fn one_id_is_one_request_and_more_are_batches_of_twenty() {
     let place = Place::new(Manner::default());
     let names: Vec<String> = (0..45).map(|number| format!("n{number}")).collect();
-    names.iter().for_each(|name| place.put(name, &format!("value-{name}")));
+    for name in &names {
+        place.put(name, &format!("value-{name}"));
+    }
     place.values(&["n0"]);
     assert_eq!(place.actions(), ["GetSecretValue"]);
     let ids: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -120,7 +123,9 @@ fn fields_of_one_secret_are_one_read_and_versions_are_read_alone() {
 #[test]
 fn a_missing_right_to_batch_costs_one_request_and_is_remembered_where_sessions_are() {
     let place = Place::of(Manner::default(), Principal::user(ACCOUNT).without(&["BatchGetSecretValue"]));
-    ["a", "b", "c"].iter().for_each(|name| place.put(name, &format!("value-of-{name}")));
+    for name in ["a", "b", "c"] {
+        place.put(name, &format!("value-of-{name}"));
+    }
     place.profile("keep_session = \"off\"\n");
     for _ in 0..2 {
         place.values(&["a", "b", "c"]);
@@ -349,7 +354,7 @@ fn compare(api: &Api, admin: &Key, https: &str, ca: &std::path::Path) {
     let lines = servers::lines(https, ca, &credentials);
     let mut profile = format!("{lines}binary = \"base64\"\n[ids]\n");
     for (at, (name, _)) in secrets.iter().enumerate() {
-        profile += &format!("id{at} = {{ name = \"{name}\" }}\n");
+        let _ = writeln!(profile, "id{at} = {{ name = \"{name}\" }}");
     }
     let file = folder.path().join("profile.toml");
     fs::write(&file, profile).expect("a profile");

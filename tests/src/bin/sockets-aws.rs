@@ -6,6 +6,7 @@
 //!
 //! `sockets-aws HOST:PORT CA_FILE CREDENTIALS_FILE`
 
+use std::fmt::Write as _;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ fn ask(address: &str, config: Arc<ClientConfig>, key: &Key, action: &str, body: 
     let headers = signature::sign(key, REGION, "secretsmanager", address, &more, body.as_bytes(), now);
     let mut request = format!("POST / HTTP/1.1\r\ncontent-length: {}\r\n", body.len());
     for (name, value) in headers {
-        request.push_str(&format!("{name}: {value}\r\n"));
+        let _ = write!(request, "{name}: {value}\r\n");
     }
     stream.write_all(format!("{request}\r\n{body}").as_bytes()).expect("a request");
     let mut answer = Vec::new();

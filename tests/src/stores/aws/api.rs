@@ -1,6 +1,7 @@
 //! The kit's own client of AWS's APIs: signed requests, over TLS with the kit's authority.
 
-use std::io::{Read, Write};
+use std::fmt::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::Arc;
@@ -84,7 +85,7 @@ impl Api {
         let version = if service == "iam" { "2010-05-08" } else { "2011-06-15" };
         let mut body = format!("Action={action}&Version={version}");
         for (name, value) in fields {
-            body.push_str(&format!("&{name}={}", encode(value)));
+            let _ = write!(body, "&{name}={}", encode(value));
         }
         let kind = [("content-type", "application/x-www-form-urlencoded; charset=utf-8")];
         let mut headers = self.sign(key, REGION, service, &kind, body.as_bytes());
@@ -125,7 +126,7 @@ impl Api {
         let mut head =
             format!("POST {path} HTTP/1.1\r\nconnection: close\r\ncontent-length: {}\r\n", body.len());
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            let _ = write!(head, "{name}: {value}\r\n");
         }
         head.push_str("\r\n");
         stream.write_all(&[head.as_bytes(), body].concat())?;

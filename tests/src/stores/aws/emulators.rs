@@ -142,9 +142,10 @@ impl Emulator {
     pub fn account(&self) -> (String, Key) {
         let number = self.accounts.fetch_add(1, Ordering::Relaxed);
         let account = account(number);
-        let key = match self.keys.is_empty() {
-            true => self.user(&account, "gateway", &[]),
-            false => self.keys[usize::try_from(number).expect("a number")].clone(),
+        let key = match self.keys.get(usize::try_from(number).expect("a number")) {
+            Some(key) => key.clone(),
+            None if self.keys.is_empty() => self.user(&account, "gateway", &[]),
+            None => panic!("moto has no more than {MOTO_ACCOUNTS} accounts"),
         };
         (account, key)
     }

@@ -6,6 +6,7 @@
 //! `limited` may not read `denied/…`, `single` may not read in batches, `alone` may not assume roles either, `wrong` signs
 //! with another secret, and every other key is unknown.
 
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -211,7 +212,7 @@ pub fn credentials_file(folder: &Path, key: &Key) -> PathBuf {
     let mut text =
         format!("[default]\naws_access_key_id = {}\naws_secret_access_key = {}\n", key.id, key.secret);
     if let Some(token) = &key.token {
-        text += &format!("aws_session_token = {token}\n");
+        let _ = writeln!(text, "aws_session_token = {token}");
     }
     std::fs::write(&file, text).expect("a file");
     file

@@ -1,5 +1,7 @@
 //! Signature Version 4, from AWS's own description of it: to sign the kit's requests, and to check those of a resolver.
 
+use std::fmt::Write as _;
+
 use ring::{digest, hmac};
 
 /// A key of AWS.
@@ -68,7 +70,10 @@ pub fn sign(
 /// The signature of a `POST /` with these headers, in the order of their names, and this body.
 #[must_use]
 pub fn signature(key: &Key, scope: &Scope, time: &str, headers: &[(String, String)], body: &[u8]) -> String {
-    let lines: String = headers.iter().map(|(name, value)| format!("{name}:{}\n", value.trim())).collect();
+    let lines = headers.iter().fold(String::new(), |mut lines, (name, value)| {
+        let _ = writeln!(lines, "{name}:{}", value.trim());
+        lines
+    });
     let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     let request = format!("POST\n/\n\n{lines}\n{}\n{}", names.join(";"), hash(body));
     let text = format!("AWS4-HMAC-SHA256\n{time}\n{}\n{}", scope.text(), hash(request.as_bytes()));
@@ -86,7 +91,10 @@ fn hash(bytes: &[u8]) -> String {
 }
 
 fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// A time in seconds since 1970 as AWS writes it: `20260101T000000Z`.

@@ -191,7 +191,7 @@ impl FakeAws {
             secrets.push(self.state.new_secret(account, region, name));
             secrets.len() - 1
         });
-        secrets[at].add(id, Some(text), None);
+        secrets[at].add(&id, Some(text), None);
         secrets[at].arn.clone()
     }
 

@@ -63,15 +63,15 @@ impl Secret {
     }
 
     /// Adds the version that is the current one from now on; a binary one in base64.
-    pub fn add(&mut self, id: String, string: Option<&str>, binary: Option<&str>) {
+    pub fn add(&mut self, id: &str, string: Option<&str>, binary: Option<&str>) {
         let owned = |text: Option<&str>| text.map(str::to_owned);
         self.versions.push(Version {
-            id: id.clone(),
+            id: id.to_owned(),
             stages: vec![],
             string: owned(string),
             binary: owned(binary),
         });
-        self.make_current(&id);
+        self.make_current(id);
     }
 
     fn make_current(&mut self, id: &str) {
@@ -334,7 +334,7 @@ impl State {
         if string.or(binary).is_some() {
             let id = text(body, "ClientRequestToken").map_or_else(|| self.version_id(), str::to_owned);
             answer["VersionId"] = json!(id);
-            secret.add(id, string, binary);
+            secret.add(&id, string, binary);
         }
         self.secrets.lock().expect("secrets").push(secret);
         Ok(answer)
@@ -364,7 +364,7 @@ impl State {
 
     fn put_version(&self, secret: &mut Secret, body: &Value) -> Result<Value, Refusal> {
         if secret.name.starts_with("raced/") {
-            secret.add(self.version_id(), Some("value-of-another-client"), None);
+            secret.add(&self.version_id(), Some("value-of-another-client"), None);
         }
         let (string, binary) = (text(body, "SecretString"), text(body, "SecretBinary"));
         let id = text(body, "ClientRequestToken").map_or_else(|| self.version_id(), str::to_owned);
