@@ -172,8 +172,8 @@ fn hostile_variables_see_no_connection() {
         ("ALL_PROXY", &url),
         ("HOME", "/hostile"),
     ];
-    let lines: String = hostile.iter().map(|(name, value)| format!("{name}={value}\n")).collect();
-    place.gateway.file("state/.env", 0o600, lines);
+    let lines = hostile.map(|(name, value)| format!("{name}={value}\n"));
+    place.gateway.file("state/.env", 0o600, lines.concat());
     let names: Vec<&str> = hostile.iter().map(|(name, _)| *name).collect();
     let keys = place.static_keys();
     let exposed = |profile: PathBuf| {
