@@ -12,7 +12,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver;
 use secretref_tests::stores::aws::clients::{aws_cli, packages};
-use secretref_tests::stores::aws::emulators::Emulator;
+use secretref_tests::stores::aws::emulators::{Emulator, with_external_id};
 use secretref_tests::stores::aws::signature::Key;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -136,7 +136,7 @@ fn each_way_to_sign_in_says_what_it_lacks_here(desk: &Desk) {
 }
 
 fn a_role_is_assumed(desk: &Desk) {
-    let _ = desk.aws.role(&desk.account, "gateway", Some("gateway-7"));
+    let _ = desk.aws.role(&desk.account, "gateway", &with_external_id("gateway-7"));
     let lines = Page::read(PAGE).block("Role to assume", "toml");
     desk.profile("role.toml", &lines.replace(ACCOUNT, &desk.account), &["auth", "aws_credentials_file"]);
     let allow = "{\"Version\":\"2012-10-17\",\"Statement\":[{\"Effect\":\"Allow\",\"Action\":\"sts:AssumeRole\",\"Resource\":\"*\"}]}";

@@ -10,7 +10,7 @@ use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver::{self, Run};
 use secretref_tests::stores::aws::api::Api;
 use secretref_tests::stores::aws::clients;
-use secretref_tests::stores::aws::emulators::{Emulator, root};
+use secretref_tests::stores::aws::emulators::{Emulator, root, with_external_id};
 use secretref_tests::stores::aws::signature::Key;
 use serde_json::json;
 use tempfile::TempDir;
@@ -145,10 +145,7 @@ fn a_service_account_of_kubernetes() {
 fn a_role_to_assume() {
     let desk = Desk::new();
     desk.set_up();
-    let trust = json!({
-        "Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole",
-        "Condition": {"StringEquals": {"sts:ExternalId": "gateway-7"}},
-    });
+    let trust = with_external_id("gateway-7");
     let role = desk.server.role(ACCOUNT, "gateway", &trust);
     let policy = json!({
         "Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role}],

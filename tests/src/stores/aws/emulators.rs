@@ -51,6 +51,14 @@ pub fn everyone() -> Value {
     json!({"Effect": "Allow", "Principal": {"AWS": "*"}, "Action": "sts:AssumeRole"})
 }
 
+/// The same, for those who know an external id.
+#[must_use]
+pub fn with_external_id(id: &str) -> Value {
+    let mut statement = everyone();
+    statement["Condition"] = json!({"StringEquals": {"sts:ExternalId": id}});
+    statement
+}
+
 /// The key of the first user of an account, whom ministack believes without a check.
 #[must_use]
 pub fn root(account: &str) -> Key {
