@@ -1,6 +1,6 @@
 //! What the page about gateways tells a reader to type, typed with the real gateway.
 //!
-//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1, "Before a restart, and in CI" sh 1, "Find out why the gateway refuses it" sh 1
+//! Blocks of `docs/gateway.md`: "Install" sh 1, "Install" sh 2, "The provider block" sh 1, "Check before a restart" sh 1, "Find out why the gateway refuses it" sh 1
 //! Blocks of `docs/gateway.md`: "A gateway with its own user" text 1, "Containers" text 1, "Find out why the gateway refuses it" text 1
 
 use std::fs;
@@ -77,7 +77,7 @@ fn a_keychain_is_installed_and_its_block_is_accepted_in_each_form() {
     let found = desk.type_in(&Page::read(PAGE).block("Find out why the gateway refuses it", "sh"), &[]);
     assert!(found.contains("ok       start"), "{found}");
     let state = desk.0.folder().join("state");
-    let check = Page::read(PAGE).block("Before a restart, and in CI", "sh");
+    let check = Page::read(PAGE).block("Check before a restart", "sh");
     desk.type_in(&check.replace("~/.openclaw", &state.display().to_string()), &[]);
     let report = fs::read_to_string(desk.0.folder().join("home/report.json")).expect("a report");
     let report: Value = serde_json::from_str(&report).expect("JSON");
@@ -107,11 +107,11 @@ fn the_lines_for_services_can_be_read() {
     let folder = tempfile::tempdir().expect("a folder");
     for title in ["A gateway with its own user", "Containers"] {
         let line = Page::read(PAGE).block(title, "text");
-        let line = line.trim_start_matches("sudo -u nova ");
+        let line = line.replace("--user nova", &format!("--to {}", "/var/lib/nova/vault.toml"));
         let place = line.split_once("--to ").expect("a place").1.split(' ').next().expect("a path");
         let to = folder.path().join("made/vault.toml").display().to_string();
-        let line = line.replace(place, &to).replace("install --yes", "install --yes --no-test --force");
-        let line = line.replace("--no-test --force --no-test", "--no-test --force");
+        let line = line.replace(place, &to).replace(" --no-test", "");
+        let line = line.replace(" --yes", " --yes --no-test --force");
         let binary = resolver::path("secretref-vault");
         let said = page::type_in(&line, folder.path(), &[binary.parent().expect("a folder")], &[]);
         assert!(said.contains(&to), "{said}");

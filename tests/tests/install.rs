@@ -247,6 +247,38 @@ fn a_user_without_an_entry_installs_into_an_empty_volume() {
     assert!(nameless.stderr.contains("or name the file with --to"), "{nameless:?}");
 }
 
+/// Root installs for the user of a service, and does nothing as root in that user's folders.
+#[test]
+fn root_installs_for_another_user() {
+    let place = Place::new();
+    let to = place.path("theirs/keychain.toml");
+    let line = ["install", "--to", &to, "--yes", "--no-test", "--store", "systemd"];
+    if !is_root() {
+        let refused = end(keychain().args(line).args(["--user", "root"]));
+        assert!(refused.stderr.contains("only root can"), "{refused:?}");
+        return;
+    }
+    let program = place.0.path().join("secretref-keychain");
+    resolver::copy("secretref-keychain", &program);
+    for path in [program.as_path(), place.0.path()] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
+    }
+    let run =
+        || Run::new(&program).args(line).args(["--user", "nobody"]).env("DBUS_SESSION_BUS_ADDRESS", "x");
+    let refused = end(run());
+    assert_eq!(refused.code, Some(3), "{refused:?}");
+    assert!(refused.stderr.contains("cannot be created (permission denied)"), "{refused:?}");
+    fs::create_dir(place.path("theirs")).expect("a folder");
+    std::os::unix::fs::chown(place.path("theirs"), Some(65534), Some(65534)).expect("an owner");
+    let written = end(run());
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let file = fs::metadata(&to).expect("a profile");
+    assert_eq!((file.uid(), mode(Path::new(&to))), (65534, 0o700));
+    assert!(!fs::read_to_string(&to).expect("a profile").contains("bus"), "{to}");
+    let unknown = end(Run::new(&program).args(line).args(["--user", "no-such-user"]));
+    assert!(unknown.stderr.contains("there is no user no-such-user"), "{unknown:?}");
+}
+
 /// What the settings in force need, and nothing else.
 #[test]
 fn a_snippet_names_the_variables_that_are_needed() {

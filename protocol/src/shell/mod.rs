@@ -9,6 +9,7 @@ mod config_check;
 mod doctor;
 mod dotenv;
 mod edit;
+mod equals;
 mod failure_report;
 mod get;
 mod id_lookup;
@@ -116,7 +117,7 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     let settings = load::<B>(&line, &environment, &run);
     if let Verb::Install(args) = &line.verb {
         let given = (line.flags, line.profile.as_deref());
-        return install::install::<B>(given, args, &environment, (&run, &watchdog));
+        return install::install::<B>(arguments, given, args, &environment, (&run, &watchdog));
     }
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
@@ -158,6 +159,7 @@ fn run_task<B: Manage>(
     match verb {
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, environment, limits),
         Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
+        Verb::Equals { ids } => equals::equals::<B>(settings, ids, watchdog),
         Verb::List { prefix, json } => {
             let is_set = settings.source(&TIMEOUT) != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };

@@ -76,6 +76,7 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         | Verb::Check { .. }
         | Verb::List { .. }
         | Verb::Doctor { .. }
+        | Verb::Equals { .. }
         | Verb::CheckConfig(_)
         | Verb::Snippet(_)
         | Verb::Settings { .. }

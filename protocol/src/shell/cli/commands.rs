@@ -157,6 +157,10 @@ fn of_install() -> Vec<Arg> {
             .long("config")
             .value_name("OPENCLAW.JSON")
             .help("write `allow` from the references of the gateway's config"),
+        Arg::new("user")
+            .long("user")
+            .value_name("USER")
+            .help("become this user first, whom the gateway runs as; for root only"),
         switch("yes", "ask nothing: take settings from flags and variables"),
         switch("force", "replace a file that `install` did not write"),
         switch("copy", "copy the program next to the profile, if a first line cannot name it"),
@@ -179,7 +183,7 @@ fn of_gateway() -> [Arg; 2] {
     ]
 }
 
-fn of_config() -> [Arg; 2] {
+fn of_config() -> [Arg; 3] {
     [
         Arg::new("config")
             .long("config")
@@ -193,6 +197,11 @@ fn of_config() -> [Arg; 2] {
             .conflicts_with("ID")
             .value_parser(days)
             .help("also fail if something expires in this time, such as 30d"),
+        Arg::new("equals")
+            .long("equals")
+            .action(ArgAction::SetTrue)
+            .conflicts_with_all(["json", "config"])
+            .help("compare the value with the one on stdin, and print neither"),
     ]
 }
 

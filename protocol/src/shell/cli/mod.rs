@@ -37,6 +37,9 @@ pub(super) enum Verb {
         ids: Vec<String>,
         json: bool,
     },
+    Equals {
+        ids: Vec<String>,
+    },
     List {
         prefix: String,
         json: bool,

@@ -2,6 +2,7 @@
 //! block.
 
 mod file;
+mod other_user;
 mod questions;
 mod text;
 mod trial;
@@ -30,6 +31,8 @@ pub(super) struct InstallArgs {
     pub(super) to: Option<PathBuf>,
     /// The gateway's config, whose references the profile allows.
     pub(super) config: Option<PathBuf>,
+    /// The user that the profile is for, if not this one.
+    pub(super) user: Option<String>,
     /// Whether to ask no questions.
     pub(super) yes: bool,
     /// Whether to replace a file that `install` did not write.
@@ -53,6 +56,7 @@ pub(super) enum Task {
 
 /// Writes the profile, or removes it.
 pub(super) fn install<B: Manage>(
+    arguments: &[String],
     line: (Flags, Option<&str>),
     args: &InstallArgs,
     environment: &Environment,
@@ -62,6 +66,9 @@ pub(super) fn install<B: Manage>(
     if profile.is_some() {
         say("error: install writes a profile: leave out --profile, and give its settings as flags");
         return Exit::Usage;
+    }
+    if let Some(user) = &args.user {
+        return fail(None, &other_user::run_as(user, arguments, environment));
     }
     let place = match place::<B>(args, environment) {
         Ok(place) => place,
@@ -184,7 +191,7 @@ fn tell(path: &Path, done: Done, uid: u32) {
     if uid == 0 {
         warn(format!(
             "{path} belongs to root, and only a gateway that runs as root can start it: for a gateway of another user, \
-             run this command as that user"
+             add --user NAME"
         ));
     }
 }
