@@ -17,6 +17,12 @@ impl Allow {
         Self(Some(patterns))
     }
 
+    /// Whether a pattern begins with this text, to the letter: then the profile names it, and does not only match it.
+    #[must_use]
+    pub fn names(&self, beginning: &str) -> bool {
+        self.0.iter().flatten().any(|pattern| pattern.starts_with(beginning))
+    }
+
     /// Checks the id as it was requested.
     ///
     /// # Errors

@@ -246,4 +246,6 @@ pub struct Listed {
     pub id: String,
     /// Its name, for an entry of `[ids]`, which accepts any characters.
     pub name: Name,
+    /// Why it may have no value, such as `disabled`.
+    pub state: Option<String>,
 }

@@ -26,6 +26,8 @@ pub struct Metadata {
     pub version: Option<String>,
     /// The time at which this version was created.
     pub created: Option<String>,
+    /// The time before which this version is not to be used.
+    pub not_before: Option<String>,
     /// The time at which this version expires.
     pub expires: Option<String>,
     /// The store's name of the request that read it.

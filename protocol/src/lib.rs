@@ -102,13 +102,15 @@ pub use secret::Secret;
 pub use selector::{Field, Name};
 
 #[cfg(feature = "cli")]
+pub use allow::Allow;
+#[cfg(feature = "cli")]
 pub use backend::{Backend, Listed, Listing, Lock, Manage, Unlock};
 #[cfg(feature = "cli")]
 pub use fetch_sink::FetchSink;
 #[cfg(feature = "net")]
 pub use hex::hex;
 #[cfg(feature = "cli")]
-pub use run::{Run, Stage};
+pub use run::{Run, Stage, Step};
 #[cfg(feature = "cli")]
 pub use settings::{Home, Settings, Source};
 #[cfg(feature = "cli")]

@@ -33,6 +33,7 @@ struct Found<'a> {
     odd: Option<&'static str>,
     version: Option<&'a str>,
     created: Option<&'a str>,
+    not_before: Option<&'a str>,
     expires: Option<&'a str>,
     /// Seconds until it expires.
     expires_in: Option<i64>,
@@ -129,6 +130,7 @@ impl<'a> Found<'a> {
             odd: value.and_then(|value| oddity(value.expose())),
             version: about.and_then(|about| about.version.as_deref()),
             created: about.and_then(|about| about.created.as_deref()),
+            not_before: about.and_then(|about| about.not_before.as_deref()),
             expires: about.and_then(|about| about.expires.as_deref()),
             expires_in: about.and_then(|about| Some(seconds(about.expires.as_deref()?)? - now())),
             failure: failure.map(FailureReport::new),

@@ -92,13 +92,19 @@ struct About<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     created: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    not_before: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     expires: Option<&'a str>,
 }
 
 impl<'a> About<'a> {
     fn new(metadata: &'a Metadata) -> Self {
-        let Metadata { version, created, expires, .. } = metadata;
-        Self { version: version.as_deref(), created: created.as_deref(), expires: expires.as_deref() }
+        Self {
+            version: metadata.version.as_deref(),
+            created: metadata.created.as_deref(),
+            not_before: metadata.not_before.as_deref(),
+            expires: metadata.expires.as_deref(),
+        }
     }
 }
 

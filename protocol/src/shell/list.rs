@@ -47,6 +47,9 @@ fn say(sorted: &SortedListing, prefix: &str) {
         };
         print_note(format!("found no ids{begins}"));
     }
+    for (id, state) in &sorted.states {
+        print_note(format!("{id}: {state}"));
+    }
     for unread in &sorted.unread {
         let FailureReport { code, message, remedy } = &unread.failure;
         print_note(format!("{}: {message} ({code}): {remedy}", unread.name));

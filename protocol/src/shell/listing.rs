@@ -1,6 +1,6 @@
 //! The listing of a store, grouped by what can be requested.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 
 use serde::Serialize;
 
@@ -20,6 +20,9 @@ use crate::text::quote;
 pub(super) struct SortedListing {
     /// The ids that can be requested.
     pub(super) ids: Vec<String>,
+    /// Why some of them may have no value, by id.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) states: BTreeMap<String, String>,
     /// The names that cannot be ids, each with an `[ids]` entry for it.
     pub(super) unnamed: Vec<Unnamed>,
     /// The number of ids that `allow` excludes.
@@ -58,7 +61,7 @@ pub(super) fn classify<B: Backend>(
     let entries = entries.filter(|id| Id::parse(id).is_ok_and(|id| allow.check(&id).is_ok()));
     sorted.ids.extend(entries.map(str::to_owned));
     let mut seen = HashSet::new();
-    for Listed { id, name } in listing.found {
+    for Listed { id, name, state } in listing.found {
         if !seen.insert((id.clone(), name.clone())) {
             continue;
         }
@@ -74,7 +77,10 @@ pub(super) fn classify<B: Backend>(
         let ids = ids.filter_map(|id| Id::parse(id).ok());
         let ids: Vec<_> = ids.filter(|id| targets.leads_to(id).as_ref() == Some(&target)).collect();
         match ids.iter().find(|id| allow.check(id).is_ok()) {
-            Some(id) => sorted.ids.push(id.as_str().to_owned()),
+            Some(id) => {
+                sorted.ids.push(id.as_str().to_owned());
+                sorted.states.extend(state.map(|state| (id.as_str().to_owned(), state)));
+            }
             None if !ids.is_empty() => sorted.not_allowed += 1,
             None => unnamed.push((id, name)),
         }

@@ -111,8 +111,8 @@ impl Answer {
         Ok(Document::text(text).with_metadata(Metadata {
             version: Some(self.version_id.clone()),
             created: self.created.and_then(|created| created.fmt(Format::DateTime).ok()),
-            expires: None,
             request: self.request.clone(),
+            ..Metadata::default()
         }))
     }
 }

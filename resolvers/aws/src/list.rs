@@ -93,7 +93,7 @@ pub(crate) async fn list(session: &Session, prefix: &str, defaults: &Defaults) -
         let keys = if is_own { Vec::new() } else { vec![("region", arn.region.to_string())] };
         let named = Name { name, keys, is_entry: true, ..Name::default() };
         match prefix.field {
-            None => listing.found.push(Listed { id, name: named }),
+            None => listing.found.push(Listed { id, name: named, state: None }),
             Some(begins) => fields(session, &id, named, begins, defaults, &mut listing).await?,
         }
     }
@@ -157,7 +157,11 @@ async fn fields(
         let field = Field::member(key);
         if field.text().starts_with(begins) {
             let id = format!("{id}#{}", field.text());
-            listing.found.push(Listed { id, name: Name { field: Some(field), ..named.clone() } });
+            listing.found.push(Listed {
+                id,
+                name: Name { field: Some(field), ..named.clone() },
+                state: None,
+            });
         }
     }
     Ok(())

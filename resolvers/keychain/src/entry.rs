@@ -25,6 +25,7 @@ pub(crate) fn listed(default: &str, service: &str, account: &str) -> Listed {
             is_entry: true,
             ..Name::default()
         },
+        state: None,
     }
 }
 

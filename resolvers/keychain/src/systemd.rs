@@ -60,7 +60,7 @@ pub(crate) fn list(folder: &Path) -> Result<Vec<Listed>, Failure> {
     let names = names.filter(|name| name != IDENTITY);
     let listed = |id: String| {
         let name = Name { name: id.clone(), is_entry: true, ..Name::default() };
-        Listed { id, name }
+        Listed { id, name, state: None }
     };
     Ok(names.map(listed).collect())
 }

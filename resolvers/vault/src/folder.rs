@@ -96,7 +96,7 @@ impl<'s> Folder<'s> {
     pub(crate) fn listed(&self, path: &str, key: &str) -> Option<Listed> {
         let field = Field::member(key);
         let id = format!("{}#{}", self.shown(path), field.text());
-        self.has_field(field.text()).then(|| Listed { id, name: self.named(path, field) })
+        self.has_field(field.text()).then(|| Listed { id, name: self.named(path, field), state: None })
     }
 
     fn named(&self, path: &str, field: Field) -> Name {

@@ -74,7 +74,7 @@ impl VersionMetadata {
             version: Some(self.version.to_string()),
             created: time(self.created_time),
             expires: time(self.deletion_time),
-            request: None,
+            ..Metadata::default()
         }
     }
 }

@@ -217,7 +217,7 @@ fn line(default: &str, mut attributes: Attributes) -> Option<Listed> {
     let others: Vec<_> = attributes.into_iter().collect();
     let words: Vec<_> = others.iter().map(|(key, value)| format!("{key}={value}")).collect();
     let name = Name { others, is_entry: true, ..Name::default() };
-    (!words.is_empty()).then(|| Listed { id: words.join(" "), name })
+    (!words.is_empty()).then(|| Listed { id: words.join(" "), name, state: None })
 }
 
 fn is_of_keepassxc(attributes: &Attributes) -> bool {

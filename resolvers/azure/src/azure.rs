@@ -1,0 +1,126 @@
+//! The backend: reads and changes secrets in Azure Key Vault for the shared engine.
+
+use std::sync::Arc;
+
+use secretref_protocol::net::Client;
+use secretref_protocol::{
+    Backend, Failure, FetchSink, Field, Listing, Manage, Metadata, Name, Run, Secret, Settings, Store,
+};
+
+use crate::auth::Auth;
+use crate::client::VAULT as TARGET;
+use crate::cloud::Cloud;
+use crate::locator::{Defaults, Locator};
+use crate::read::{OutsideWindow, read};
+use crate::session::Session;
+use crate::settings::{OUTSIDE_WINDOW, STORE, VAULT};
+use crate::vault::Vault;
+use crate::{change, list, token_status};
+
+/// The vaults of a cloud, and a way to sign in to it.
+pub(crate) struct Azure {
+    defaults: Defaults,
+    auth: Auth,
+    client: Arc<Client>,
+    outside: OutsideWindow,
+    run: Run,
+}
+
+impl Backend for Azure {
+    const STORE: Store = STORE;
+    type Locator = Locator;
+    /// A token is for all vaults of a cloud.
+    type Scope = ();
+    type Session = Session;
+
+    fn configure(settings: &Settings) -> Result<Self, Failure> {
+        let cloud = Cloud::from_settings(settings);
+        let vault = settings
+            .text(&VAULT)
+            .map(|text| Vault::parse(text, cloud).map_err(|wrong| wrong.of_setting(settings.called(&VAULT))));
+        let defaults = Defaults { vault: vault.transpose()?, cloud, allow: settings.allow() };
+        let client = Arc::new(Client::from_settings(settings)?);
+        let auth = Auth::from_settings(settings, &client, cloud)?;
+        let outside = match settings.text(&OUTSIDE_WINDOW) {
+            Some("allow") => OutsideWindow::Allow,
+            _ => OutsideWindow::Error,
+        };
+        Ok(Self { defaults, auth, client, outside, run: settings.run().clone() })
+    }
+
+    fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
+        Locator::from_name(name, &self.defaults)
+    }
+
+    fn default_scope(&self) -> Result<(), Failure> {
+        Ok(())
+    }
+
+    fn scope(&self, _: &Locator) {}
+
+    async fn session(
+        &self,
+        (): &(),
+        planned: &[Vec<Locator>],
+        refused: Option<&Session>,
+    ) -> Result<Session, Failure> {
+        self.expect(planned.iter().flatten())?;
+        let token = self.auth.token(refused.map(Session::token)).await?;
+        Ok(Session::new(&self.client, self.defaults.cloud, token, &self.run))
+    }
+
+    async fn inspect(&self, session: &Session) -> Result<(), Failure> {
+        token_status::inspect(&self.auth, session, self.defaults.vault.as_ref()).await
+    }
+
+    async fn sign_out(&self, (): &()) -> Result<Option<&'static str>, Failure> {
+        Ok(self.auth.sign_out())
+    }
+
+    async fn fetch(&self, session: &Session, batch: &[Locator], sink: &FetchSink<'_, Locator>) {
+        for locator in batch {
+            if self.run.is_traced() {
+                self.run.redact("secret", locator.name.as_str());
+                self.run.redact("vault", locator.vault.to_string());
+            }
+            sink.settle(locator, read(session, locator, self.outside).await);
+        }
+    }
+}
+
+impl Azure {
+    /// Announces the reads to each vault, so that the right number of connections is opened.
+    fn expect<'l>(&self, planned: impl Iterator<Item = &'l Locator>) -> Result<(), Failure> {
+        let mut reads: Vec<(&Vault, usize)> = Vec::new();
+        for locator in planned {
+            match reads.iter_mut().find(|(vault, _)| **vault == locator.vault) {
+                Some((_, count)) => *count += 1,
+                None => reads.push((&locator.vault, 1)),
+            }
+        }
+        reads.into_iter().try_for_each(|(vault, count)| {
+            self.client.at(TARGET, vault.origin())?.expect(count);
+            Ok(())
+        })
+    }
+}
+
+impl Manage for Azure {
+    async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
+        list::list(session, prefix, &self.defaults).await
+    }
+
+    async fn put(
+        &self,
+        session: &Session,
+        locator: &Locator,
+        content: &Secret,
+        _: Option<&Metadata>,
+    ) -> Result<Option<String>, Failure> {
+        change::put(session, locator, content).await.map(|()| None)
+    }
+
+    async fn delete(&self, session: &Session, locator: &Locator, _: &Metadata) -> Result<String, Failure> {
+        change::delete(session, locator).await
+    }
+}

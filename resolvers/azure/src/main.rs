@@ -1,0 +1,5 @@
+//! `secretref-azure`: secrets from Azure Key Vault.
+
+fn main() {
+    secretref_azure::main()
+}
