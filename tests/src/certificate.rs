@@ -118,6 +118,12 @@ impl Authority {
         self.issue(&names(flaw), ExtendedKeyUsagePurpose::ServerAuth, flaw)
     }
 
+    /// The certificate of a server with these names.
+    #[must_use]
+    pub fn host(&self, names: &[&str]) -> Issued {
+        self.issue(names, ExtendedKeyUsagePurpose::ServerAuth, Flaw::None)
+    }
+
     fn issue(&self, names: &[&str], purpose: ExtendedKeyUsagePurpose, flaw: Flaw) -> Issued {
         let mut params = params(names, flaw);
         params.extended_key_usages = vec![purpose];

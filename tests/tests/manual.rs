@@ -441,8 +441,10 @@ fn the_example_of_the_manual_is_a_profile() {
         let profile = folder.path().join("p.toml");
         fs::write(&profile, example).expect("a profile");
         fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
-        // The file that Vault's names.
-        fs::write(folder.path().join("token"), "x").expect("a token");
+        // The file of a credential that it names.
+        for name in example.lines().filter_map(|line| line.split_once("_file = \"")?.1.strip_suffix('"')) {
+            fs::write(folder.path().join(name), "x").expect("a credential");
+        }
         let ended = subject.run(&["--profile", profile.to_str().expect("UTF-8"), "get", "else/where/x"]);
         assert!(
             ended.stderr.contains("(NOT_ALLOWED)"),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{RecvStream, SendStream};
-use http::{Request, Response};
+use http::{HeaderValue, Request, Response, header};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
@@ -104,7 +104,11 @@ async fn read(request: Request<RecvStream>, connection: usize, turn: usize) -> R
         body.extend_from_slice(&data);
     }
     let path = head.uri.path_and_query().map_or_else(String::new, ToString::to_string);
-    let (method, headers, body) = (head.method, head.headers, body.into());
+    let (method, mut headers, body) = (head.method, head.headers, body.into());
+    // As over HTTP/1.1, so that a handler finds the host in one place.
+    if let Some(authority) = head.uri.authority().and_then(|host| HeaderValue::try_from(host.as_str()).ok()) {
+        headers.insert(header::HOST, authority);
+    }
     Ok(Asked { method, path, headers, body, connection, turn, time: 0 })
 }
 

@@ -16,6 +16,8 @@ pub struct Subject {
     pub batch: Option<fn(name: &str) -> String>,
     /// Cases that end otherwise in this store.
     pub others: &'static [Other],
+    /// Whether it sends a credential without TLS at all, even to this machine.
+    pub in_clear: bool,
     /// Runs the resolver against a URL, with a credential that contains [`CANARY`]. `ca` is the certificate of the server's
     /// authority.
     pub run: fn(url: &str, ca: &Path) -> Run,

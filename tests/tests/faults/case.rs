@@ -56,6 +56,8 @@ pub struct Case {
     pub words: &'static str,
     /// The number of requests for `bad` if it is requested alone.
     pub tries: Option<usize>,
+    /// Whether it needs a resolver that sends a credential without TLS.
+    pub in_clear: bool,
     /// The deadline, in milliseconds.
     pub timeout: u64,
 }
@@ -73,6 +75,7 @@ impl Case {
             outcome,
             words: "",
             tries: None,
+            in_clear: false,
             timeout: 3000,
         }
     }
@@ -105,6 +108,10 @@ impl Case {
 
     pub fn over(self, wires: &'static [Wire]) -> Self {
         Self { wires, ..self }
+    }
+
+    pub fn in_clear(self) -> Self {
+        Self { in_clear: true, ..self }
     }
 
     pub fn says(self, words: &'static str) -> Self {

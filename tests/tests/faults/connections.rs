@@ -98,7 +98,8 @@ fn languages() -> Vec<Case> {
             .at(|server| server.url().replace("http:", "https:"))
             .says("check that this port speaks TLS"),
         no_tls("clear text to a port of TLS", |setup, _| setup)
-            .at(|server| server.url().replace("https:", "http:")),
+            .at(|server| server.url().replace("https:", "http:"))
+            .in_clear(),
         no_tls("a server of TLS 1.1 alone", |setup, _| greet(setup, |_| Greeting::Bytes(TLS_1_1.to_vec())))
             .says("speaks TLS 1.2 or 1.3"),
         no_tls("a server of TLS 1.1 that says so", |setup, _| {

@@ -40,5 +40,7 @@ fn trials(store: &str, subject: Subject, case: &Case) -> Vec<Trial> {
         let name = format!("{store}, {wire}: {}", case.sentence);
         Trial::test(name, move || judge::run(&subject, &case, wire).map_err(Into::into))
     };
-    case.wires.iter().copied().map(trial).collect()
+    let is_clear = |wire| case.in_clear || wire == case::Wire::Clear;
+    let can_have = |wire: &case::Wire| subject.in_clear || !is_clear(*wire);
+    case.wires.iter().copied().filter(can_have).map(trial).collect()
 }

@@ -16,6 +16,7 @@ pub const SUBJECT: Subject = Subject {
     // An id with a version is not read in a batch.
     id: |name| format!("{name}##AWSCURRENT"),
     batch: Some(str::to_owned),
+    in_clear: true,
     others: &[
         // AWS redirects nothing, so no redirect is followed.
         not_aws("a redirect within the origin"),
