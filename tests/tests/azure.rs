@@ -1,13 +1,17 @@
 //! Azure: ways to sign in, tokens that are kept, commands of a person, and Microsoft's own clients as the judge of the
 //! stand-in.
+//!
+//! Blocks of `resolvers/azure/README.md`: "Set up" sh 1, "Set up" sh 2, "Ids" toml 1, "Sign in" toml 1, "Sign in" toml 2
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
+use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::store::Holds as _;
 use secretref_tests::stores::azure::entra::{App, TENANT};
@@ -329,6 +333,74 @@ fn a_vault_that_does_not_exist_says_so() {
     let started = Instant::now();
     desk.fails("the vault kit-no-such-vault may be deleted or misspelt, or it has only a private endpoint");
     assert!(started.elapsed() < Duration::from_secs(5));
+}
+
+const PAGE: &str = "resolvers/azure/README.md";
+
+/// What the page tells a reader to type. `az` is a script that notes what it is told.
+#[test]
+fn the_recipe_of_the_page_leads_to_a_value() {
+    let desk = Desk::new();
+    let (server, home) = (&desk.0.server, desk.0.folder.path());
+    server.put("my-vault.vault.azure.net", "openai-key", Version::new("value-of-the-page"));
+    let tools = desk.path("tools");
+    fs::create_dir(&tools).expect("a folder");
+    fs::write(
+        tools.join("az"),
+        "#!/bin/sh\necho \"$@\" >> ~/az.log\necho /subscriptions/1/vaults/my-vault\n",
+    )
+    .expect("a script");
+    fs::set_permissions(tools.join("az"), fs::Permissions::from_mode(0o700)).expect("a mode");
+    let [grant, profile] = &Page::read(PAGE).blocks("Set up", "sh")[..] else { panic!("two blocks") };
+    let env = [("TENANT", TENANT), ("APP_ID", CLIENT), ("PASSWORD", SECRET)];
+    type_in(grant, home, &[&tools], &env);
+    let told = fs::read_to_string(desk.path("az.log")).expect("what az was told");
+    let words =
+        format!("--role Key Vault Secrets User --assignee {CLIENT} --scope /subscriptions/1/vaults/my-vault");
+    assert!(told.contains(&words), "{told}");
+    let binary = resolver::path("secretref-azure").display().to_string();
+    let way =
+        format!("vault = \"my-vault\"\nproxy = \"{}\"\nca_cert = \"{}\"", server.proxy, server.ca.display());
+    let profile =
+        profile.replace("/usr/local/bin/secretref-azure", &binary).replace("vault = \"my-vault\"", &way);
+    assert_eq!(type_in(&profile, home, &[&tools], &env), "value-of-the-page");
+}
+
+#[test]
+fn the_profiles_of_the_page_are_profiles() {
+    let desk = Desk::new();
+    let server = &desk.0.server;
+    for (vault, name) in [("my-vault", "slack-bot"), ("my-vault", "openai"), ("other-vault", "openai-key")] {
+        let json = format!("{{\"token\": \"value-of-{name}\"}}");
+        server.put(&host(vault), name, Version::new(&json));
+    }
+    let way = format!(
+        "proxy = \"{}\"\nca_cert = \"{}\"\nkeep_session = \"off\"\n",
+        server.proxy,
+        server.ca.display()
+    );
+    let page = Page::read(PAGE);
+    let reads = |profile: &str, ids: &[&str], run: &dyn Fn(Run) -> Run| {
+        desk.write("profile.toml", profile);
+        let ended = run(desk.command(&[])).request(ids).end();
+        assert_eq!(ended.stdout.matches("value-of-").count(), ids.len(), "{profile}\n{ended:?}");
+    };
+    let entries = page.block("Ids", "toml");
+    let by_secret = format!(
+        "vault = \"my-vault\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\nclient_secret_file = \"secret\"\n{way}"
+    );
+    reads(&format!("{by_secret}{entries}"), &["slack", "openai/other"], &|run| run);
+    let [federated, app_service] = &page.blocks("Sign in", "toml")[..] else { panic!("two blocks") };
+    desk.write("token", &server.entra().cluster_token("gateway"));
+    let federated = federated
+        .replace("/var/run/secrets/azure/tokens/azure-identity-token", "token")
+        .replace("72f988bf-86f1-41af-91ab-2d7cd011db47", TENANT)
+        .replace("11112222-bbbb-3333-cccc-4444dddd5555", CLIENT);
+    reads(&format!("{federated}\n{way}"), &["openai"], &|run| run);
+    reads(&format!("{app_service}\n{way}"), &["openai"], &|run| {
+        let run = run.env("IDENTITY_ENDPOINT", format!("{}/msi/token", server.metadata));
+        run.env("IDENTITY_HEADER", "header-of-the-kit")
+    });
 }
 
 /// Microsoft's own clients read the same secrets from the stand-in, with the same credential. Where they and the binary do

@@ -96,7 +96,8 @@ impl Place {
     fn for_one(&self) -> Vec<Contestant> {
         let (host, ca) = (self.url.trim_start_matches("https://"), self.path("ca.pem").display().to_string());
         let sockets = |name, tenant: &str, secret: &str| {
-            Contestant::new(name, resolver::path("sockets-azure"), 1).args([host, &ca, tenant, CLIENT, secret])
+            Contestant::new(name, resolver::path("sockets-azure"), 1)
+                .args([host, &ca, tenant, CLIENT, secret])
         };
         let python = Contestant::new(PYTHON, "/usr/bin/env", 1)
             .args(["python3", "-c", BY_PYTHON])
@@ -119,14 +120,20 @@ impl Place {
 
     /// A token for the contestant that does not sign in.
     fn token(&self) -> String {
-        let ended = Command::new("/usr/bin/curl").args(self.sign_in(&self.path("ca.pem").display().to_string())).output();
+        let ended = Command::new("/usr/bin/curl")
+            .args(self.sign_in(&self.path("ca.pem").display().to_string()))
+            .output();
         let answer: serde_json::Value = serde_json::from_slice(&ended.expect("curl").stdout).expect("JSON");
         answer["access_token"].as_str().expect("a token").to_owned()
     }
 
     fn sign_in(&self, ca: &str) -> Vec<String> {
         let scope = "scope=https://vault.azure.net/.default";
-        let form = ["grant_type=client_credentials".to_owned(), format!("client_id={CLIENT}"), format!("client_secret={SECRET}")];
+        let form = [
+            "grant_type=client_credentials".to_owned(),
+            format!("client_id={CLIENT}"),
+            format!("client_secret={SECRET}"),
+        ];
         let mut args = vec!["-s".to_owned(), "--cacert".to_owned(), ca.to_owned()];
         for member in form.iter().map(String::as_str).chain([scope]) {
             args.extend(["--data-urlencode".to_owned(), member.to_owned()]);
@@ -165,7 +172,11 @@ impl Drop for Place {
 fn goals(report: &mut Report) {
     let wall = |server, ids, contestant| report.row(server, ids, contestant).wall_ms;
     let goals = [
-        ("sign-in and 1 id: times the hand-written sockets", wall(FAST, 1, OURS) / wall(FAST, 1, SOCKETS), 1.20),
+        (
+            "sign-in and 1 id: times the hand-written sockets",
+            wall(FAST, 1, OURS) / wall(FAST, 1, SOCKETS),
+            1.20,
+        ),
         ("sign-in and 1 id: times curl", wall(FAST, 1, OURS) / wall(FAST, 1, CURL), 0.30),
         (
             "a kept token and 1 id: times sockets with a token",
