@@ -93,7 +93,10 @@ impl Settings {
     /// Returns the variables that set a setting.
     #[must_use]
     pub fn variables(&self) -> Vec<&'static str> {
-        self.given.iter().filter_map(|given| given.variable).collect()
+        let mut variables: Vec<_> = self.given.iter().filter_map(|given| given.variable).collect();
+        // One variable can set several settings, one after the other in the tables.
+        variables.dedup();
+        variables
     }
 
     /// Returns the name of a setting for a message: the variable that set it, else its key.
