@@ -195,6 +195,25 @@ fn a_person_is_asked_for_what_is_missing() {
     assert!(text.contains("store = \"file\"\n") && !text.contains("service"), "{text}");
 }
 
+#[test]
+fn every_store_asks_for_settings_that_it_has() {
+    for (binary, first) in [
+        ("secretref-vault", "address [none]: "),
+        ("secretref-aws", "region ["),
+        ("secretref-keychain", "store [none]: "),
+    ] {
+        let place = tempfile::tempdir().expect("a folder");
+        let to = place.path().join("made/p.toml");
+        let run = Run::new(resolver::path(binary)).args(["install", "--to", &to.display().to_string()]);
+        let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
+        session.until(first, 1);
+        session.keys("\u{4}");
+        let left = session.end();
+        assert_eq!(left.code, Some(3), "{binary}: {left:?}");
+        assert!(left.shown.contains("nothing was written") && !to.exists(), "{binary}: {left:?}");
+    }
+}
+
 /// For a folder whose path is too long for a first line.
 #[test]
 fn a_copy_of_the_program_is_named_where_no_first_line_can() {

@@ -111,6 +111,9 @@ impl Backend for SecretsManager {
 }
 
 impl Manage for SecretsManager {
+    const ASKED: &'static [&'static str] =
+        &["region", "auth", "aws_profile", "web_identity_token_file", "credential_process", "role_arn"];
+
     fn scope_of_prefix(&self, prefix: &str) -> Result<Scope, Failure> {
         match list::region(prefix)? {
             Some(region) => Ok(Scope { region, role_arn: None }),

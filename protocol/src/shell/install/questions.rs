@@ -26,6 +26,10 @@ pub(super) fn ask<B: Manage>(
     let deadline = Deadline::new(Instant::now(), PATIENCE);
     watchdog.move_to(deadline.later(GRACE));
     let load = |flags: &Flags| Settings::load(&B::STORE, flags, None, environment, run);
+    debug_assert!(
+        B::ASKED.iter().all(|key| table(&B::STORE).any(|setting| setting.key == *key)),
+        "the store has no setting of a key in ASKED"
+    );
     let asked = B::ASKED.iter().filter_map(|key| table(&B::STORE).find(|setting| setting.key == *key));
     for setting in asked {
         let settings = load(&flags)?;
