@@ -9,11 +9,11 @@ use crate::store::{Budget, Cost, Counted};
 
 pub const BUDGET: Budget = Budget {
     costs: &[
-        Cost { sentence: "a request for nothing", way: Ok("http"), ids: 0, thousands: 1 },
-        Cost { sentence: "1 id over http", way: Ok("http"), ids: 1, thousands: 1 },
-        Cost { sentence: "1 id over https", way: Ok("https"), ids: 1, thousands: 1 },
-        Cost { sentence: "1 id, a kept role", way: Ok("kept"), ids: 1, thousands: 1 },
-        Cost { sentence: "100 ids over https", way: Ok("https"), ids: 100, thousands: 1 },
+        Cost { sentence: "a request for nothing", way: Ok("http"), ids: 0, thousands: 682 },
+        Cost { sentence: "1 id over http", way: Ok("http"), ids: 1, thousands: 1963 },
+        Cost { sentence: "1 id over https", way: Ok("https"), ids: 1, thousands: 4746 },
+        Cost { sentence: "1 id, a kept role", way: Ok("kept"), ids: 1, thousands: 4829 },
+        Cost { sentence: "100 ids over https", way: Ok("https"), ids: 100, thousands: 12074 },
     ],
     start: |folder| Box::new(Place::start(folder)),
 };
