@@ -88,19 +88,9 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             );
         }
     };
-    let is_traced =
-        matches!(line.verb, Verb::Doctor { .. } | Verb::AsGateway(_) | Verb::Check { .. } | Verb::Install(_));
-    let run = if is_traced { Run::traced(started) } else { Run::new(started) };
-    let journal = Journal::new(&B::STORE, &run);
+    let (run, journal) = begin::<B>(&line.verb, started, &watchdog);
     // The flag applies while the profile is read, and if it cannot be read.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
-    if matches!(line.verb, Verb::None | Verb::Resolve) {
-        let journal = journal.clone();
-        watchdog.at_last(move || journal.last_words());
-    } else {
-        let run = run.clone();
-        watchdog.at_last(move || explain(None, &run.timeout(run.elapsed())));
-    }
     if so_far != DEFAULT_TIMEOUT || started != first {
         watchdog.move_to(Deadline::new(started, so_far));
     }
@@ -146,6 +136,22 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             }
         },
     }
+}
+
+/// Begins the run of a verb, and sets what the watchdog says if it ends the run.
+fn begin<B: Manage>(verb: &Verb, started: Instant, watchdog: &Watchdog) -> (Run, Journal) {
+    let is_traced =
+        matches!(verb, Verb::Doctor { .. } | Verb::AsGateway(_) | Verb::Check { .. } | Verb::Install(_));
+    let run = if is_traced { Run::traced(started) } else { Run::new(started) };
+    let journal = Journal::new(&B::STORE, &run);
+    if matches!(verb, Verb::None | Verb::Resolve) {
+        let journal = journal.clone();
+        watchdog.at_last(move || journal.last_words());
+    } else {
+        let run = run.clone();
+        watchdog.at_last(move || explain(None, &run.timeout(run.elapsed())));
+    }
+    (run, journal)
 }
 
 /// Runs a verb that needs settings.

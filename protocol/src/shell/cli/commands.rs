@@ -22,7 +22,36 @@ type Row = (&'static str, &'static str, fn(Command) -> Command);
 /// clap sees only short help: its long help puts each option on lines of its own, which fits no screen.
 pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
     let store = &B::STORE;
-    let verbs: [Row; 16] = [
+    let full = help.filter(|help| help.is_full);
+    let short = || (store.about.to_owned(), MORE.to_owned());
+    let (about, after) = full.map_or_else(short, |help| in_full(store, help));
+    let mut command = Command::new(store.binary)
+        .version(format!("{} ({})", store.version, env!("SECRETREF_BUILD")))
+        .about(about)
+        .after_help(after)
+        .args(flags(store))
+        .disable_help_subcommand(true);
+    if let Some(start) = help.and_then(|help| help.start.as_ref()) {
+        command = command.bin_name(start);
+    }
+    let hides_profile = help.is_some_and(Help::hides_profile);
+    if hides_profile {
+        command = without_profile(command);
+    }
+    for (name, about, fill) in verbs::<B>().into_iter().filter(|(name, ..)| has::<B>(name)) {
+        let verb = Command::new(name).about(about);
+        let verb = if hides_profile { without_profile(fill(verb)) } else { verb.defer(fill) };
+        command = command.subcommand(match full {
+            Some(help) => verb.after_help(after_verb(store, name, help)),
+            None => verb,
+        });
+    }
+    command
+}
+
+/// The verbs, in the order of the help.
+fn verbs<B: Manage>() -> [Row; 16] {
+    [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
                 .arg(json("print the response that a gateway gets, with versions and times"))
@@ -67,41 +96,17 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
         ("resolve", "Answer one request on stdin, as for a gateway", |resolve| {
             resolve.args(flags(&B::STORE))
         }),
-    ];
-    let full = help.filter(|help| help.is_full);
-    let short = || (store.about.to_owned(), MORE.to_owned());
-    let (about, after) = full.map_or_else(short, |help| in_full(store, help));
-    let mut command = Command::new(store.binary)
-        .version(format!("{} ({})", store.version, env!("SECRETREF_BUILD")))
-        .about(about)
-        .after_help(after)
-        .args(flags(store))
-        .disable_help_subcommand(true);
-    if let Some(start) = help.and_then(|help| help.start.as_ref()) {
-        command = command.bin_name(start);
+    ]
+}
+
+/// Whether a store has a verb.
+fn has<B: Manage>(verb: &str) -> bool {
+    match verb {
+        "logout" => keeps_sessions(&B::STORE),
+        "import" => B::HAS_IMPORT,
+        "unlock" => B::UNLOCK.is_some(),
+        _ => true,
     }
-    let hides_profile = help.is_some_and(Help::hides_profile);
-    if hides_profile {
-        command = without_profile(command);
-    }
-    for (name, about, fill) in verbs {
-        let is_there = match name {
-            "logout" => keeps_sessions(store),
-            "import" => B::HAS_IMPORT,
-            "unlock" => B::UNLOCK.is_some(),
-            _ => true,
-        };
-        if !is_there {
-            continue;
-        }
-        let verb = Command::new(name).about(about);
-        let verb = if hides_profile { without_profile(fill(verb)) } else { verb.defer(fill) };
-        command = command.subcommand(match full {
-            Some(help) => verb.after_help(after_verb(store, name, help)),
-            None => verb,
-        });
-    }
-    command
 }
 
 /// Leaves `--profile` out of the help of a command that has its profile.
