@@ -28,7 +28,7 @@ pub struct Subject {
 pub struct Other {
     /// The sentence of the case.
     pub sentence: &'static str,
-    /// `value`, or a code.
+    /// `value`, or a code; empty if the case is not run.
     pub outcome: &'static str,
     /// What the message says.
     pub words: &'static str,

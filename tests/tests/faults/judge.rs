@@ -44,7 +44,7 @@ pub fn run(subject: &Subject, case: &Case, wire: Wire) -> Result<(), String> {
 fn judge(subject: &Subject, case: &Case, wire: Wire, names: &[String]) -> Result<(), String> {
     let server = server(subject, case, wire);
     // A lone request would not offer HTTP/2 of itself.
-    let http = if wire == Wire::H2 && names.len() == 1 { "h2" } else { "auto" };
+    let http = if wire == Wire::H2 && (names.len() == 1 || subject.batch.is_some()) { "h2" } else { "auto" };
     let timeout = format!("{}ms", case.timeout);
     let ids: Vec<String> = names.iter().map(|name| (subject.id)(name)).collect();
     let run = (subject.run)(&(case.url)(&server), &AUTHORITY.1).args(["--timeout", &timeout, "--http", http]);
