@@ -37,6 +37,13 @@ impl Locator {
     /// entry names the vault by its key `vault`, too.
     pub(crate) fn from_name(name: &Name, defaults: &Defaults) -> Result<(Self, Field), Failure> {
         let written = Written::parse(&name.name)?;
+        let secret = SecretName::parse(written.name)?;
+        let version = match (written.version, name.version.as_deref()) {
+            (Some(_), Some(_)) => {
+                return Err(Failure::invalid_id("the id names its version twice", "remove one of them"));
+            }
+            (written, other) => written.or(other).map(version).transpose()?,
+        };
         let vault = match (name.key("vault"), written.vault) {
             (Some(_), Some(_)) => {
                 return Err(Failure::invalid_id("the entry names its vault twice", "remove one of them"));
@@ -45,13 +52,7 @@ impl Locator {
             (None, Some(vault)) => named(vault, name, defaults)?,
             (None, None) => defaults.vault.clone().ok_or_else(no_vault)?,
         };
-        let version = match (written.version, name.version.as_deref()) {
-            (Some(_), Some(_)) => {
-                return Err(Failure::invalid_id("the id names its version twice", "remove one of them"));
-            }
-            (written, other) => written.or(other).map(version).transpose()?,
-        };
-        let locator = Self { vault, name: SecretName::parse(written.name)?, version };
+        let locator = Self { vault, name: secret, version };
         Ok((locator, name.field.clone().unwrap_or(Field::Whole)))
     }
 }
