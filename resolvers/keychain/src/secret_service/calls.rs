@@ -1,8 +1,6 @@
 //! Calls to the keychain provider: sent together, and answered in any order.
 
-use std::future::poll_fn;
 use std::num::NonZeroU32;
-use std::task::Poll;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -148,32 +146,23 @@ impl Service {
         }
     }
 
-    /// Sends a few calls, in one write with those that other tasks send now: each write wakes the bus and the provider.
+    /// Sends a few calls in one write.
     async fn send(
         &self,
         calls: Vec<(usize, Result<Message, Failure>)>,
         give: Give<'_>,
         open: &mut Vec<(NonZeroU32, usize)>,
     ) -> Result<(), Failure> {
+        let mut made = Vec::with_capacity(calls.len());
         for (place, call) in calls {
             match call {
                 Ok(call) => {
                     open.push((call.primary_header().serial_num(), place));
-                    self.outbox.borrow_mut().push(call);
+                    made.push(call);
                 }
                 Err(failure) => give(place, Err(failure)),
             }
         }
-        let mut is_second = false;
-        poll_fn(|context| {
-            if std::mem::replace(&mut is_second, true) {
-                return Poll::Ready(());
-            }
-            context.waker().wake_by_ref();
-            Poll::Pending
-        })
-        .await;
-        let made = self.outbox.take();
         self.bus.send_all(&made).await.map_err(|error| classify(&error))
     }
 }

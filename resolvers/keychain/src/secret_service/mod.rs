@@ -23,7 +23,6 @@ mod search;
 mod unlock;
 mod wire;
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, HashMap};
 
 use secretref_protocol::{Failure, Home, Secret};
@@ -52,8 +51,6 @@ type Attributes = BTreeMap<String, String>;
 /// A connection to the keychain provider.
 pub(crate) struct Service {
     bus: Connection,
-    /// The calls that go into the next write.
-    outbox: RefCell<Vec<Message>>,
     /// The address of the bus, for messages.
     place: String,
     wire: Wire,
@@ -77,7 +74,6 @@ impl Service {
         let place = bus.to_string();
         Ok(Self {
             bus: bus.connect().await?,
-            outbox: RefCell::default(),
             place,
             wire,
             home,
