@@ -21,11 +21,8 @@ fuzz_target!(|input: &[u8]| {
     let Ok((id, field)) = locate(&name) else { return };
     let (status, quoted) = (reply.status, format!("{name:?}"));
     reply.body.clone_from(&body);
-    let understood = if is_batch {
-        understand_batch(reply, &name).transpose()
-    } else {
-        Some(understand(reply, &name))
-    };
+    let understood =
+        if is_batch { understand_batch(reply, &name).transpose() } else { Some(understand(reply, &name)) };
     match understood {
         None => {}
         Some(Err(failure)) => {
