@@ -13,7 +13,7 @@
 //! - [`fault`]: a server with every fault; [`canned`]: a server that sends the same bytes to every client;
 //! - [`forward`]: a proxy of HTTP;
 //! - [`terminal`]: a terminal, with a person who types and reads;
-//! - [`way`]: connections to a server, as cases; [`bench`]: benchmarks; [`certificate`], [`port`]: what servers need.
+//! - [`way`]: connections to a server, as cases; [`mod@bench`]: benchmarks; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
 #![allow(clippy::must_use_candidate, reason = "what a test does to a server it does for the effect")]
 
