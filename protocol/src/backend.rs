@@ -136,6 +136,9 @@ pub trait Manage: Backend {
     /// is left out.
     const ASKED: &'static [&'static str] = &[];
 
+    /// Whether `delete` has the flag `--force`, which deletes a secret for good.
+    const HAS_FORCE: bool = false;
+
     /// How a person unlocks the store. The command `unlock` exists if this is set.
     const UNLOCK: Option<Unlock<Self>> = None;
 
@@ -202,6 +205,20 @@ pub trait Manage: Backend {
         _over: &Metadata,
     ) -> impl Future<Output = Result<String, Failure>> {
         not_offered("deleted")
+    }
+
+    /// Deletes a secret at once, with all its versions and without a way to undo it. Returns what is left.
+    ///
+    /// # Errors
+    ///
+    /// As [`delete`](Self::delete).
+    fn delete_for_good(
+        &self,
+        _session: &Self::Session,
+        _locator: &Self::Locator,
+        _over: &Metadata,
+    ) -> impl Future<Output = Result<String, Failure>> {
+        not_offered("deleted for good")
     }
 }
 

@@ -110,6 +110,11 @@ fn a_life(shell: &Shell) {
     assert_eq!(listed("prod/"), ["prod/first", "prod/json"]);
     shell.call("RestoreSecret", &json!({"SecretId": "prod/new"}));
     assert_eq!(shell.ok(&["get", "prod/new"]), "value-two");
+    shell.must_set("prod/brief", "value-brief");
+    let deleted = shell.run(&["delete", "prod/brief", "--yes", "--force"]);
+    assert!(deleted.code == Some(0) && deleted.stderr.contains("for good"), "{deleted:#?}");
+    let gone = shell.run(&["get", "prod/brief"]);
+    assert!(gone.code == Some(1) && !gone.stderr.contains("restore-secret"), "{gone:#?}");
     let checked = shell.run(&["check", "prod/new", "absent"]);
     assert!(checked.stdout.contains("ok") && !format!("{checked:?}").contains("value-two"), "{checked:#?}");
 

@@ -66,21 +66,37 @@ pub(super) fn written_name(settings: &Settings, id: &str) -> Result<(), Failure>
     }
 }
 
-/// Stores `value` under `id`, or deletes the field of `id` if there is no value. Returns a sentence about the result.
+/// A change of an id.
+#[derive(Clone, Copy)]
+pub(super) enum Change<'v> {
+    /// Store this value.
+    Set(&'v Secret),
+    /// Delete the field; for good, if the whole secret is deleted.
+    Delete { for_good: bool },
+}
+
+/// Stores a value under `id`, or deletes the field of `id`. Returns a sentence about the result.
 pub(super) async fn change<B: Manage>(
     backend: &B,
     settings: &Settings,
     deadline: Deadline,
     session: &B::Session,
     target: &Target<B>,
-    (id, value): (&str, Option<&Secret>),
+    (id, change): (&str, Change<'_>),
 ) -> Result<String, Failure> {
-    let word = if value.is_some() { "stored" } else { "deleted" };
+    let (word, value, for_good) = match change {
+        Change::Set(value) => ("stored", Some(value), false),
+        Change::Delete { for_good } => ("deleted", None, for_good),
+    };
     match put(backend, settings, deadline, session, target, value).await? {
         Left::Some(rest) => Ok(format!("{word} {id}{rest}")),
         Left::Nothing(over) => {
             let run = settings.run();
-            let deleted = backend.delete(session, &target.locator, &over).await;
+            let deleted = if for_good {
+                backend.delete_for_good(session, &target.locator, &over).await
+            } else {
+                backend.delete(session, &target.locator, &over).await
+            };
             Ok(format!("{word} {id}; {}", run.end(run.begin(Stage::Write), deleted)?))
         }
     }

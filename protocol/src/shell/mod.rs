@@ -173,7 +173,7 @@ fn run_task<B: Manage>(
         }
         Verb::Snippet(args) => snippet::snippet::<B>(settings, flags, &args, deadline),
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
-        Verb::Delete { id, yes } => set::delete::<B>(settings, &id, yes, limits),
+        Verb::Delete { id, yes, force } => set::delete::<B>(settings, &id, (yes, force), limits),
         // The parser has no such verbs for this store, and their code is not compiled for it.
         Verb::Import { .. } if !B::HAS_IMPORT => Exit::Usage,
         Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,

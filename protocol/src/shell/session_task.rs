@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::change::{Target, change};
+use super::change::{Change, Target, change};
 use super::listing::{SortedListing, classify};
 use super::output::explain;
 use super::progress::Progress;
@@ -34,8 +34,8 @@ pub(super) enum Task<'t> {
     List(&'t str),
     /// Store this value under this id.
     Set(&'t str, &'t Secret),
-    /// Delete this id.
-    Delete(&'t str),
+    /// Delete this id; for good, or so that the store can restore it.
+    Delete(&'t str, bool),
     /// Unlock the store, or the part of it that has this id, with this password.
     Unlock(Option<&'t str>, Option<&'t Secret>),
 }
@@ -62,7 +62,7 @@ pub(super) fn run_task<B: Manage>(
     let target = match task {
         Task::List(_) | Task::Unlock(None, _) => None,
         Task::Unlock(Some(id), _) => Some(Target::read(&backend, settings, id)?),
-        Task::Set(id, _) | Task::Delete(id) => Some(Target::to_write(&backend, settings, id)?),
+        Task::Set(id, _) | Task::Delete(id, _) => Some(Target::to_write(&backend, settings, id)?),
     };
     let scope = match (task, &target) {
         (_, Some(target)) => backend.scope(&target.locator),
@@ -83,11 +83,13 @@ pub(super) fn run_task<B: Manage>(
             }
             (_, None) => Err(Failure::internal("a change without a target")),
             (Task::Set(id, value), Some(target)) => {
-                let changed = change(&backend, settings, deadline, session, target, (id, Some(*value))).await;
+                let changed =
+                    change(&backend, settings, deadline, session, target, (id, Change::Set(value))).await;
                 changed.map(Done::Changed)
             }
-            (Task::Delete(id), Some(target)) => {
-                change(&backend, settings, deadline, session, target, (id, None)).await.map(Done::Changed)
+            (Task::Delete(id, for_good), Some(target)) => {
+                let deletion = (*id, Change::Delete { for_good: *for_good });
+                change(&backend, settings, deadline, session, target, deletion).await.map(Done::Changed)
             }
         };
         let sessions = Sessions { backend: &backend, run, deadline };

@@ -49,13 +49,18 @@ pub(super) fn value_in_argument() -> Failure {
     )
 }
 
-/// Deletes the field of `id`, or the whole secret if it has no other field.
-pub(super) fn delete<B: Manage>(settings: &Settings, id: &str, yes: bool, limits: Limits<'_>) -> Exit {
+/// Deletes the field of `id`, or the whole secret if it has no other field. With `force` a whole secret is deleted for good.
+pub(super) fn delete<B: Manage>(
+    settings: &Settings,
+    id: &str,
+    (yes, force): (bool, bool),
+    limits: Limits<'_>,
+) -> Exit {
     if !yes {
         say(printable(format!("error: nothing was deleted: add --yes to delete {id}")));
         return Exit::Usage;
     }
-    end(settings, id, run_task::<B>(settings, limits, &Task::Delete(id)))
+    end(settings, id, run_task::<B>(settings, limits, &Task::Delete(id, force)))
 }
 
 fn end(settings: &Settings, id: &str, done: Result<Done, Failure>) -> Exit {

@@ -111,6 +111,8 @@ impl Backend for SecretsManager {
 }
 
 impl Manage for SecretsManager {
+    const HAS_FORCE: bool = true;
+
     const ASKED: &'static [&'static str] =
         &["region", "auth", "aws_profile", "web_identity_token_file", "credential_process", "role_arn"];
 
@@ -137,6 +139,15 @@ impl Manage for SecretsManager {
 
     async fn delete(&self, session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
         change::delete(session, locator, over).await
+    }
+
+    async fn delete_for_good(
+        &self,
+        session: &Session,
+        locator: &Locator,
+        over: &Metadata,
+    ) -> Result<String, Failure> {
+        change::delete_for_good(session, locator, over).await
     }
 }
 

@@ -81,11 +81,29 @@ async fn create(session: &Session, locator: &Locator, content: &Secret) -> Resul
     }
 }
 
-/// Deletes a secret. Secrets Manager keeps it for 30 days, and can restore it.
-pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
+/// Deletes a secret at once, with all its versions.
+pub(crate) async fn delete_for_good(
+    session: &Session,
+    locator: &Locator,
+    over: &Metadata,
+) -> Result<String, Failure> {
+    check_unchanged(session, locator, over).await?;
+    let request = session.client().delete_secret().secret_id(locator.secret.to_string());
+    let deleted = request.force_delete_without_recovery(true).send().await;
+    deleted.map_err(|error| failure(&error, &session.call("DeleteSecret", Some(locator))))?;
+    Ok(format!("{locator} is deleted for good"))
+}
+
+async fn check_unchanged(session: &Session, locator: &Locator, over: &Metadata) -> Result<(), Failure> {
     if Some(answer(session, locator).await?.version_id()) != over.version.as_deref() {
         return Err(written_meanwhile(locator));
     }
+    Ok(())
+}
+
+/// Deletes a secret. Secrets Manager keeps it for 30 days, and can restore it.
+pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
+    check_unchanged(session, locator, over).await?;
     let deleted = session.client().delete_secret().secret_id(locator.secret.to_string()).send().await;
     let deleted = deleted.map_err(|error| failure(&error, &session.call("DeleteSecret", Some(locator))))?;
     let until = deleted.deletion_date.and_then(|date| date.fmt(Format::DateTime).ok());

@@ -66,7 +66,7 @@ fn verbs<B: Manage>() -> [Row; 16] {
         }),
         ("set", "Store a value from stdin or a prompt", |set| set.arg(id(&B::STORE)).args(flags(&B::STORE))),
         ("delete", "Delete the value of ID", |delete| {
-            delete.arg(id(&B::STORE)).arg(yes()).args(flags(&B::STORE))
+            delete.arg(id(&B::STORE)).arg(yes()).args(B::HAS_FORCE.then(force)).args(flags(&B::STORE))
         }),
         ("doctor", "Find problems, step by step", |doctor| {
             doctor
@@ -222,6 +222,13 @@ fn yes() -> Arg {
         .long("yes")
         .action(ArgAction::SetTrue)
         .help("confirm; without this flag nothing is deleted")
+}
+
+fn force() -> Arg {
+    Arg::new("force")
+        .long("force")
+        .action(ArgAction::SetTrue)
+        .help("delete the whole secret for good, at once; it cannot be restored")
 }
 
 fn names() -> Arg {

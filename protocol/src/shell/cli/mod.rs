@@ -50,6 +50,7 @@ pub(super) enum Verb {
     Delete {
         id: String,
         yes: bool,
+        force: bool,
     },
     Doctor {
         ids: Vec<String>,

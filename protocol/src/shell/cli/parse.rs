@@ -89,7 +89,11 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "check" => Verb::Check { ids: ids(), json: json() },
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
-        "delete" => Verb::Delete { id: one("ID").unwrap_or_default(), yes: inner.get_flag("yes") },
+        "delete" => Verb::Delete {
+            id: one("ID").unwrap_or_default(),
+            yes: inner.get_flag("yes"),
+            force: inner.try_get_one("force").ok().flatten() == Some(&true),
+        },
         "doctor" => {
             let (ids, json, names) = (ids(), json(), inner.get_flag("names"));
             if inner.get_flag("as-gateway") {
