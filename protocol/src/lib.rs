@@ -117,6 +117,7 @@ pub use settings::{Home, Settings, Source};
 pub use store::{Kind as SettingType, NameKeys, Setting, Store};
 #[cfg(feature = "cli")]
 pub use system_error::words;
+pub use text::shell_word;
 
 /// What [`main!`] needs by path.
 #[cfg(feature = "cli")]

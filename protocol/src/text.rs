@@ -28,3 +28,33 @@ pub(crate) fn plural(count: usize) -> &'static str {
 pub(crate) fn quote(text: &str) -> String {
     serde_json::to_string(text).unwrap_or_else(|_| r#""""#.to_owned())
 }
+
+/// Returns `text` as one word of a shell's command line, in quotes if it needs them.
+#[must_use]
+pub fn shell_word(text: &str) -> String {
+    // Not `!`, which an interactive bash replaces.
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(is_plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_shell_is_quoted_if_it_must_be() {
+        for (text, want) in [
+            ("prod/db-1", "prod/db-1"),
+            ("arn:aws:x:y:1:secret:a@b=c+d", "arn:aws:x:y:1:secret:a@b=c+d"),
+            ("rds!db-0f", "'rds!db-0f'"),
+            ("my dev", "'my dev'"),
+            ("it's", "'it'\\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(shell_word(text), want);
+        }
+    }
+}

@@ -7,14 +7,12 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::provider::OUTPUT;
 use crate::failure::Failure;
 use crate::system_error::words;
 
 /// How long a gateway lets a provider run if its config does not say so.
 const TIMEOUT: u64 = 5000;
-
-/// How much a gateway reads of a provider if its config does not say so.
-const OUTPUT: usize = 1 << 20;
 
 /// What a gateway's config says about exec providers. It can hold secrets in other places, so it is not kept.
 pub(crate) struct Config {

@@ -5,14 +5,16 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use crate::text::{quote, shell_word};
+
 /// The most milliseconds that a gateway lets a provider run.
 const LONGEST: u64 = 120_000;
 
 /// How much longer than the resolver's own time limit the gateway waits: a process starts slowly on a busy machine.
 pub(crate) const ROOM: Duration = Duration::from_secs(2);
 
-/// The gateway's limit on output if its config sets none.
-const OUTPUT: usize = 1 << 20;
+/// How many bytes a gateway reads of a provider if its config does not say so.
+pub(super) const OUTPUT: usize = 1 << 20;
 
 /// How a provider block is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,13 +81,13 @@ impl Provider {
     }
 
     fn json5(&self, alias: &str) -> String {
-        let key = if alias.contains('-') { quoted(alias) } else { alias.to_owned() };
+        let key = if alias.contains('-') { quote(alias) } else { alias.to_owned() };
         let mut text = format!("{{\n  secrets: {{\n    providers: {{\n      {key}: {{\n");
         let mut member = |name: &str, value: String| {
             let _ = writeln!(text, "        {name}: {value},");
         };
-        member("source", quoted(self.source));
-        member("command", quoted(&self.command));
+        member("source", quote(self.source));
+        member("command", quote(&self.command));
         if !self.args.is_empty() {
             member("args", list(&self.args));
         }
@@ -102,7 +104,7 @@ impl Provider {
     fn commands(&self, alias: &str) -> String {
         let mut text = format!("openclaw config set secrets.providers.{alias} --provider-source exec");
         let mut flag = |name: &str, value: &str| {
-            let _ = write!(text, " \\\n  --provider-{name} {}", for_shell(value));
+            let _ = write!(text, " \\\n  --provider-{name} {}", shell_word(value));
         };
         flag("command", &self.command);
         self.args.iter().for_each(|arg| flag("arg", arg));
@@ -132,22 +134,9 @@ pub(crate) fn is_alias(text: &str) -> bool {
     bytes.next().is_some_and(|first| first.is_ascii_lowercase()) && text.len() <= 64 && bytes.all(is_of_name)
 }
 
-fn quoted(text: &str) -> String {
-    serde_json::Value::from(text).to_string()
-}
-
 fn list(texts: &[String]) -> String {
-    let texts: Vec<_> = texts.iter().map(|text| quoted(text)).collect();
+    let texts: Vec<_> = texts.iter().map(|text| quote(text)).collect();
     format!("[{}]", texts.join(", "))
-}
-
-/// Returns a word of a shell's command line.
-fn for_shell(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "/._-=:,@%+".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 #[cfg(test)]

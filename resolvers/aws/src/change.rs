@@ -2,7 +2,7 @@
 
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
 use aws_smithy_types::date_time::Format;
-use secretref_protocol::{Failure, Kind, Metadata, Secret};
+use secretref_protocol::{Failure, Kind, Metadata, Secret, shell_word};
 
 use crate::locator::{CURRENT, Locator, SecretId, Version};
 use crate::read::answer;
@@ -119,7 +119,8 @@ fn make_current(locator: &Locator, version: &str, newest: &str) -> String {
     format!(
         "aws secretsmanager update-secret-version-stage --region {} --secret-id {} --version-stage {CURRENT} \
          --move-to-version-id {version} --remove-from-version-id {newest}",
-        locator.scope.region, locator.secret
+        locator.scope.region,
+        shell_word(&locator.secret.to_string())
     )
 }
 

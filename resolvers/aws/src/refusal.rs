@@ -9,7 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretref_aws_credentials::Refusal;
-use secretref_protocol::{Failure, Kind, Retry, request_id};
+use secretref_protocol::{Failure, Kind, Retry, request_id, shell_word};
 
 use crate::locator::{Locator, Version};
 
@@ -134,7 +134,8 @@ fn not_now(call: &Call<'_>) -> Option<Failure> {
 pub(crate) fn restore(locator: &Locator) -> String {
     format!(
         "aws secretsmanager restore-secret --region {} --secret-id {}",
-        locator.scope.region, locator.secret
+        locator.scope.region,
+        shell_word(&locator.secret.to_string())
     )
 }
 

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::failure::Failure;
 use crate::settings::Settings;
+use crate::text::quote;
 
 /// The start of the line with the mark.
 const MARK: &str = "# Written by `install`, mark ";
@@ -14,8 +15,7 @@ pub(super) fn profile(binary: &str, first: Option<&str>, settings: &Settings) ->
     for (key, value) in settings.as_toml()? {
         let _ = writeln!(lines, "{key} = {value}");
     }
-    let variables: Vec<_> =
-        settings.passed_secrets().iter().map(|name| serde_json::Value::from(*name).to_string()).collect();
+    let variables: Vec<_> = settings.passed_secrets().into_iter().map(quote).collect();
     if !variables.is_empty() {
         let _ = writeln!(lines, "env = [{}]", variables.join(", "));
     }

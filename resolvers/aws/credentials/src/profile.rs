@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
-use secretref_protocol::{Failure, Secret, hex};
+use secretref_protocol::{Failure, Secret, hex, shell_word};
 use serde::Deserialize;
 
 use crate::choose::keys;
@@ -238,7 +238,7 @@ pub(crate) fn no_login(profile: &str, why: &str) -> Failure {
     Failure::new(
         secretref_protocol::Kind::Unauthenticated,
         format!("the SSO of the AWS profile {profile} {why}"),
-        format!("run aws sso login --profile {profile}"),
+        format!("run aws sso login --profile {}", shell_word(profile)),
     )
 }
 

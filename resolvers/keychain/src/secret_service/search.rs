@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use futures_util::future::{join, join3};
-use secretref_protocol::{Document, Failure, FetchSink, Kind, Secret};
+use secretref_protocol::{Document, Failure, FetchSink, Kind, Secret, shell_word};
 use zbus::OwnedObjectPath;
 
 use super::calls::{NAME, call};
@@ -241,16 +241,7 @@ impl Found {
 fn searched(locator: &Locator) -> String {
     let all = locator.searches().into_iter().next().unwrap_or_default();
     let own = all.into_iter().filter(|(key, _)| locator.service().is_none() || *key == "service");
-    own.map(|(key, value)| format!(" {} {}", word(key), word(value))).collect::<Vec<_>>().concat()
-}
-
-/// Quotes a text for a shell, if it needs quotes.
-fn word(text: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "._/:@%+=-".contains(c);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    own.map(|(key, value)| format!(" {} {}", shell_word(key), shell_word(value))).collect::<Vec<_>>().concat()
 }
 
 #[cfg(test)]
