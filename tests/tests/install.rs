@@ -200,6 +200,7 @@ fn every_store_asks_for_settings_that_it_has() {
     for (binary, first) in [
         ("secretref-vault", "address [none]: "),
         ("secretref-aws", "region ["),
+        ("secretref-azure", "vault [none]: "),
         ("secretref-keychain", "store [none]: "),
     ] {
         let place = tempfile::tempdir().expect("a folder");

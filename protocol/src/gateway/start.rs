@@ -49,8 +49,8 @@ impl Start {
         let (stdin, its_stdin) = UnixStream::pair()?;
         let (stdout, its_stdout) = UnixStream::pair()?;
         let (stderr, its_stderr) = UnixStream::pair()?;
-        let mut child = self.spawn([its_stdin, its_stdout, its_stderr])?;
         stdin.set_write_timeout(Some(self.timeout))?;
+        let mut child = self.spawn([its_stdin, its_stdout, its_stderr])?;
         // A command that ends early does not read it.
         let _ = (&stdin).write_all(request.as_bytes());
         let _ = stdin.shutdown(Shutdown::Write);

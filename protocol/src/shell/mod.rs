@@ -104,11 +104,11 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     if let Verb::AsGateway(args) = &line.verb {
         return as_gateway::as_gateway::<B>(&line, args, &run, &watchdog);
     }
-    let settings = load::<B>(&line, &environment, &run);
     if let Verb::Install(args) = &line.verb {
         let given = (line.flags, line.profile.as_deref());
         return install::install::<B>(arguments, given, args, &environment, (&run, &watchdog));
     }
+    let settings = load::<B>(&line, &environment, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {

@@ -1,5 +1,7 @@
 //! Reads up to 20 secrets with one request. A batch has only the newest version of each.
 
+use std::collections::BTreeSet;
+
 use aws_sdk_secretsmanager::operation::RequestId as _;
 use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use aws_sdk_secretsmanager::types::ApiErrorType;
@@ -23,12 +25,13 @@ pub(crate) async fn read<'l>(
     batch: Vec<&'l Locator>,
     sink: &FetchSink<'_, Locator>,
 ) -> Vec<&'l Locator> {
-    let mut ids: Vec<_> = batch.iter().map(|locator| locator.secret.to_string()).collect();
-    ids.dedup();
+    // The id of a gateway and an entry of [ids] may be one secret.
+    let ids: BTreeSet<_> = batch.iter().map(|locator| locator.secret.to_string()).collect();
     let pages = batch.len();
     let (mut left, mut token) = (batch, None);
     for _ in 0..pages {
-        let request = session.client().batch_get_secret_value().set_secret_id_list(Some(ids.clone()));
+        let request =
+            session.client().batch_get_secret_value().set_secret_id_list(Some(ids.iter().cloned().collect()));
         match request.set_next_token(token).send().await {
             Ok(output) => {
                 token = output.next_token.clone().filter(|next| !next.is_empty());

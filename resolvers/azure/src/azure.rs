@@ -106,6 +106,16 @@ impl Azure {
 }
 
 impl Manage for Azure {
+    const ASKED: &'static [&'static str] = &[
+        "vault",
+        "auth",
+        "tenant_id",
+        "client_id",
+        "client_secret_file",
+        "client_certificate",
+        "federated_token_file",
+    ];
+
     async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
         list::list(session, prefix, &self.defaults).await
     }

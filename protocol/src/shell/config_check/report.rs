@@ -235,7 +235,9 @@ impl OfProvider {
         let Self { name, command, failures, .. } = self;
         let line = printable(format!("provider {name}, {command}, {}", millis(self.micros)));
         let why: String = failures.iter().map(|failure| explained(failure, style)).collect();
-        format!("{}  {line}\n{why}", word(failures.is_empty(), style))
+        // A failed id does not make its provider fail.
+        let works = failures.is_empty() && matches!(self.exit, Exit::Done | Exit::IdFailed);
+        format!("{}  {line}\n{why}", word(works, style))
     }
 }
 
