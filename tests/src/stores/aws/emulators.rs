@@ -59,6 +59,11 @@ pub fn with_external_id(id: &str) -> Value {
     statement
 }
 
+/// Starts ministack on its own port alone. As root it also takes port 443, which only one of two started at once can
+/// have, and the other one ends.
+const WITHOUT_PORT_443: &str =
+    "import ministack.app as app; app._port_is_bindable = lambda *_: False; app.main()";
+
 /// The key of the first user of an account, whom ministack believes without a check.
 #[must_use]
 pub fn root(account: &str) -> Key {
@@ -73,14 +78,14 @@ impl Emulator {
         let certificates = Certificates::make(folder.path());
         let mut command = Command::new("python3");
         command
-            .args(["-m", "ministack"])
+            .args(["-c", WITHOUT_PORT_443])
             .env("PYTHONPATH", installed(MINISTACK))
             .envs([("BIND_HOST", "127.0.0.1"), ("SERVICES", "secretsmanager,sts,iam,imds"), ("AUTH", "true")])
             .envs([("GATEWAY_PORT", port.to_string().as_str()), ("IOT_MTLS_PORT", "0"), ("USE_SSL", "1")])
             .env("MINISTACK_SSL_CERT", &certificates.certificate)
             .env("MINISTACK_SSL_KEY", &certificates.key)
             .env("MINISTACK_IMDS_V2_REQUIRED", "1");
-        let emulator = Self::launch(command, folder, port, &certificates);
+        let mut emulator = Self::launch(command, folder, port, &certificates);
         emulator.wait(|api| api.query(&root("000000000000"), "iam", "ListUsers", &[], &[]));
         emulator
     }
@@ -123,10 +128,13 @@ impl Emulator {
         Self { process, folder, https, ca, api, accounts, keys: vec![] }
     }
 
-    fn wait(&self, ask: impl Fn(&Api) -> std::io::Result<super::api::Reply>) {
+    fn wait(&mut self, ask: impl Fn(&Api) -> std::io::Result<super::api::Reply>) {
         for _ in 0..600 {
             if ask(&self.api).is_ok_and(|reply| reply.status == 200) {
                 return;
+            }
+            if let Ok(Some(status)) = self.process.try_wait() {
+                panic!("the emulator ended with {status}: {}", self.log());
             }
             std::thread::sleep(Duration::from_millis(50));
         }
