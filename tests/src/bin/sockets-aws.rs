@@ -6,15 +6,16 @@
 //!
 //! `sockets-aws HOST:PORT CA_FILE CREDENTIALS_FILE`
 
+#[path = "yardstick/client.rs"]
+mod client;
+
 use std::fmt::Write as _;
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::io::Write as _;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rustls::pki_types::pem::PemObject as _;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use client::{config, connect_tls, exchange};
+use rustls::ClientConfig;
 use secretref_tests::stores::aws::api::REGION;
 use secretref_tests::stores::aws::signature::{self, Key};
 use serde_json::{Map, Value, json};
@@ -24,8 +25,8 @@ fn main() {
         std::env::args().skip(1).collect::<Vec<_>>().try_into().expect("three arguments");
     let request: Value = serde_json::from_reader(std::io::stdin()).expect("a request");
     let ids: Vec<&str> = request["ids"].as_array().expect("ids").iter().filter_map(Value::as_str).collect();
-    let (key, config) = (key(&credentials), Arc::new(config(&ca)));
-    let ask = |action: &str, body: &Value| ask(&host, Arc::clone(&config), &key, action, body);
+    let (key, config) = (key(&credentials), config(&ca));
+    let ask = |action: &str, body: &Value| ask(&host, &config, &key, action, body);
     let values: Map<String, Value> = if let [id] = ids[..] {
         let answer = ask("GetSecretValue", &json!({"SecretId": id}));
         Map::from_iter([(id.to_owned(), answer["SecretString"].clone())])
@@ -61,24 +62,7 @@ fn key(file: &str) -> Key {
     }
 }
 
-fn config(ca: &str) -> ClientConfig {
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(ca).expect("the CA file") {
-        roots.add(certificate.expect("a certificate")).expect("a certificate");
-    }
-    ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .expect("TLS versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth()
-}
-
-fn ask(address: &str, config: Arc<ClientConfig>, key: &Key, action: &str, body: &Value) -> Value {
-    let tcp = TcpStream::connect(address).expect("a connection");
-    tcp.set_nodelay(true).expect("nodelay");
-    let host = address.rsplit_once(':').expect("a port").0.to_owned();
-    let tls = ClientConnection::new(config, ServerName::try_from(host).expect("a host")).expect("TLS");
-    let mut stream = StreamOwned::new(tls, tcp);
+fn ask(address: &str, config: &Arc<ClientConfig>, key: &Key, action: &str, body: &Value) -> Value {
     let (body, target) = (body.to_string(), format!("secretsmanager.{action}"));
     let more = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a time").as_secs();
@@ -87,23 +71,5 @@ fn ask(address: &str, config: Arc<ClientConfig>, key: &Key, action: &str, body: 
     for (name, value) in headers {
         let _ = write!(request, "{name}: {value}\r\n");
     }
-    stream.write_all(format!("{request}\r\n{body}").as_bytes()).expect("a request");
-    let mut answer = Vec::new();
-    let mut chunk = [0; 16_384];
-    loop {
-        let count = stream.read(&mut chunk).expect("an answer");
-        answer.extend_from_slice(&chunk[..count]);
-        if let Some(body) = whole(&answer) {
-            return serde_json::from_slice(body).expect("JSON");
-        }
-    }
-}
-
-/// The body, once all of it is there.
-fn whole(answer: &[u8]) -> Option<&[u8]> {
-    let end = answer.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
-    let head = std::str::from_utf8(&answer[..end]).expect("a head").to_ascii_lowercase();
-    let length =
-        head.split("content-length: ").nth(1).and_then(|rest| rest.split("\r\n").next()).expect("a length");
-    answer.get(end..end + length.parse::<usize>().expect("a length"))
+    exchange(&mut connect_tls(address, config), &format!("{request}\r\n{body}"))
 }
