@@ -1,7 +1,10 @@
 //! The format of inputs, and the checks of every failure and every value.
 #![allow(clippy::missing_panics_doc, reason = "a target fails by panicking")]
 
-use secretref_protocol::{Failure, Kind};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use secretref_protocol::fuzz::Id;
+use secretref_protocol::net::Response;
+use secretref_protocol::{Failure, Kind, Name};
 
 /// A secret of an input, which must not appear in a message.
 pub const CANARY: &str = "hvs.canary";
@@ -34,6 +37,23 @@ pub fn parts(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// The same for an input that is text.
 pub fn texts(input: &str) -> impl Iterator<Item = &str> {
     input.split("\n--\n").chain(std::iter::repeat(""))
+}
+
+/// The response of an input `WORD STATUS ID` with lines of headers below it, then the body: the word, the name, and the
+/// response.
+pub fn response(input: &[u8]) -> Option<(&str, Name, Response)> {
+    let mut parts = parts(input);
+    let mut lines = std::str::from_utf8(parts.next()?).ok()?.lines();
+    let mut words = lines.next()?.split(' ');
+    let word = words.next()?;
+    let status = StatusCode::from_bytes(words.next()?.as_bytes()).ok()?;
+    let name = Name::from_id(&Id::parse(words.next()?).ok()?).ok()?;
+    let header = |line: &str| {
+        let (name, value) = line.split_once(": ")?;
+        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
+    };
+    let headers: HeaderMap = lines.filter_map(header).take(8).collect();
+    Some((word, name, Response { status, headers, body: parts.next().unwrap_or_default().to_vec() }))
 }
 
 /// A failure is not a bug, does not control a terminal, and repeats only those parts of the input that may be `quoted`.

@@ -3,24 +3,19 @@
 //! Input: `one STATUS ID` or `batch STATUS ID`, with lines of headers below it, then the body.
 #![no_main]
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use secretref_aws::fuzz::{locate, understand, understand_batch};
-use secretref_fuzz::{check_failure, check_value, parts};
-use secretref_protocol::fuzz::Id;
-use secretref_protocol::net::Response;
+use secretref_fuzz::{check_failure, check_value, response};
 use secretref_protocol::outcome::accept;
-use secretref_protocol::{Document, Failure, Field, Kind, Name, Retry};
+use secretref_protocol::{Document, Failure, Field, Kind, Retry};
 use serde_json::Value;
 
 fuzz_target!(|input: &[u8]| {
-    let mut parts = parts(input);
-    let head = parts.next().and_then(|head| std::str::from_utf8(head).ok());
-    let Some((is_batch, name, mut reply)) = head.and_then(read_head) else { return };
-    let body = parts.next().unwrap_or_default().to_vec();
+    let Some((word, name, reply)) = response(input) else { return };
+    let (is_batch, body) = (word == "batch", reply.body.clone());
     let Ok((id, field)) = locate(&name) else { return };
     let (status, quoted) = (reply.status, format!("{name:?}"));
-    reply.body.clone_from(&body);
     let understood =
         if is_batch { understand_batch(reply, &name).transpose() } else { Some(understand(reply, &name)) };
     match understood {
@@ -39,20 +34,6 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 });
-
-fn read_head(head: &str) -> Option<(bool, Name, Response)> {
-    let mut lines = head.lines();
-    let mut words = lines.next()?.split(' ');
-    let is_batch = words.next()? == "batch";
-    let status = StatusCode::from_bytes(words.next()?.as_bytes()).ok()?;
-    let name = Name::from_id(&Id::parse(words.next()?).ok()?).ok()?;
-    let header = |line: &str| {
-        let (name, value) = line.split_once(": ")?;
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-    };
-    let headers: HeaderMap = lines.filter_map(header).take(8).collect();
-    Some((is_batch, name, Response { status, headers, body: Vec::new() }))
-}
 
 /// Only an error of Secrets Manager can say that there is no secret, and a stranger is asked again only if it fails.
 fn check_refusal(failure: &Failure, body: &[u8], status: StatusCode) {

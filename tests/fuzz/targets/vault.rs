@@ -3,21 +3,17 @@
 //! Input: `KV STATUS ID` with lines of headers below it, then the body.
 #![no_main]
 
-use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
-use secretref_fuzz::{check_failure, check_value, parts};
-use secretref_protocol::fuzz::Id;
-use secretref_protocol::net::Response;
+use secretref_fuzz::{check_failure, check_value, response};
 use secretref_protocol::outcome::accept;
-use secretref_protocol::{Document, Failure, Field, Kind, Name, Retry};
+use secretref_protocol::{Document, Failure, Field, Kind, Retry};
 use secretref_vault::fuzz::{locate, understand};
 use serde_json::{Map, Value};
 
 fuzz_target!(|input: &[u8]| {
-    let mut parts = parts(input);
-    let head = parts.next().and_then(|head| std::str::from_utf8(head).ok());
-    let Some((is_v1, name, mut reply)) = head.and_then(read_head) else { return };
-    reply.body = parts.next().unwrap_or_default().to_vec();
+    let Some((word, name, reply)) = response(input) else { return };
+    let is_v1 = word == "1";
     let Ok((_, field)) = locate(&name, is_v1) else { return };
     let quoted = format!("{name:?}");
     match understand(&reply, &name, is_v1) {
@@ -37,20 +33,6 @@ fuzz_target!(|input: &[u8]| {
         }
     }
 });
-
-fn read_head(head: &str) -> Option<(bool, Name, Response)> {
-    let mut lines = head.lines();
-    let mut words = lines.next()?.split(' ');
-    let is_v1 = words.next()? == "1";
-    let status = StatusCode::from_bytes(words.next()?.as_bytes()).ok()?;
-    let name = Name::from_id(&Id::parse(words.next()?).ok()?).ok()?;
-    let header = |line: &str| {
-        let (name, value) = line.split_once(": ")?;
-        Some((HeaderName::try_from(name).ok()?, HeaderValue::try_from(value).ok()?))
-    };
-    let headers: HeaderMap = lines.filter_map(header).take(8).collect();
-    Some((is_v1, name, Response { status, headers, body: Vec::new() }))
-}
 
 /// A read is retried only if the store says so, and only a response of the store itself means that there is no secret.
 fn check_refusal(failure: &Failure, status: StatusCode) {
