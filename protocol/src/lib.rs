@@ -118,6 +118,8 @@ pub use store::{Kind as SettingType, NameKeys, Setting, Store};
 #[cfg(feature = "cli")]
 pub use system_error::words;
 pub use text::shell_word;
+#[cfg(feature = "cli")]
+pub use text::span;
 
 /// What [`main!`] needs by path.
 #[cfg(feature = "cli")]

@@ -1,5 +1,8 @@
 //! Text for a terminal, a message or a log: what may be in it, and how it is quoted.
 
+#[cfg(feature = "cli")]
+use std::time::Duration;
+
 /// Returns `text` with a replacement character for each one that [`is_unprintable`], line ends included: words of a
 /// server or a file cannot move a terminal's cursor, turn its text around or start a line.
 pub(crate) fn printable(text: String) -> String {
@@ -22,6 +25,19 @@ pub(crate) fn is_unprintable(c: char) -> bool {
 #[cfg(feature = "cli")]
 pub(crate) fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
+}
+
+/// Returns a length of time in the largest unit of which it has at least two, rounded down: `90 s`, `3 h`, `32 d`.
+#[cfg(feature = "cli")]
+#[must_use]
+pub fn span(time: Duration) -> String {
+    let seconds = time.as_secs();
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        7200..172_800 => format!("{} h", seconds / 3600),
+        _ => format!("{} d", seconds / 86_400),
+    }
 }
 
 /// Returns `text` as a JSON string, which is a string of TOML too.
@@ -56,5 +72,15 @@ mod tests {
         ] {
             assert_eq!(shell_word(text), want);
         }
+    }
+
+    #[test]
+    #[cfg(feature = "cli")]
+    fn a_time_has_one_unit() {
+        let of = |seconds| span(Duration::from_secs(seconds));
+        assert_eq!(
+            [of(90), of(150), of(3600), of(90_000), of(2_764_800)],
+            ["90 s", "2 min", "60 min", "25 h", "32 d"]
+        );
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use secretref_protocol::{Failure, Kind, Run, Secret, Stage};
+use secretref_protocol::{Failure, Kind, Run, Secret, Stage, span};
 use serde::Deserialize;
 
 use crate::auth::Auth;
@@ -85,17 +85,6 @@ fn tell(run: &Run, claims: &Claims) {
 /// Whether a claim may be shown.
 pub(crate) fn is_plain(text: &str) -> bool {
     text.len() <= 100 && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.:/".contains(&byte))
-}
-
-/// A length of time in its largest unit: `3 h`.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, StatusCode};
 use secretref_protocol::net::Response;
-use secretref_protocol::{Failure, Run, Stage};
+use secretref_protocol::{Failure, Run, Stage, span};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use vaultrs::api::token::requests::LookupTokenSelfRequest;
@@ -158,30 +158,5 @@ fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
     note(&format!("policies: {}", if policies.is_empty() { "none".into() } else { policies.join(", ") }));
     for policy in policies.into_iter().filter(|policy| !EVERYWHERE.contains(policy)) {
         run.redact("policy", policy);
-    }
-}
-
-/// A length of time in its largest unit: `3 h`.
-fn span(time: Duration) -> String {
-    let seconds = time.as_secs();
-    match seconds {
-        0..120 => format!("{seconds} s"),
-        120..7200 => format!("{} min", seconds / 60),
-        7200..172_800 => format!("{} h", seconds / 3600),
-        _ => format!("{} d", seconds / 86_400),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_has_one_unit() {
-        let of = |seconds| span(Duration::from_secs(seconds));
-        assert_eq!(
-            [of(90), of(150), of(3600), of(90_000), of(2_764_800)],
-            ["90 s", "2 min", "60 min", "25 h", "32 d"]
-        );
     }
 }
