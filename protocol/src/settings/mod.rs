@@ -4,6 +4,7 @@ mod credential;
 pub mod family;
 mod load;
 mod passed;
+mod sign_in;
 mod value;
 
 use std::collections::{BTreeMap, HashMap};

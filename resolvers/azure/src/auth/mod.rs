@@ -10,10 +10,10 @@ use std::sync::Arc;
 
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::{CacheKey, CachedSession, LoginError, NewSession, SessionCache};
-use secretref_protocol::{Failure, Secret, Settings, Source, file};
+use secretref_protocol::{Failure, Secret, Settings, file};
 
 use crate::cloud::Cloud;
-use crate::settings::{AUTH, AUTH_SETTINGS, CLIENT_CERTIFICATE, CLIENT_SECRET, FEDERATED_TOKEN_FILE};
+use crate::settings::{AUTH, CLIENT_CERTIFICATE, CLIENT_SECRET, FEDERATED_TOKEN_FILE};
 use certificate::Certificate;
 use entra::{Entra, Proof};
 pub(crate) use identity::Identity;
@@ -44,7 +44,7 @@ impl Auth {
         let method = match settings.text(&AUTH) {
             None => first(settings, client, cloud)?,
             Some(named) => {
-                used(settings, named)?;
+                settings.check_used_by(named)?;
                 match named {
                     "client_secret" => by_secret(settings, client, cloud)?,
                     "client_certificate" => by_certificate(settings, client, cloud)?,
@@ -189,18 +189,4 @@ fn managed(
     tried: &'static str,
 ) -> Result<Method, Failure> {
     Managed::from_settings(settings, client, cloud, tried).map(|managed| Method::Managed(Box::new(managed)))
-}
-
-/// Fails if a profile or flag sets something that its sign-in does not use: the run would read as another identity than its
-/// author meant.
-fn used(settings: &Settings, auth: &str) -> Result<(), Failure> {
-    let of_sign_in = AUTH_SETTINGS.iter().filter(|setting| !setting.used_by.is_empty());
-    let mut written = of_sign_in.filter(|setting| settings.source(setting) == Some(Source::Written));
-    match written.find(|setting| !setting.used_by.contains(&auth)) {
-        None => Ok(()),
-        Some(idle) => Err(Failure::misconfigured(
-            format!("`{}` is set, which `auth` = {auth} does not use", idle.key),
-            "remove one of them",
-        )),
-    }
 }

@@ -15,10 +15,10 @@ use std::sync::Arc;
 
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::SessionCache;
-use secretref_protocol::{Failure, Run, Secret, Settings, Source};
+use secretref_protocol::{Failure, Run, Secret, Settings};
 
 use crate::server::Server;
-use crate::settings::{AUTH, AUTH_SETTINGS, AWS_SETTINGS};
+use crate::settings::AUTH;
 pub(crate) use login::Login;
 use login::Proof;
 pub(crate) use token::Token;
@@ -106,20 +106,14 @@ impl Auth {
 /// Fails if a profile or flag sets something that its sign-in does not use: the run would read with another credential than
 /// its author meant.
 fn used(settings: &Settings) -> Result<(), Failure> {
-    let auth = settings.text(&AUTH);
-    let is_used = |methods: &[&str]| auth.map_or(methods == ["token_file"], |auth| methods.contains(&auth));
-    let all = AUTH_SETTINGS.iter().chain(AWS_SETTINGS.iter().copied().flatten());
-    let of_sign_in = all.filter(|setting| !setting.used_by.is_empty());
-    let mut written = of_sign_in.filter(|setting| settings.source(setting) == Some(Source::Written));
-    match (written.find(|setting| !is_used(setting.used_by)), auth) {
-        (None, _) => Ok(()),
-        (Some(idle), None) => Err(Failure::misconfigured(
+    if let Some(auth) = settings.text(&AUTH) {
+        return settings.check_used_by(auth);
+    }
+    match settings.written_for_sign_in().find(|setting| setting.used_by != ["token_file"]) {
+        None => Ok(()),
+        Some(idle) => Err(Failure::misconfigured(
             format!("`{}` is set, and `auth` is not", idle.key),
             format!("set `auth` to a method that uses it: {}", idle.used_by.join(", ")),
-        )),
-        (Some(idle), Some(auth)) => Err(Failure::misconfigured(
-            format!("`{}` is set, which `auth` = {auth} does not use", idle.key),
-            "remove one of them",
         )),
     }
 }
