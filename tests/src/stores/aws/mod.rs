@@ -4,6 +4,7 @@ pub mod api;
 mod bench;
 mod budget;
 pub mod clients;
+pub mod desk;
 pub mod emulators;
 pub mod fake;
 mod faults;
