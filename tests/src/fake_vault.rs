@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use crate::certificate::Certificates;
 use crate::fault::{Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
+use crate::form::percent_decoded;
 use crate::port;
 
 /// How the server behaves.
@@ -191,18 +192,6 @@ impl Manner {
     }
 }
 
-/// Undoes percent-encoding.
-fn decode(path: &str) -> String {
-    let mut parts = path.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at(2);
-        bytes.push(u8::from_str_radix(code, 16).expect("two digits"));
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).expect("UTF-8")
-}
-
 fn denied() -> String {
     json!({"errors": ["permission denied"]}).to_string()
 }
@@ -225,7 +214,7 @@ impl State {
             .path
             .split_once('?')
             .map_or((asked.path.as_str(), None), |(path, query)| (path, Some(query)));
-        let path = decode(path);
+        let path = percent_decoded(path);
         let (status, text) = match (self.sign_in(&asked.method, &path, &asked.body), token) {
             (Some(answer), _) => answer,
             (None, None) => (StatusCode::FORBIDDEN, denied()),

@@ -11,7 +11,7 @@
 //! - [`gateway`]: the real gateway;
 //! - [`transcript`]: cases as data, and the check of a response; [`page`]: the commands on a page;
 //! - [`fault`]: a server with every fault; [`canned`]: a server that sends the same bytes to every client;
-//! - [`forward`]: a proxy of HTTP;
+//! - [`form`]: what a client has encoded; [`forward`]: a proxy of HTTP;
 //! - [`terminal`]: a terminal, with a person who types and reads;
 //! - [`way`]: connections to a server, as cases; [`mod@bench`]: benchmarks; [`certificate`], [`port`]: what servers need.
 #![allow(clippy::missing_panics_doc, reason = "a test fails by panicking")]
@@ -25,6 +25,7 @@ pub mod certificate;
 pub mod container;
 pub mod fake_vault;
 pub mod fault;
+pub mod form;
 pub mod forward;
 pub mod gateway;
 pub mod jwt;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::rs256::{self, Issuer, is_time_of, now};
 use crate::fault::{Answer, Asked};
+use crate::form;
 
 /// The tenant of the kit.
 pub const TENANT: &str = "aaaabbbb-0000-cccc-1111-dddd2222eeee";
@@ -68,7 +69,7 @@ impl Entra {
             return Answer::new(404, "");
         };
         let url = format!("https://{host}{}", asked.path);
-        match self.judge(tenant, &form(&asked.body), &url) {
+        match self.judge(tenant, &form::fields(&asked.body), &url) {
             Ok(token) => {
                 let body = json!({"token_type": "Bearer", "expires_in": 3599, "ext_expires_in": 3599, "access_token": token});
                 Answer::new(200, body.to_string()).header("content-type", "application/json; charset=utf-8")
@@ -160,7 +161,7 @@ impl Entra {
     pub fn answer_machine(&self, asked: &Asked) -> Answer {
         let (path, query) = asked.path.split_once('?').unwrap_or((&asked.path, ""));
         let pairs: HashMap<_, _> = query.split('&').filter_map(|pair| pair.split_once('=')).collect();
-        let pair = |name: &str| pairs.get(name).map(|value| decoded(value)).unwrap_or_default();
+        let pair = |name: &str| pairs.get(name).map(|value| form::decoded(value)).unwrap_or_default();
         let header =
             |name: &str| asked.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let is_allowed = match path {
@@ -251,24 +252,4 @@ fn refusal(status: u16, error: &str, code: u32, text: &str) -> Answer {
         "error_uri": format!("https://login.microsoftonline.com/error?code={code}"),
     });
     Answer::new(status, body.to_string()).header("content-type", "application/json; charset=utf-8")
-}
-
-/// The members of a form.
-fn form(body: &[u8]) -> HashMap<String, String> {
-    let text = String::from_utf8_lossy(body);
-    let members = text.split('&').filter_map(|member| member.split_once('='));
-    members.map(|(key, value)| (decoded(key), decoded(value))).collect()
-}
-
-/// Undoes the encoding of forms.
-pub fn decoded(text: &str) -> String {
-    let text = text.replace('+', " ");
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at(2);
-        bytes.push(u8::from_str_radix(code, 16).expect("two digits"));
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).expect("UTF-8")
 }

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use super::super::signature::iso;
 use super::{Principal, Refusal, State};
 use crate::fault::{Answer, Asked};
+use crate::form;
 
 /// The XML namespace of STS.
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
@@ -13,7 +14,7 @@ type Form = HashMap<String, String>;
 
 impl State {
     pub(super) fn sts(&self, asked: &Asked) -> Answer {
-        let form = form(&asked.body);
+        let form = form::fields(&asked.body);
         let action = form.get("Action").map(String::as_str).unwrap_or_default();
         let answered = match action {
             "GetCallerIdentity" => self.caller_identity(asked),
@@ -125,24 +126,4 @@ fn query_code(refusal: Refusal) -> Refusal {
         code => code,
     };
     Refusal { code, ..refusal }
-}
-
-/// The fields of a form.
-fn form(body: &[u8]) -> Form {
-    let text = String::from_utf8_lossy(body);
-    let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
-}
-
-/// Undoes the encoding of a form.
-fn decode(text: &str) -> String {
-    let plain = text.replace('+', " ");
-    let mut parts = plain.split('%');
-    let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
-    for part in parts {
-        let (code, rest) = part.split_at(2);
-        bytes.push(u8::from_str_radix(code, 16).expect("two digits"));
-        bytes.extend_from_slice(rest.as_bytes());
-    }
-    String::from_utf8(bytes).expect("UTF-8")
 }
