@@ -34,6 +34,27 @@ pub fn installed() -> PathBuf {
     folder
 }
 
+/// A provider that starts this command.
+#[must_use]
+pub fn exec(command: &Path) -> Value {
+    json!({"source": "exec", "command": command})
+}
+
+/// A configuration in which `acme0`, `acme1` and so on have these ids as their keys, all from this provider.
+#[must_use]
+pub fn models(name: &str, provider: &Value, ids: &[&str]) -> Value {
+    let model = |(number, id): (usize, &&str)| {
+        let reference = json!({"source": "exec", "provider": name, "id": id});
+        let model = json!({
+            "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-completions", "apiKey": reference,
+            "models": [{"id": "m1", "name": "m1"}],
+        });
+        (format!("acme{number}"), model)
+    };
+    let models: serde_json::Map<_, _> = ids.iter().enumerate().map(model).collect();
+    json!({"secrets": {"providers": {name: provider}}, "models": {"providers": models}})
+}
+
 /// Whether the tests run as root, and can be other users.
 #[must_use]
 pub fn is_root() -> bool {

@@ -3,16 +3,16 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use secretref_tests::fault::{Answer, Server, Setup};
-use secretref_tests::gateway::{self, Gateway};
+use secretref_tests::gateway::{self, Gateway, exec, models};
 use secretref_tests::jwt::Issuer;
 use secretref_tests::resolver;
 use secretref_tests::stores::aws::api::REGION;
 use secretref_tests::stores::aws::emulators::{Emulator, everyone};
 use secretref_tests::stores::aws::signature::Key;
-use serde_json::{Value, json};
+use serde_json::json;
 use tempfile::TempDir;
 
 const PEM: &str = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ\n+/==\n-----END PRIVATE KEY-----\n";
@@ -72,10 +72,6 @@ impl Place {
     }
 }
 
-fn exec(command: &Path) -> Value {
-    json!({"source": "exec", "command": command})
-}
-
 #[test]
 #[ignore = "needs the real gateway and ministack: tests/run installs them"]
 fn an_ordinary_user_resolves_by_a_key_a_role_and_a_web_identity() {
@@ -111,18 +107,7 @@ fn an_audit_names_the_id_that_does_not_resolve() {
     let place = Place::new();
     let provider = exec(&place.profile("aws.toml", &place.static_keys()));
     for (ids, expected) in [(&["openai", "tls"][..], 0), (&["openai", "no/such"], 2)] {
-        let model = |(number, id): (usize, &&str)| {
-            let reference = json!({"source": "exec", "provider": "aws", "id": id});
-            let model = json!({
-                "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-completions", "apiKey": reference,
-                "models": [{"id": "m1", "name": "m1"}],
-            });
-            (format!("acme{number}"), model)
-        };
-        let models: serde_json::Map<_, _> = ids.iter().enumerate().map(model).collect();
-        place.gateway.configure(
-            &json!({"secrets": {"providers": {"aws": provider}}, "models": {"providers": models}}),
-        );
+        place.gateway.configure(&models("aws", &provider, ids));
         let (code, report) =
             place.gateway.openclaw_json(&["secrets", "audit", "--allow-exec", "--check", "--json"]);
         assert_eq!(code, Some(expected), "{report:#}");

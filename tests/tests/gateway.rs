@@ -9,7 +9,7 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, Receiver};
 
-use secretref_tests::gateway::{self, Gateway};
+use secretref_tests::gateway::{self, Gateway, exec, models};
 use secretref_tests::openbao::OpenBao;
 use secretref_tests::resolver::Run;
 use secretref_tests::{port, resolver};
@@ -47,10 +47,10 @@ fn an_audit_is_clean_when_all_resolve_and_names_the_id_that_does_not() {
     let gateway = Gateway::own();
     let provider = exec(&store.profile(&gateway, "vault.toml", ""));
 
-    gateway.configure(&models(&provider, &["openai/key", "mistral/key"]));
+    gateway.configure(&models("vault", &provider, &["openai/key", "mistral/key"]));
     assert_eq!(audit(&gateway), (Some(0), Vec::new()));
 
-    gateway.configure(&models(&provider, &["openai/key", "no/such", "mistral/key"]));
+    gateway.configure(&models("vault", &provider, &["openai/key", "no/such", "mistral/key"]));
     let (code, unresolved) = audit(&gateway);
     assert_eq!(code, Some(2));
     assert_eq!(unresolved.len(), 1, "{unresolved:?}");
@@ -64,7 +64,7 @@ fn a_value_reaches_the_model_as_its_bearer_token() {
     let gateway = Gateway::own();
     let model = Model::start();
     let provider = exec(&store.profile(&gateway, "vault.toml", ""));
-    let mut config = models(&provider, &["acme/key"]);
+    let mut config = models("vault", &provider, &["acme/key"]);
     config["models"]["providers"]["acme0"]["baseUrl"] = json!(model.address);
     gateway.configure(&config);
 
@@ -129,7 +129,7 @@ fn hostile_variables_do_not_move_a_profile_that_says_all() {
         provider
     };
     let configure = |profile: &Path| {
-        let mut config = models(&exposed(profile), &["a/key"]);
+        let mut config = models("vault", &exposed(profile), &["a/key"]);
         config["env"] = json!({"vars": {"VAULT_TOKEN": "hostile"}});
         gateway.configure(&config);
     };
@@ -664,25 +664,6 @@ fn say_hello(stream: TcpStream) -> std::io::Result<String> {
 /// The line that makes a profile a command.
 fn shebang(binary: &Path) -> String {
     format!("#!{} --profile\n", binary.display())
-}
-
-/// A provider that starts this command.
-fn exec(command: &Path) -> Value {
-    json!({"source": "exec", "command": command})
-}
-
-/// A configuration in which `acme0`, `acme1` and so on have these ids as their keys, all from one provider.
-fn models(provider: &Value, ids: &[&str]) -> Value {
-    let model = |(number, id): (usize, &&str)| {
-        let reference = json!({"source": "exec", "provider": "vault", "id": id});
-        let model = json!({
-            "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-completions", "apiKey": reference,
-            "models": [{"id": "m1", "name": "m1"}],
-        });
-        (format!("acme{number}"), model)
-    };
-    let models: serde_json::Map<_, _> = ids.iter().enumerate().map(model).collect();
-    json!({"secrets": {"providers": {"vault": provider}}, "models": {"providers": models}})
 }
 
 /// The exit code of an audit, and its message about each reference that does not resolve.
