@@ -163,6 +163,12 @@ impl Failure {
         Self::invalid_value(format!("{what} is not UTF-8 text"), "store it again, binary data as base64")
     }
 
+    /// Creates the failure for a change that was not made, because another client wrote the secret at the same time.
+    pub fn written_meanwhile(secret: impl fmt::Display) -> Self {
+        let what = format!("another client wrote {secret} at the same time, and nothing was changed");
+        Self::invalid_value(what, "run it again")
+    }
+
     /// Creates the failure for a bug. `place` says where it is, and repeats nothing of a secret or an id.
     pub fn internal(place: impl fmt::Display) -> Self {
         Self::new(Kind::Internal, format!("a bug in the resolver: {place}"), "please report it")

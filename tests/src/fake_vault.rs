@@ -16,7 +16,7 @@ use rustls::{RootCertStore, ServerConfig};
 use serde_json::{Value, json};
 
 use crate::certificate::Certificates;
-use crate::fault::{Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until};
+use crate::fault::{self, Answer, Asked, Greeting, Handler, Listener, Server, Setup};
 use crate::form::percent_decoded;
 use crate::port;
 
@@ -102,7 +102,13 @@ impl FakeVault {
                 Greeting::Serve
             };
             let setup = Setup { tls, greeting: Arc::new(greeting), ..Setup::default() };
-            Server::start_on(listener, setup, state.handler(), manner.script()).for_good()
+            Server::start_on(
+                listener,
+                setup,
+                state.handler(),
+                fault::slow(manner.delay, |asked| asked.path.contains("hang")),
+            )
+            .for_good()
         };
         let tcp = || Listener::Tcp(port::listen());
         let socket = folder.join("fake.sock");
@@ -180,16 +186,6 @@ fn tls(certificates: &Certificates, manner: Manner) -> Arc<ServerConfig> {
     let h1 = b"http/1.1".to_vec();
     config.alpn_protocols = if manner.no_h2 { vec![h1] } else { vec![b"h2".to_vec(), h1] };
     Arc::new(config)
-}
-
-impl Manner {
-    fn script(self) -> Script {
-        Arc::new(move |act: Act, asked: &Asked| match asked.path.as_str() {
-            "/kit/counts" => act,
-            path if path.contains("hang") => act.until(Until::Nothing).then(Then::Hang),
-            _ => act.pause(self.delay),
-        })
-    }
 }
 
 fn denied() -> String {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::failure::Failure;
 use crate::profile;
 use crate::store::{Kind, Setting, nearest};
+use crate::text::quote;
 
 /// The value of one setting.
 pub(super) enum Value {
@@ -131,7 +132,7 @@ fn quoted(key: &str, text: &str) -> Result<String, Failure> {
     if text.chars().any(char::is_control) {
         return Err(Failure::misconfigured(format!("`{key}` has a control character"), "correct the value"));
     }
-    Ok(serde_json::Value::from(text).to_string())
+    Ok(quote(text))
 }
 
 fn is_blank(text: &str) -> bool {

@@ -37,7 +37,7 @@ async fn update(
     before: &str,
 ) -> Result<String, Failure> {
     if answer(session, locator).await?.version_id() != before {
-        return Err(written_meanwhile(locator));
+        return Err(Failure::written_meanwhile(locator));
     }
     let after = put_value(session, locator, content).await?;
     let replaced = Locator { version: Version::Stage(PREVIOUS.to_owned()), ..locator.clone() };
@@ -76,7 +76,7 @@ async fn create(session: &Session, locator: &Locator, content: &Secret) -> Resul
         Err(failure) if failure.kind() == Kind::NotFound => {
             put_value(session, locator, content).await.map(|_| ())
         }
-        Ok(_) => Err(written_meanwhile(locator)),
+        Ok(_) => Err(Failure::written_meanwhile(locator)),
         Err(failure) => Err(failure),
     }
 }
@@ -96,7 +96,7 @@ pub(crate) async fn delete_for_good(
 
 async fn check_unchanged(session: &Session, locator: &Locator, over: &Metadata) -> Result<(), Failure> {
     if Some(answer(session, locator).await?.version_id()) != over.version.as_deref() {
-        return Err(written_meanwhile(locator));
+        return Err(Failure::written_meanwhile(locator));
     }
     Ok(())
 }
@@ -122,9 +122,4 @@ fn make_current(locator: &Locator, version: &str, newest: &str) -> String {
         locator.scope.region,
         shell_word(&locator.secret.to_string())
     )
-}
-
-fn written_meanwhile(locator: &Locator) -> Failure {
-    let what = format!("another client wrote {locator} at the same time, and nothing was changed");
-    Failure::invalid_value(what, "run it again")
 }

@@ -38,7 +38,7 @@ pub(crate) async fn put(
         (Kv::V1, _) => None,
         (Kv::V2, Some(version)) => Some(version),
         (Kv::V2, None) => match newest(session, locator).await? {
-            Newest { is_there: true, .. } => return Err(written_meanwhile(locator)),
+            Newest { is_there: true, .. } => return Err(Failure::written_meanwhile(locator)),
             newest => Some(newest.version),
         },
     };
@@ -47,7 +47,9 @@ pub(crate) async fn put(
     let response = session.send(request, &locator.mount).await?;
     if response.status == StatusCode::BAD_REQUEST && speaks_vault(&response) {
         return Err(match before {
-            Some(before) if newest(session, locator).await?.version != before => written_meanwhile(locator),
+            Some(before) if newest(session, locator).await?.version != before => {
+                Failure::written_meanwhile(locator)
+            }
             _ => refused(session),
         });
     }
@@ -67,7 +69,7 @@ pub(crate) async fn delete(session: &Session, locator: &Locator, over: &Metadata
     let kv = session.engine_to_write(&locator.mount).await?;
     let read = read_as(kv, over, locator)?;
     if read.is_some() && Some(newest(session, locator).await?.version) != read {
-        return Err(written_meanwhile(locator));
+        return Err(Failure::written_meanwhile(locator));
     }
     let response = session.send(delete_request(locator, kv), &locator.mount).await?;
     done(session, locator, &response, kv, &session.permission_error("delete", "`delete`", locator, kv))
@@ -161,11 +163,6 @@ fn body(content: &Secret, before: Option<u64>) -> Secret {
     let Some(before) = before else { return Secret::new(content.expose().to_owned()) };
     let head = format!("{{\"options\":{{\"cas\":{before}}},\"data\":");
     Secret::new([&head, content.expose(), "}"].concat())
-}
-
-fn written_meanwhile(locator: &Locator) -> Failure {
-    let what = format!("another client wrote {locator} at the same time, and nothing was changed");
-    Failure::invalid_value(what, "run it again")
 }
 
 fn refused(session: &Session) -> Failure {

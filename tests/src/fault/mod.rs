@@ -16,6 +16,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use std::{fmt, io};
 
 use tokio::sync::oneshot;
@@ -34,6 +35,17 @@ pub type Handler = Arc<dyn Fn(&Asked) -> Answer + Send + Sync>;
 
 /// Returns the script for the right response.
 pub type Script = Arc<dyn Fn(Act, &Asked) -> Act + Send + Sync>;
+
+/// The script of a server of the kit's own that takes this long for each request, and never answers one that `hangs`.
+/// `/kit/counts` is answered at once.
+#[must_use]
+pub fn slow(delay: Duration, hangs: impl Fn(&Asked) -> bool + Send + Sync + 'static) -> Script {
+    Arc::new(move |act: Act, asked: &Asked| match asked.path.as_str() {
+        "/kit/counts" => act,
+        _ if hangs(asked) => act.until(Until::Nothing).then(Then::Hang),
+        _ => act.pause(delay),
+    })
+}
 
 /// A running server. It ends with the last clone of this.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::entra::{App, Entra};
 use super::vaults::{Vaults, Version};
 use crate::certificate::Authority;
-use crate::fault::{self, Act, Answer, Asked, Greeting, Script, Server, Setup, Then, Until};
+use crate::fault::{self, Answer, Asked, Greeting, Server, Setup};
 use crate::forward::Forward;
 
 /// The names on its certificate.
@@ -85,7 +85,8 @@ impl StandIn {
             ..Setup::default()
         };
         let shared = Arc::clone(&state);
-        let server = Server::start(setup, Arc::new(move |asked| shared.answer(asked)), manner.script());
+        let script = fault::slow(manner.delay, |asked| asked.path.contains("hang"));
+        let server = Server::start(setup, Arc::new(move |asked| shared.answer(asked)), script);
         let server = server.for_good();
         let machine = Arc::clone(&state);
         let answer = Arc::new(move |asked: &Asked| machine.entra.answer_machine(asked));
@@ -144,15 +145,5 @@ impl State {
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.vaults.answer(asked, host, &self.entra)
-    }
-}
-
-impl Manner {
-    fn script(self) -> Script {
-        Arc::new(move |act: Act, asked: &Asked| match asked.path.as_str() {
-            "/kit/counts" => act,
-            path if path.contains("hang") => act.until(Until::Nothing).then(Then::Hang),
-            _ => act.pause(self.delay),
-        })
     }
 }

@@ -21,9 +21,7 @@ use serde_json::{Value, json};
 use self::secrets::Secret;
 use super::signature::{Key, http_date};
 use crate::certificate::Certificates;
-use crate::fault::{
-    self, Act, Answer, Asked, Greeting, Handler, Listener, Script, Server, Setup, Then, Until,
-};
+use crate::fault::{self, Answer, Asked, Greeting, Handler, Listener, Server, Setup};
 use crate::port;
 
 /// What the server does other than AWS at its best.
@@ -156,7 +154,9 @@ impl FakeAws {
             };
             let setup = Setup { tls, greeting: Arc::new(greeting), ..Setup::default() };
             let listener = Listener::Tcp(port::listen());
-            let server = Server::start_on(listener, setup, handler(&state), script(manner)).for_good();
+            let server =
+                Server::start_on(listener, setup, handler(&state), fault::slow(manner.delay, is_hanging))
+                    .for_good();
             state.hosts.lock().expect("hosts").push(server.address().to_string());
             server
         };
@@ -221,12 +221,9 @@ impl FakeAws {
     }
 }
 
-fn script(manner: Manner) -> Script {
-    Arc::new(move |act: Act, asked: &Asked| match asked.path.as_str() {
-        "/kit/counts" => act,
-        _ if asked.what().contains("\"hang/") => act.until(Until::Nothing).then(Then::Hang),
-        _ => act.pause(manner.delay),
-    })
+/// Whether a request is one for a secret that is never read.
+fn is_hanging(asked: &Asked) -> bool {
+    asked.what().contains("\"hang/")
 }
 
 fn handler(state: &Arc<State>) -> Handler {
