@@ -129,9 +129,6 @@ pub trait Backend: Sized + 'static {
 /// Nothing here is retried. Only a failure with [`Retry::Reauthenticate`](crate::Retry::Reauthenticate) makes the engine call
 /// it once more, with a new session.
 pub trait Manage: Backend {
-    /// Whether the store has `import`, which writes the lines of a `.env` file.
-    const HAS_IMPORT: bool = false;
-
     /// The keys of the settings that `install` asks for at a terminal, in this order. One that the way to sign in does not use
     /// is left out.
     const ASKED: &'static [&'static str] = &[];
@@ -141,6 +138,13 @@ pub trait Manage: Backend {
 
     /// How a person unlocks the store. The command `unlock` exists if this is set.
     const UNLOCK: Option<Unlock<Self>> = None;
+
+    /// Returns an id for a new secret with this path, such as `providers`, `openai`, `apiKey`. The segments have only letters,
+    /// digits and `.`, `_`, `-`.
+    #[must_use]
+    fn new_id(path: &[String]) -> String {
+        path.join("/")
+    }
 
     /// Returns the scope in which ids that begin with `prefix` are.
     ///

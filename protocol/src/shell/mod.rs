@@ -7,7 +7,6 @@ mod cli;
 mod completions;
 mod config_check;
 mod doctor;
-mod dotenv;
 mod edit;
 mod equals;
 mod failure_report;
@@ -19,6 +18,7 @@ mod list;
 mod listing;
 mod logout;
 mod man;
+mod new_id;
 mod oddity;
 mod only_reads;
 mod output;
@@ -174,10 +174,9 @@ fn run_task<B: Manage>(
         Verb::Snippet(args) => snippet::snippet::<B>(settings, flags, &args, deadline),
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
         Verb::Delete { id, yes, force } => set::delete::<B>(settings, &id, (yes, force), limits),
-        // The parser has no such verbs for this store, and their code is not compiled for it.
-        Verb::Import { .. } if !B::HAS_IMPORT => Exit::Usage,
+        // The parser has no such verb for this store, and its code is not compiled for it.
         Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,
-        Verb::Import { file } => import::import::<B>(settings, &file, watchdog),
+        Verb::Import(args) => import::import::<B>(settings, &args, watchdog),
         Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watchdog),
         _ => logout::logout::<B>(settings, deadline),
     }

@@ -18,18 +18,54 @@ pub(super) fn oddity(value: &str) -> Option<&'static str> {
     }
 }
 
-/// Whether a value is what an example has in place of a secret: `<your-key>`, `xxxx`, `changeme`.
+/// Whether a value is what an example has in place of a secret: `<your-key>`, `sk-xxxx`, `changeme`. A value with digits in it,
+/// or one of several lines, is probably not.
 fn is_placeholder(value: &str) -> bool {
     let text = value.trim().to_lowercase();
-    let is_in = |open, close| text.starts_with(open) && text.ends_with(close) && !text.contains([' ', '\n']);
-    let is_one = |c: char| (3..=40).contains(&text.len()) && text.chars().all(|other| other == c);
-    let words = ["changeme", "change-me", "change_me", "placeholder", "todo", "replace-me", "replace_me"];
-    let is_yours = |start: &str| text.starts_with(start) && text.contains("key") | text.contains("token");
-    is_in('<', '>')
-        || is_in('{', '}') && text.starts_with("{{")
-        || ['x', '*', '.'].into_iter().any(is_one)
-        || words.contains(&&*text)
-        || ["your-", "your_", "my-api", "my_api"].into_iter().any(is_yours)
+    let is_short = text.len() <= 64 && !text.contains('\n');
+    is_short && (is_bracketed(&text) || is_filled(&text) || WORDS.contains(&&*text) || is_request(&text))
+}
+
+/// What scripts and examples have in place of a value.
+const WORDS: [&str; 13] = [
+    "changeme",
+    "change-me",
+    "change_me",
+    "change me",
+    "changeit",
+    "placeholder",
+    "todo",
+    "replaceme",
+    "replace-me",
+    "replace_me",
+    "secret",
+    "null",
+    "undefined",
+];
+
+/// `<your key>`, `{{key}}`, `${KEY}`.
+fn is_bracketed(text: &str) -> bool {
+    let within = |open: &str, close: &str| text.strip_prefix(open).and_then(|text| text.strip_suffix(close));
+    let inner = within("<", ">").or_else(|| within("{{", "}}")).or_else(|| within("${", "}"));
+    inner.is_some_and(|inner| !inner.contains(['<', '>', '{', '}', '"']))
+}
+
+/// `xxxx`, `***`, `sk-...`.
+fn is_filled(text: &str) -> bool {
+    let last = text.rsplit(['-', '_']).next().unwrap_or(text);
+    let is_one = |c: char| last.chars().all(|other| other == c) && last.len() >= 3;
+    is_one('*') || is_one('.') || is_one('x') && (last.len() > 3 || last.len() == text.len())
+}
+
+/// `your-api-key-here`, `sk-your-key`, `example-token`, `INSERT_KEY`.
+fn is_request(text: &str) -> bool {
+    let words: Vec<_> = text.split([' ', '-', '_']).collect();
+    let asks = ["your", "insert", "replace", "enter", "example"];
+    // A key can begin with the name of its kind, such as sk-ant-.
+    let is_asked = words.iter().take(3).any(|word| asks.contains(word)) || text.starts_with("yourapi");
+    let is_named = ["key", "token", "password", "secret", "apikey"].iter().any(|name| text.contains(name));
+    is_asked && is_named && !text.contains(|c: char| c.is_ascii_digit())
+        || ["my-api", "my_api"].iter().any(|start| text.starts_with(start) && text.len() <= 14)
 }
 
 /// Whether every second byte is NUL, as it is for letters and digits in UTF-16.
@@ -61,7 +97,23 @@ mod tests {
             ("YOUR_API_KEY", Some("placeholder")),
             ("your-token-here", Some("placeholder")),
             ("changeme", Some("placeholder")),
-            ("{{ key }}", None),
+            ("{{ key }}", Some("placeholder")),
+            ("<your api key>", Some("placeholder")),
+            ("${OPENAI_API_KEY}", Some("placeholder")),
+            ("sk-xxxxxxxx", Some("placeholder")),
+            ("sk-...", Some("placeholder")),
+            ("your-api-key-here", Some("placeholder")),
+            ("sk-ant-your-key", Some("placeholder")),
+            ("INSERT_KEY_HERE", Some("placeholder")),
+            ("example-openai-key-not-real", Some("placeholder")),
+            ("null", Some("placeholder")),
+            ("correct-horse-battery-staple", None),
+            ("my-api-gateway-token-of-production", None),
+            ("your-key-8f3a91c2", None),
+            ("{\"key\":\"xxxx\"}", None),
+            ("a-xxx", None),
+            ("secret-of-the-house", None),
+            ("<RSAKeyValue><D>secret</D></RSAKeyValue>", None),
             ("{{key}}", Some("placeholder")),
             ("xx", None),
             ("<p>some text</p>\n<p>", None),

@@ -62,8 +62,8 @@ enum Reads {
 fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
     Some(match verb {
         Verb::Set { .. } => ("set", Reads::Value),
-        Verb::Import { file } if file == PIPE => ("import", Reads::Value),
-        Verb::Import { .. } => ("import", Reads::Nothing),
+        Verb::Import(args) if args.reads_stdin() => ("import", Reads::Value),
+        Verb::Import(_) => ("import", Reads::Nothing),
         Verb::Unlock { .. } => ("unlock", Reads::Password),
         Verb::Delete { .. } => ("delete", Reads::Nothing),
         Verb::Install(_) => ("install", Reads::Nothing),

@@ -116,6 +116,14 @@ impl Manage for SecretsManager {
     const ASKED: &'static [&'static str] =
         &["region", "auth", "aws_profile", "web_identity_token_file", "credential_process", "role_arn"];
 
+    /// The last segment is a field, so that the credentials of one owner share a secret.
+    fn new_id(path: &[String]) -> String {
+        match path {
+            [name @ .., field] if !name.is_empty() => format!("{}#{field}", name.join("/")),
+            _ => path.join("/"),
+        }
+    }
+
     fn scope_of_prefix(&self, prefix: &str) -> Result<Scope, Failure> {
         match list::region(prefix)? {
             Some(region) => Ok(Scope { region, role_arn: None }),

@@ -116,6 +116,11 @@ impl Manage for Azure {
         "federated_token_file",
     ];
 
+    /// A name has only letters, digits and dashes.
+    fn new_id(path: &[String]) -> String {
+        path.join("-").replace(['.', '_'], "-")
+    }
+
     async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
         list::list(session, prefix, &self.defaults).await
     }

@@ -11,12 +11,15 @@ use crate::locator::Locator;
 use crate::systemd;
 
 impl Manage for Keychain {
-    const HAS_IMPORT: bool = true;
-
     const ASKED: &'static [&'static str] = &["store", "service"];
 
     const UNLOCK: Option<Unlock<Self>> =
         Some(|keychain, open, locator, password| Box::pin(keychain.unlock(open, locator, password)));
+
+    /// The account of an entry under the `service` of the settings, so that the new entries are together in a keychain.
+    fn new_id(path: &[String]) -> String {
+        path.join(".")
+    }
 
     async fn list(&self, open: &Open, prefix: &str) -> Result<Listing, Failure> {
         let mut listing = match open {

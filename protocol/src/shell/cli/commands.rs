@@ -5,6 +5,7 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, Command};
 
 use super::help::{Help, MORE, after_verb, in_full};
+use super::import_args;
 use crate::backend::Manage;
 use crate::gateway::Form;
 use crate::store::{Kind, Setting, Store, table};
@@ -83,7 +84,7 @@ fn verbs<B: Manage>() -> [Row; 16] {
             snippet.arg(form()).arg(alias()).args(flags(&B::STORE))
         }),
         ("import", "Store the secrets from a .env or JSON file", |import| {
-            import.arg(file()).args(flags(&B::STORE))
+            import.args(import_args::args()).args(flags(&B::STORE))
         }),
         ("unlock", "Unlock the store with its password, or create it", |unlock| {
             unlock.arg(id(&B::STORE).required(false)).args(flags(&B::STORE))
@@ -103,7 +104,6 @@ fn verbs<B: Manage>() -> [Row; 16] {
 fn has<B: Manage>(verb: &str) -> bool {
     match verb {
         "logout" => keeps_sessions(&B::STORE),
-        "import" => B::HAS_IMPORT,
         "unlock" => B::UNLOCK.is_some(),
         _ => true,
     }
@@ -132,12 +132,6 @@ fn id(store: &Store) -> Arg {
 
 fn one_id(form: &str) -> Arg {
     Arg::new("ID").required(true).help(format!("the id of a secret: {form}"))
-}
-
-fn file() -> Arg {
-    Arg::new("FILE")
-        .required(true)
-        .help("a file of NAME=value lines, or a JSON object of names and values; - for stdin")
 }
 
 fn prefix() -> Arg {

@@ -2,6 +2,7 @@
 
 mod commands;
 mod help;
+mod import_args;
 mod parse;
 mod stop;
 
@@ -12,6 +13,7 @@ pub(super) use stop::stop;
 
 use super::as_gateway::AsGatewayArgs;
 use super::config_check::ConfigCheckArgs;
+use super::import::ImportArgs;
 use super::install::InstallArgs;
 use super::snippet::SnippetArgs;
 use crate::settings::Flags;
@@ -57,9 +59,7 @@ pub(super) enum Verb {
         json: bool,
         names: bool,
     },
-    Import {
-        file: String,
-    },
+    Import(ImportArgs),
     Unlock {
         id: Option<String>,
     },

@@ -6,6 +6,7 @@ use clap::parser::ValueSource;
 
 use super::commands::{command, is_flag, parser};
 use super::help::Help;
+use super::import_args;
 use super::{CommandLine, Verb};
 use crate::backend::Manage;
 use crate::gateway::Form;
@@ -103,7 +104,7 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
                 Verb::Doctor { ids, json, names }
             }
         }
-        "import" => Verb::Import { file: one("FILE").unwrap_or_default() },
+        "import" => Verb::Import(import_args::read(inner)),
         "unlock" => Verb::Unlock { id: one("ID") },
         "logout" => Verb::Logout,
         "install" => Verb::Install(InstallArgs {
