@@ -33,11 +33,15 @@ pub enum Exit {
     Refused = 10,
     /// Everything resolves, but something expires within the given time.
     Expiring = 11,
+    /// The command of `exec` cannot be executed.
+    NotExecutable = 126,
+    /// The command of `exec` was not found.
+    CommandNotFound = 127,
 }
 
 impl Exit {
     /// Every code with its name and meaning, in order, for help and documentation.
-    pub const TABLE: [(Self, &str, &str); 12] = [
+    pub const TABLE: [(Self, &str, &str); 14] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
         (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -58,6 +62,8 @@ impl Exit {
             "expiring",
             "`check`: all ids have a value, and something expires within `--expires-within`",
         ),
+        (Self::NotExecutable, "not executable", "`exec`: the system cannot execute the command"),
+        (Self::CommandNotFound, "not found", "`exec`: the command was not found"),
     ];
 
     /// Returns the code.
@@ -126,8 +132,9 @@ mod tests {
 
     #[test]
     fn the_table_is_in_order_and_whole() {
-        assert!(
-            Exit::TABLE.iter().enumerate().all(|(at, (exit, ..))| usize::try_from(exit.code()) == Ok(at))
-        );
+        let codes: Vec<_> = Exit::TABLE.iter().map(|(exit, ..)| exit.code()).collect();
+        let (of_shells, own) = (&codes[codes.len() - 2..], &codes[..codes.len() - 2]);
+        assert!(own.iter().zip(0..).all(|(code, at)| *code == at));
+        assert_eq!(of_shells, [126, 127]);
     }
 }

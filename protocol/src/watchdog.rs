@@ -20,6 +20,9 @@ pub const GRACE: Duration = Duration::from_millis(50);
 /// How often the task of [`Watchdog::meanwhile`] runs.
 const TICK: Duration = Duration::from_millis(250);
 
+/// How much longer a process lives that another program is about to replace.
+const RELEASED: Duration = Duration::from_mins(1);
+
 /// A thread that only ends the process. It is started first, so a profile on a dead mount, a name service that hangs or a
 /// reader that does not read cannot keep the process alive. A clone is the same watchdog.
 #[derive(Clone)]
@@ -91,6 +94,17 @@ impl Watchdog {
     /// Sets the code with which the watchdog ends the process from now on.
     pub fn end_with(&self, exit: Exit) {
         self.0.plan.lock().unwrap_or_else(PoisonError::into_inner).exit = exit;
+    }
+
+    /// Lets the process live on, for the command that replaces it. An alarm would go on in that.
+    pub fn release(&self) {
+        let mut plan = self.0.plan.lock().unwrap_or_else(PoisonError::into_inner);
+        plan.deadline = plan.deadline.later(RELEASED);
+        drop(plan);
+        self.0.changed.notify_one();
+        if self.0.by_alarm.load(Ordering::Relaxed) {
+            alarm::cancel();
+        }
     }
 
     /// Sets the task that answers at the deadline.

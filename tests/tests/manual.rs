@@ -244,7 +244,7 @@ fn help_pages_and_manuals_have_the_same_exit_codes() {
             .collect()
     };
     let codes = of_page(SHELL, "Scripts and exit codes");
-    assert_eq!(codes.len(), 12);
+    assert_eq!(codes.len(), 14);
     assert_eq!(of_page(&VAULT.page, "When something fails"), codes, "{}", VAULT.page);
     for subject in SUBJECTS.iter() {
         for page in [&["man"][..], &["man", "protocol"]] {

@@ -9,6 +9,7 @@ mod config_check;
 mod doctor;
 mod edit;
 mod equals;
+mod exec;
 mod failure_report;
 mod get;
 mod id_lookup;
@@ -166,6 +167,7 @@ fn run_task<B: Manage>(
         Verb::Get { ids, json } => get::get::<B>(settings, ids, json, environment, limits),
         Verb::Check { ids, json } => check::check::<B>(settings, ids, json, environment, limits),
         Verb::Equals { ids } => equals::equals::<B>(settings, ids, watchdog),
+        Verb::Exec(args) => exec::exec::<B>(settings, args, limits),
         Verb::List { prefix, json } => {
             let is_set = settings.source(&TIMEOUT) != Some(Source::Default);
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };

@@ -67,7 +67,8 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         Verb::Unlock { .. } => ("unlock", Reads::Password),
         Verb::Delete { .. } => ("delete", Reads::Nothing),
         Verb::Install(_) => ("install", Reads::Nothing),
-        // It starts a program.
+        // They start a program.
+        Verb::Exec(_) => ("exec", Reads::Nothing),
         Verb::AsGateway(_) => ("doctor --as-gateway", Reads::Nothing),
         Verb::Logout => ("logout", Reads::Nothing),
         Verb::None

@@ -8,6 +8,7 @@ use super::help::{Help, MORE, after_verb, in_full};
 use super::import_args;
 use crate::backend::Manage;
 use crate::gateway::Form;
+use crate::shell::exec::Variable;
 use crate::store::{Kind, Setting, Store, table};
 
 /// The whole command line: help, manual page and completions are made from it.
@@ -51,7 +52,7 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
 }
 
 /// The verbs, in the order of the help.
-fn verbs<B: Manage>() -> [Row; 16] {
+fn verbs<B: Manage>() -> [Row; 17] {
     [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
@@ -61,6 +62,9 @@ fn verbs<B: Manage>() -> [Row; 16] {
         ("check", "Check that each ID has a value, without printing it", |check| {
             let ids = ids(&B::STORE).required(false).required_unless_present("config");
             check.arg(ids).arg(json("print JSON")).args(of_config()).args(flags(&B::STORE))
+        }),
+        ("exec", "Start a command with values in its environment", |exec| {
+            exec.args(of_exec()).args(flags(&B::STORE))
         }),
         ("list", "List the ids in the store", |list| {
             list.arg(prefix()).arg(json("print JSON")).args(flags(&B::STORE))
@@ -140,6 +144,24 @@ fn prefix() -> Arg {
 
 fn json(help: &'static str) -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
+
+fn of_exec() -> [Arg; 2] {
+    [
+        Arg::new("env")
+            .long("env")
+            .value_name("NAME=ID")
+            .required(true)
+            .action(ArgAction::Append)
+            .value_parser(Variable::parse)
+            .help("a variable of the command, and the id whose value it gets; can be used several times"),
+        Arg::new("PROGRAM")
+            .value_name("COMMAND")
+            .required(true)
+            .num_args(1..)
+            .last(true)
+            .help("the command and its arguments; it replaces this process"),
+    ]
 }
 
 fn of_install() -> Vec<Arg> {

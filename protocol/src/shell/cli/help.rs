@@ -136,6 +136,11 @@ pub(in crate::shell) fn examples(store: &Store, verb: &str) -> Vec<String> {
         ],
         "man" => vec![format!("  {binary} man | man -l -"), format!("  {binary} man profile | man -l -")],
         "settings" => vec![format!("  {binary} settings"), format!("  {binary} settings timeout")],
+        "exec" => {
+            let get = store.examples.lines().find_map(|line| line.split_once(" get "));
+            let id = get.and_then(|(_, ids)| ids.split(' ').next()).unwrap_or("ID");
+            vec![format!("  {binary} exec --env API_KEY={id} -- ./app")]
+        }
         "help" => vec![format!("  {binary} help get")],
         "install" => vec![format!("  {binary} install {}", store.name())],
         "snippet" => {

@@ -13,6 +13,7 @@ pub(super) use stop::stop;
 
 use super::as_gateway::AsGatewayArgs;
 use super::config_check::ConfigCheckArgs;
+use super::exec::ExecArgs;
 use super::import::ImportArgs;
 use super::install::InstallArgs;
 use super::snippet::SnippetArgs;
@@ -64,6 +65,7 @@ pub(super) enum Verb {
         id: Option<String>,
     },
     Logout,
+    Exec(ExecArgs),
     AsGateway(AsGatewayArgs),
     CheckConfig(ConfigCheckArgs),
     Snippet(SnippetArgs),

@@ -14,6 +14,7 @@ use crate::settings::Flags;
 use crate::shell::as_gateway::AsGatewayArgs;
 use crate::shell::config_check::ConfigCheckArgs;
 use crate::shell::doctor::DoctorArgs;
+use crate::shell::exec::ExecArgs;
 use crate::shell::install::{InstallArgs, Task};
 use crate::shell::snippet::SnippetArgs;
 use crate::store::{Kind, Setting, table};
@@ -88,6 +89,10 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         }),
         "check" if inner.get_flag("equals") => Verb::Equals { ids: ids() },
         "check" => Verb::Check { ids: ids(), json: json() },
+        "exec" => Verb::Exec(ExecArgs {
+            variables: inner.get_many("env").into_iter().flatten().cloned().collect(),
+            words: inner.get_many::<String>("PROGRAM").map_or(0, |words| words.len()),
+        }),
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete {

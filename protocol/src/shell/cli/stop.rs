@@ -66,8 +66,9 @@ pub(in crate::shell) fn stop<B: Manage>(
 }
 
 /// Each verb, and the words of other tools for it.
-const OTHERS: [(&str, &str); 6] = [
+const OTHERS: [(&str, &str); 7] = [
     ("get", "read show print cat fetch view reveal copy"),
+    ("exec", "run start"),
     ("list", "ls dir tree ids keys search find"),
     ("set", "put write add store save create insert update edit patch"),
     ("delete", "rm remove del unset erase destroy"),
