@@ -154,7 +154,7 @@ fn of_exec() -> [Arg; 2] {
             .required(true)
             .action(ArgAction::Append)
             .value_parser(Variable::parse)
-            .help("a variable of the command, and the id whose value it gets; can be used several times"),
+            .help("a variable of the command, and the id of its value; once for each"),
         Arg::new("PROGRAM")
             .value_name("COMMAND")
             .required(true)
