@@ -17,9 +17,16 @@ impl Allow {
         Self(Some(patterns))
     }
 
-    /// Whether a pattern begins with this text, to the letter: then the profile names it, and does not only match it.
+    /// Whether a pattern that matches this id begins with `beginning`, to the letter: then the profile names it, and does not
+    /// only match it. Another pattern that begins so says nothing about this id.
     #[must_use]
-    pub fn names(&self, beginning: &str) -> bool {
+    pub fn names(&self, beginning: &str, id: &str) -> bool {
+        self.0.iter().flatten().any(|pattern| pattern.starts_with(beginning) && matches(pattern, id))
+    }
+
+    /// Whether a pattern begins with `beginning`, to the letter: then some ids with this beginning may be resolved.
+    #[must_use]
+    pub fn begins(&self, beginning: &str) -> bool {
         self.0.iter().flatten().any(|pattern| pattern.starts_with(beginning))
     }
 
@@ -189,6 +196,14 @@ mod tests {
         assert!(Allow::default().check(&Id::parse("a").unwrap()).is_ok());
         let denied = Allow::new(vec!["b".into()]).check(&Id::parse("a").unwrap());
         assert_eq!(denied.unwrap_err().kind(), Kind::NotAllowed);
+    }
+
+    #[test]
+    fn a_pattern_names_only_what_it_matches() {
+        let allow = Allow::new(["**", "other/one"].map(str::to_owned).into());
+        assert!(allow.names("other/", "other/one") && allow.begins("other/"));
+        assert!(!allow.names("other/", "other/two"), "matched by a pattern that does not name it");
+        assert!(!Allow::default().names("other/", "other/one") && !Allow::default().begins("other/"));
     }
 
     proptest! {

@@ -58,16 +58,24 @@ impl Locator {
 }
 
 /// Reads the vault that an id or an entry has in front of the secret's name. An id can name another vault than that of the
-/// settings only if a pattern of `allow` begins with it, so that a pattern such as `**` stays within the vault.
+/// settings only if a pattern of `allow` that matches the id begins with it, so that a pattern such as `**` stays within the
+/// vault, whatever else `allow` lists.
 fn named(written: &str, name: &Name, defaults: &Defaults) -> Result<Vault, Failure> {
     let vault = Vault::parse(written, defaults.cloud).map_err(|wrong| wrong.of_id())?;
-    let is_own = defaults.vault.as_ref() == Some(&vault);
-    if name.is_entry || is_own || defaults.allow.names(&format!("{written}/")) {
+    if name.is_entry || defaults.allow.names(&format!("{written}/"), &name.to_id()) {
+        return Ok(vault);
+    }
+    own(vault, written, defaults)
+}
+
+/// The vault, if it is that of the settings.
+fn own(vault: Vault, written: &str, defaults: &Defaults) -> Result<Vault, Failure> {
+    if defaults.vault.as_ref() == Some(&vault) {
         return Ok(vault);
     }
     Err(Failure::new(
         Kind::NotAllowed,
-        format!("the id names the vault {vault}, and no pattern of `allow` begins with it"),
+        format!("the id names the vault {vault}, and no pattern of `allow` for it begins with the vault"),
         format!("add `{written}/**` to `allow`, or an entry of [ids], if this gateway may read that vault"),
     ))
 }
@@ -82,7 +90,9 @@ pub(crate) fn beginning<'p>(
         Some(slash) => {
             let (before, name) = prefix.split_at(slash + 1);
             let written = before.trim_end_matches('/').trim_end_matches("/secrets");
-            Ok((named(written, &Name::default(), defaults)?, before, name))
+            let vault = Vault::parse(written, defaults.cloud).map_err(|wrong| wrong.of_id())?;
+            let is_named = defaults.allow.begins(&format!("{written}/"));
+            Ok((if is_named { vault } else { own(vault, written, defaults)? }, before, name))
         }
     }
 }
@@ -254,6 +264,18 @@ mod tests {
             assert_eq!(of("https://evil.example/secrets/n", allow), Err("NOT_ALLOWED"), "{allow:?}");
         }
         assert!(of("other/n", &["other/n"]).is_ok());
+        // The pattern that matches the id must be the one that names the vault.
+        for allow in [&["**", "other/one"][..], &["other/one", "*/*"], &["other/n", "other/n#x", "**"]] {
+            assert_eq!(of("other/two", allow), Err("NOT_ALLOWED"), "{allow:?}");
+            assert_eq!(of("other/n#key", allow), Err("NOT_ALLOWED"), "{allow:?}");
+        }
+        let here = "https://other.vault.azure.net/secrets/";
+        let allow = ["**", &format!("{here}one")];
+        assert_eq!(of(&format!("{here}two"), &allow), Err("NOT_ALLOWED"));
+        assert!(of(&format!("{here}one"), &allow).is_ok());
+        // A list of ids goes on: the shell shows only those that `allow` permits.
+        assert!(beginning("other/o", &defaults(&["other/one"])).is_ok());
+        assert!(beginning("other/o", &defaults(&["**"])).is_err());
         let entry = Name { name: "other/n".into(), is_entry: true, ..Name::default() };
         assert!(Locator::from_name(&entry, &defaults(&[])).is_ok());
     }
