@@ -130,12 +130,12 @@ impl Manage for Azure {
         session: &Session,
         locator: &Locator,
         content: &Secret,
-        _: Option<&Metadata>,
+        over: Option<&Metadata>,
     ) -> Result<Option<String>, Failure> {
-        change::put(session, locator, content).await.map(|()| None)
+        change::put(session, locator, content, over.and_then(|over| over.version.as_deref())).await
     }
 
-    async fn delete(&self, session: &Session, locator: &Locator, _: &Metadata) -> Result<String, Failure> {
-        change::delete(session, locator).await
+    async fn delete(&self, session: &Session, locator: &Locator, over: &Metadata) -> Result<String, Failure> {
+        change::delete(session, locator, over.version.as_deref()).await
     }
 }

@@ -14,7 +14,7 @@ use azure_core::time::{Duration, OffsetDateTime};
 use azure_security_keyvault_secrets::{SecretClient, SecretClientOptions};
 use http::{HeaderName as Name, HeaderValue as Value, Method};
 use secretref_protocol::net::{Client, Replay, Request, Response, Role, Target, Transport as Own};
-use secretref_protocol::{Failure, Retry, Secret};
+use secretref_protocol::{Failure, Secret};
 use url::{Origin, Position};
 
 use crate::vault::Vault;
@@ -28,7 +28,7 @@ pub(crate) const CHALLENGE: HeaderName = HeaderName::from_static("x-challenge");
 /// The HTTP client of the SDK.
 #[derive(Debug)]
 struct Http {
-    /// The only origin that the token is for: a page of a list names the next by its whole URL.
+    /// The only origin that the token is for. A page of a list names the next by its whole URL, which the list checks.
     origin: Origin,
     transport: Arc<Own>,
     audience: &'static str,
@@ -44,13 +44,25 @@ pub(crate) fn of_vault(
     token: &Secret,
     audience: &'static str,
 ) -> Result<SecretClient, Failure> {
-    let invalid = || Failure::internal("a vault's URL that the SDK does not accept");
     let origin = vault.origin().parse::<Url>().map_err(|_| invalid())?.origin();
     let http = Http { origin, transport: client.at(VAULT, vault.origin())?, audience };
+    over(vault, Arc::new(http), token)
+}
+
+fn invalid() -> Failure {
+    Failure::internal("a vault's URL that the SDK does not accept")
+}
+
+/// Creates the SDK's client of a vault over this HTTP client. The SDK retries nothing.
+pub(crate) fn over(
+    vault: &Vault,
+    http: Arc<dyn HttpClient>,
+    token: &Secret,
+) -> Result<SecretClient, Failure> {
     let bearer = Bearer(Secret::new(token.expose().to_owned()));
     let options = SecretClientOptions {
         client_options: ClientOptions {
-            transport: Some(Transport::new(Arc::new(http))),
+            transport: Some(Transport::new(http)),
             retry: RetryOptions::none(),
             ..ClientOptions::default()
         },
@@ -68,24 +80,22 @@ impl HttpClient for Http {
         request: &azure_core::http::Request,
     ) -> azure_core::Result<AsyncRawResponse> {
         if request.url().origin() != self.origin {
-            let failure = Failure::unavailable("a vault links to another host", "check `vault`");
-            return Err(Error::new(ErrorKind::Other, failure.with_retry(Retry::No)));
+            let failure = Failure::internal("a request to another host than the vault's, which was not sent");
+            return Err(Error::new(ErrorKind::Other, failure));
         }
         if request.headers().get_optional_str(&AUTHORIZATION).is_none() {
-            return Ok(self.challenge());
+            return Ok(challenge(self.audience));
         }
         let sent = async { self.transport.send(translated(request)?).await };
         sent.await.map(answered).map_err(|failure| Error::new(ErrorKind::Other, failure))
     }
 }
 
-impl Http {
-    /// The refusal that a vault sends to a request without a token.
-    fn challenge(&self) -> AsyncRawResponse {
-        let mut headers = Headers::new();
-        headers.insert(WWW_AUTHENTICATE, format!("Bearer resource=\"{}\"", self.audience));
-        AsyncRawResponse::from_bytes(401.into(), headers, Vec::new())
-    }
+/// The refusal that a vault sends to a request without a token.
+pub(crate) fn challenge(audience: &str) -> AsyncRawResponse {
+    let mut headers = Headers::new();
+    headers.insert(WWW_AUTHENTICATE, format!("Bearer resource=\"{audience}\""));
+    AsyncRawResponse::from_bytes(401.into(), headers, Vec::new())
 }
 
 fn translated(request: &azure_core::http::Request) -> Result<Request, Failure> {
@@ -105,7 +115,7 @@ fn translated(request: &azure_core::http::Request) -> Result<Request, Failure> {
         .replay(replay))
 }
 
-fn answered(response: Response) -> AsyncRawResponse {
+pub(crate) fn answered(response: Response) -> AsyncRawResponse {
     let mut headers = Headers::new();
     for (name, value) in &response.headers {
         let Ok(value) = value.to_str() else { continue };

@@ -58,6 +58,12 @@ pub(crate) enum Host {
 }
 
 impl Cloud {
+    /// The cloud that most vaults are in.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn public() -> &'static Self {
+        &PUBLIC
+    }
+
     /// Reads the setting `cloud`.
     pub(crate) fn from_settings(settings: &Settings) -> &'static Self {
         let word = settings.text(&CLOUD);

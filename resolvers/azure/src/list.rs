@@ -1,6 +1,6 @@
 //! Lists the secrets of a vault.
 
-use azure_core::time::{OffsetDateTime, to_rfc3339};
+use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::ResourceExt as _;
 use azure_security_keyvault_secrets::models::{
     SecretAttributes, SecretClientListSecretPropertiesOptions as Options, SecretProperties,
@@ -11,6 +11,7 @@ use secretref_protocol::{Failure, Field, Listed, Listing, Name};
 use crate::locator::{Defaults, SecretName, beginning};
 use crate::refusal::{self, LIST};
 use crate::session::Session;
+use crate::time;
 use crate::vault::Vault;
 
 /// The most secrets listed, and the most pages asked for: a page can be empty.
@@ -21,14 +22,18 @@ const PAGES: usize = 2_000;
 pub(crate) async fn list(session: &Session, prefix: &str, defaults: &Defaults) -> Result<Listing, Failure> {
     let (vault, before, name) = beginning(prefix, defaults)?;
     let mut listing = Listing::default();
-    let failed = |error| refusal::failure(session, &error, &vault, &LIST.on_all());
+    let failed = |error| refusal::failure(&session.caller(), &error, &vault, &LIST.on_all());
     let listed = session.vault(&vault)?.list_secret_properties(None).map_err(failed)?;
     let mut pages = listed.into_pages();
     for page in 0.. {
-        let failed = |error| refusal::failure(session, &error, &vault, &LIST.on_all());
+        let failed = |error| refusal::failure(&session.caller(), &error, &vault, &LIST.on_all());
         let Some(response) = pages.try_next().await.map_err(failed)? else { break };
-        let secrets = response.into_model().map_err(|_| refusal::stranger(&vault))?.value;
-        let found = secrets.into_iter().filter_map(|secret| found(secret, &vault, before, name));
+        let answer = response.into_model().map_err(|_| refusal::stranger(&vault))?;
+        // The token goes to no other host, and not in clear text.
+        if answer.next_link.is_some_and(|link| !vault.has(&link)) {
+            return Err(refusal::leads_away(&vault));
+        }
+        let found = answer.value.into_iter().filter_map(|secret| found(secret, &vault, before, name));
         listing.found.extend(found);
         if listing.found.len() > SECRETS || page == PAGES {
             listing.found.truncate(SECRETS);
@@ -41,7 +46,7 @@ pub(crate) async fn list(session: &Session, prefix: &str, defaults: &Defaults) -
 
 /// Asks for one secret's properties, to learn whether the vault can be reached and listed.
 pub(crate) async fn probe(session: &Session, vault: &Vault) -> Result<(), Failure> {
-    let failed = |error| refusal::failure(session, &error, vault, &LIST.on_all());
+    let failed = |error| refusal::failure(&session.caller(), &error, vault, &LIST.on_all());
     let options = Options { maxresults: Some(1), ..Options::default() };
     let pager = session.vault(vault)?.list_secret_properties(Some(options)).map_err(failed)?;
     pager.into_pages().try_next().await.map(drop).map_err(failed)
@@ -63,17 +68,16 @@ fn found(secret: SecretProperties, vault: &Vault, before: &str, name: &str) -> O
 
 /// What is to be known about a secret, if there is something.
 fn state(attributes: &SecretAttributes, managed: Option<bool>, now: OffsetDateTime) -> Option<String> {
-    let of = |time: &OffsetDateTime| to_rfc3339(time);
     let facts = [
         (attributes.enabled == Some(false)).then(|| "disabled".to_owned()),
         attributes
             .not_before
             .as_ref()
             .filter(|start| **start > now)
-            .map(|start| format!("not valid before {}", of(start))),
+            .map(|start| format!("not valid before {}", time::text(start))),
         attributes.expires.as_ref().map(|end| {
             let verb = if *end <= now { "expired at" } else { "expires at" };
-            format!("{verb} {}", of(end))
+            format!("{verb} {}", time::text(end))
         }),
         (managed == Some(true)).then(|| "the key and certificate of a certificate".to_owned()),
     ];

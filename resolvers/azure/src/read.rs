@@ -1,7 +1,7 @@
 //! Reads one secret.
 
 use azure_core::http::headers::HeaderName;
-use azure_core::time::{OffsetDateTime, to_rfc3339};
+use azure_core::time::OffsetDateTime;
 use azure_security_keyvault_secrets::models::{
     Secret as Read, SecretAttributes, SecretClientGetSecretOptions,
 };
@@ -11,7 +11,9 @@ use secretref_protocol::{Document, Failure, Kind, Metadata, Run, Secret, Stage};
 use crate::change::{recover, until};
 use crate::locator::Locator;
 use crate::refusal::{self, GET};
-use crate::session::Session;
+use crate::session::{Caller, Session};
+use crate::time;
+use crate::vault::Vault;
 
 /// The name of a request in the vault's log.
 pub(crate) const REQUEST_ID: HeaderName = HeaderName::from_static("x-ms-request-id");
@@ -25,43 +27,74 @@ pub(crate) enum OutsideWindow {
     Allow,
 }
 
+/// A vault's answer about the secret and version that were asked for.
+pub(crate) struct Answer {
+    read: Read,
+    /// The version.
+    pub(crate) version: String,
+    request: Option<String>,
+}
+
 /// Reads one version of one secret.
 pub(crate) async fn read(
     session: &Session,
     locator: &Locator,
     outside: OutsideWindow,
 ) -> Result<Document, Failure> {
+    let vault = session.vault(&locator.vault)?;
+    match ask(&vault, locator, &session.caller()).await {
+        Ok(answer) => {
+            let now = OffsetDateTime::now_utc();
+            if session.run.is_traced() {
+                let expires = answer.read.attributes.as_ref().and_then(|attributes| attributes.expires);
+                warn_before_end(&session.run, locator, expires, now);
+            }
+            answer.document(outside, now, &locator.vault)
+        }
+        Err(failure) => Err(if_deleted(session, &vault, locator, failure).await),
+    }
+}
+
+/// Asks a vault for a secret. An answer about another one is a failure.
+pub(crate) async fn ask(
+    vault: &SecretClient,
+    locator: &Locator,
+    caller: &Caller<'_>,
+) -> Result<Answer, Failure> {
     let options =
         SecretClientGetSecretOptions { secret_version: locator.version.clone(), ..Default::default() };
-    let vault = session.vault(&locator.vault)?;
     let read = vault.get_secret(locator.name.as_str(), Some(options)).await;
-    let response = match read {
-        Ok(response) => response,
-        Err(error) => {
-            let failure = refusal::failure(session, &error, &locator.vault, &GET.on(locator));
-            return Err(if_deleted(session, &vault, locator, failure).await);
-        }
-    };
+    let response =
+        read.map_err(|error| refusal::failure(caller, &error, &locator.vault, &GET.on(locator)))?;
     let request = response.headers().get_optional_string(&REQUEST_ID);
     let stranger = || refusal::stranger(&locator.vault).request(request.as_deref());
     let read: Read = response.into_model().map_err(|_| stranger())?;
     let version = version_of(&read, locator).ok_or_else(stranger)?;
-    let attributes = read.attributes.unwrap_or_default();
-    if session.run.is_traced() {
-        warn_before_end(&session.run, locator, attributes.expires, OffsetDateTime::now_utc());
+    Ok(Answer { read, version, request })
+}
+
+impl Answer {
+    /// The document, unless this is not the time for it.
+    pub(crate) fn document(
+        self,
+        outside: OutsideWindow,
+        now: OffsetDateTime,
+        vault: &Vault,
+    ) -> Result<Document, Failure> {
+        let attributes = self.read.attributes.unwrap_or_default();
+        if outside == OutsideWindow::Error {
+            within(&attributes, now)?;
+        }
+        let value = self.read.value.map(Secret::new).ok_or_else(|| refusal::stranger(vault))?;
+        let text = |time: Option<OffsetDateTime>| time.as_ref().map(time::text);
+        Ok(Document::text(value).with_metadata(Metadata {
+            version: Some(self.version),
+            created: text(attributes.created),
+            not_before: text(attributes.not_before),
+            expires: text(attributes.expires),
+            request: self.request,
+        }))
     }
-    if outside == OutsideWindow::Error {
-        within(&attributes, OffsetDateTime::now_utc())?;
-    }
-    let value = Secret::new(read.value.ok_or_else(stranger)?);
-    let time = |time: Option<OffsetDateTime>| time.as_ref().map(to_rfc3339);
-    Ok(Document::text(value).with_metadata(Metadata {
-        version: Some(version),
-        created: time(attributes.created),
-        not_before: time(attributes.not_before),
-        expires: time(attributes.expires),
-        request,
-    }))
 }
 
 /// Asks whether a missing secret is deleted, which only `check` and `doctor` do: the vault answers both with the same code.
@@ -71,9 +104,9 @@ async fn if_deleted(session: &Session, vault: &SecretClient, locator: &Locator, 
     }
     let deleted = vault.get_deleted_secret(locator.name.as_str(), None).await;
     let Some(deleted) = deleted.ok().and_then(|response| response.into_model().ok()) else { return failure };
-    let time = deleted.deleted_date.as_ref().map(|time| format!(" at {}", to_rfc3339(time)));
+    let at = deleted.deleted_date.as_ref().map(|at| format!(" at {}", time::text(at)));
     Failure::not_found(
-        format!("{locator} was deleted{}", time.unwrap_or_default()),
+        format!("{locator} was deleted{}", at.unwrap_or_default()),
         format!("{}bring it back with: {}", until(&deleted), recover(locator)),
     )
 }
@@ -86,7 +119,7 @@ fn warn_before_end(run: &Run, locator: &Locator, expires: Option<OffsetDateTime>
     let days = (end - now).whole_days();
     if days <= SOON {
         let remedy = "store a new value with a later expiry date";
-        run.warn(Stage::Read, format!("{locator} expires in {days} d, at {}: {remedy}", to_rfc3339(&end)));
+        run.warn(Stage::Read, format!("{locator} expires in {days} d, at {}: {remedy}", time::text(&end)));
     }
 }
 
@@ -101,11 +134,11 @@ fn version_of(read: &Read, locator: &Locator) -> Option<String> {
 
 /// Fails before and after the time that the secret is for. Pure.
 fn within(attributes: &SecretAttributes, now: OffsetDateTime) -> Result<(), Failure> {
-    let outside = |what: &str, time: &OffsetDateTime, fix: &str| {
+    let outside = |what: &str, at: &OffsetDateTime, fix: &str| {
         let remedy = format!(
             "{fix}, or set outside_window = \"allow\" to read it all the same, as Key Vault itself does"
         );
-        Err(Failure::invalid_value(format!("the secret {what} {}", to_rfc3339(time)), remedy))
+        Err(Failure::invalid_value(format!("the secret {what} {}", time::text(at)), remedy))
     };
     match (&attributes.not_before, &attributes.expires) {
         (_, Some(expires)) if *expires <= now => {

@@ -14,7 +14,7 @@ use serde::Deserialize;
 use crate::client::CHALLENGE;
 use crate::locator::Locator;
 use crate::read::REQUEST_ID;
-use crate::session::Session;
+use crate::session::Caller;
 use crate::vault::Vault;
 
 /// An action of a vault, and what it needs.
@@ -72,20 +72,23 @@ struct Inner {
 }
 
 /// Returns the failure for an error of the SDK.
-pub(crate) fn failure(session: &Session, error: &Error, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
+pub(crate) fn failure(caller: &Caller<'_>, error: &Error, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
     if let Some(failure) = Failure::within(error) {
-        return unreached(session, failure.clone(), vault);
+        return unreached(caller, failure.clone(), vault);
     }
-    let ErrorKind::HttpResponse { raw_response: Some(response), .. } = error.kind() else {
-        return Failure::internal("an error of the SDK without an answer");
+    let response = match error.kind() {
+        ErrorKind::HttpResponse { raw_response: Some(response), .. } => response,
+        // An answer that is none of Key Vault's, such as a page whose link is no URL.
+        ErrorKind::DataConversion => return stranger(vault),
+        _ => return Failure::internal("an error of the SDK without an answer"),
     };
     let request = response.headers().get_optional_string(&REQUEST_ID);
-    refused(session, response, vault, attempt).request(request.as_deref())
+    refused(caller, response, vault, attempt).request(request.as_deref())
 }
 
 /// Adds what a host without an address means for a vault.
-fn unreached(session: &Session, failure: Failure, vault: &Vault) -> Failure {
-    let steps = session.run.steps();
+fn unreached(caller: &Caller<'_>, failure: Failure, vault: &Vault) -> Failure {
+    let steps = caller.run.steps();
     let is_look_up =
         steps.iter().any(|step| step.stage == Stage::LookUp && step.failure.as_ref() == Some(&failure));
     if !is_look_up || !vault.is_known() {
@@ -97,7 +100,7 @@ fn unreached(session: &Session, failure: Failure, vault: &Vault) -> Failure {
     ))
 }
 
-fn refused(session: &Session, response: &RawResponse, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
+fn refused(caller: &Caller<'_>, response: &RawResponse, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
     let status = u16::from(response.status());
     let body = serde_json::from_slice::<Body>(response.body()).ok();
     let failure = match (status, &body) {
@@ -112,8 +115,8 @@ fn refused(session: &Session, response: &RawResponse, vault: &Vault, attempt: &A
             "try again later; if it continues, see the health of Azure in this region",
         ),
         (_, None) => return stranger(vault),
-        (401, Some(_)) => unknown_token(session, response, vault),
-        (403, Some(body)) => forbidden(session, &body.error, vault, attempt),
+        (401, Some(_)) => unknown_token(caller, response, vault),
+        (403, Some(body)) => forbidden(caller, &body.error, vault, attempt),
         (404, Some(_)) => missing(vault, attempt),
         (409, Some(_)) => conflict(attempt),
         (_, Some(body)) => Failure::unavailable(
@@ -148,11 +151,20 @@ pub(crate) fn stranger(vault: &Vault) -> Failure {
     .with_retry(Retry::No)
 }
 
+/// The failure for a page of a list that names another host as the next one, or one without TLS.
+pub(crate) fn leads_away(vault: &Vault) -> Failure {
+    Failure::unavailable(
+        format!("{} links to another host or to http://, which is not followed", vault.origin()),
+        "check `vault`, and the proxy in front of it",
+    )
+    .with_retry(Retry::No)
+}
+
 /// The failure for a token that the vault does not accept. Its challenge names the tenant that it trusts.
-fn unknown_token(session: &Session, response: &RawResponse, vault: &Vault) -> Failure {
+fn unknown_token(caller: &Caller<'_>, response: &RawResponse, vault: &Vault) -> Failure {
     let challenge = response.headers().get_optional_str(&CHALLENGE).unwrap_or_default();
     let unauthenticated = |what: String, remedy: String| Failure::new(Kind::Unauthenticated, what, remedy);
-    let failure = match (tenant(challenge), session.identity().tenant()) {
+    let failure = match (tenant(challenge), caller.identity.tenant()) {
         (Some(wanted), Some(own)) if is_id(&own) && !wanted.eq_ignore_ascii_case(&own) => {
             return unauthenticated(
                 format!("the vault {vault} belongs to the tenant {wanted}, and the token is from {own}"),
@@ -160,11 +172,11 @@ fn unknown_token(session: &Session, response: &RawResponse, vault: &Vault) -> Fa
             );
         }
         _ => unauthenticated(
-            format!("the vault {vault} does not accept the token of {}", session.identity()),
+            format!("the vault {vault} does not accept the token of {}", caller.identity),
             "check this machine's clock, `cloud`, and that the vault belongs to the same tenant".to_owned(),
         ),
     };
-    session.unless_cached(failure)
+    if caller.is_cached { failure.with_retry(Retry::Reauthenticate) } else { failure }
 }
 
 /// The tenant in `Bearer authorization="https://login.microsoftonline.com/TENANT", resource=…`.
@@ -179,9 +191,9 @@ fn is_id(text: &str) -> bool {
     text.len() == 36 && text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
-fn forbidden(session: &Session, detail: &Detail, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
+fn forbidden(caller: &Caller<'_>, detail: &Detail, vault: &Vault, attempt: &Attempt<'_>) -> Failure {
     let Action { verb, permission, role } = attempt.action;
-    let identity = session.identity();
+    let identity = caller.identity;
     let denied = |what: String, remedy: String| Failure::new(Kind::AccessDenied, what, remedy);
     let inner = detail.innererror.as_ref().map(|inner| inner.code.as_str());
     let who = identity.assignee();

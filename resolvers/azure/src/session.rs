@@ -8,7 +8,7 @@ use std::sync::Arc;
 use azure_security_keyvault_secrets::SecretClient;
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::CachedSession;
-use secretref_protocol::{Failure, Retry, Run, Secret};
+use secretref_protocol::{Failure, Run, Secret};
 
 use crate::auth::Identity;
 use crate::client;
@@ -23,6 +23,15 @@ pub(crate) struct Session {
     identity: Identity,
     vaults: RefCell<HashMap<Vault, Rc<SecretClient>>>,
     pub(crate) run: Run,
+}
+
+/// Who reads and writes, for the failure of a request.
+#[derive(Clone, Copy)]
+pub(crate) struct Caller<'s> {
+    pub(crate) identity: &'s Identity,
+    /// Whether the token is from the cache.
+    pub(crate) is_cached: bool,
+    pub(crate) run: &'s Run,
 }
 
 impl Session {
@@ -51,6 +60,11 @@ impl Session {
         &self.identity
     }
 
+    /// Who reads and writes.
+    pub(crate) fn caller(&self) -> Caller<'_> {
+        Caller { identity: &self.identity, is_cached: self.token.age.is_some(), run: &self.run }
+    }
+
     /// The SDK's client of a vault.
     pub(crate) fn vault(&self, vault: &Vault) -> Result<Rc<SecretClient>, Failure> {
         if let Some(known) = self.vaults.borrow().get(vault) {
@@ -59,10 +73,5 @@ impl Session {
         let made = Rc::new(client::of_vault(vault, &self.client, self.token(), self.cloud.audience)?);
         self.vaults.borrow_mut().insert(vault.clone(), Rc::clone(&made));
         Ok(made)
-    }
-
-    /// The same failure, to be tried once more with a new token if this one is a cached one.
-    pub(crate) fn unless_cached(&self, failure: Failure) -> Failure {
-        if self.token.age.is_some() { failure.with_retry(Retry::Reauthenticate) } else { failure }
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use secretref_protocol::Failure;
 use secretref_protocol::net::Address;
+use url::Url;
 
 use crate::cloud::{Cloud, Host};
 
@@ -78,6 +79,12 @@ impl Vault {
     /// The URL, without a slash at its end.
     pub(crate) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Whether a link of the vault, which may be relative, stays in the vault: on its host, its port, and TLS.
+    pub(crate) fn has(&self, link: &str) -> bool {
+        let own = Url::parse(&self.origin).ok();
+        own.is_some_and(|own| own.join(link).is_ok_and(|link| link.origin() == own.origin()))
     }
 
     /// Whether the host is a vault's of Azure.
@@ -163,6 +170,19 @@ mod tests {
             "https://my-vault.vault.azure.net:8443",
         ] {
             assert_eq!(parse(text), Err(Wrong::Malformed), "{text}");
+        }
+        let vault = parse("my-vault").unwrap();
+        for (link, is_own) in [
+            ("https://my-vault.vault.azure.net:443/secrets?$skiptoken=1", true),
+            ("https://MY-VAULT.vault.azure.net/secrets", true),
+            ("/secrets?$skiptoken=1", true),
+            ("http://my-vault.vault.azure.net/secrets", false),
+            ("https://my-vault.vault.azure.net:444/secrets", false),
+            ("https://my-vault.vault.azure.net.evil.example/secrets", false),
+            ("//evil.example/secrets", false),
+            ("https://:", false),
+        ] {
+            assert_eq!(vault.has(link), is_own, "{link}");
         }
         for text in ["http://v.vault.azure.net", "http://127.0.0.1:80"] {
             assert_eq!(parse(text), Err(Wrong::Clear), "{text}");

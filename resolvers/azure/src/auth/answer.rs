@@ -32,7 +32,7 @@ enum Seconds<'a> {
 }
 
 /// The token in an answer, if it has one.
-pub(super) fn token(body: &[u8]) -> Option<NewSession> {
+pub(crate) fn token(body: &[u8]) -> Option<NewSession> {
     let granted: Granted<'_> = serde_json::from_slice(body).ok()?;
     let seconds = match granted.expires_in {
         Seconds::Number(seconds) => seconds,

@@ -31,6 +31,12 @@ impl Identity {
         }
     }
 
+    /// One that only the token tells.
+    #[cfg(any(test, feature = "fuzz"))]
+    pub(crate) fn unknown(token: &Secret) -> Self {
+        Self::new("the service principal", token, None, None)
+    }
+
     /// The tenant that issued the token.
     pub(crate) fn tenant(&self) -> Option<String> {
         let own = self.claims.tid.as_ref().filter(|tid| is_plain(tid));

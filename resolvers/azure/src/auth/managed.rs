@@ -1,26 +1,22 @@
 //! `auth = "managed_identity"`: the identity of a virtual machine, of App Service, or of a machine with Azure Arc.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use secretref_protocol::net::{Address, Client, Request, Response, Role, Target};
+use secretref_protocol::net::{ALLOW_HTTP, Address, Client, Request, Response, Role, Target};
 use secretref_protocol::session_cache::{LoginError, NewSession};
-use secretref_protocol::{Failure, Kind, Retry, Secret, Settings, Stage, file};
+use secretref_protocol::{Failure, Kind, Retry, Secret, Settings, Stage};
 use tokio::time::timeout;
 
-use super::answer;
 use super::identity::Identity;
+use super::{answer, arc};
 use crate::cloud::Cloud;
 use crate::settings::{CLIENT_ID, IDENTITY_ENDPOINT, IDENTITY_HEADER, METADATA, OBJECT_ID, RESOURCE_ID};
 
 /// How long to wait for a connection: the service is near if it exists, and on other machines nothing answers.
 const PROBE: Duration = Duration::from_millis(300);
-
-/// The folder in which Azure Arc writes the keys that prove that a program may ask.
-const ARC_KEYS: &str = "/var/opt/azcmagent/tokens/";
 
 /// The identity of this machine.
 pub(super) struct Managed {
@@ -151,24 +147,13 @@ impl Managed {
     }
 
     /// The agent answers with the name of a file that only it and its group can read, and wants to see the file's content.
-    /// <https://learn.microsoft.com/azure/azure-arc/servers/managed-identity-authentication>
     async fn ask_arc(&self, url: &str) -> Result<Response, Failure> {
         let url = self.url(url);
         let response = self.ask(IDENTITY_ENDPOINT.key, &url, metadata_header()).await?;
         if response.status != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
-        let challenge = response.headers.get(header::WWW_AUTHENTICATE).and_then(|value| value.to_str().ok());
-        let key = challenge
-            .and_then(|challenge| challenge.strip_prefix("Basic realm="))
-            .map(|path| path.trim_matches('"'));
-        let key = key.filter(|path| is_arc_key(path)).ok_or_else(|| self.stranger())?;
-        let content = file::read_secret(Path::new(key), IDENTITY_ENDPOINT.key).map_err(|failure| {
-            failure.hint("this user must be in the group himds: usermod -aG himds USER")
-        })?;
-        let text = Secret::new(["Basic ", content.expose()].concat());
-        let mut value = HeaderValue::try_from(text.expose()).map_err(|_| self.stranger())?;
-        value.set_sensitive(true);
+        let value = arc::authorization(&response)?.ok_or_else(|| self.stranger())?;
         let headers = metadata_header().into_iter().chain([(header::AUTHORIZATION, value)]);
         self.ask(IDENTITY_ENDPOINT.key, &url, headers).await
     }
@@ -183,7 +168,7 @@ impl Managed {
             401 | 403 => Err(Failure::new(
                 Kind::Unauthenticated,
                 format!("{} does not let this process ask for a token ({status})", self.name()),
-                "check `identity_header`, and that IDENTITY_ENDPOINT and IDENTITY_HEADER are of the same start of the app",
+                self.service.hint(),
             )
             .into()),
             // https://learn.microsoft.com/entra/identity/managed-identities-azure-resources/how-to-use-vm-token#retry-guidance
@@ -248,9 +233,9 @@ impl Managed {
 impl Issuer {
     fn from_settings(settings: &Settings) -> Result<Self, Failure> {
         let header = settings.credential(&IDENTITY_HEADER)?;
-        match (settings.text(&IDENTITY_ENDPOINT), header) {
-            (Some(url), Some((header, _))) => Ok(Self::AppService(url.to_owned(), header)),
-            (Some(url), None) => Ok(Self::Arc(url.to_owned())),
+        match (endpoint(settings)?, header) {
+            (Some(url), Some((header, _))) => Ok(Self::AppService(url, header)),
+            (Some(url), None) => Ok(Self::Arc(url)),
             (None, _) => {
                 let url = settings.text(&METADATA).unwrap_or("http://169.254.169.254");
                 Address::parse_metadata(settings.called(&METADATA), url, false)?;
@@ -258,6 +243,30 @@ impl Issuer {
             }
         }
     }
+}
+
+impl Issuer {
+    /// What to do if the service refuses this process.
+    fn hint(&self) -> &'static str {
+        match self {
+            Self::Imds(_) => {
+                "check the machine's rules on who may ask its metadata service, and that no proxy is in front of it"
+            }
+            Self::AppService(..) => {
+                "check `identity_header`, and that IDENTITY_ENDPOINT and IDENTITY_HEADER are of the same start of the app"
+            }
+            Self::Arc(_) => arc::GROUP,
+        }
+    }
+}
+
+/// The URL of the setting `identity_endpoint`, which is sent to as it is written.
+fn endpoint(settings: &Settings) -> Result<Option<String>, Failure> {
+    let Some(url) = settings.text(&IDENTITY_ENDPOINT) else { return Ok(None) };
+    let (called, allow_http) = (settings.called(&IDENTITY_ENDPOINT), settings.is_on(&ALLOW_HTTP));
+    let origin = Address::parse(called, url, true)?.to_string();
+    Address::parse_metadata(called, &origin, allow_http)?;
+    Ok(Some(url.to_owned()))
 }
 
 const X_IDENTITY_HEADER: HeaderName = HeaderName::from_static("x-identity-header");
@@ -274,29 +283,4 @@ fn bad_header() -> Failure {
         "`identity_header` has a character that a header cannot have",
         "pass on IDENTITY_HEADER as App Service sets it",
     )
-}
-
-/// Whether it is a key of Azure Arc, and not another file that a false agent wants to see.
-fn is_arc_key(path: &str) -> bool {
-    let name = path.strip_prefix(ARC_KEYS).and_then(|name| name.strip_suffix(".key"));
-    name.is_some_and(|name| !name.is_empty() && !name.contains('/'))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_keys_of_arc_are_shown_to_its_agent() {
-        assert!(is_arc_key("/var/opt/azcmagent/tokens/8e0f.key"));
-        for path in [
-            "/var/opt/azcmagent/tokens/.key",
-            "/var/opt/azcmagent/tokens/../x.key",
-            "/var/opt/azcmagent/tokens/a/b.key",
-            "/etc/shadow",
-            "/etc/x.key",
-        ] {
-            assert!(!is_arc_key(path), "{path}");
-        }
-    }
 }

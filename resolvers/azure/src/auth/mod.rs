@@ -1,6 +1,7 @@
 //! Sign-in: chooses the method. Each method has its own file.
 
 mod answer;
+mod arc;
 mod certificate;
 mod entra;
 mod identity;
@@ -13,7 +14,9 @@ use secretref_protocol::session_cache::{CacheKey, CachedSession, LoginError, New
 use secretref_protocol::{Failure, Secret, Settings, file};
 
 use crate::cloud::Cloud;
-use crate::settings::{AUTH, CLIENT_CERTIFICATE, CLIENT_SECRET, FEDERATED_TOKEN_FILE};
+use crate::settings::{AUTH, CLIENT_CERTIFICATE, CLIENT_SECRET, FEDERATED_TOKEN_FILE, TENANT_ID};
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use answer::token as token_in;
 use certificate::Certificate;
 use entra::{Entra, Proof};
 pub(crate) use identity::Identity;
@@ -129,6 +132,13 @@ fn first(settings: &Settings, client: &Arc<Client>, cloud: &'static Cloud) -> Re
     }
     if settings.path(&FEDERATED_TOKEN_FILE)?.is_some() {
         return by_federation(settings, client, cloud);
+    }
+    // The identity of a machine has its tenant: who names one means a service principal.
+    if settings.text(&TENANT_ID).is_some() {
+        return Err(Failure::misconfigured(
+            format!("`{}` is set, and nothing to sign in with at that tenant", settings.called(&TENANT_ID)),
+            "set `client_secret_file`, `client_certificate` or `federated_token_file`; or remove it to sign in as this machine",
+        ));
     }
     managed(settings, client, cloud, UNSET)
 }
