@@ -6,9 +6,9 @@
 //!   be slow, and passes the same cases;
 //! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: the kit's own,
 //!   which can leave a search unanswered, or answer it wrongly;
-//! - [`mod@unit`]: systemd itself; [`container`]: a container;
+//! - [`mod@unit`]: systemd itself; [`container`]: a container; [`own_machine`]: a machine with other addresses;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
-//! - [`gateway`]: the real gateway;
+//! - [`gateway`]: the real gateway; [`model`]: a model that it asks;
 //! - [`transcript`]: cases as data, and the check of a response; [`page`]: the commands on a page;
 //! - [`fault`]: a server with every fault; [`canned`]: a server that sends the same bytes to every client;
 //! - [`form`]: what a client has encoded; [`forward`]: a proxy of HTTP;
@@ -31,7 +31,9 @@ pub mod gateway;
 pub mod jwt;
 pub mod keepassxc;
 pub mod keyring;
+pub mod model;
 pub mod openbao;
+pub mod own_machine;
 pub mod page;
 pub mod port;
 pub mod provider;

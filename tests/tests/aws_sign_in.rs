@@ -5,13 +5,13 @@ use std::fs::{self, Permissions};
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use secretref_tests::canned::Canned;
 use secretref_tests::fault::{Answer, Asked, Handler, Listener, Server, Setup};
+use secretref_tests::own_machine;
 use secretref_tests::resolver::{self, Ended, Run};
 use secretref_tests::stores::aws::fake::{FakeAws, Manner, Principal, Role};
 use secretref_tests::stores::aws::signature::Key;
@@ -23,27 +23,11 @@ const REGION: &str = "eu-central-1";
 const READER: &str = "arn:aws:iam::111122223333:role/reader";
 const DEEPER: &str = "arn:aws:iam::111122223333:role/deeper";
 
-/// Runs the test `name` again, in a network and with mounts of its own. Returns whether this is that second run.
+/// Whether this is the run of the test `name` on a machine with the addresses of ECS, EKS and EC2, and an empty home.
 fn in_own_machine(name: &str) -> bool {
-    if std::env::var_os("SECRETREF_KIT_OWN_MACHINE").is_some() {
-        return true;
-    }
-    assert!(rustix::process::geteuid().is_root(), "needs root, for a network of its own");
-    let binary = resolver::path("secretref-aws");
-    let script = "set -e; ip link set lo up; ip addr add 169.254.169.254/32 dev lo; ip addr add 169.254.170.2/32 dev lo; \
-                  ip addr add 169.254.170.23/32 dev lo; mount -t tmpfs none /root; chmod 700 /root; exec \"$0\" \"$@\"";
-    let ended = Command::new("unshare")
-        .args(["-n", "-m", "sh", "-c", script])
-        .arg(std::env::current_exe().expect("this test"))
-        .args(["--exact", name, "--include-ignored", "--nocapture"])
-        .env("SECRETREF_KIT_OWN_MACHINE", "1")
-        .env("SECRETREF_BIN", binary.parent().expect("a folder"))
-        .output()
-        .expect("unshare");
-    let text = String::from_utf8_lossy(&ended.stdout) + String::from_utf8_lossy(&ended.stderr);
-    assert!(ended.status.success(), "{text}");
-    assert!(text.contains("1 passed"), "{text}");
-    false
+    let script = "ip addr add 169.254.169.254/32 dev lo; ip addr add 169.254.170.2/32 dev lo; \
+                  ip addr add 169.254.170.23/32 dev lo; mount -t tmpfs none /root; chmod 700 /root";
+    own_machine::is_this(name, "secretref-aws", script)
 }
 
 /// AWS, and a folder with a profile.

@@ -167,9 +167,14 @@ impl Entra {
         let is_allowed = match path {
             "/metadata/identity/oauth2/token" => header("metadata") == "true",
             "/msi/token" => header("x-identity-header") == "header-of-the-kit",
-            "/arc/token" => {
+            "/arc/false" => {
                 return Answer::new(401, "").header("www-authenticate", "Basic realm=/etc/passwd.key");
             }
+            "/arc/token" if header("metadata") != "true" => return Answer::new(400, ""),
+            "/arc/token" if !is_shown(header("authorization")) => {
+                return Answer::new(401, "").header("www-authenticate", format!("Basic realm={ARC_KEY}"));
+            }
+            "/arc/token" => true,
             _ => return Answer::new(404, ""),
         };
         if !is_allowed {
@@ -222,6 +227,15 @@ impl App {
             _ => Err((401, "invalid_client", 7_000_215, "Invalid client secret provided.")),
         }
     }
+}
+
+/// The file whose content the agent of Azure Arc wants to see.
+pub const ARC_KEY: &str = "/var/opt/azcmagent/tokens/8e0f1d.key";
+
+/// Whether an authorization is the content of that file.
+fn is_shown(authorization: &str) -> bool {
+    let key = std::fs::read_to_string(ARC_KEY);
+    key.is_ok_and(|key| authorization.strip_prefix("Basic ") == Some(key.trim()))
 }
 
 /// What Microsoft's clients ask for before they sign in (`OpenID` Connect Discovery 1.0).

@@ -2,6 +2,7 @@
 
 mod bench;
 mod budget;
+pub mod desk;
 pub mod entra;
 mod faults;
 pub mod rs256;

@@ -23,6 +23,7 @@ const EXPIRED: &str = "22223333-cccc-4444-dddd-5555eeee6666";
 const DISABLED: &str = "33334444-dddd-5555-eeee-6666ffff7777";
 
 /// The stand-in, and a folder for credentials.
+#[derive(Debug)]
 pub struct Place {
     /// The stand-in.
     pub server: StandIn,

@@ -3,6 +3,7 @@
 //! It has a certificate for their real hosts, and a proxy that leads every host to it: so resolvers and Microsoft's own
 //! clients are tested with the very URLs that they use in production.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -11,7 +12,7 @@ use std::time::Duration;
 use super::entra::{App, Entra};
 use super::vaults::{Vaults, Version};
 use crate::certificate::Authority;
-use crate::fault::{self, Answer, Asked, Greeting, Server, Setup};
+use crate::fault::{self, Answer, Asked, Greeting, Handler, Listener, Server, Setup};
 use crate::forward::Forward;
 
 /// The names on its certificate.
@@ -88,9 +89,7 @@ impl StandIn {
         let script = fault::slow(manner.delay, |asked| asked.path.contains("hang"));
         let server = Server::start(setup, Arc::new(move |asked| shared.answer(asked)), script);
         let server = server.for_good();
-        let machine = Arc::clone(&state);
-        let answer = Arc::new(move |asked: &Asked| machine.entra.answer_machine(asked));
-        let metadata = Server::start(Setup::default(), answer, Arc::new(|act, _| act)).for_good();
+        let metadata = Server::start(Setup::default(), machine(&state), Arc::new(|act, _| act)).for_good();
         let proxy = Forward::start(&server.address().to_string(), None, None);
         Self {
             url: server.url(),
@@ -104,6 +103,12 @@ impl StandIn {
     /// Makes an application known.
     pub fn app(&self, client: &str, app: App) {
         self.state.entra.app(client, app);
+    }
+
+    /// Gives tokens to a machine at this address, too.
+    pub fn machine_at(&self, address: &str) -> Server {
+        let listener = Listener::Tcp(TcpListener::bind(address).expect(address));
+        Server::start_on(listener, Setup::default(), machine(&self.state), Arc::new(|act, _| act)).for_good()
     }
 
     /// The issuer of tokens.
@@ -127,6 +132,12 @@ impl StandIn {
         let take = |count: &AtomicUsize| count.swap(0, Ordering::Relaxed);
         (take(connections), take(tokens), take(requests))
     }
+}
+
+/// What answers the requests of a machine for a token.
+fn machine(state: &Arc<State>) -> Handler {
+    let state = Arc::clone(state);
+    Arc::new(move |asked: &Asked| state.entra.answer_machine(asked))
 }
 
 impl State {
