@@ -33,6 +33,8 @@ pub enum Exit {
     Refused = 10,
     /// Everything resolves, but something expires within the given time.
     Expiring = 11,
+    /// The gateway could not be asked to reload.
+    NotReloaded = 12,
     /// The command of `exec` cannot be executed.
     NotExecutable = 126,
     /// The command of `exec` was not found.
@@ -41,7 +43,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every code with its name and meaning, in order, for help and documentation.
-    pub const TABLE: [(Self, &str, &str); 14] = [
+    pub const TABLE: [(Self, &str, &str); 15] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),
         (Self::IdFailed, "an id failed", "in a shell: an id has no value, or could not be changed"),
         (Self::Usage, "usage", "the command line is wrong"),
@@ -61,6 +63,11 @@ impl Exit {
             Self::Expiring,
             "expiring",
             "`check`: all ids have a value, and something expires within `--expires-within`",
+        ),
+        (
+            Self::NotReloaded,
+            "not reloaded",
+            "`watch`: the gateway could not be asked to reload; the next run tries again",
         ),
         (Self::NotExecutable, "not executable", "`exec`: the system cannot execute the command"),
         (Self::CommandNotFound, "not found", "`exec`: the command was not found"),

@@ -52,7 +52,7 @@ pub mod file;
 pub mod fuzz;
 #[cfg(feature = "cli")]
 mod gateway;
-#[cfg(feature = "net")]
+#[cfg(feature = "cli")]
 mod hex;
 #[cfg(feature = "cli")]
 mod journal;
@@ -107,7 +107,7 @@ pub use allow::Allow;
 pub use backend::{Backend, Listed, Listing, Lock, Manage, Unlock};
 #[cfg(feature = "cli")]
 pub use fetch_sink::FetchSink;
-#[cfg(feature = "net")]
+#[cfg(feature = "cli")]
 pub use hex::hex;
 #[cfg(feature = "cli")]
 pub use run::{Run, Stage, Step};

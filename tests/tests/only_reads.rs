@@ -58,7 +58,9 @@ impl Place {
         let file = self.file();
         let profile = self.0.path().join("store/profile.toml").display().to_string();
         let touched = self.0.path().join("store/touched").display().to_string();
-        let lines: [&[&str]; 11] = [
+        let lines: [&[&str]; 13] = [
+            &["doctor", "--last"],
+            &["watch", "--once", "--config", &file, "--state", &touched],
             &["exec", "--env", "KEY=openai", "--", "touch", &touched],
             &["doctor", "--as-gateway", "openai"],
             &["install", "--yes", "--no-test", "--to", &profile],

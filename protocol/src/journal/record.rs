@@ -163,6 +163,8 @@ impl<'a> LogRecord<'a> {
         field("SECRETREF_RUN", &run);
         field("SECRETREF_MS", &took.as_millis());
         field("SECRETREF_EXIT", &self.exit.code());
+        field("SECRETREF_ASKED", &self.asked);
+        field("SECRETREF_FAILED", &self.failed);
         if let Some(alias) = provider {
             field("SECRETREF_PROVIDER", &alias);
         }
@@ -332,7 +334,7 @@ mod tests {
     fn the_record_has_fields_to_search_for() {
         let (line, record) = told(&["x#k", "y#k"], vec![missing("nothing at x"), Ok(good("r-2"))], None);
         let fields = "PRIORITY=4\nSYSLOG_IDENTIFIER=secretref-test\nSECRETREF_VERSION=1.2.3\nSECRETREF_RUN=00ff\n\
-             SECRETREF_MS=12\nSECRETREF_EXIT=0\nSECRETREF_PROVIDER=vault\nSECRETREF_CODE=NOT_FOUND\n\
+             SECRETREF_MS=12\nSECRETREF_EXIT=0\nSECRETREF_ASKED=2\nSECRETREF_FAILED=1\nSECRETREF_PROVIDER=vault\nSECRETREF_CODE=NOT_FOUND\n\
              SECRETREF_REQUEST=r-1\nSECRETREF_ID=x#k\n";
         assert_eq!(record, format!("MESSAGE={line}\n{fields}"));
         let (_, record) = told(&["x#k", "y#k"], vec![Ok(good("r-1")), Ok(good("r-2"))], None);

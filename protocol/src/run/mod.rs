@@ -41,7 +41,16 @@ struct Notes {
     /// How many requests wait for an answer, by origin.
     waiting: Vec<(Arc<str>, usize)>,
     warnings: Vec<(Stage, String)>,
-    ends: Vec<(&'static str, Duration)>,
+    ends: Vec<End>,
+}
+
+/// When something ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    what: &'static str,
+    left: Duration,
+    /// Whether the resolver replaces it before.
+    is_replaced: bool,
 }
 
 /// A step that [`Run::end`] is to end.
@@ -206,17 +215,33 @@ impl Run {
         self.notes().warnings.clone()
     }
 
-    /// Records how long `what` is still valid, such as the token.
+    /// Records how long `what` is still valid, such as the token. A person has to replace it before.
     pub fn ends(&self, what: &'static str, left: Duration) {
+        self.note_end(End { what, left, is_replaced: false });
+    }
+
+    /// Records how long `what` is still valid, which the resolver itself replaces before.
+    pub fn ends_and_is_replaced(&self, what: &'static str, left: Duration) {
+        self.note_end(End { what, left, is_replaced: true });
+    }
+
+    fn note_end(&self, end: End) {
         let mut notes = self.notes();
-        notes.ends.retain(|(known, _)| *known != what);
-        notes.ends.push((what, left));
+        notes.ends.retain(|known| known.what != end.what);
+        notes.ends.push(end);
+    }
+
+    /// Returns what expires and is not replaced by the resolver, and how long it is still valid.
+    #[must_use]
+    pub fn to_replace(&self) -> Vec<(&'static str, Duration)> {
+        let notes = self.notes();
+        notes.ends.iter().filter(|end| !end.is_replaced).map(|end| (end.what, end.left)).collect()
     }
 
     /// Returns what expires, and how long it is still valid.
     #[must_use]
     pub fn known_ends(&self) -> Vec<(&'static str, Duration)> {
-        self.notes().ends.clone()
+        self.notes().ends.iter().map(|end| (end.what, end.left)).collect()
     }
 
     /// Marks `name` as private: output that can be shared shows `<what>` instead.

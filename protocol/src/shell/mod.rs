@@ -15,6 +15,7 @@ mod get;
 mod id_lookup;
 mod import;
 mod install;
+mod last;
 mod list;
 mod listing;
 mod logout;
@@ -33,6 +34,7 @@ mod settings;
 mod snippet;
 mod style;
 mod unlock;
+mod watch;
 
 use std::time::{Duration, Instant};
 
@@ -54,6 +56,7 @@ use crate::watchdog::{Limits, Watchdog};
 use cli::{CommandLine, Verb};
 use doctor::DoctorArgs;
 use output::explain;
+use session_task::OUTPUT_TIMEOUT;
 
 /// The time limit of `list` if `timeout` is not set: it reads every folder of a store, and no gateway waits for it.
 const LIST_TIMEOUT: Duration = Duration::from_mins(1);
@@ -101,6 +104,13 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
     }
     if let Verb::CheckConfig(args) = &line.verb {
         return config_check::check_config::<B>(args, &watchdog);
+    }
+    if let Verb::Last(args) = &line.verb {
+        watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
+        return last::last(&B::STORE, args, Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
+    }
+    if let Verb::Watch(args) = &line.verb {
+        return watch::watch::<B>(args, &environment, &watchdog);
     }
     if let Verb::AsGateway(args) = &line.verb {
         return as_gateway::as_gateway::<B>(&line, args, &run, &watchdog);

@@ -68,7 +68,9 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         Verb::Delete { .. } => ("delete", Reads::Nothing),
         Verb::Install(_) => ("install", Reads::Nothing),
         // They start a program.
+        Verb::Watch(_) => ("watch", Reads::Nothing),
         Verb::Exec(_) => ("exec", Reads::Nothing),
+        Verb::Last(_) => ("doctor --last", Reads::Nothing),
         Verb::AsGateway(_) => ("doctor --as-gateway", Reads::Nothing),
         Verb::Logout => ("logout", Reads::Nothing),
         Verb::None

@@ -78,7 +78,7 @@ fn tell(run: &Run, claims: &Claims) {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     if let Some(left) = claims.exp.map(|end| Duration::from_secs(end).saturating_sub(now)) {
         note(format!("expires in {}, and is replaced before", span(left)));
-        run.ends("token", left);
+        run.ends_and_is_replaced("token", left);
     }
 }
 

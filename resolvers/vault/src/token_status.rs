@@ -131,7 +131,12 @@ fn tell(run: &Run, looked: &TokenDetails, is_given: bool) {
             let renewable = if looked.renewable { "" } else { ", and cannot be renewed" };
             let left = span(Duration::from_secs(seconds));
             note(&format!("expires in {left}{renewable}"));
-            run.ends("token", Duration::from_secs(seconds));
+            let left_of_token = Duration::from_secs(seconds);
+            if is_given {
+                run.ends("token", left_of_token);
+            } else {
+                run.ends_and_is_replaced("token", left_of_token);
+            }
             if is_given && seconds <= SOON {
                 run.warn(
                     Stage::SignIn,

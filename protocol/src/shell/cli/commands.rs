@@ -52,7 +52,7 @@ pub(super) fn parser<B: Manage>(help: Option<&Help>) -> Command {
 }
 
 /// The verbs, in the order of the help.
-fn verbs<B: Manage>() -> [Row; 17] {
+fn verbs<B: Manage>() -> [Row; 18] {
     [
         ("get", "Print the value of each ID", |get| {
             get.arg(ids(&B::STORE))
@@ -78,6 +78,7 @@ fn verbs<B: Manage>() -> [Row; 17] {
                 .arg(ids(&B::STORE).required(false))
                 .arg(json("print JSON"))
                 .arg(names())
+                .arg(last())
                 .args(of_gateway())
                 .args(flags(&B::STORE))
         }),
@@ -87,6 +88,7 @@ fn verbs<B: Manage>() -> [Row; 17] {
         ("snippet", "Print the provider block for the gateway's config", |snippet| {
             snippet.arg(form()).arg(alias()).args(flags(&B::STORE))
         }),
+        ("watch", "Ask the gateway to reload if a secret was rotated", |watch| watch.args(of_watch())),
         ("import", "Store the secrets from a .env or JSON file", |import| {
             import.args(import_args::args()).args(flags(&B::STORE))
         }),
@@ -144,6 +146,30 @@ fn prefix() -> Arg {
 
 fn json(help: &'static str) -> Arg {
     Arg::new("json").long("json").action(ArgAction::SetTrue).help(help)
+}
+
+fn last() -> Arg {
+    Arg::new("last")
+        .long("last")
+        .action(ArgAction::SetTrue)
+        .conflicts_with("as-gateway")
+        .help("show the last runs from the system's log; ID is then a provider")
+}
+
+fn of_watch() -> [Arg; 4] {
+    let named = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    [
+        Arg::new("once")
+            .long("once")
+            .required(true)
+            .action(ArgAction::SetTrue)
+            .help("look once, for a timer"),
+        named("config", "OPENCLAW.JSON", "the gateway's config; default: ~/.openclaw/openclaw.json"),
+        named("state", "FOLDER", "where to keep what was seen; default: ~/.local/state/secretref"),
+        named("openclaw", "COMMAND", "the gateway's command").default_value("openclaw"),
+    ]
 }
 
 fn of_exec() -> [Arg; 2] {

@@ -110,7 +110,7 @@ pub(in crate::shell) fn free_flags(store: &Store) -> Vec<String> {
 
 /// Returns what `--help` prints after the options of a verb.
 pub(super) fn after_verb(store: &Store, verb: &str, help: &Help) -> String {
-    let takes_settings = !["settings", "completions", "man", "help"].contains(&verb);
+    let takes_settings = !["settings", "completions", "man", "help", "watch"].contains(&verb);
     let settings = match (takes_settings, help.start.is_some()) {
         (false, _) => String::new(),
         (true, false) => {
@@ -141,6 +141,7 @@ pub(in crate::shell) fn examples(store: &Store, verb: &str) -> Vec<String> {
             let id = get.and_then(|(_, ids)| ids.split(' ').next()).unwrap_or("ID");
             vec![format!("  {binary} exec --env API_KEY={id} -- ./app")]
         }
+        "watch" => vec![format!("  {binary} watch --once --config ~/.openclaw/openclaw.json")],
         "help" => vec![format!("  {binary} help get")],
         "install" => vec![format!("  {binary} install {}", store.name())],
         "snippet" => {

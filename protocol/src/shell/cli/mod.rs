@@ -16,7 +16,9 @@ use super::config_check::ConfigCheckArgs;
 use super::exec::ExecArgs;
 use super::import::ImportArgs;
 use super::install::InstallArgs;
+use super::last::LastArgs;
 use super::snippet::SnippetArgs;
+use super::watch::WatchArgs;
 use crate::settings::Flags;
 
 /// A command line that was read.
@@ -68,6 +70,8 @@ pub(super) enum Verb {
     Exec(ExecArgs),
     AsGateway(AsGatewayArgs),
     CheckConfig(ConfigCheckArgs),
+    Watch(WatchArgs),
+    Last(LastArgs),
     Snippet(SnippetArgs),
     Install(InstallArgs),
     Settings {

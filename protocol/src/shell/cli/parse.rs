@@ -16,7 +16,9 @@ use crate::shell::config_check::ConfigCheckArgs;
 use crate::shell::doctor::DoctorArgs;
 use crate::shell::exec::ExecArgs;
 use crate::shell::install::{InstallArgs, Task};
+use crate::shell::last::LastArgs;
 use crate::shell::snippet::SnippetArgs;
+use crate::shell::watch::WatchArgs;
 use crate::store::{Kind, Setting, table};
 
 /// Reads a command line. Flags may come before or after the verb.
@@ -93,6 +95,11 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
             variables: inner.get_many("env").into_iter().flatten().cloned().collect(),
             words: inner.get_many::<String>("PROGRAM").map_or(0, |words| words.len()),
         }),
+        "watch" => Verb::Watch(WatchArgs {
+            config: one("config").map(Into::into),
+            state: one("state").map(Into::into),
+            openclaw: one("openclaw").unwrap_or_default().into(),
+        }),
         "list" => Verb::List { prefix: one("PREFIX").unwrap_or_default(), json: json() },
         "set" => Verb::Set { id: one("ID").unwrap_or_default() },
         "delete" => Verb::Delete {
@@ -100,6 +107,10 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
             yes: inner.get_flag("yes"),
             force: inner.try_get_one("force").ok().flatten() == Some(&true),
         },
+        "doctor" if inner.get_flag("last") => {
+            let provider = inner.get_one::<String>("ID").cloned();
+            Verb::Last(LastArgs { provider, json: json(), names: inner.get_flag("names") })
+        }
         "doctor" => {
             let (ids, json, names) = (ids(), json(), inner.get_flag("names"));
             if inner.get_flag("as-gateway") {

@@ -13,9 +13,11 @@ use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::Config;
+use crate::outcome::Outcome;
 use crate::watchdog::Watchdog;
-use provider::{Checked, check};
-use report::Report;
+use provider::Checked;
+pub(super) use provider::check;
+use report::{Answered, Report};
 
 /// The arguments of `check --config`.
 #[derive(Debug)]
@@ -37,7 +39,8 @@ pub(super) fn check_config<B: Manage>(args: &ConfigCheckArgs, watchdog: &Watchdo
     };
     let mut report = Report::new(args);
     for (name, provider) in &config.providers {
-        match check::<B>(&config, name, provider, watchdog) {
+        let note = |_: &str, outcome: &Outcome| Answered::new(outcome);
+        match check::<B, _>(&config, name, provider, watchdog, note) {
             Some(checked) => report.add(&config, name, checked),
             None => report.leave_out(name),
         }

@@ -6,7 +6,6 @@ use std::time::{Duration, Instant};
 
 use super::super::cli::{CommandLine, Verb, read};
 use super::super::load;
-use super::report::Answered;
 use crate::answer::answer;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
@@ -14,6 +13,7 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::{self, Config, ExecProvider, FirstLine};
+use crate::outcome::Outcome;
 use crate::run::Run;
 use crate::settings::Settings;
 use crate::watchdog::{Limits, Watchdog};
@@ -22,27 +22,30 @@ use crate::watchdog::{Limits, Watchdog};
 const SLACK: Duration = Duration::from_millis(500);
 
 /// What was found about a provider.
-pub(super) struct Checked {
-    pub(super) command: PathBuf,
+pub(in crate::shell) struct Checked<T> {
+    pub(in crate::shell) command: PathBuf,
     /// Why the gateway cannot start it, or why it cannot run.
-    pub(super) failures: Vec<Failure>,
-    pub(super) warnings: Vec<String>,
+    pub(in crate::shell) failures: Vec<Failure>,
+    pub(in crate::shell) warnings: Vec<String>,
     /// The result for each id, in the order of the config.
-    pub(super) ids: Vec<(String, Answered)>,
+    pub(in crate::shell) ids: Vec<(String, T)>,
     /// How the gateway's run would end.
-    pub(super) exit: Exit,
-    pub(super) took: Duration,
-    /// What else expires: the certificate of the server.
-    pub(super) ends: Vec<(&'static str, Duration)>,
+    pub(in crate::shell) exit: Exit,
+    pub(in crate::shell) took: Duration,
+    /// What else expires: the token, and the certificate of the server.
+    pub(in crate::shell) ends: Vec<(&'static str, Duration)>,
+    /// Those that the resolver does not replace by itself.
+    pub(in crate::shell) to_replace: Vec<(&'static str, Duration)>,
 }
 
-/// Checks a provider; `None` if it does not start this resolver.
-pub(super) fn check<B: Manage>(
+/// Checks a provider; `None` if it does not start this resolver. `note` makes what is kept of an id and its outcome.
+pub(in crate::shell) fn check<B: Manage, T: Send + 'static>(
     config: &Config,
     name: &str,
     provider: &ExecProvider,
     watchdog: &Watchdog,
-) -> Option<Checked> {
+    note: impl Fn(&str, &Outcome) -> T + Clone + Send + Sync + 'static,
+) -> Option<Checked<T>> {
     let start = start(&provider.command, B::STORE.binary)?;
     let environment = environment(config, provider);
     let ids = config.ids(name);
@@ -54,6 +57,7 @@ pub(super) fn check<B: Manage>(
         exit: Exit::Done,
         took: Duration::ZERO,
         ends: Vec::new(),
+        to_replace: Vec::new(),
     };
     let run = Run::traced(Instant::now());
     let settings = start.and_then(|first| settings::<B>(first, provider, &environment, &run));
@@ -62,16 +66,18 @@ pub(super) fn check<B: Manage>(
         Ok(settings) => {
             checked.warnings = differences(&settings, provider);
             if checked.failures.is_empty() {
-                resolve::<B>(&settings, ids.clone(), provider.timeout(), watchdog, &mut checked);
+                let limits = (provider.timeout(), watchdog);
+                (checked.ids, checked.exit) = resolve::<B, T>(&settings, ids.clone(), limits, note.clone());
                 checked.warnings.extend(run.warnings().into_iter().map(|(_, warning)| warning));
-                checked.ends = run.known_ends().into_iter().filter(|(what, _)| *what != "token").collect();
+                checked.ends = run.known_ends();
+                checked.to_replace = run.to_replace();
             }
         }
     }
     checked.took = run.elapsed();
     if let Some(failure) = checked.failures.first() {
         checked.exit = Exit::Configuration;
-        checked.ids = ids.into_iter().map(|id| (id, Answered::failed(failure))).collect();
+        checked.ids = ids.into_iter().map(|id| (id.clone(), note(&id, &Err(failure.clone())))).collect();
     }
     Some(checked)
 }
@@ -171,23 +177,22 @@ fn differences(settings: &Settings, provider: &ExecProvider) -> Vec<String> {
     late.into_iter().chain(long).chain(absent).collect()
 }
 
-/// Resolves the ids in one run.
-fn resolve<B: Manage>(
+/// Resolves the ids in one run. Returns what is kept of each, and how the gateway's run would end.
+fn resolve<B: Manage, T: Send + 'static>(
     settings: &Settings,
     ids: Vec<String>,
-    limit: Duration,
-    watchdog: &Watchdog,
-    checked: &mut Checked,
-) {
+    (limit, watchdog): (Duration, &Watchdog),
+    note: impl Fn(&str, &Outcome) -> T + Send + Sync + 'static,
+) -> (Vec<(String, T)>, Exit) {
     let deadline = Deadline::new(Instant::now(), settings.timeout().min(limit));
     watchdog.move_to(deadline.later(SLACK));
     let found = Arc::new(Mutex::new(Vec::new()));
     let answers = Arc::clone(&found);
-    checked.exit = answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
+    let exit = answer::<B>(settings, &ids.into(), Limits { deadline, watchdog }, move |ids, answer| {
         let results = ids.iter().zip(&answer.outcomes);
         let mut found = answers.lock().unwrap_or_else(PoisonError::into_inner);
-        *found = results.map(|(id, outcome)| (id.clone(), Answered::new(outcome))).collect();
+        *found = results.map(|(id, outcome)| (id.clone(), note(id, outcome))).collect();
         answer.shell_exit()
     });
-    checked.ids = std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner));
+    (std::mem::take(&mut *found.lock().unwrap_or_else(PoisonError::into_inner)), exit)
 }

@@ -110,7 +110,7 @@ impl Report {
     }
 
     /// Adds a provider and the references to it.
-    pub(super) fn add(&mut self, config: &Config, name: &str, checked: Checked) {
+    pub(super) fn add(&mut self, config: &Config, name: &str, checked: Checked<Answered>) {
         let of_provider = config.references.iter().filter(|reference| reference.provider == name);
         for reference in of_provider {
             if let Some((_, answered)) = checked.ids.iter().find(|(id, _)| *id == reference.id) {
@@ -118,7 +118,7 @@ impl Report {
             }
         }
         self.warnings.extend(checked.warnings.into_iter().map(|warning| format!("{name}: {warning}")));
-        for (what, left) in &checked.ends {
+        for (what, left) in &checked.to_replace {
             self.note_expiry(
                 &format!("{name}: the {what}"),
                 i64::try_from(left.as_secs()).unwrap_or(i64::MAX),

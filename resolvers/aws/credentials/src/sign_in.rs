@@ -157,7 +157,7 @@ impl SignIn {
             self.run.fact(Stage::SignIn, format!("credentials of {origin}{age}"));
             if let Some(end) = session.keys.expires {
                 let left = end.duration_since(SystemTime::now()).unwrap_or_default();
-                self.run.ends("the credentials", left);
+                self.run.ends_and_is_replaced("the credentials", left);
             }
         }
         Ok(session)

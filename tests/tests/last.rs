@@ -1,0 +1,107 @@
+//! `doctor --last`: what the last runs did, from journald itself, in a mount namespace of its own.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use secretref_tests::resolver::{self, Run};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Starts journald, types commands into a shell, and ends it.
+const SCRIPT: &str = r#"
+    mount -t tmpfs -o mode=755 none /run
+    mkdir -p /run/systemd/journal /run/log/journal
+    mount -t tmpfs -o mode=755 none /etc/systemd
+    mount -t tmpfs -o mode=755 none /var/log
+    echo "[Journal]\nStorage=volatile\nRateLimitBurst=0" > /etc/systemd/journald.conf
+    [ ! -e /dev/kmsg ] || mount --bind /dev/null /dev/kmsg
+    /lib/systemd/systemd-journald &
+    until [ -e /run/systemd/journal/socket ]; do sleep 0.05; done
+    cd "$1"
+    code=0
+    sh -c "$2" || code=$?
+    kill $!
+    exit $code"#;
+
+/// A folder with an encrypted store of one secret, and a profile that logs every run.
+fn place() -> TempDir {
+    let place = tempfile::tempdir().expect("a folder");
+    let profile = place.path().join("keychain.toml");
+    let binary = resolver::path("secretref-keychain");
+    let text =
+        format!("#!{} --profile\nstore = \"file\"\nfolder = \"store\"\nlog = \"all\"\n", binary.display());
+    fs::write(&profile, text).expect("a profile");
+    fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
+    let stored = Run::new(&profile).args(["set", "openai"]).stdin("value-of-openai").end();
+    assert_eq!(stored.code, Some(0), "{stored:?}");
+    place
+}
+
+/// Types commands where there is a journal; `ask ID…` asks as the provider `keys`.
+fn with_journal(place: &Path, commands: &str) -> Output {
+    assert!(rustix::process::geteuid().is_root(), "needs root, for a mount namespace");
+    let ask = "ask() { ids=$(printf ',\"%s\"' \"$@\"); \
+               echo \"{\\\"protocolVersion\\\":1,\\\"provider\\\":\\\"keys\\\",\\\"ids\\\":[${ids#,}]}\" | \
+               env -i ./keychain.toml >answer || :; }\n";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-ec", SCRIPT, "sh"]).arg(place).arg(format!("{ask}{commands}"));
+    command.output().expect("unshare")
+}
+
+/// The commands, with a wait until the journal has this many records.
+fn after(records: usize, commands: &str) -> String {
+    let count = "journalctl --quiet -t secretref-keychain 2>/dev/null | wc -l";
+    format!("for i in $(seq 100); do [ \"$({count})\" -lt {records} ] || break; sleep 0.1; done\n{commands}")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+#[test]
+#[ignore = "needs root and journald: tests/run has both"]
+fn the_last_runs_are_shown_and_when_the_store_came_back() {
+    let place = place();
+    let broken = "ask openai\nask openai missing\nmv store gone\ntouch store\nask openai\n";
+    let ended = with_journal(place.path(), &(broken.to_owned() + &after(3, "./keychain.toml doctor --last")));
+    let (said, notes) = (text(&ended.stdout), text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(1), "{said}{notes}");
+    let lines: Vec<_> = said.lines().collect();
+    assert_eq!(lines.len(), 3, "{said}{notes}");
+    assert!(lines[0].starts_with("ok      20") && lines[0].contains("  keys  1 id resolved, "), "{said}");
+    assert!(
+        lines[1].starts_with("failed  20") && lines[1].contains("1 of 2 ids failed: NOT_FOUND, "),
+        "{said}"
+    );
+    assert!(lines[2].contains("1 of 1 id failed: MISCONFIGURED, "), "{said}");
+    assert!(notes.contains("no value since 20") && notes.contains("(MISCONFIGURED)"), "{notes}");
+    assert!(!said.contains("openai") && !said.contains("missing") && !said.contains("value-of"), "{said}");
+
+    let back = "ask openai\nrm store\nmv gone store\nask openai\n";
+    let commands = "./keychain.toml doctor --last keys --names; ./keychain.toml doctor --last other; \
+                    ./keychain.toml doctor --last --json >report";
+    let ended = with_journal(place.path(), &(back.to_owned() + &after(2, commands)));
+    let (said, notes) = (text(&ended.stdout), text(&ended.stderr));
+    assert_eq!(ended.status.code(), Some(0), "{said}{notes}");
+    assert!(said.contains("1 id resolved for provider keys") && said.contains(": openai"), "{said}");
+    assert!(notes.contains("then the store answers again"), "{notes}");
+    assert!(notes.contains("no run of secretref-keychain of the provider other (NOT_FOUND)"), "{notes}");
+    let report = fs::read(place.path().join("report")).expect("a report");
+    let report: Value = serde_json::from_slice(&report).expect("JSON");
+    let newest = report.as_array().and_then(|runs| runs.last()).expect("a run");
+    assert_eq!((&newest["asked"], &newest["failed"], &newest["exit"]), (&1.into(), &0.into(), &0.into()));
+    assert!(newest["time"].as_u64() > Some(1_700_000_000) && newest.get("ids").is_none(), "{report:#}");
+}
+
+#[test]
+fn without_a_journal_the_log_is_said() {
+    let ended =
+        Run::new(resolver::path("secretref-keychain")).args(["doctor", "--last"]).env("PATH", "/nonexistent");
+    let ended = ended.end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    for words in ["journalctl cannot be started", "no journal", "/var/log/syslog"] {
+        assert!(ended.stderr.contains(words), "{words}: {ended:?}");
+    }
+}
