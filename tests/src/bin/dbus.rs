@@ -3,9 +3,10 @@
 //!
 //! It reads a request for ids of the form `service/account`, looks each up by the attributes `service` and `username`, all
 //! at once, opens a session, gets the values at once, and writes a response. It has no settings and no deadline, and ignores
-//! entries that are locked, missing or ambiguous. The resolver's extra time is for these.
+//! entries that are locked, missing or ambiguous. The resolver's extra time is for these. With `compare` it also asks for
+//! the attributes of what was found, at the same time as for the session, and compares them with what it searched for.
 //!
-//! `dbus SOCKET`
+//! `dbus SOCKET [compare]`
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
@@ -17,15 +18,16 @@ const SERVICE: &str = "org.freedesktop.Secret.Service";
 
 fn main() {
     let socket = std::env::args().nth(1).expect("a socket");
+    let is_compared = std::env::args().nth(2).is_some_and(|argument| argument == "compare");
     let request: Value = serde_json::from_reader(std::io::stdin()).expect("a request");
     let ids: Vec<&str> = request["ids"].as_array().expect("ids").iter().filter_map(Value::as_str).collect();
     // A busy gnome-keyring does not understand the first call of a new client.
-    let response = (0..3).find_map(|_| answer(&socket, &ids)).expect("an answer");
+    let response = (0..3).find_map(|_| answer(&socket, &ids, is_compared)).expect("an answer");
     std::io::stdout().write_all(response.as_bytes()).expect("stdout");
 }
 
 /// The response; `None` if a call was answered with an error.
-fn answer(socket: &str, ids: &[&str]) -> Option<String> {
+fn answer(socket: &str, ids: &[&str], is_compared: bool) -> Option<String> {
     let mut bus = Bus::connect(socket);
     let mut calls = Body::default();
     call(
@@ -62,12 +64,27 @@ fn answer(socket: &str, ids: &[&str]) -> Option<String> {
     plain.signature("s");
     plain.string("");
     call(&mut calls, 2, [SERVICE_NAME, PATH, SERVICE, "OpenSession"], "sv", &plain);
+    for (at, item) in items.iter().enumerate().filter(|_| is_compared) {
+        let serial = ATTRIBUTES + u32::try_from(at).expect("few ids");
+        let mut body = Body::default();
+        body.string("org.freedesktop.Secret.Item");
+        body.string("Attributes");
+        call(&mut calls, serial, [SERVICE_NAME, item, "org.freedesktop.DBus.Properties", "Get"], "ss", &body);
+    }
     bus.stream.write_all(&calls.0).expect("a call");
     let (_, body) = bus.reply()?;
     let mut body = Reader(&body, 0);
     body.signature();
     body.string();
     let session = body.string();
+    for _ in items.iter().filter(|_| is_compared) {
+        let (serial, body) = bus.reply()?;
+        let (service, account) =
+            ids[(serial - ATTRIBUTES) as usize].rsplit_once('/').expect("service/account");
+        let attributes = attributes(&body);
+        let is = |name: &str, value: &str| attributes.iter().any(|(n, v)| n == name && v == value);
+        assert!(is("service", service) && is("username", account), "another entry than the one searched for");
+    }
 
     let mut body = Body::default();
     body.array(4, |body| items.iter().for_each(|item| body.string(item)));
@@ -86,6 +103,8 @@ fn answer(socket: &str, ids: &[&str]) -> Option<String> {
 }
 
 const SERVICE_NAME: &str = "org.freedesktop.secrets";
+/// The serial of the first call for attributes.
+const ATTRIBUTES: u32 = 10_000;
 
 struct Bus {
     stream: UnixStream,
@@ -201,6 +220,21 @@ fn secrets(body: &[u8]) -> Vec<(String, String)> {
         let value = reader.bytes();
         reader.string();
         found.push((path, String::from_utf8(value).expect("text")));
+    }
+    found
+}
+
+/// `v` with `a{ss}` in it.
+fn attributes(body: &[u8]) -> Vec<(String, String)> {
+    let mut reader = Reader(body, 0);
+    reader.signature();
+    let end = reader.u32() as usize;
+    reader.align(8);
+    let end = reader.1 + end;
+    let mut found = Vec::new();
+    while reader.1 < end {
+        reader.align(8);
+        found.push((reader.string(), reader.string()));
     }
     found
 }

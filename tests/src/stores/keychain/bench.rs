@@ -10,7 +10,9 @@ use crate::resolver;
 
 const SERVER: &str = "GNOME Keyring";
 const OURS: &str = "secretref-keychain";
+/// Compares what it finds with what it searched for, as the resolver does: a provider may answer with another entry.
 const SOCKETS: &str = "hand-written D-Bus";
+const CARELESS: &str = "hand-written D-Bus, not compared";
 const SECRET_TOOL: &str = "secret-tool lookup";
 const FILE: &str = "secretref-keychain, 50 in a file";
 
@@ -38,16 +40,19 @@ fn contestants(session: &Session) -> Vec<Contestant> {
         let contestant = Contestant::new(name, resolver::path("secretref-keychain"), ids);
         contestant.args(["--profile".to_owned(), profile.display().to_string()])
     };
-    let sockets = |ids| Contestant::new(SOCKETS, resolver::path("dbus"), ids).args([&bus]);
+    let sockets = |ids| Contestant::new(SOCKETS, resolver::path("dbus"), ids).args([&bus, "compare"]);
+    let careless = |ids| Contestant::new(CARELESS, resolver::path("dbus"), ids).args([&bus]);
     let secret_tool = Contestant::new(SECRET_TOOL, "/usr/bin/secret-tool", 1);
     let secret_tool = secret_tool.args(["lookup", "service", "bench", "username", "n0"]);
     vec![
         ours(OURS, &desktop, 0),
         ours(OURS, &desktop, 1),
         sockets(1),
+        careless(1),
         session.environment().into_iter().fold(secret_tool, |tool, (name, value)| tool.env(name, value)),
         ours(OURS, &desktop, 100),
         sockets(100),
+        careless(100),
         ours(FILE, &file, 1),
     ]
 }
