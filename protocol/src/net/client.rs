@@ -69,6 +69,13 @@ impl Client {
         })
     }
 
+    /// Returns a text that tells apart whom a client believes: the trusted certificates and the proxies. For the key of a cached
+    /// session.
+    #[must_use]
+    pub fn trust_mark(&self) -> String {
+        format!("{}\n{}", self.trust.mark(), self.proxies.mark())
+    }
+
     /// Returns the origin at an address, always the same one for the same role and address.
     ///
     /// # Errors
@@ -214,6 +221,26 @@ mod tests {
             "[Transport(http://store.test (through the proxy http://localhost:3128)), \
              Transport(http://sts.test (through the proxy http://localhost:3128)), Transport(http://169.254.169.254)]"
         );
+    }
+
+    #[test]
+    fn whom_a_client_believes_is_told_apart() {
+        let of = |flags: &[(&'static str, &str)]| client(flags).trust_mark();
+        let marks = [
+            of(&[]),
+            of(&[("tls_skip_verify", "true")]),
+            of(&[("ca_cert", "/a.pem")]),
+            of(&[("ca_cert", "/b.pem")]),
+            of(&[("ca_path", "/a.pem")]),
+            of(&[("ca_cert_bytes", "one")]),
+            of(&[("ca_cert_bytes", "two")]),
+            of(&[("proxy", "http://localhost:3128")]),
+            of(&[("proxy", "http://localhost:3129")]),
+        ];
+        for (at, mark) in marks.iter().enumerate() {
+            assert!(!marks[..at].contains(mark), "{mark}");
+        }
+        assert_eq!(of(&[("proxy", "http://jo:hunter2@localhost:3128")]), marks[7], "a password is not in it");
     }
 
     #[test]

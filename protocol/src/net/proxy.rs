@@ -52,6 +52,15 @@ impl Proxies {
         })
     }
 
+    /// Returns a text that tells sets of proxies apart. It has no password.
+    pub(super) fn mark(&self) -> String {
+        let of = |(key, text, _): &(&'static str, String, Source)| match *key {
+            "no_proxy" => format!("no_proxy {text}\n"),
+            key => parse(key, text).map(|(address, _)| format!("{key} {address}\n")).unwrap_or_default(),
+        };
+        self.set.iter().map(of).collect()
+    }
+
     /// Returns the proxy for `address`, and warns if other users may read the file with its login.
     ///
     /// # Errors

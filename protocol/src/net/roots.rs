@@ -105,6 +105,14 @@ impl TrustAnchors {
         Ok(first.map_or_else(Self::system, |(_, called, roots)| Self::new(called, roots)))
     }
 
+    /// Returns a text that tells places of certificates apart.
+    pub(super) fn mark(&self) -> String {
+        match &self.roots {
+            Roots::Text(text) => format!("{self} {text}"),
+            _ => self.to_string(),
+        }
+    }
+
     fn new(key: &'static str, roots: Roots) -> Self {
         Self { key, roots, loaded: OnceLock::new() }
     }

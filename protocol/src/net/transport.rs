@@ -11,7 +11,7 @@ use hyper::body::Body as _;
 use tokio::time::timeout;
 
 use super::pool::{Body, Permit, Pool};
-use super::{Replay, Request, Response, Route, tunnel};
+use super::{Replay, Request, Response, Role, Route, tunnel};
 use crate::failure::{Failure, Retry};
 use crate::run::Stage;
 use crate::text::plural;
@@ -192,10 +192,16 @@ impl Transport {
     fn too_long(&self, limit: usize) -> Failure {
         let (role, mib) = (self.route().role.name(), limit >> 20);
         let limit = if mib == 0 { format!("{limit} byte{}", plural(limit)) } else { format!("{mib} MiB") };
-        Failure::invalid_value(
-            format!("the response of the {role} is longer than {limit}"),
-            "store large data elsewhere",
-        )
+        let what = format!("the response of the {role} is longer than {limit}");
+        match self.route().role {
+            Role::Store => Failure::invalid_value(what, "store large data elsewhere"),
+            // No secret is too long: another server answers.
+            Role::SignIn | Role::Metadata => {
+                let address = &self.route().address;
+                let own = format!("check the address in `{}`, and the proxy in front of it", address.key());
+                Failure::unavailable(what, address.check(own)).with_retry(Retry::No)
+            }
+        }
     }
 }
 
@@ -318,6 +324,22 @@ mod tests {
         assert_eq!(failure.what(), "the response of the store is longer than 1 byte");
         assert_eq!(send(&transport, Request::get("/").limit(2)).unwrap().body, b"hi");
         server.join().unwrap();
+    }
+
+    #[test]
+    fn only_the_answer_of_a_store_can_be_a_value_that_is_too_long() {
+        for (role, kind) in [
+            (Role::Store, Kind::InvalidValue),
+            (Role::SignIn, Kind::Unavailable),
+            (Role::Metadata, Kind::Unavailable),
+        ] {
+            let (transport, server) = server(&[OK]);
+            let address = transport.route().address.clone();
+            let route = Route { role, ..Route::to(address, &Run::new(Instant::now())) };
+            let failure = send(&Transport::new(route).unwrap(), Request::get("/").limit(1)).err().unwrap();
+            assert_eq!((failure.kind(), failure.retry()), (kind, Retry::No), "{failure}");
+            server.join().unwrap();
+        }
     }
 
     #[test]
