@@ -36,6 +36,16 @@ impl Settings {
         Ok(secret)
     }
 
+    /// Reads the file that `setting` names and that has credentials among other text. Warns if other users may read it.
+    ///
+    /// # Errors
+    /// As [`file::read`].
+    pub fn read_private(&self, path: &Path, setting: &str) -> Result<Vec<u8>, Failure> {
+        let (bytes, metadata) = file::read_with_metadata(path, setting)?;
+        warn_if_exposed(&self.run, self.home.uid, path, &metadata);
+        Ok(bytes)
+    }
+
     /// Returns the value of a secret and where it came from: a variable of the environment, else a file of systemd's
     /// credentials.
     ///
