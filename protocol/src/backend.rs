@@ -73,6 +73,16 @@ pub trait Backend: Sized + 'static {
     /// `MISCONFIGURED` if the settings name none.
     fn default_scope(&self) -> Result<Self::Scope, Failure>;
 
+    /// Returns the scope that `logout` ends besides those of the entries in `[ids]`: the default one, unless a session belongs
+    /// to less than that.
+    ///
+    /// # Errors
+    ///
+    /// As [`default_scope`](Self::default_scope).
+    fn sign_out_scope(&self) -> Result<Self::Scope, Failure> {
+        self.default_scope()
+    }
+
     /// Returns the scope of a locator.
     fn scope(&self, locator: &Self::Locator) -> Self::Scope;
 

@@ -49,7 +49,7 @@ fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Ended
 
 /// Returns the default scope and the scopes of all `[ids]` entries. A missing default is an error only if there is no other.
 fn scopes<B: Backend>(backend: &B, settings: &Settings) -> Result<Vec<B::Scope>, Failure> {
-    let default = backend.default_scope();
+    let default = backend.sign_out_scope();
     let mut scopes: Vec<_> = default.iter().cloned().collect();
     for name in settings.entries().into_values() {
         // An invalid entry has no session.
