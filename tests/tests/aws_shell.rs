@@ -108,6 +108,12 @@ fn a_life(shell: &Shell) {
     let gone = shell.run(&["get", "prod/new"]);
     assert!(gone.code == Some(1) && gone.stderr.contains("restore-secret"), "{gone:#?}");
     assert_eq!(listed("prod/"), ["prod/first", "prod/json"]);
+    let marked = shell.set("prod/new", "value-three");
+    assert!(marked.code != Some(0) && marked.stderr.contains("is marked for deletion"), "{marked:#?}");
+    assert!(
+        marked.stderr.contains("aws secretsmanager restore-secret --region us-east-1 --secret-id prod/new"),
+        "{marked:#?}"
+    );
     shell.call("RestoreSecret", &json!({"SecretId": "prod/new"}));
     assert_eq!(shell.ok(&["get", "prod/new"]), "value-two");
     shell.must_set("prod/brief", "value-brief");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secretref_aws_credentials::{Endpoint, SignIn};
+use secretref_aws_credentials::{Endpoint, Region, SignIn};
 use secretref_protocol::net::Client;
 use secretref_protocol::session_cache::SessionCache;
 use secretref_protocol::{
@@ -61,6 +61,12 @@ impl Backend for SecretsManager {
         Ok(Scope { region: self.defaults.region.clone()?, role_arn: None })
     }
 
+    /// The credentials of a sign-in are those of no region.
+    fn sign_out_scope(&self) -> Result<Scope, Failure> {
+        self.default_scope()
+            .or_else(|_| Ok(Scope { region: Region::parse("aws-global", "region")?, role_arn: None }))
+    }
+
     fn scope(&self, locator: &Locator) -> Scope {
         locator.scope.clone()
     }
@@ -91,9 +97,10 @@ impl Backend for SecretsManager {
     }
 
     async fn sign_out(&self, scope: &Scope) -> Result<Option<&'static str>, Failure> {
-        let server = Server::of_region(&self.endpoint, &scope.region)?;
-        self.batch_right(&server, scope).forget();
-        self.sign_in.sign_out(scope.role_arn.as_deref(), Some(&scope.region))
+        if let Ok(server) = Server::of_region(&self.endpoint, &scope.region) {
+            self.batch_right(&server, scope).forget();
+        }
+        self.sign_in.sign_out(scope.role_arn.as_deref())
     }
 
     async fn inspect(&self, session: &Session) -> Result<(), Failure> {
@@ -113,8 +120,15 @@ impl Backend for SecretsManager {
 impl Manage for SecretsManager {
     const HAS_FORCE: bool = true;
 
-    const ASKED: &'static [&'static str] =
-        &["region", "auth", "aws_profile", "web_identity_token_file", "credential_process", "role_arn"];
+    const ASKED: &'static [&'static str] = &[
+        "region",
+        "auth",
+        "aws_profile",
+        "aws_credentials_file",
+        "web_identity_token_file",
+        "credential_process",
+        "role_arn",
+    ];
 
     /// The last segment is a field, so that the credentials of one owner share a secret.
     fn new_id(path: &[String]) -> String {
@@ -162,7 +176,8 @@ impl Manage for SecretsManager {
 impl SecretsManager {
     fn batch_right(&self, server: &Server, scope: &Scope) -> BatchRight {
         let role = scope.role_arn.as_deref().unwrap_or_default();
-        let parts = [&server.url, scope.region.as_str(), role, &self.sign_in.origin()];
+        let trust = self.client.trust_mark();
+        let parts = [&server.url, scope.region.as_str(), role, &self.sign_in.origin(), &trust];
         BatchRight::new(Arc::clone(&self.cache), &parts)
     }
 }

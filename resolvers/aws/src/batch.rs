@@ -5,8 +5,12 @@ use std::collections::BTreeSet;
 use aws_sdk_secretsmanager::operation::RequestId as _;
 use aws_sdk_secretsmanager::operation::batch_get_secret_value::BatchGetSecretValueOutput;
 use aws_sdk_secretsmanager::types::ApiErrorType;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
 use secretref_aws_credentials::Refusal;
 use secretref_protocol::{Document, Failure, FetchSink, request_id};
+use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use crate::answer::{Answer, Binary};
 use crate::arn::Arn;
@@ -37,6 +41,7 @@ pub(crate) async fn read<'l>(
                 token = output.next_token.clone().filter(|next| !next.is_empty());
                 let page = Page::new(output);
                 let call = session.call("GetSecretValue", None);
+                let before = left.len();
                 left.retain(|locator| match page.outcome(locator, session.binary(), &call) {
                     Some(outcome) => {
                         sink.settle(locator, outcome);
@@ -44,7 +49,12 @@ pub(crate) async fn read<'l>(
                     }
                     None => true,
                 });
+                if left.len() == before {
+                    break;
+                }
             }
+            // One entry that the SDK cannot read makes it refuse the whole answer.
+            Err(error) if is_batch(&error) => return left,
             Err(error) => return refused(session, Refusal::of(&error), left, sink).await,
         }
         if token.is_none() || left.is_empty() {
@@ -52,6 +62,19 @@ pub(crate) async fn read<'l>(
         }
     }
     left
+}
+
+/// Whether the answer that the SDK does not accept is one to a batch.
+fn is_batch<E>(error: &SdkError<E, HttpResponse>) -> bool {
+    #[derive(Deserialize)]
+    struct Batch {
+        #[serde(rename = "SecretValues")]
+        _values: Vec<IgnoredAny>,
+    }
+    error.raw_response().is_some_and(|response| {
+        let body = response.body().bytes().unwrap_or_default();
+        response.status().as_u16() == 200 && serde_json::from_slice::<Batch>(body).is_ok()
+    })
 }
 
 /// Settles the secrets of a batch that was refused as a whole. Returns them instead if each alone may have another answer.

@@ -73,7 +73,7 @@ fn locator(name: &Name) -> Result<(Locator, Field), Failure> {
 }
 
 fn call(locator: &Locator) -> Call<'_> {
-    let signer = Signer { origin: "the environment", is_kept: false };
+    let signer = Signer { origin: "the environment", key: None, is_kept: false };
     Call { action: "GetSecretValue", locator: Some(locator), place: &"https://aws.test", signer }
 }
 

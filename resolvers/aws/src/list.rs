@@ -1,10 +1,11 @@
 //! Lists the secrets of a region, and the fields of one secret.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry};
 use secretref_aws_credentials::Region;
-use secretref_protocol::{Failure, Field, Listed, Listing, Name};
+use secretref_protocol::{Failure, Field, Listed, Listing, Name, Retry};
 use serde_json::value::RawValue;
 
 use crate::arn::Arn;
@@ -19,6 +20,9 @@ const SECRETS: usize = 10_000;
 /// The most secrets of one page.
 /// <https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_ListSecrets.html>
 const PAGE: i32 = 100;
+
+/// The most pages in a row without a secret. AWS may answer with some, as it filters after it has taken a page.
+const EMPTY_PAGES: usize = 20;
 
 /// The beginning of ids: `prod/`, `arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/`, or `prod/db#` for the fields
 /// of one secret.
@@ -106,12 +110,14 @@ async fn secrets(
     prefix: &Prefix<'_>,
     listing: &mut Listing,
 ) -> Result<Vec<(Arn, String)>, Failure> {
-    let (mut found, mut token) = (Vec::new(), None);
+    let (mut found, mut token, mut empty) = (Vec::new(), None, 0);
     loop {
-        let request = session.client().list_secrets().max_results(PAGE).set_next_token(token);
+        let request = session.client().list_secrets().max_results(PAGE).set_next_token(token.clone());
         let page = request.set_filters(prefix.filter().map(|filter| vec![filter])).send().await;
         let page = page.map_err(|error| failure(&error, &session.call("ListSecrets", None)))?;
-        for entry in page.secret_list.into_iter().flatten() {
+        let entries = page.secret_list.unwrap_or_default();
+        empty = if entries.is_empty() { empty + 1 } else { 0 };
+        for entry in entries {
             let (arn, name) = named(entry).ok_or_else(|| not_aws(session.place(), 200))?;
             if prefix.has(&arn, &name) {
                 found.push((arn, name));
@@ -124,10 +130,19 @@ async fn secrets(
         }
         let next = page.next_token.filter(|next| !next.is_empty());
         match next {
-            Some(next) => token = Some(next),
             None => return Ok(found),
+            next if next == token || empty > EMPTY_PAGES => return Err(endless(session.place())),
+            next => token = next,
         }
     }
+}
+
+fn endless(place: &dyn Display) -> Failure {
+    Failure::unavailable(
+        format!("{place} answers with one page after another, and nothing new is on them"),
+        "check `endpoint_url`, and the proxy in front of it",
+    )
+    .with_retry(Retry::No)
 }
 
 fn named(entry: SecretListEntry) -> Option<(Arn, String)> {

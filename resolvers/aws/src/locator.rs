@@ -73,10 +73,11 @@ impl Locator {
         Ok((locator, name.field.clone().unwrap_or(Field::Whole)))
     }
 
-    /// The ARN for the `Resource` of an IAM policy. The six characters after a name are not known here.
+    /// The ARN for the `Resource` of an IAM policy. The six characters after a name are not known here, and the end of a name
+    /// may look like them.
     pub(crate) fn policy_resource(&self) -> String {
         match &self.secret {
-            SecretId::Arn(arn) if arn.name().is_some() => arn.to_string(),
+            SecretId::Arn(arn) if arn.name().is_some() => format!("{arn}*"),
             SecretId::Arn(arn) => format!("{arn}-??????"),
             SecretId::Name(name) => {
                 format!("arn:*:secretsmanager:{}:*:secret:{name}-??????", self.scope.region)
@@ -121,6 +122,15 @@ impl Version {
         } else {
             Self::Stage(text.to_owned())
         })
+    }
+
+    /// The version with an id of this text, if it is a stage and as long as an id: other tools, such as Terraform, make ids
+    /// of their own.
+    pub(crate) fn or_id(&self) -> Option<Self> {
+        match self {
+            Self::Stage(text) if (32..=64).contains(&text.len()) => Some(Self::Id(text.clone())),
+            _ => None,
+        }
     }
 
     /// Whether it is the newest version.
@@ -169,6 +179,12 @@ fn region(
             Kind::NotAllowed,
             format!("the ARN is in the region {region}, and the settings name {own}"),
             "to read from another region, list the id in `allow`, or give it an entry in [ids]",
+        )),
+        // An id must not decide where the sign-in goes.
+        Err(_) if !may_be_anywhere => Err(Failure::new(
+            Kind::NotAllowed,
+            format!("the ARN is in the region {region}, and the settings name no region"),
+            format!("set `region` to {region}, or list the id in `allow`, or give it an entry in [ids]"),
         )),
         _ => Ok(region),
     }
@@ -241,6 +257,24 @@ mod tests {
     }
 
     #[test]
+    fn an_arn_does_not_decide_where_the_sign_in_goes() {
+        let none = || Err(Failure::misconfigured("there is no region", "set `region`"));
+        let of = |name: &Name, has_allow| Locator::from_name(name, &Defaults { region: none(), has_allow });
+        let failure = of(&name(ARN), false).unwrap_err();
+        assert_eq!(failure.kind(), Kind::NotAllowed);
+        assert!(failure.remedy().starts_with("set `region` to eu-west-2"), "{failure}");
+        assert!(of(&name(ARN), true).is_ok() && of(&Name { is_entry: true, ..name(ARN) }, false).is_ok());
+    }
+
+    #[test]
+    fn a_version_that_other_tools_have_made_may_be_an_id() {
+        let of = |text: &str| Version::parse(Some(text)).unwrap().or_id();
+        let id = "terraform-20250627043834191900000095";
+        assert_eq!(of(id), Some(Version::Id(id.into())));
+        assert_eq!((of("AWSPREVIOUS"), of("0f8ab8b4-2f2b-4f0a-8e4e-6d2a2d7b5a34")), (None, None));
+    }
+
+    #[test]
     fn an_entry_cannot_contradict_its_arn_or_name_a_host() {
         for region in ["eu-west-3", "evil.example/", ""] {
             let entry = Name { keys: vec![("region", region.to_owned())], is_entry: true, ..name(ARN) };
@@ -281,6 +315,6 @@ mod tests {
     fn a_policy_names_the_secret_with_any_suffix() {
         let of = |text: &str| locate(&name(text), true).unwrap().policy_resource();
         assert_eq!(of("db"), "arn:*:secretsmanager:eu-west-1:*:secret:db-??????");
-        assert_eq!(of(ARN), ARN);
+        assert_eq!(of(ARN), format!("{ARN}*"));
     }
 }

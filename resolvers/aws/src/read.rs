@@ -1,24 +1,39 @@
 //! Reads secrets of one region: one alone, or several at once.
 
 use aws_sdk_secretsmanager::Client;
-use futures_util::future::join_all;
-use secretref_protocol::{Document, Failure, FetchSink};
+use futures_util::future::{join, join_all};
+use secretref_aws_credentials::Identity;
+use secretref_protocol::{Document, Failure, FetchSink, Kind};
 
 use crate::answer::{Answer, another};
 use crate::batch;
-use crate::locator::{Locator, Version};
+use crate::locator::{Locator, SecretId, Version};
 use crate::refusal::{Call, failure, not_aws};
 use crate::session::Session;
 
 /// Reads secrets, and settles each in `sink`.
 pub(crate) async fn fetch(session: &Session, locators: &[Locator], sink: &FetchSink<'_, Locator>) {
-    let mut allowed = Vec::with_capacity(locators.len());
-    for locator in locators {
-        match session.check_account(locator).await {
+    let (unsure, allowed): (Vec<_>, Vec<_>) = locators.iter().partition(|locator| locator.own_account);
+    join(fetch_allowed(session, allowed, sink), fetch_of_own_account(session, unsure, sink)).await;
+}
+
+/// Reads the secrets that are in the account of the credentials. The others are read meanwhile, as STS may be slow.
+async fn fetch_of_own_account(session: &Session, unsure: Vec<&Locator>, sink: &FetchSink<'_, Locator>) {
+    if unsure.is_empty() {
+        return;
+    }
+    let caller = session.caller().await;
+    let mut allowed = Vec::with_capacity(unsure.len());
+    for locator in unsure {
+        match check_account(locator, &caller) {
             Ok(()) => allowed.push(locator),
             Err(failure) => sink.settle(locator, Err(failure)),
         }
     }
+    fetch_allowed(session, allowed, sink).await;
+}
+
+async fn fetch_allowed(session: &Session, allowed: Vec<&Locator>, sink: &FetchSink<'_, Locator>) {
     let left = if allowed.len() > 1 && session.may_batch() {
         batch::read(session, allowed, sink).await
     } else {
@@ -28,6 +43,26 @@ pub(crate) async fn fetch(session: &Session, locators: &[Locator], sink: &FetchS
     join_all(reads).await;
 }
 
+/// Checks that a secret is in the account of the credentials.
+fn check_account(locator: &Locator, caller: &Result<Identity, Failure>) -> Result<(), Failure> {
+    let SecretId::Arn(arn) = &locator.secret else { return Ok(()) };
+    let own = &caller.as_ref().map_err(|failure| unknown_account(failure.clone()))?.account;
+    if *own == arn.account {
+        return Ok(());
+    }
+    Err(Failure::new(
+        Kind::NotAllowed,
+        format!("the ARN is in the account {}, and the credentials are of {own}", arn.account),
+        "to read from another account, list the id in `allow`, or give it an entry in [ids]",
+    ))
+}
+
+fn unknown_account(failure: Failure) -> Failure {
+    failure
+        .context("the account of the credentials is not known, and the id is an ARN")
+        .hint("or list the id in `allow`: then the profile names the account")
+}
+
 /// Reads one version of one secret.
 pub(crate) async fn read(session: &Session, locator: &Locator) -> Result<Document, Failure> {
     answer(session, locator).await?.document(locator, session.binary())
@@ -35,7 +70,16 @@ pub(crate) async fn read(session: &Session, locator: &Locator) -> Result<Documen
 
 /// Reads one version of one secret, and returns it with its version.
 pub(crate) async fn answer(session: &Session, locator: &Locator) -> Result<Answer, Failure> {
-    ask(session.client(), locator, &session.call("GetSecretValue", Some(locator))).await
+    let answered = ask(session.client(), locator, &session.call("GetSecretValue", Some(locator))).await;
+    match (answered, locator.version.or_id()) {
+        (Err(absent), Some(version)) if absent.kind() == Kind::NotFound => {
+            let other = Locator { version, ..locator.clone() };
+            let answered =
+                ask(session.client(), &other, &session.call("GetSecretValue", Some(locator))).await;
+            answered.map_err(|failure| if failure.kind().is_of_id() { absent } else { failure })
+        }
+        (answered, _) => answered,
+    }
 }
 
 /// Sends one read, and compares what is returned with what was asked for.

@@ -11,7 +11,7 @@ use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use secretref_aws_credentials::Refusal;
 use secretref_protocol::{Failure, Kind, Retry, request_id, shell_word};
 
-use crate::locator::{Locator, Version};
+use crate::locator::{Locator, SecretId};
 
 /// The pause after a throttled request if Secrets Manager names none: it counts requests by the second.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -33,6 +33,8 @@ pub(crate) struct Call<'c> {
 pub(crate) struct Signer<'c> {
     /// Where they are from, for a message.
     pub(crate) origin: &'c str,
+    /// Where to correct the secret access key, if it is written somewhere.
+    pub(crate) key: Option<&'c str>,
     /// Whether they are cached ones, which new ones can replace.
     pub(crate) is_kept: bool,
 }
@@ -79,7 +81,7 @@ pub(crate) fn is_denied(code: &str) -> bool {
 
 /// The failure for an error of every service of AWS.
 fn common(refusal: &Refusal, call: &Call<'_>) -> Option<Failure> {
-    let failure = refusal.common(&call.place.to_string(), call.signer.origin)?;
+    let failure = refusal.common(&call.place.to_string(), (call.signer.origin, call.signer.key))?;
     Some(match failure.kind() {
         Kind::RateLimited => failure.with_retry(Retry::After(refusal.retry_after.unwrap_or(PAUSE))),
         // The SDK has learned the time from the answer, and signs the next request with it.
@@ -105,14 +107,21 @@ fn thing(call: &Call<'_>) -> String {
 }
 
 fn absent(call: &Call<'_>) -> Failure {
-    let (what, remedy) = match call.locator.map(|locator| &locator.version) {
-        Some(Version::Stage(_) | Version::Id(_)) => (
+    let (what, remedy) = match call.locator {
+        Some(locator) if locator.version.named().is_some() => (
             format!("there is no secret {}, or it has no such version", thing(call)),
-            "check the name, the region and the version (aws secretsmanager list-secret-version-ids)",
+            format!("check the name and the region; to see the versions: {}", versions(locator)),
+        ),
+        Some(Locator { secret: SecretId::Arn(_), .. }) => (
+            format!("there is no secret {}, or it has no value yet", thing(call)),
+            "check the ARN and the region; write the whole ARN: AWS does not find a part of it if the name ends in a dash \
+             and six characters, or if the secret is of another account"
+                .to_owned(),
         ),
         _ => (
             format!("there is no secret {}, or it has no value yet", thing(call)),
-            "check the name and the region, or store it with `set`; a secret of another account needs its whole ARN",
+            "check the name and the region, or store it with `set`; a secret of another account needs its whole ARN"
+                .to_owned(),
         ),
     };
     Failure::not_found(what, remedy)
@@ -122,21 +131,38 @@ fn absent(call: &Call<'_>) -> Failure {
 fn not_now(call: &Call<'_>) -> Option<Failure> {
     let locator = call.locator?;
     let restore = format!("to restore it: {}", restore(locator));
-    Some(if call.reads() {
-        Failure::not_found(format!("{locator} is marked for deletion"), restore)
-    } else {
-        let what = format!("{locator} is marked for deletion, or another service of AWS manages it");
-        Failure::invalid_value(format!("{what}; nothing was changed"), restore)
+    let marked = format!("{locator} is marked for deletion");
+    Some(match call.action {
+        _ if call.reads() => Failure::not_found(marked, restore),
+        "CreateSecret" => Failure::invalid_value(
+            format!("{marked}, and until then no new secret can have its name; nothing was changed"),
+            format!("{restore}; to delete it at once: {}", delete_at_once(locator)),
+        ),
+        _ => Failure::invalid_value(
+            format!("{marked}, or another service of AWS manages it; nothing was changed"),
+            restore,
+        ),
     })
 }
 
 /// The command that cancels the deletion of a secret.
 pub(crate) fn restore(locator: &Locator) -> String {
-    format!(
-        "aws secretsmanager restore-secret --region {} --secret-id {}",
-        locator.scope.region,
-        shell_word(&locator.secret.to_string())
-    )
+    command("restore-secret", locator)
+}
+
+/// The command that ends the wait of a secret that is marked for deletion.
+fn delete_at_once(locator: &Locator) -> String {
+    format!("{} --force-delete-without-recovery", command("delete-secret", locator))
+}
+
+/// The command that shows the versions of a secret.
+fn versions(locator: &Locator) -> String {
+    command("list-secret-version-ids", locator)
+}
+
+fn command(verb: &str, locator: &Locator) -> String {
+    let (region, id) = (&locator.scope.region, locator.secret.to_string());
+    format!("aws secretsmanager {verb} --region {region} --secret-id {}", shell_word(&id))
 }
 
 fn by_kms(act: &str, call: &Call<'_>) -> Failure {
@@ -170,10 +196,12 @@ fn too_many(call: &Call<'_>) -> Failure {
 
 fn denied(call: &Call<'_>) -> Failure {
     let (action, resource) = (call.action, call.locator.map_or("*".to_owned(), Locator::policy_resource));
-    let kms = if matches!(action, "GetSecretValue" | "PutSecretValue" | "CreateSecret") {
-        "; a secret with a KMS key of its own needs kms:Decrypt on that key, too"
-    } else {
-        ""
+    let kms = match action {
+        "GetSecretValue" => "; a secret with a KMS key of its own needs kms:Decrypt on that key, too",
+        "PutSecretValue" | "CreateSecret" => {
+            "; a secret with a KMS key of its own needs kms:GenerateDataKey and kms:Decrypt on that key, too"
+        }
+        _ => "",
     };
     Failure::new(
         Kind::AccessDenied,

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_sdk_secretsmanager::Client;
-use secretref_aws_credentials::{Http, Identity, Session as Credentials, SignIn, sdk_config};
+use aws_sdk_secretsmanager::config::Builder;
+use secretref_aws_credentials::{Http, Identity, PlainUserAgent, Session as Credentials, SignIn, sdk_config};
+use secretref_protocol::Failure;
 use secretref_protocol::net::{self, Transport};
-use secretref_protocol::{Failure, Kind};
-use tokio::sync::OnceCell;
+use tokio::sync::Mutex;
 
 use crate::answer::Binary;
 use crate::batch_right::BatchRight;
 use crate::endpoint::Server;
-use crate::locator::{Locator, Scope, SecretId};
+use crate::locator::{Locator, Scope};
 use crate::refusal::{Call, Signer};
 
 /// The most bytes of an answer. A batch has up to 20 secrets of 64 KiB, and JSON may write a byte with six.
@@ -30,7 +31,10 @@ pub(crate) struct Session {
     binary: Binary,
     batch_right: Option<BatchRight>,
     is_batch_denied: Cell<bool>,
-    caller: OnceCell<Identity>,
+    /// What STS said last about the credentials.
+    caller: Mutex<Option<Result<Identity, Failure>>>,
+    /// How often STS was asked.
+    caller_asked: Cell<u32>,
 }
 
 impl Session {
@@ -46,17 +50,19 @@ impl Session {
         let http = Http::new(Arc::clone(client), target).limit(ANSWER);
         let config =
             sdk_config(http, &server.endpoint, scope.region.as_str(), Some(credentials.credentials()));
+        let config = Builder::from(&config).interceptor(PlainUserAgent).build();
         let is_batch_denied = Cell::new(batch_right.as_ref().is_some_and(BatchRight::is_denied));
         Ok(Self {
             sign_in,
             credentials,
             scope: scope.clone(),
-            client: Client::new(&config),
+            client: Client::from_conf(config),
             origin: client.at(target, &server.url)?,
             binary,
             batch_right,
             is_batch_denied,
-            caller: OnceCell::new(),
+            caller: Mutex::new(None),
+            caller_asked: Cell::new(0),
         })
     }
 
@@ -85,6 +91,7 @@ impl Session {
     pub(crate) fn call<'c>(&'c self, action: &'static str, locator: Option<&'c Locator>) -> Call<'c> {
         let signer = Signer {
             origin: self.credentials.origin(),
+            key: self.credentials.secret_place(),
             is_kept: self.credentials.is_kept_for(Duration::ZERO),
         };
         Call { action, locator, place: self.place(), signer }
@@ -110,32 +117,15 @@ impl Session {
         }
     }
 
-    /// Checks that a secret is in the account of the credentials, if the profile names no other.
-    pub(crate) async fn check_account(&self, locator: &Locator) -> Result<(), Failure> {
-        let SecretId::Arn(arn) = &locator.secret else { return Ok(()) };
-        if !locator.own_account {
-            return Ok(());
+    /// Whose the credentials are, as STS says. It is asked once for all that wait at the same time, and not again if it has
+    /// told it.
+    pub(crate) async fn caller(&self) -> Result<Identity, Failure> {
+        let before = self.caller_asked.get();
+        let mut known = self.caller.lock().await;
+        if self.caller_asked.get() == before && !known.as_ref().is_some_and(Result::is_ok) {
+            *known = Some(self.sign_in.identity(&self.credentials, Some(&self.scope.region)).await);
+            self.caller_asked.set(before + 1);
         }
-        let own = &self.caller().await.map_err(unknown_account)?.account;
-        if *own == arn.account {
-            return Ok(());
-        }
-        Err(Failure::new(
-            Kind::NotAllowed,
-            format!("the ARN is in the account {}, and the credentials are of {own}", arn.account),
-            "to read from another account, list the id in `allow`, or give it an entry in [ids]",
-        ))
+        known.clone().unwrap_or_else(|| Err(Failure::internal("an identity that was not asked for")))
     }
-
-    /// Whose the credentials are, as STS says. It is asked once.
-    pub(crate) async fn caller(&self) -> Result<&Identity, Failure> {
-        let ask = || self.sign_in.identity(&self.credentials, Some(&self.scope.region));
-        self.caller.get_or_try_init(ask).await
-    }
-}
-
-fn unknown_account(failure: Failure) -> Failure {
-    failure
-        .context("the account of the credentials is not known, and the id is an ARN")
-        .hint("or list the id in `allow`: then the profile names the account")
 }

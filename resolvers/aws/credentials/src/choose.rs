@@ -5,9 +5,8 @@
 
 use std::sync::Arc;
 
-use secretref_protocol::{Failure, Secret, Settings, Source as Place};
+use secretref_protocol::{Failure, Settings, Source as Place};
 
-use crate::keys::Keys;
 use crate::machine::{container, environment, instance};
 use crate::profile::Profiles;
 use crate::profile_files::{Profile, ProfileFiles};
@@ -269,12 +268,6 @@ impl Process {
         let program = program.ok_or_else(|| wrong("has no absolute path"))?;
         Ok(Self { program, arguments: words.collect(), command: command.to_owned(), origin })
     }
-}
-
-/// Makes an access key of texts.
-pub(crate) fn keys(id: &str, secret: &str, token: Option<&str>) -> Keys {
-    let token = token.map(|token| Secret::new(token.to_owned()));
-    Keys { id: id.to_owned(), secret: Secret::new(secret.to_owned()), token, expires: None }
 }
 
 #[cfg(test)]

@@ -1,21 +1,30 @@
 //! An access key: permanent, or temporary with a session token and an end.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
-use secretref_protocol::Secret;
+use secretref_protocol::{Failure, Retry, Secret};
 use serde::{Deserialize, Serialize};
 
-/// An access key. It is not `Debug`.
+/// An access key. It is not `Debug`, and has no character that a header cannot have: [`Keys::new`] makes it.
 pub(crate) struct Keys {
     pub(crate) id: String,
     pub(crate) secret: Secret,
     pub(crate) token: Option<Secret>,
     /// When it expires, if it does.
     pub(crate) expires: Option<SystemTime>,
+}
+
+/// A part of an access key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Id,
+    Secret,
+    Token,
 }
 
 /// The text of a key in the session cache.
@@ -31,6 +40,30 @@ struct Kept<'a> {
 }
 
 impl Keys {
+    /// Makes a key. An empty token is none.
+    ///
+    /// # Errors
+    /// The part with a character that no key of AWS has, such as a line break, or without any.
+    pub(crate) fn new(
+        id: String,
+        secret: Secret,
+        token: Option<Secret>,
+        expires: Option<SystemTime>,
+    ) -> Result<Self, Part> {
+        let token = token.filter(|token| !token.expose().is_empty());
+        let is_plain = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic());
+        if !is_plain(&id) {
+            return Err(Part::Id);
+        }
+        if !is_plain(secret.expose()) {
+            return Err(Part::Secret);
+        }
+        match &token {
+            Some(token) if !is_plain(token.expose()) => Err(Part::Token),
+            _ => Ok(Self { id, secret, token, expires }),
+        }
+    }
+
     /// Returns the text that restores the key in a later process.
     pub(crate) fn text(&self) -> Secret {
         let seconds = |time: SystemTime| time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -46,12 +79,13 @@ impl Keys {
     /// Restores a key; `None` if the text is damaged.
     pub(crate) fn from_text(text: &Secret) -> Option<Self> {
         let kept: Kept<'_> = serde_json::from_str(text.expose()).ok()?;
-        Some(Self {
-            id: kept.id.into_owned(),
-            secret: Secret::new(kept.secret.into_owned()),
-            token: kept.token.map(|token| Secret::new(token.into_owned())),
-            expires: kept.expires.map(|seconds| UNIX_EPOCH + Duration::from_secs(seconds)),
-        })
+        let end = |seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let expires = match kept.expires {
+            Some(seconds) => Some(end(seconds)?),
+            None => None,
+        };
+        let token = kept.token.map(|token| Secret::new(token.into_owned()));
+        Self::new(kept.id.into_owned(), Secret::new(kept.secret.into_owned()), token, expires).ok()
     }
 
     /// Returns a second one.
@@ -83,6 +117,37 @@ impl Keys {
     }
 }
 
+impl Part {
+    /// Returns the failure for a key that a service has issued.
+    pub(crate) fn issued(self, by: &str) -> Failure {
+        Failure::unavailable(
+            format!("{by} gives {self} with a character that no key of AWS has, or an empty one"),
+            "check that it is a service of AWS, and the proxy in front of it",
+        )
+        .with_retry(Retry::No)
+    }
+
+    /// Returns the failure for a key that is written at `place`.
+    pub(crate) fn written(self, place: &str) -> Failure {
+        Failure::misconfigured(
+            format!(
+                "{self} in {place} has a character that no key of AWS has, such as a space or a line break"
+            ),
+            "write it again as AWS shows it, on one line",
+        )
+    }
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Id => "an access key id",
+            Self::Secret => "a secret access key",
+            Self::Token => "a session token",
+        })
+    }
+}
+
 /// Parses a time as AWS writes it in JSON, `2026-11-30T12:00:00Z`.
 pub(crate) fn time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(DateTime::from_str(text, Format::DateTimeWithOffset).ok()?).ok()
@@ -106,11 +171,34 @@ mod tests {
             assert_eq!(restored.mark().expose(), keys.mark().expose());
             assert_eq!(restored.expires, keys.expires);
         }
-        assert!(Keys::from_text(&Secret::new("damaged".into())).is_none());
+        for damaged in [
+            "damaged",
+            r#"{"id":"AKIA1","secret":"s","token":null,"expires":18446744073709551615}"#,
+            r#"{"id":"AKIA1","secret":"s","token":"a\nb","expires":1}"#,
+            r#"{"id":"","secret":"s","token":null,"expires":null}"#,
+        ] {
+            assert!(Keys::from_text(&Secret::new(damaged.into())).is_none(), "{damaged}");
+        }
         let minute = Duration::from_mins(1);
         assert_eq!(key(None, Some(end)).kept_for(end - minute), minute);
         assert_eq!(key(None, Some(end)).kept_for(end + minute), Duration::ZERO);
         assert_eq!(key(None, None).kept_for(end), Duration::ZERO);
+    }
+
+    #[test]
+    fn a_key_has_no_character_that_a_header_cannot_have() {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let of = |id: &str, key: &str, token: Option<&str>| {
+            Keys::new(id.into(), secret(key), token.map(secret), None).map(|keys| keys.token.is_some())
+        };
+        assert_eq!(of("AKIA1", "a/+=", Some("t")), Ok(true));
+        assert_eq!(of("AKIA1", "a/+=", Some("")), Ok(false));
+        for bad in ["a\nb", "a b", "\u{7f}", "\u{e9}"] {
+            assert_eq!(of(bad, "s", None), Err(Part::Id));
+            assert_eq!(of("AKIA1", bad, None), Err(Part::Secret));
+            assert_eq!(of("AKIA1", "s", Some(bad)), Err(Part::Token));
+        }
+        assert_eq!(of("", "s", None), Err(Part::Id));
     }
 
     #[test]

@@ -58,7 +58,7 @@ pub use http::Http;
 pub use refusal::Refusal;
 pub use region::{Arn, Region, role};
 #[cfg(feature = "roles")]
-pub use sdk::sdk_config;
+pub use sdk::{PlainUserAgent, sdk_config};
 pub use session::Session;
 pub use sign_in::SignIn;
 pub use signed::SignedRequest;
@@ -68,5 +68,5 @@ pub use sts::Identity;
 /// The variables that the SDK reads from the environment by itself and that could change where requests go; for
 /// [`Backend::LIBRARY_VARIABLES`](secretref_protocol::Backend::LIBRARY_VARIABLES).
 ///
-/// It also reads `AWS_EXECUTION_ENV`, `AWS_LAMBDA_FUNCTION_NAME` and `_X_AMZN_TRACE_ID`, for headers that name its caller.
+/// It also reads `AWS_LAMBDA_FUNCTION_NAME` and `_X_AMZN_TRACE_ID`, for a header that names its caller.
 pub const LIBRARY_VARIABLES: &[&str] = &["SMITHY_CLIENT_SDK_CUSTOM_PARTITION"];

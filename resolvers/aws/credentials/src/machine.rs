@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use secretref_protocol::net::{ALLOW_HTTP, Address};
 use secretref_protocol::{Failure, Secret, Settings, file};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, Part};
 use crate::settings::{
     AWS_ACCESS_KEY_ID, AWS_METADATA, AWS_METADATA_DISABLED, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN,
     CONTAINER_AUTHORIZATION_TOKEN, CONTAINER_CREDENTIALS_URI,
@@ -55,15 +55,21 @@ impl Machine for Settings {
 /// The access key of the environment or of systemd's credentials.
 pub(crate) fn environment(settings: &Settings) -> Result<Option<Source>, Failure> {
     let Some((id, origin)) = settings.secret(&AWS_ACCESS_KEY_ID)? else { return Ok(None) };
-    let (secret, _) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
+    let (secret, secret_place) = settings.secret(&AWS_SECRET_ACCESS_KEY)?.ok_or_else(|| {
         Failure::misconfigured(
             format!("{origin} is set, but its secret key is not"),
             "set AWS_SECRET_ACCESS_KEY in the same place",
         )
     })?;
-    let token = settings.secret(&AWS_SESSION_TOKEN)?.map(|(token, _)| token);
-    let keys = Keys { id: id.expose().to_owned(), secret, token, expires: None };
-    Ok(Some(Source::Keys { keys, origin }))
+    let (token, token_place) = settings.secret(&AWS_SESSION_TOKEN)?.unzip();
+    let keys = Keys::new(id.expose().to_owned(), secret, token, None).map_err(|part| {
+        part.written(match part {
+            Part::Id => &origin,
+            Part::Secret => &secret_place,
+            Part::Token => token_place.as_deref().unwrap_or(AWS_SESSION_TOKEN.key),
+        })
+    })?;
+    Ok(Some(Source::Keys { keys, origin, secret_place }))
 }
 
 /// The address of the agent of ECS, below which relative URIs are.
@@ -95,6 +101,9 @@ pub(crate) fn container(settings: &Settings) -> Result<Option<Source>, Failure> 
 
 /// Splits a URI into its origin, and its path and query.
 fn split(uri: &str) -> Option<(&str, String)> {
+    if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
     if uri.starts_with('/') {
         return Some((ECS, uri.to_owned()));
     }
@@ -125,6 +134,8 @@ mod tests {
         ] {
             assert_eq!(split(uri), Some((origin, path.to_owned())), "{uri}");
         }
-        assert_eq!(split("169.254.170.2/x"), None);
+        for uri in ["169.254.170.2/x", "/v2/a b", "/v2\n", "http://x.test/\u{e9}"] {
+            assert_eq!(split(uri), None, "{uri}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use secretref_protocol::{Failure, Kind, Retry, Secret};
 use serde::Deserialize;
 
 use crate::choose::none;
-use crate::keys::{Keys, time};
+use crate::keys::{Keys, Part, time};
 use crate::source::{Container, Instance};
 
 /// How long to wait for the first answer of an instance's service. On other machines nothing answers.
@@ -28,15 +28,12 @@ struct Found {
 }
 
 impl Found {
-    fn parse(body: Vec<u8>) -> Option<Keys> {
+    fn parse(body: Vec<u8>) -> Option<Result<Keys, Part>> {
         let text = Secret::new(String::from_utf8(body).ok()?);
         let found: Self = serde_json::from_str(text.expose()).ok()?;
-        Some(Keys {
-            id: found.access_key_id,
-            secret: Secret::new(found.secret_access_key),
-            token: found.token.map(Secret::new),
-            expires: found.expiration.as_deref().and_then(time),
-        })
+        let expires = found.expiration.as_deref().and_then(time);
+        let (secret, token) = (Secret::new(found.secret_access_key), found.token.map(Secret::new));
+        Some(Keys::new(found.access_key_id, secret, token, expires))
     }
 }
 
@@ -49,14 +46,14 @@ pub(crate) async fn container(client: &Client, source: &Container) -> Result<Key
     let what =
         |reason: &str| format!("the service of the container's credentials at {} {reason}", source.address);
     match response.status {
-        StatusCode::OK => Found::parse(response.body).ok_or_else(|| {
-            let remedy = "check `container_credentials_uri`";
-            Failure::unavailable(what("answers with something else"), remedy).with_retry(Retry::No).into()
-        }),
-        StatusCode::TOO_MANY_REQUESTS => {
-            Err(Failure::unavailable(what("limits the rate of requests"), "start fewer resolvers at once")
-                .into())
+        StatusCode::OK => {
+            let keys = Found::parse(response.body).ok_or_else(|| {
+                let remedy = "check `container_credentials_uri`";
+                Failure::unavailable(what("answers with something else"), remedy).with_retry(Retry::No)
+            })?;
+            keys.map_err(|part| part.issued(what("").trim_end()).into())
         }
+        StatusCode::TOO_MANY_REQUESTS => Err(throttled(what("limits the rate of requests")).into()),
         status if status.is_client_error() => Err(LoginError::Refused(Failure::new(
             Kind::Unauthenticated,
             what(&format!("refuses ({})", status.as_u16())),
@@ -68,6 +65,10 @@ pub(crate) async fn container(client: &Client, source: &Container) -> Result<Key
         )
         .into()),
     }
+}
+
+fn throttled(what: String) -> Failure {
+    Failure::new(Kind::RateLimited, what, "start fewer resolvers at once").with_retry(Retry::Soon)
 }
 
 fn authorization(token: &Secret) -> Result<(HeaderName, HeaderValue), Failure> {
@@ -84,21 +85,34 @@ fn authorization(token: &Secret) -> Result<(HeaderName, HeaderValue), Failure> {
 /// Version 2 of the service. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instancedata-data-retrieval.html>
 pub(crate) async fn instance(client: &Client, source: &Instance) -> Result<Keys, Failure> {
     let service = client.origin(Role::Metadata, source.address.clone())?;
-    let failed = |why: &str| {
-        let why = format!("the instance metadata service at {} {why}", source.address);
-        none(&source.tried.iter().cloned().chain([why]).collect::<Vec<_>>())
+    let what = |why: &str| format!("the instance metadata service at {} {why}", source.address);
+    let failed = |why: &str| none(&source.tried.iter().cloned().chain([what(why)]).collect::<Vec<_>>());
+    let later = |why: &str| Failure::unavailable(what(why), "try again later");
+    let refused = |status: StatusCode| match status {
+        StatusCode::NOT_FOUND => failed("has no role for this instance (404)"),
+        StatusCode::TOO_MANY_REQUESTS => throttled(what("limits the rate of requests")),
+        status if status.is_server_error() => later(&format!("cannot answer now ({})", status.as_u16())),
+        status => failed(&format!("refuses ({})", status.as_u16())),
+    };
+    // A service that has given a token is there, and may answer the next time.
+    let failed_later = |why: Unanswered| match why {
+        Unanswered::Refused(status) => refused(status),
+        Unanswered::Lost => later("gave a token, and then no answer"),
     };
     let lasting =
         (HeaderName::from_static("x-aws-ec2-metadata-token-ttl-seconds"), HeaderValue::from_static("60"));
     let token = ask(&service, Method::PUT, "/latest/api/token", lasting);
     let token = tokio::time::timeout(PROBE, token).await;
     let token = token.map_err(|_| failed(&format!("does not answer within {} ms", PROBE.as_millis())))?;
-    let token = token.map_err(|why| failed(&why))?;
+    let token = token.map_err(|why| match why {
+        Unanswered::Refused(status) => refused(status),
+        Unanswered::Lost => failed("does not answer"),
+    })?;
     let mut token = HeaderValue::try_from(token).map_err(|_| failed("does not answer as one"))?;
     token.set_sensitive(true);
     let shown = || (HeaderName::from_static("x-aws-ec2-metadata-token"), token.clone());
     let folder = "/latest/meta-data/iam/security-credentials/";
-    let roles = ask(&service, Method::GET, folder, shown()).await.map_err(|why| failed(&why))?;
+    let roles = ask(&service, Method::GET, folder, shown()).await.map_err(failed_later)?;
     let roles = String::from_utf8(roles).map_err(|_| failed("does not answer as one"))?;
     let role = roles.lines().next().unwrap_or_default().trim();
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
@@ -106,25 +120,29 @@ pub(crate) async fn instance(client: &Client, source: &Instance) -> Result<Keys,
         return Err(failed("has no role for this instance"));
     }
     let found =
-        ask(&service, Method::GET, &format!("{folder}{role}"), shown()).await.map_err(|why| failed(&why))?;
-    Found::parse(found).ok_or_else(|| failed("has a role for this instance, and no credentials"))
+        ask(&service, Method::GET, &format!("{folder}{role}"), shown()).await.map_err(failed_later)?;
+    let found =
+        Found::parse(found).ok_or_else(|| failed("has a role for this instance, and no credentials"))?;
+    found.map_err(|part| part.issued(what("").trim_end()))
 }
 
-/// Returns the answer; the error is why there is none.
+/// Why there is no answer.
+enum Unanswered {
+    Refused(StatusCode),
+    Lost,
+}
+
 async fn ask(
     service: &Transport,
     method: Method,
     path: &str,
     header: (HeaderName, HeaderValue),
-) -> Result<Vec<u8>, String> {
+) -> Result<Vec<u8>, Unanswered> {
     // It may be repeated: a token of this service that is not used does no harm.
     let request = Request::new(method, path).headers([header]).replay(Replay::Safe).without_redirects();
     match service.send(request).await {
         Ok(Response { status: StatusCode::OK, body, .. }) => Ok(body),
-        Ok(Response { status: StatusCode::NOT_FOUND, .. }) => {
-            Err("has no role for this instance (404)".to_owned())
-        }
-        Ok(Response { status, .. }) => Err(format!("refuses ({})", status.as_u16())),
-        Err(_) => Err("does not answer".to_owned()),
+        Ok(Response { status, .. }) => Err(Unanswered::Refused(status)),
+        Err(_) => Err(Unanswered::Lost),
     }
 }

@@ -13,11 +13,14 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use secretref_protocol::{Failure, Kind, Secret};
 use serde::Deserialize;
 
-use crate::keys::{Keys, time};
+use crate::keys::{Keys, Part, time};
 use crate::source::Process;
 
 /// The most bytes that are read.
 const LIMIT: usize = 64 << 10;
+
+/// How long to wait for a program that was ended.
+const LAST_WAIT: Duration = Duration::from_millis(50);
 
 /// How often it is looked at.
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -44,10 +47,20 @@ pub(crate) async fn credentials(
     if is_exposed(&process.program) {
         return Err(failed("can be changed by every user, so it is not run"));
     }
-    let mut running =
-        Running { child: start(process, home).map_err(|_| failed("cannot be started"))?, is_over: false };
+    let started = start(process, home).map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => no_program(process, "is not there, or its interpreter is not"),
+        std::io::ErrorKind::PermissionDenied => no_program(process, "may not be run by this user"),
+        _ => failed("cannot be started"),
+    });
+    let mut running = Running { child: started?, is_over: false };
     let text = running.output(Instant::now() + limit).await.map_err(|why| failed(&why))?;
-    parse(&text).map_err(failed)
+    let keys = parse(&text).map_err(failed)?;
+    keys.map_err(|part| part.issued(&format!("the program of {}", process.origin)))
+}
+
+fn no_program(process: &Process, why: &str) -> Failure {
+    let what = format!("{}, the program of {}, {why}", process.program.display(), process.origin);
+    Failure::misconfigured(what, format!("correct the path in {}, or install the program", process.origin))
 }
 
 /// Whether any user may write the program.
@@ -106,7 +119,13 @@ impl Drop for Running {
         if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
             let _ = kill_process_group(group, Signal::KILL);
         }
-        let _ = self.child.wait();
+        // It may have left the group.
+        let _ = self.child.kill();
+        // The system removes what is left when this process ends.
+        let end = Instant::now() + LAST_WAIT;
+        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(INTERVAL);
+        }
     }
 }
 
@@ -130,7 +149,7 @@ fn read(stdout: &mut ChildStdout, bytes: &mut Vec<u8>) -> Result<bool, String> {
     }
 }
 
-fn parse(text: &Secret) -> Result<Keys, &'static str> {
+fn parse(text: &Secret) -> Result<Result<Keys, Part>, &'static str> {
     #[derive(Deserialize)]
     #[serde(rename_all = "PascalCase")]
     struct Printed {
@@ -151,12 +170,8 @@ fn parse(text: &Secret) -> Result<Keys, &'static str> {
     if expires.is_some_and(|end| end <= std::time::SystemTime::now()) {
         return Err("prints credentials that have expired");
     }
-    Ok(Keys {
-        id: printed.access_key_id,
-        secret: Secret::new(printed.secret_access_key),
-        token: printed.session_token.map(Secret::new),
-        expires,
-    })
+    let (secret, token) = (Secret::new(printed.secret_access_key), printed.session_token.map(Secret::new));
+    Ok(Keys::new(printed.access_key_id, secret, token, expires))
 }
 
 #[cfg(test)]
@@ -200,6 +215,24 @@ mod tests {
         let said = runtime.block_on(credentials(&process, None, Duration::from_secs(5))).err().unwrap();
         std::fs::remove_file(&path).unwrap();
         assert!(said.what().contains("every user"), "{said}");
+    }
+
+    #[test]
+    fn a_program_that_leaves_its_group_does_not_hold_the_run() {
+        let started = Instant::now();
+        let said = run("exec setsid -w sleep 30", Duration::from_millis(100)).err().unwrap();
+        assert!(said.contains("in time") && started.elapsed() < Duration::from_secs(5), "{said}");
+        let said = run("exec setsid sleep 30", Duration::from_millis(100)).err().unwrap();
+        assert!(said.contains("in time") && started.elapsed() < Duration::from_secs(5), "{said}");
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_a_wrong_setting() {
+        let process = Process::parse("/absent/program", "`credential_process`".into()).unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let failure = runtime.block_on(credentials(&process, None, Duration::from_secs(5))).err().unwrap();
+        assert_eq!(failure.kind(), Kind::Misconfigured);
+        assert!(failure.to_string().contains("correct the path in `credential_process`"), "{failure}");
     }
 
     #[test]

@@ -10,12 +10,15 @@ use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use secretref_protocol::{Failure, Secret, hex, shell_word};
 use serde::Deserialize;
 
-use crate::choose::keys;
+use crate::keys::Keys;
 use crate::machine::Machine;
 use crate::profile_files::{Profile, ProfileFiles};
 use crate::region::{Region, role, session_name};
 use crate::settings::{AWS_METADATA_DISABLED, CONTAINER_CREDENTIALS_URI};
 use crate::source::{AssumedRole, Process, Source, Sso, SsoLogin, WebIdentity};
+
+/// The most profiles of one chain of `source_profile`. Each is a role that is assumed with the next.
+const LONGEST_CHAIN: usize = 16;
 
 /// The profiles, and whether their programs may run.
 pub(crate) struct Profiles<'a, M> {
@@ -88,6 +91,15 @@ impl<M: Machine> Profiles<'_, M> {
         path: &mut Vec<&'p str>,
     ) -> Result<Source, Failure> {
         let source = self.files_profile(profile, name)?;
+        if path.len() == LONGEST_CHAIN {
+            return Err(wrong(
+                profile,
+                &format!(
+                    "is at the end of more than {LONGEST_CHAIN} profiles that lead to each other by source_profile"
+                ),
+                "set source_profile to a profile with credentials of its own",
+            ));
+        }
         path.push(profile.name);
         // A profile may be its own source if it has an access key.
         let is_loop = path.contains(&name) && !(name == profile.name && has_keys(profile));
@@ -207,8 +219,12 @@ impl<M: Machine> Profiles<'_, M> {
         let path = self.machine.home()?.join(format!(".aws/sso/cache/{file_name}.json"));
         let text = self.machine.read(&path, "sso_session")?;
         let text = text.ok_or_else(|| no_login(profile.name, "is not signed in"))?;
-        let login: Login =
-            serde_json::from_str(text.expose()).map_err(|_| no_login(profile.name, "has a damaged login"))?;
+        let damaged = || no_login(profile.name, "has a damaged login");
+        let login: Login = serde_json::from_str(text.expose()).map_err(|_| damaged())?;
+        // It goes into a header.
+        if !login.access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
+            return Err(damaged());
+        }
         Ok(SsoLogin { token: Secret::new(login.access_token), expires: login.expires_at })
     }
 
@@ -256,7 +272,14 @@ fn access_key(profile: Profile<'_>) -> Result<Source, Failure> {
             "add it in the same place",
         ));
     };
-    Ok(Source::Keys { keys: keys(id, secret, profile.value("aws_session_token")), origin: profile.origin() })
+    let token = profile.value("aws_session_token").map(|token| Secret::new(token.to_owned()));
+    let place = profile.headings();
+    let keys = Keys::new(id.to_owned(), Secret::new(secret.to_owned()), token, None);
+    Ok(Source::Keys {
+        keys: keys.map_err(|part| part.written(&place))?,
+        origin: profile.origin(),
+        secret_place: format!("aws_secret_access_key in {place}"),
+    })
 }
 
 fn role_of(profile: Profile<'_>) -> Result<String, Failure> {
@@ -285,14 +308,18 @@ mod tests {
     use std::path::{Path, PathBuf};
 
     use super::*;
-    use crate::choose::keys;
 
     /// A machine with an access key in the environment, and with a login of the session `corp`.
     struct Kit;
 
     impl Machine for Kit {
         fn environment(&self) -> Result<Option<Source>, Failure> {
-            Ok(Some(Source::Keys { keys: keys("AKIAENV", "s", None), origin: "the environment".into() }))
+            let keys = Keys::new("AKIAENV".into(), Secret::new("s".into()), None, None);
+            Ok(keys.ok().map(|keys| Source::Keys {
+                keys,
+                origin: "the environment".into(),
+                secret_place: String::new(),
+            }))
         }
 
         fn container(&self) -> Result<Option<Source>, Failure> {
@@ -482,6 +509,37 @@ login_session = arn:aws:iam::123456789012:user/jo
         let profiles = Profiles { machine: &Kit, files: &files, may_run: true };
         let found = profiles.source(files.own().unwrap()).unwrap().unwrap();
         assert_eq!(told(&found), "program /usr/bin/get");
+    }
+
+    #[test]
+    fn a_chain_of_profiles_has_an_end() {
+        let role = |number: usize| {
+            format!(
+                "[profile n{number}]\nrole_arn = arn:aws:iam::123456789012:role/n\nsource_profile = n{}\n",
+                number + 1
+            )
+        };
+        let chain = |profiles: usize| {
+            let roles: String = (0..profiles).map(role).collect();
+            format!("{roles}[profile n{profiles}]\naws_access_key_id = AKIA1\naws_secret_access_key = s\n")
+        };
+        for (profiles, is_read) in [(16, true), (17, false), (500, false), (20_000, false)] {
+            let files = ProfileFiles::of(&chain(profiles), "", "n0");
+            let found =
+                Profiles { machine: &Kit, files: &files, may_run: false }.source(files.own().unwrap());
+            let said = found.map_or_else(|failure| failure.to_string(), |_| String::new());
+            assert_eq!(said.is_empty(), is_read, "{profiles}: {said}");
+            assert!(is_read || said.contains("more than 16 profiles"), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_is_damaged_is_named_by_its_file() {
+        let files =
+            ProfileFiles::of("", "[team]\naws_access_key_id = AKIA1\naws_secret_access_key = a b\n", "team");
+        let found = Profiles { machine: &Kit, files: &files, may_run: false }.source(files.own().unwrap());
+        let said = found.err().unwrap().to_string();
+        assert!(said.starts_with("a secret access key in [team] of the files has a character"), "{said}");
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub(crate) struct ProfileFiles {
     pub(crate) profile: String,
     /// Whether a setting names the profile or a file: then no other credentials replace it.
     pub(crate) is_named: bool,
-    /// The files.
-    places: Vec<String>,
+    /// The files, each with whether it is the config file.
+    places: Vec<(bool, String)>,
 }
 
 /// One profile.
@@ -39,12 +39,15 @@ impl ProfileFiles {
         let config = path(settings, &AWS_CONFIG_FILE, ".aws/config")?;
         let credentials = path(settings, &AWS_CREDENTIALS_FILE, ".aws/credentials")?;
         let text = |path: &Option<PathBuf>, setting: &Setting<Path>| match path {
-            Some(path) => text(path, setting),
+            Some(path) => text(settings, path, setting),
             None => Ok(Secret::new(String::new())),
         };
         let texts = [text(&config, &AWS_CONFIG_FILE)?, text(&credentials, &AWS_CREDENTIALS_FILE)?];
-        let places: Vec<_> =
-            [config, credentials].iter().flatten().map(|path| path.display().to_string()).collect();
+        let places = [(true, config), (false, credentials)];
+        let places: Vec<_> = places
+            .into_iter()
+            .filter_map(|(is_config, path)| Some((is_config, path?.display().to_string())))
+            .collect();
         let profile = settings.text(&AWS_PROFILE);
         Ok(Self {
             sections: parsed(&texts).map_err(|why| unreadable(&places, &why))?,
@@ -66,12 +69,19 @@ impl ProfileFiles {
 
     /// Returns the files, for a message.
     pub(crate) fn places(&self) -> String {
-        if self.places.is_empty() { "~/.aws".to_owned() } else { self.places.join(" and ") }
+        match self.places[..] {
+            [] => "~/.aws".to_owned(),
+            _ => self.paths().collect::<Vec<_>>().join(" and "),
+        }
+    }
+
+    fn paths(&self) -> impl Iterator<Item = &str> {
+        self.places.iter().map(|(_, path)| path.as_str())
     }
 
     /// Returns the names that are private, each with what it is.
     pub(crate) fn names(&self) -> Vec<(&'static str, String)> {
-        let paths = self.places.iter().map(|place| ("path", place.clone()));
+        let paths = self.paths().map(|path| ("path", path.to_owned()));
         // The usual name is not private.
         let profile = Some(self.profile.clone()).filter(|name| name != "default");
         paths.chain(profile.map(|name| ("aws_profile", name))).collect()
@@ -81,8 +91,26 @@ impl ProfileFiles {
     pub(crate) fn missing(&self, name: &str) -> Failure {
         Failure::misconfigured(
             format!("there is no AWS profile {name} in {}", self.places()),
-            "check its name with `aws configure list-profiles`; in the config file its heading is [profile NAME]",
+            format!(
+                "check its name with `aws configure list-profiles`; its heading is {}",
+                self.headings(name)
+            ),
         )
+    }
+
+    /// Returns the heading of a profile in each of the files, for a message.
+    fn headings(&self, name: &str) -> String {
+        let of = |(is_config, place): &(bool, String)| match name {
+            "default" => format!("[default] of {place}"),
+            name if *is_config => format!("[profile {name}] of {place}"),
+            name => format!("[{name}] of {place}"),
+        };
+        match self.places[..] {
+            [] if name == "default" => "[default]".to_owned(),
+            [] => format!("[profile {name}] in the config file, and [{name}] in the credentials file"),
+            // The credentials file comes first, as it counts more.
+            _ => self.places.iter().rev().map(of).collect::<Vec<_>>().join(" or "),
+        }
     }
 
     /// Returns the region of a setting, else that of the profile.
@@ -111,7 +139,7 @@ impl ProfileFiles {
     #[cfg(test)]
     pub(crate) fn of(config: &str, credentials: &str, profile: &str) -> Self {
         let texts = [config, credentials].map(|text| Secret::new(text.to_owned()));
-        let (profile, places) = (profile.to_owned(), vec!["the files".to_owned()]);
+        let (profile, places) = (profile.to_owned(), vec![(false, "the files".to_owned())]);
         Self { sections: parsed(&texts).unwrap(), profile, is_named: true, places }
     }
 }
@@ -161,6 +189,11 @@ impl<'a> Profile<'a> {
         self.value(key).is_some_and(|value| value.eq_ignore_ascii_case("true"))
     }
 
+    /// Returns its heading in each of the files, for a message.
+    pub(crate) fn headings(self) -> String {
+        self.files.headings(self.name)
+    }
+
     /// Returns where it is, for a message.
     pub(crate) fn origin(self) -> String {
         format!("the AWS profile {} of {}", self.name, self.files.places())
@@ -173,8 +206,15 @@ fn path(settings: &Settings, setting: &Setting<Path>, usual: &str) -> Result<Opt
     Ok(named.or_else(|| settings.in_home(usual).filter(|path| file::is_there(path))))
 }
 
-fn text(path: &Path, setting: &Setting<Path>) -> Result<Secret, Failure> {
-    let bytes = file::read(path, setting.key)?;
+fn text(settings: &Settings, path: &Path, setting: &Setting<Path>) -> Result<Secret, Failure> {
+    // The config file has no keys, usually, and others may read it.
+    let bytes = if setting.key == AWS_CREDENTIALS_FILE.key {
+        settings.read_private(path, setting.key)?
+    } else {
+        file::read(path, setting.key)?
+    };
+    // Editors of Windows begin a file with a mark, which the SDK does not read.
+    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map(Secret::new).map_err(|_| {
         let what = format!("{}, which `{}` names, is not UTF-8", path.display(), setting.key);
         Failure::misconfigured(what, "save it as plain UTF-8")
@@ -193,7 +233,8 @@ fn parsed([config, credentials]: &[Secret; 2]) -> Result<EnvConfigSections, Stri
     EnvConfigSections::parse(source).map_err(|error| error.to_string())
 }
 
-fn unreadable(places: &[String], why: &str) -> Failure {
+fn unreadable(places: &[(bool, String)], why: &str) -> Failure {
+    let places: Vec<_> = places.iter().map(|(_, path)| path.as_str()).collect();
     let why = why.split_whitespace().collect::<Vec<_>>().join(" ");
     Failure::misconfigured(
         format!("{} cannot be used: {}", places.join(" or "), why.trim_start_matches("error parsing ")),
@@ -225,6 +266,17 @@ mod tests {
     }
 
     #[test]
+    fn a_heading_is_that_of_its_file() {
+        let mut files = ProfileFiles::of("", "", "team");
+        assert_eq!(files.headings("team"), "[team] of the files");
+        files.places = vec![(true, "/config".into()), (false, "/credentials".into())];
+        assert_eq!(files.headings("team"), "[team] of /credentials or [profile team] of /config");
+        assert_eq!(files.headings("default"), "[default] of /credentials or [default] of /config");
+        files.places = vec![];
+        assert_eq!(files.headings("default"), "[default]");
+    }
+
+    #[test]
     fn an_endpoint_is_that_of_the_service_before_that_of_the_profile() {
         let config = "[profile a]\nservices = local\nendpoint_url = https://all.test\n[services local]\nsts =\n  endpoint_url = https://sts.test\n\
                       [profile b]\nendpoint_url = https://all.test\nignore_configured_endpoint_urls = true\n";
@@ -239,7 +291,7 @@ mod tests {
     fn a_file_that_cannot_be_parsed_is_not_shown() {
         let texts = ["", "[a]\nhunter2hunter2\n"].map(|text| Secret::new(text.into()));
         let why = parsed(&texts).unwrap_err();
-        let failure = unreadable(&["/x".into()], &why).to_string();
+        let failure = unreadable(&[(true, "/x".into())], &why).to_string();
         assert!(failure.contains("line 2") && !failure.contains("hunter2"), "{failure}");
     }
 }

@@ -63,10 +63,10 @@ impl Refusal {
     }
 
     /// Returns the failure for a refusal that every service of AWS knows: a wrong clock, throttling, a credential that is not
-    /// valid, an answer that is not from AWS. `None` if it is about what was asked for. `service` is for the message, and
-    /// `origin` is where the credentials are from.
+    /// valid, an answer that is not from AWS. `None` if it is about what was asked for. `service` is for the message, `origin`
+    /// is where the credentials are from, and `key` where to correct their secret part.
     #[must_use]
-    pub fn common(&self, service: &str, origin: &str) -> Option<Failure> {
+    pub fn common(&self, service: &str, (origin, key): (&str, Option<&str>)) -> Option<Failure> {
         let failure = if let Some(skew) = self.skew.as_ref().filter(|_| self.is(CLOCK) || self.is(SIGNATURE))
         {
             Failure::new(
@@ -99,7 +99,10 @@ impl Refusal {
                 format!(
                     "{service} refuses the signature: the secret access key of {origin} does not belong to its id"
                 ),
-                "write both parts of the key again",
+                match key {
+                    Some(place) => format!("correct {place}, or write a new key there"),
+                    None => "write both parts of the key again".to_owned(),
+                },
             )
         } else if self.is(UNKNOWN) {
             Failure::new(
@@ -126,7 +129,7 @@ impl Refusal {
     pub(crate) fn login(
         &self,
         service: &str,
-        origin: &str,
+        origin: (&str, Option<&str>),
         denied: impl FnOnce(&str) -> Failure,
     ) -> LoginError {
         match self.common(service, origin) {
@@ -223,7 +226,7 @@ mod tests {
                 Some("SignatureDoesNotMatch"),
                 None,
                 Some(Kind::Unauthenticated),
-                "does not belong to its id",
+                "does not belong to its id: correct AWS_SECRET_ACCESS_KEY",
             ),
             (400, Some("InvalidSignatureException"), Some("behind"), Some(Kind::Unauthenticated), "behind"),
             (400, Some("RequestExpired"), None, Some(Kind::Unauthenticated), "check the clock"),
@@ -235,7 +238,8 @@ mod tests {
             (403, None, None, Some(Kind::Unavailable), "not one of AWS"),
             (403, Some("AccessDenied"), None, None, ""),
         ] {
-            let failure = refusal(status, code, skew).common("STS", "the environment");
+            let failure = refusal(status, code, skew)
+                .common("STS", ("AWS_ACCESS_KEY_ID", Some("AWS_SECRET_ACCESS_KEY")));
             assert_eq!(failure.as_ref().map(Failure::kind), kind, "{code:?}");
             let said = failure.map(|failure| failure.to_string()).unwrap_or_default();
             assert!(said.contains(words), "{said}");

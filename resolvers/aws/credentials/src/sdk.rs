@@ -5,12 +5,18 @@ use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_runtime::user_agent::{ApiMetadata, AwsUserAgent};
 use aws_smithy_runtime::client::identity::IdentityCache;
+use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::behavior_version::BehaviorVersion;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeSerializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::interceptors::{Intercept, dyn_dispatch_hint};
 use aws_smithy_runtime_api::client::stalled_stream_protection::StalledStreamProtectionConfig;
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::retry::RetryConfig;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use aws_types::os_shim_internal::Env;
 use secretref_protocol::Failure;
 use secretref_protocol::net::{Role, Target};
 use secretref_protocol::session_cache::LoginError;
@@ -56,7 +62,7 @@ impl SignIn {
     /// The failure of the request.
     pub async fn identity(&self, session: &Session, region: Option<&Region>) -> Result<Identity, Failure> {
         let client = self.sts(self.region.as_ref().or(region), Some(session.credentials()))?;
-        sts::identity(&client, &session.origin).await
+        sts::identity(&client, (&session.origin, session.secret_place())).await
     }
 
     /// The name of the session that AWS's logs show. By default it leads to the line of this run in the system's log.
@@ -73,7 +79,8 @@ impl SignIn {
         let endpoint = Endpoint { url: Some(url), ..self.endpoints.sts.clone() };
         let http = Http::new(Arc::clone(&self.client), endpoint.target(Role::SignIn));
         let config = sdk_config(http, &endpoint, signing, credentials);
-        Ok(aws_sdk_sts::Client::new(&config))
+        let config = aws_sdk_sts::config::Builder::from(&config).interceptor(PlainUserAgent).build();
+        Ok(aws_sdk_sts::Client::from_conf(config))
     }
 
     fn sso(&self, region: &str) -> Result<aws_sdk_sso::Client, Failure> {
@@ -84,7 +91,32 @@ impl SignIn {
         };
         let http = Http::new(Arc::clone(&self.client), target);
         let config = sdk_config(http, &self.endpoints.sso, region.as_str().to_owned(), None);
-        Ok(aws_sdk_sso::Client::new(&config))
+        let config = aws_sdk_sso::config::Builder::from(&config).interceptor(PlainUserAgent).build();
+        Ok(aws_sdk_sso::Client::from_conf(config))
+    }
+}
+
+/// Names the SDK in the header `user-agent`, and not the surroundings of the process: the SDK would read them from the
+/// environment by itself, and send no request if they have a line break.
+#[derive(Debug)]
+pub struct PlainUserAgent;
+
+#[dyn_dispatch_hint]
+impl Intercept for PlainUserAgent {
+    fn name(&self) -> &'static str {
+        "PlainUserAgent"
+    }
+
+    fn read_before_execution(
+        &self,
+        _: &BeforeSerializationInterceptorContextRef<'_>,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if let Some(api) = config.load::<ApiMetadata>() {
+            let plain = AwsUserAgent::new_from_environment(Env::from_slice(&[]), api.clone());
+            config.interceptor_state().store_put(plain);
+        }
+        Ok(())
     }
 }
 

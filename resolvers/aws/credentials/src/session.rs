@@ -14,6 +14,7 @@ pub struct Session {
     pub(crate) held: Option<Secret>,
     pub(crate) age: Option<Duration>,
     pub(crate) origin: String,
+    pub(crate) secret_place: Option<String>,
 }
 
 impl Session {
@@ -27,6 +28,12 @@ impl Session {
     #[must_use]
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Returns where to correct the secret access key, if it is written somewhere.
+    #[must_use]
+    pub fn secret_place(&self) -> Option<&str> {
+        self.secret_place.as_deref()
     }
 
     /// Returns when they expire, if they do.

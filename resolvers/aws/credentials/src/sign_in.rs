@@ -104,7 +104,7 @@ impl SignIn {
         self.region.as_ref().ok_or_else(|| {
             Failure::misconfigured(
                 "there is no region: neither `region` nor the AWS profile has one",
-                "set `region`, for example to eu-central-1, or use the ARN of the secret as its name",
+                "set `region`, for example to eu-central-1; or ask for the secret by its ARN, and list that in `allow`",
             )
         })
     }
@@ -148,6 +148,7 @@ impl SignIn {
         region: Option<&Region>,
         refused: Option<&Session>,
     ) -> Result<Session, Failure> {
+        signed::check_clock(SystemTime::now())?;
         let source = self.source_of(role)?;
         let region = self.region.as_ref().or(region);
         let origin = source.origin();
@@ -185,9 +186,10 @@ impl SignIn {
             let origin = source.origin();
             if !source.is_kept() {
                 let keys = self.fetch(source, region).await.map_err(failure)?;
-                return Ok(Session { keys, held: None, age: None, origin });
+                let secret_place = source.secret_place().map(str::to_owned);
+                return Ok(Session { keys, held: None, age: None, origin, secret_place });
             }
-            let (key, mark) = (self.key(source, region), source.mark());
+            let (key, mark) = (self.key(source), source.mark());
             let credential = mark.expose().as_bytes();
             let sign_in = async || {
                 let keys = self.fetch(source, region).await?;
@@ -202,7 +204,7 @@ impl SignIn {
             }
             let keys = keys.ok_or_else(|| Failure::internal("a session that cannot be read back"))?;
             let CachedSession { secret, age } = held;
-            Ok(Session { keys, held: Some(secret), age, origin })
+            Ok(Session { keys, held: Some(secret), age, origin, secret_place: None })
         }
         .boxed_local()
     }
@@ -235,18 +237,13 @@ impl SignIn {
     ///
     /// # Errors
     /// `MISCONFIGURED` if `role` is not the ARN of a role.
-    pub fn sign_out(
-        &self,
-        role: Option<&str>,
-        region: Option<&Region>,
-    ) -> Result<Option<&'static str>, Failure> {
+    pub fn sign_out(&self, role: Option<&str>) -> Result<Option<&'static str>, Failure> {
         let source = self.source_of(role)?;
-        let region = self.region.as_ref().or(region);
         let mut ended = None;
         let mut next = Some(&*source);
         while let Some(source) = next {
             if source.is_kept() {
-                let key = self.key(source, region);
+                let key = self.key(source);
                 let said = match (self.cache.session(&key), self.cache.was_refused(&key)) {
                     (Some(_), _) => Some(
                         "the cached credentials are removed; AWS cannot revoke them, and they expire by themselves",
@@ -268,10 +265,13 @@ impl SignIn {
     }
 
     /// The key of a source's session. It does not look for the endpoint in AWS's table, which takes longer than all the rest.
-    fn key(&self, source: &Source, region: Option<&Region>) -> CacheKey {
+    ///
+    /// The region is that of the settings alone: credentials that STS of one region has issued are valid in all of them.
+    fn key(&self, source: &Source) -> CacheKey {
         let [sts, sso] = [&self.endpoints.sts, &self.endpoints.sso].map(Endpoint::mark);
-        let region = region.map_or("", Region::as_str);
-        CacheKey::new(&["aws", "credentials", region, &sts, &sso, &source.place()])
+        let region = self.region.as_ref().map_or("", Region::as_str);
+        let trust = self.client.trust_mark();
+        CacheKey::new(&["aws", "credentials", region, &sts, &sso, &trust, &source.place()])
     }
 }
 

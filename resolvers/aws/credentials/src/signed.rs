@@ -1,6 +1,6 @@
 //! A signed request that another party sends to AWS: it proves who signed it, and gives nothing else away.
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
 use aws_sigv4::sign::v4;
@@ -21,6 +21,20 @@ pub struct SignedRequest {
     pub headers: Vec<(String, Secret)>,
 }
 
+/// The time from 1970 to the year 10000.
+const YEAR_10000: Duration = Duration::from_hours(70_389_528);
+
+/// Checks that a signature can have this time: its year has four digits, and the SDK counts from 1970.
+pub(crate) fn check_clock(time: SystemTime) -> Result<(), Failure> {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) if since < YEAR_10000 => Ok(()),
+        _ => Err(Failure::misconfigured(
+            "this machine's clock is before the year 1970 or after 9999, and AWS takes no signature of that time",
+            "set it, for example with timedatectl set-ntp true",
+        )),
+    }
+}
+
 /// Signs the request of STS at `url` that asks who signed it. `more` is a header that is signed too.
 pub(crate) fn who_am_i(
     keys: &Keys,
@@ -29,6 +43,7 @@ pub(crate) fn who_am_i(
     more: Option<(&str, &str)>,
     time: SystemTime,
 ) -> Result<SignedRequest, Failure> {
+    check_clock(time)?;
     let bug = |()| Failure::internal("a request that cannot be signed");
     let url = format!("{}/", url.trim_end_matches('/'));
     let host = url.split('/').nth(2).unwrap_or_default().to_owned();
@@ -55,16 +70,33 @@ pub(crate) fn who_am_i(
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
     use super::*;
-    use crate::choose::keys;
 
     fn signed(region: &str, url: &str, token: Option<&str>, server: Option<&str>) -> SignedRequest {
-        let keys = keys("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY", token);
         let time = UNIX_EPOCH + Duration::from_secs(1_795_262_083);
         let server = server.map(|server| ("x-vault-aws-iam-server-id", server));
-        who_am_i(&keys, url, region, server, time).unwrap()
+        who_am_i(&keys(token), url, region, server, time).unwrap()
+    }
+
+    fn keys(token: Option<&str>) -> Keys {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        let key = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY";
+        Keys::new("AKIDEXAMPLE".into(), secret(key), token.map(secret), None).unwrap()
+    }
+
+    #[test]
+    fn a_clock_that_no_signature_can_have_is_a_failure() {
+        let second = Duration::from_secs(1);
+        for (time, is_right) in [
+            (UNIX_EPOCH, true),
+            (UNIX_EPOCH - second, false),
+            (UNIX_EPOCH + YEAR_10000 - second, true),
+            (UNIX_EPOCH + YEAR_10000, false),
+            (UNIX_EPOCH + YEAR_10000 * 100, false),
+        ] {
+            let signed = who_am_i(&keys(None), "https://sts.amazonaws.com", "us-east-1", None, time);
+            assert_eq!(signed.is_ok(), is_right, "{time:?}");
+        }
     }
 
     fn signature(request: &SignedRequest) -> String {

@@ -16,6 +16,8 @@ pub(crate) enum Source {
         keys: Keys,
         /// Its place, for a message.
         origin: String,
+        /// The place of its secret part, for a message.
+        secret_place: String,
     },
     WebIdentity(WebIdentity),
     Sso(Sso),
@@ -97,6 +99,14 @@ impl Source {
             Self::Instance(_) => "this instance".to_owned(),
             Self::Process(source) => format!("the program {}", source.program.display()),
             Self::Role(source) => format!("the role {}, assumed with {}", source.role, source.base.origin()),
+        }
+    }
+
+    /// Returns where to correct the secret access key, if it is written somewhere.
+    pub(crate) fn secret_place(&self) -> Option<&str> {
+        match self {
+            Self::Keys { secret_place, .. } => Some(secret_place),
+            _ => None,
         }
     }
 

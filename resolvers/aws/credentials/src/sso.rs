@@ -33,7 +33,8 @@ pub(crate) async fn credentials(client: &aws_sdk_sso::Client, source: &Sso) -> R
             no_login(&source.profile, "is no longer valid").request(refusal.request.as_deref()),
         ),
         Ok(refusal) => {
-            refusal.login(SSO, &format!("the AWS profile {}", source.profile), |code| denied(source, code))
+            let origin = format!("the AWS profile {}", source.profile);
+            refusal.login(SSO, (&origin, None), |code| denied(source, code))
         }
         Err(failure) => LoginError::Failed(failure),
     })?;
@@ -42,12 +43,9 @@ pub(crate) async fn credentials(client: &aws_sdk_sso::Client, source: &Sso) -> R
         return Err(stranger().into());
     };
     let expires = u64::try_from(found.expiration).map_err(|_| stranger())?;
-    Ok(Keys {
-        id,
-        secret: Secret::new(secret),
-        token: found.session_token.map(Secret::new),
-        expires: Some(UNIX_EPOCH + Duration::from_millis(expires)),
-    })
+    let expires = UNIX_EPOCH.checked_add(Duration::from_millis(expires)).ok_or_else(stranger)?;
+    let token = found.session_token.map(Secret::new);
+    Keys::new(id, Secret::new(secret), token, Some(expires)).map_err(|part| part.issued(SSO).into())
 }
 
 fn denied(source: &Sso, code: &str) -> Failure {

@@ -35,8 +35,9 @@ pub(crate) async fn assume(
         .set_external_id(role.external_id.clone())
         .set_duration_seconds(role.duration);
     let origin = role.base.origin();
+    let key = role.base.secret_place();
     let answer = request.send().await.map_err(|error| match Refusal::of(&error) {
-        Ok(refusal) => refusal.login(STS, &origin, |code| denied(&role.role, &origin, code)),
+        Ok(refusal) => refusal.login(STS, (&origin, key), |code| denied(&role.role, &origin, code)),
         Err(failure) => LoginError::Failed(failure),
     })?;
     keys(answer.credentials)
@@ -54,6 +55,13 @@ pub(crate) async fn web_identity(
         .role_session_name(session_name)
         .web_identity_token(identity.token.expose());
     let answer = request.send().await.map_err(|error| match Refusal::of(&error) {
+        Ok(refusal) if refusal.is(&["IDPCommunicationError"]) => LoginError::Failed(
+            Failure::unavailable(
+                format!("STS did not reach the issuer of the web identity token of {}", identity.origin),
+                "try again later, and check that AWS can reach the issuer's keys",
+            )
+            .request(refusal.request.as_deref()),
+        ),
         Ok(refusal) if refusal.is(TOKEN) => LoginError::Refused(
             Failure::new(
                 Kind::Unauthenticated,
@@ -63,23 +71,25 @@ pub(crate) async fn web_identity(
             .request(refusal.request.as_deref()),
         ),
         Ok(refusal) => refusal
-            .login(STS, &identity.origin, |code| denied(&identity.role, "this web identity", code)),
+            .login(STS, (&identity.origin, None), |code| denied(&identity.role, "this web identity", code)),
         Err(failure) => LoginError::Failed(failure),
     })?;
     keys(answer.credentials)
 }
 
-const TOKEN: &[&str] =
-    &["ExpiredTokenException", "IDPCommunicationError", "IDPRejectedClaim", "InvalidIdentityToken"];
+const TOKEN: &[&str] = &["ExpiredTokenException", "IDPRejectedClaim", "InvalidIdentityToken"];
 
 /// <https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html>
-pub(crate) async fn identity(client: &aws_sdk_sts::Client, origin: &str) -> Result<Identity, Failure> {
+pub(crate) async fn identity(
+    client: &aws_sdk_sts::Client,
+    (origin, key): (&str, Option<&str>),
+) -> Result<Identity, Failure> {
     let answer = client.get_caller_identity().send().await.map_err(|error| {
         let refusal = match Refusal::of(&error) {
             Ok(refusal) => refusal,
             Err(failure) => return failure,
         };
-        refusal.common(STS, origin).unwrap_or_else(|| {
+        refusal.common(STS, (origin, key)).unwrap_or_else(|| {
             let code = refusal.code.as_deref().unwrap_or_default();
             Failure::new(
                 Kind::AccessDenied,
@@ -113,12 +123,9 @@ fn denied(role: &str, origin: &str, code: &str) -> Failure {
 fn keys(found: Option<types::Credentials>) -> Result<Keys, LoginError> {
     let found = found.ok_or_else(stranger)?;
     let expires = SystemTime::try_from(found.expiration).map_err(|_| stranger())?;
-    Ok(Keys {
-        id: found.access_key_id,
-        secret: Secret::new(found.secret_access_key),
-        token: Some(Secret::new(found.session_token)),
-        expires: Some(expires),
-    })
+    let (secret, token) = (Secret::new(found.secret_access_key), Secret::new(found.session_token));
+    let keys = Keys::new(found.access_key_id, secret, Some(token), Some(expires));
+    keys.map_err(|part| part.issued(STS).into())
 }
 
 fn stranger() -> Failure {

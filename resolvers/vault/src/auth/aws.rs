@@ -67,6 +67,6 @@ impl Signer {
 
     /// Removes the kept credentials of AWS.
     pub(super) fn sign_out(&self) -> Result<Option<&'static str>, Failure> {
-        self.sign_in.sign_out(None, None)
+        self.sign_in.sign_out(None)
     }
 }
