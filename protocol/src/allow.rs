@@ -1,33 +1,56 @@
 //! `allow = ["providers/**"]`: which ids a profile allows.
 
+use std::path::Path;
+
 use crate::failure::{Failure, Kind};
 use crate::id::Id;
 
-/// A list of patterns, one of which must match an id. Without a list every id is allowed, with an empty list none is.
+/// Lists of patterns. In each list, one must match an id. Without a list every id is allowed, with an empty list none is.
 ///
 /// `*` matches any characters but `/` and `:`, and `**` matches any characters but `:`, so a pattern has to contain the
 /// mount that it allows. Every other character matches itself.
 #[derive(Debug, Clone, Default)]
-pub struct Allow(Option<Vec<String>>);
+pub struct Allow(Vec<List>);
+
+/// One list, with the words for it in a message.
+#[derive(Debug, Clone)]
+struct List {
+    patterns: Vec<String>,
+    called: String,
+}
 
 impl Allow {
     /// Takes the patterns that the profile lists.
     #[must_use]
     pub fn new(patterns: Vec<String>) -> Self {
-        Self(Some(patterns))
+        Self(vec![List { patterns, called: "`allow`".to_owned() }])
     }
 
-    /// Whether a pattern that matches this id begins with `beginning`, to the letter: then the profile names it, and does not
-    /// only match it. Another pattern that begins so says nothing about this id.
+    /// Adds the patterns of the profile's base.
+    #[must_use]
+    pub(crate) fn and_of_base(mut self, patterns: Vec<String>, base: &Path) -> Self {
+        self.0.push(List { patterns, called: format!("`allow` in the base {}", base.display()) });
+        self
+    }
+
+    /// Whether each list has a pattern that matches this id and begins with `beginning`, to the letter: then the profile names
+    /// it, and does not only match it. Another pattern that begins so says nothing about this id.
     #[must_use]
     pub fn names(&self, beginning: &str, id: &str) -> bool {
-        self.0.iter().flatten().any(|pattern| pattern.starts_with(beginning) && matches(pattern, id))
+        self.all(|pattern| pattern.starts_with(beginning) && matches(pattern, id))
     }
 
-    /// Whether a pattern begins with `beginning`, to the letter: then some ids with this beginning may be resolved.
+    /// Whether each list has a pattern that begins with `beginning`, to the letter: then some ids with this beginning may be
+    /// resolved.
     #[must_use]
     pub fn begins(&self, beginning: &str) -> bool {
-        self.0.iter().flatten().any(|pattern| pattern.starts_with(beginning))
+        self.all(|pattern| pattern.starts_with(beginning))
+    }
+
+    /// Whether there is a list, and each has such a pattern.
+    fn all(&self, is_such: impl Fn(&str) -> bool) -> bool {
+        let has = |list: &List| list.patterns.iter().any(|pattern| is_such(pattern));
+        !self.0.is_empty() && self.0.iter().all(has)
     }
 
     /// Checks the id as it was requested.
@@ -35,17 +58,26 @@ impl Allow {
     /// # Errors
     /// `NOT_ALLOWED` if no pattern matches. The remedy has a pattern that would, if one is close.
     pub fn check(&self, id: &Id) -> Result<(), Failure> {
-        let Some(patterns) = &self.0 else { return Ok(()) };
+        self.0.iter().try_for_each(|list| list.check(id))
+    }
+}
+
+impl List {
+    fn check(&self, id: &Id) -> Result<(), Failure> {
+        let Self { patterns, called } = self;
         if patterns.iter().any(|pattern| matches(pattern, id.as_str())) {
             return Ok(());
         }
+        let no_match = || format!("no pattern of {called} matches the id");
         let (what, remedy) = match nearest(patterns, id.as_str()) {
-            _ if patterns.is_empty() => ("`allow` is an empty list, which allows no id", ADD.to_owned()),
+            _ if patterns.is_empty() => {
+                (format!("{called} is an empty list, which allows no id"), ADD.to_owned())
+            }
             Some((pattern, why)) => (
-                "no pattern of `allow` matches the id",
+                no_match(),
                 format!("the closest is `{pattern}`, but {why}, if this gateway may have the secret"),
             ),
-            None => ("no pattern of `allow` matches the id", ADD.to_owned()),
+            None => (no_match(), ADD.to_owned()),
         };
         Err(Failure::new(Kind::NotAllowed, what, remedy))
     }
@@ -204,6 +236,21 @@ mod tests {
         assert!(allow.names("other/", "other/one") && allow.begins("other/"));
         assert!(!allow.names("other/", "other/two"), "matched by a pattern that does not name it");
         assert!(!Allow::default().names("other/", "other/one") && !Allow::default().begins("other/"));
+    }
+
+    #[test]
+    fn the_list_of_a_base_must_allow_too() {
+        let check = |own: &str, base: &str| {
+            let allow = Allow::new(vec![own.into()]).and_of_base(vec![base.into()], Path::new("/etc/b.toml"));
+            allow.check(&Id::parse("a/b").unwrap()).map_err(|failure| failure.to_string())
+        };
+        assert_eq!(check("a/*", "**"), Ok(()));
+        assert!(check("c", "**").unwrap_err().starts_with("no pattern of `allow` matches"));
+        assert!(
+            check("**", "c")
+                .unwrap_err()
+                .starts_with("no pattern of `allow` in the base /etc/b.toml matches")
+        );
     }
 
     proptest! {

@@ -39,6 +39,8 @@ mod answer;
 #[cfg(feature = "cli")]
 mod backend;
 #[cfg(feature = "cli")]
+mod base_profile;
+#[cfg(feature = "cli")]
 mod deadline;
 #[cfg(feature = "cli")]
 mod environment;

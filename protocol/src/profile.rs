@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
+use crate::base_profile::{Base, extend};
 use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::id::Id;
@@ -31,6 +32,10 @@ pub struct Profile {
     pub ids: HashMap<String, Name>,
     /// The file it was read from.
     pub path: PathBuf,
+    /// The base that `extends` names, until it is read.
+    pub extends: Option<PathBuf>,
+    /// The base that it was read with.
+    pub base: Option<Base>,
 }
 
 impl Profile {
@@ -38,7 +43,14 @@ impl Profile {
     #[must_use]
     pub fn none(store: &Store) -> Self {
         let env = table(store).flat_map(|setting| setting.env).map(|name| (*name).to_owned()).collect();
-        Self { values: BTreeMap::new(), env, ids: HashMap::new(), path: PathBuf::new() }
+        Self {
+            values: BTreeMap::new(),
+            env,
+            ids: HashMap::new(),
+            path: PathBuf::new(),
+            extends: None,
+            base: None,
+        }
     }
 
     /// Reads `--profile`'s argument: a file if it has a `/`, else a name in `~/.config/secretref`.
@@ -46,27 +58,28 @@ impl Profile {
     /// # Errors
     /// `MISCONFIGURED` if another user could have written the file, or if it is not a valid profile.
     pub fn read(store: &Store, argument: &str, environment: &Environment) -> Result<Self, Failure> {
-        if argument.is_empty() {
-            return Err(Failure::misconfigured("--profile is empty", "write a path or a name after it"));
-        }
-        let path = if argument.contains('/') {
-            PathBuf::from(argument)
-        } else if Path::new(argument).extension().is_some_and(|extension| extension == "toml") {
-            return Err(Failure::misconfigured(
-                format!("--profile {argument} is neither a path nor a name"),
-                format!(
-                    "write ./{argument} for a file in this folder, or leave out .toml for a profile in ~/.config/secretref"
-                ),
-            ));
-        } else {
-            recorded_home(environment.uid)?.join(".config/secretref").join(format!("{argument}.toml"))
-        };
+        let path = path_of(argument, environment.uid)?;
         let text = read_trusted(&path, environment.uid)?;
-        let profile = Self::parse(store, &text).map_err(|failure| match other_resolver(store, &text) {
+        Self::read_text(store, &text, path)
+    }
+
+    /// Reads the text of the file `path`, and the base that it extends.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if it is not a valid profile, or its base is not valid or not only root's.
+    pub(crate) fn read_text(store: &Store, text: &str, path: PathBuf) -> Result<Self, Failure> {
+        let profile = Self::parse(store, text).map_err(|failure| match other_resolver(store, text) {
             Some(other) => is_of_other(&path, store.binary, other),
             None => failure.context(path.display()),
         })?;
-        Ok(Self { path, ..profile })
+        let profile = Self { path, ..profile };
+        if profile.extends.is_some() { extend(store, profile) } else { Ok(profile) }
+    }
+
+    /// Whether a text is a profile of this store that sets something.
+    pub(crate) fn is_of(store: &Store, text: &str) -> bool {
+        let sets = |profile: Self| !profile.values.is_empty() || profile.extends.is_some();
+        Self::parse(store, text).is_ok_and(sets)
     }
 
     /// Parses the text of a profile.
@@ -100,7 +113,17 @@ impl Profile {
                 ));
             }
         };
-        Self { values, env, ids, path: PathBuf::new() }.checked(store)
+        let extends = match values.remove("extends") {
+            None => None,
+            Some(toml::Value::String(path)) if path.starts_with('/') => Some(path.into()),
+            Some(_) => {
+                return Err(Failure::misconfigured(
+                    "`extends` in the profile is not an absolute path",
+                    "write extends = \"/etc/secretref/NAME.toml\"",
+                ));
+            }
+        };
+        Self { values, env, ids, path: PathBuf::new(), extends, base: None }.checked(store)
     }
 
     /// Fails if the profile has a key or a variable that the store does not know, or a secret.
@@ -112,7 +135,7 @@ impl Profile {
                 Some(setting) if setting.key == *key => {}
                 Some(setting) => return Err(unknown("key", key, Some(setting.key))),
                 None => {
-                    let known = table(store).map(|setting| setting.key).chain(["env", "ids"]);
+                    let known = table(store).map(|setting| setting.key).chain(["env", "extends", "ids"]);
                     return Err(unknown("key", key, nearest(key, known)));
                 }
             }
@@ -134,8 +157,30 @@ impl Profile {
     }
 }
 
+/// Returns the path of the profile that the argument of `--profile` means.
+///
+/// # Errors
+/// `MISCONFIGURED` if it is neither a path nor a name, or if the user has no home.
+pub(crate) fn path_of(argument: &str, uid: u32) -> Result<PathBuf, Failure> {
+    if argument.is_empty() {
+        return Err(Failure::misconfigured("--profile is empty", "write a path or a name after it"));
+    }
+    if argument.contains('/') {
+        return Ok(argument.into());
+    }
+    if Path::new(argument).extension().is_some_and(|extension| extension == "toml") {
+        return Err(Failure::misconfigured(
+            format!("--profile {argument} is neither a path nor a name"),
+            format!(
+                "write ./{argument} for a file in this folder, or leave out .toml for a profile in ~/.config/secretref"
+            ),
+        ));
+    }
+    Ok(recorded_home(uid)?.join(".config/secretref").join(format!("{argument}.toml")))
+}
+
 /// Returns the resolver that the first line of a profile names, `secretref-…`, if it is another one.
-fn other_resolver<'t>(store: &Store, text: &'t str) -> Option<&'t str> {
+pub(crate) fn other_resolver<'t>(store: &Store, text: &'t str) -> Option<&'t str> {
     let words = text.lines().next()?.strip_prefix("#!")?.split_whitespace();
     let mut names = words.filter_map(|word| word.rsplit('/').next());
     names.find(|name| name.starts_with("secretref-")).filter(|name| !name.starts_with(store.binary))

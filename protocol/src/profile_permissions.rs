@@ -36,6 +36,47 @@ pub(crate) fn read_trusted(path: &Path, uid: u32) -> Result<String, Failure> {
     String::from_utf8(bytes).map_err(|_| refuse("is not UTF-8".into(), "save it as UTF-8".into()))
 }
 
+/// Reads a file, up to 1 MiB, if only root can have written it, or put it in its place.
+pub(crate) fn read_of_root(path: &Path) -> Result<String, Failure> {
+    let thing = format!("the base {}", path.display());
+    let rules = Rules { links: Links::Follow, access: Access::OnlyOwnWriters, uid: 0, limit: 1 };
+    let opened = private_files::open(CWD, path, &rules);
+    if let Err(problem) = &opened
+        && problem.error.is_some()
+    {
+        return Err(problem.failure(thing, path));
+    }
+    let (Ok((file, metadata)), None) = (opened, flaw(path, 0)) else {
+        return Err(Failure::misconfigured(
+            format!(
+                "{thing} is not only root's: another user can write it, or replace it in one of its folders"
+            ),
+            "make the file and its folders root's, and run `chmod go-w` on them; or remove `extends` from the profile",
+        ));
+    };
+    let bytes =
+        private_files::read_all(file, &metadata, &rules).map_err(|problem| problem.failure(&thing, path))?;
+    String::from_utf8(bytes)
+        .map_err(|_| Failure::misconfigured(format!("{thing} is not UTF-8"), "save it as UTF-8"))
+}
+
+/// Fails if a profile at `path` would be refused, because other users can replace it there.
+pub(crate) fn check_place(path: &Path, uid: u32) -> Result<(), Failure> {
+    let (folder, why) = match flaw(path, uid) {
+        None => return Ok(()),
+        Some(Flaw::Link(link)) => (link, "is a link of another user".to_owned()),
+        Some(Flaw::Folder { folder, why, .. }) => (folder, why),
+    };
+    Err(Failure::misconfigured(
+        format!("other users could replace a profile in {}: {} {why}", path.display(), folder.display()),
+        format!(
+            "name a place with --to in which all folders belong to root or this user and are writable by them only; of a shared \
+             volume, the owner can run `chmod +t {}`, so that users replace only their own files",
+            folder.display()
+        ),
+    ))
+}
+
 /// The most links that a path may lead through, as in the kernel.
 const LINKS: usize = 40;
 

@@ -18,6 +18,8 @@ pub struct Container {
     place: TempDir,
     uid: u32,
     mounts: BTreeMap<&'static str, PathBuf>,
+    /// The folders that it can write.
+    volumes: BTreeMap<String, PathBuf>,
 }
 
 impl Container {
@@ -25,7 +27,8 @@ impl Container {
     #[must_use]
     pub fn of(name: &str, uid: u32) -> Self {
         assert!(rustix::process::geteuid().is_root(), "needs root, for a container");
-        let container = Self { place: tempfile::tempdir().expect("a folder"), uid, mounts: BTreeMap::new() };
+        let place = tempfile::tempdir().expect("a folder");
+        let container = Self { place, uid, mounts: BTreeMap::new(), volumes: BTreeMap::new() };
         let binary = resolver::path(name);
         container.copy(&binary, &format!("usr/local/bin/{name}"));
         let linked = Command::new("ldd").arg(&binary).output().expect("ldd");
@@ -52,6 +55,13 @@ impl Container {
         self
     }
 
+    /// With a folder of the machine in it, which it can write as its owner and mode allow.
+    #[must_use]
+    pub fn volume(mut self, folder: &Path, path: &str) -> Self {
+        self.volumes.insert(path.to_owned(), folder.to_owned());
+        self
+    }
+
     /// Runs this in the container, with nothing in its environment.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Run {
@@ -71,6 +81,9 @@ impl Container {
         let folders = self.mounts.iter().map(|(path, folder)| {
             json!({"destination": path, "type": "bind", "source": folder, "options": ["bind", "ro"]})
         });
+        let volumes = self.volumes.iter().map(|(path, folder)| {
+            json!({"destination": path, "type": "bind", "source": folder, "options": ["bind", "rw"]})
+        });
         let proc = json!({"destination": "/proc", "type": "proc", "source": "proc"});
         let namespaces = ["pid", "mount", "network", "ipc", "uts"].map(|kind| json!({"type": kind}));
         json!({
@@ -79,7 +92,7 @@ impl Container {
                 "user": {"uid": self.uid, "gid": self.uid}, "args": arguments, "cwd": "/", "noNewPrivileges": true,
             },
             "root": {"path": self.root(), "readonly": true},
-            "mounts": std::iter::once(proc).chain(folders).collect::<Vec<_>>(),
+            "mounts": std::iter::once(proc).chain(folders).chain(volumes).collect::<Vec<_>>(),
             "linux": {"namespaces": namespaces},
         })
         .to_string()

@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, chown};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::time::Instant;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -130,6 +133,30 @@ impl Gateway {
         end(self.node().args(words), self.folder())
     }
 
+    /// Starts the gateway itself with the configuration, and stops it as soon as it has printed a line with these words.
+    /// Returns that line.
+    #[must_use]
+    pub fn says_at_start(&self, words: &str) -> String {
+        let program = self.install.folder().join("node_modules/openclaw/openclaw.mjs");
+        let (reader, writer) = std::io::pipe().expect("a pipe");
+        let mut command =
+            self.node().args([program.as_os_str(), "gateway".as_ref(), "run".as_ref()]).command();
+        command.env("PATH", "/usr/bin:/bin").current_dir(self.folder()).process_group(0);
+        command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
+        let child = command.spawn().expect("the gateway starts");
+        // It closes the pipe in this process.
+        drop(command);
+        let group = Started(child);
+        let ((sender, receiver), wanted) = (mpsc::channel(), words.to_owned());
+        std::thread::spawn(move || {
+            let mut lines = BufReader::new(reader).lines().map_while(Result::ok);
+            let _ = sender.send(lines.find(|line| line.contains(&wanted)));
+        });
+        let line = receiver.recv_timeout(Duration::from_secs(240));
+        drop(group);
+        line.ok().flatten().unwrap_or_else(|| panic!("the gateway did not say {words:?}"))
+    }
+
     /// A folder with a command `openclaw`, which uses the configuration, for a shell.
     #[must_use]
     pub fn commands(&self) -> PathBuf {
@@ -196,6 +223,19 @@ impl Gateway {
             .env("OPENCLAW_STATE_DIR", self.folder().join("state"))
             .env("TMPDIR", self.folder().join("tmp"));
         if self.uid == rustix::process::geteuid().as_raw() { run } else { run.uid(self.uid) }
+    }
+}
+
+/// A process with a group of its own, which ends with it.
+struct Started(Child);
+
+impl Drop for Started {
+    fn drop(&mut self) {
+        let group = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
+        if let Some(group) = group {
+            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+        }
+        let _ = self.0.wait();
     }
 }
 

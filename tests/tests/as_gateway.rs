@@ -76,6 +76,11 @@ fn a_command_that_works_is_started_as_the_gateway_does() {
     assert!(place.doctor(&["--names", "openai"]).stdout.contains(&folder));
     let missing = place.doctor(&["openai", "missing"]);
     assert_finds(&missing, 1, "id 2", "(NOT_FOUND)");
+    // The whole message, which has colons of its own.
+    assert_finds(&missing, 1, "id 2", "in the file: store it with `set`");
+    let without = place.doctor(&[]);
+    assert_eq!(without.code, Some(0), "{without:?}");
+    assert!(without.stdout.contains("skipped  ids") && without.stdout.contains("name an id"), "{without:?}");
     let json = place.doctor(&["--json", "missing"]);
     let report: serde_json::Value = serde_json::from_str(&json.stdout).expect("JSON");
     assert_eq!((report["ok"].as_bool(), json.code), (Some(false), Some(1)), "{report:#}");
@@ -93,8 +98,8 @@ fn what_keeps_the_gateway_from_it_is_named() {
 
     place.write(&place.text().replace("keychain --", "gone --"));
     let gone = place.doctor(&["openai"]);
-    assert_finds(&gone, 3, "first line", "names a program that does not exist");
-    assert_finds(&gone, 3, "start", "run `install` again");
+    assert_finds(&gone, 3, "first line", "which does not exist");
+    assert_finds(&gone, 3, "start", "see the first line above");
     place.write(&place.text().replace("--profile\n", "--profile\r\n"));
     assert_finds(&place.doctor(&["openai"]), 3, "first line", "ends in CRLF");
     place.write("store = \"file\"\nfolder = \"store\"\n");
@@ -106,6 +111,70 @@ fn what_keeps_the_gateway_from_it_is_named() {
     assert_finds(&place.doctor(&["openai"]), 3, "environment", "did you mean `folder`?");
     fs::remove_file(place.path("p.toml")).expect("a profile");
     assert_finds(&place.doctor(&["openai"]), 3, "command", "cannot be examined");
+}
+
+/// A line that a shell or `env` reads starts no resolver under a gateway, which has no PATH.
+#[test]
+fn a_first_line_of_another_program_is_named_with_the_right_one() {
+    let place = Place::new();
+    let right = format!("make #!{} --profile the first line", place.path("secretref-keychain").display());
+    for line in ["#!/bin/sh", "#!/usr/bin/env -S secretref-keychain --profile", "#!/bin/cat"] {
+        let rest = place.text();
+        place.write(&format!("{line}\n{}", rest.split_once('\n').expect("a line").1));
+        let found = place.doctor(&["--names", "openai"]);
+        assert_finds(&found, 3, "first line", "and not a resolver with --profile");
+        assert!(found.stdout.contains(&right), "{line}: {found:?}");
+    }
+}
+
+#[test]
+fn names_are_hidden_although_the_profile_cannot_be_used() {
+    let place = Place::new();
+    place.write(&(place.text() + "corp_vault = \"x\"\n"));
+    let shown = place.doctor(&["--names", "corp/openai#key"]);
+    let hidden = place.doctor(&["corp/openai#key"]);
+    assert_eq!((shown.code, hidden.code), (Some(3), Some(3)), "{shown:?} {hidden:?}");
+    let folder = place.0.path().display().to_string();
+    for name in [folder.as_str(), "corp", "openai", "#key"] {
+        assert!(shown.stdout.contains(name), "{name}: {shown:?}");
+        assert!(!hidden.stdout.contains(name), "{name}: {hidden:?}");
+    }
+}
+
+/// After an upgrade of the package, the copy that `install --copy` made is the version before.
+#[test]
+fn a_copy_of_another_version_is_named_with_both_versions() {
+    let place = Place::new();
+    let (copy, to) = (place.path("made/secretref-keychain"), place.path("made/keychain.toml"));
+    let (to, store) = (to.display().to_string(), place.path("store").display().to_string());
+    let install = |more: &[&str]| {
+        let line = ["install", "--copy", "--yes", "--to", &to];
+        let ended = place.run(&line).args(more).command().stdin(std::process::Stdio::null()).output();
+        let ended = ended.expect("it starts");
+        assert!(ended.status.success(), "{}", String::from_utf8_lossy(&ended.stderr));
+    };
+    install(&["--store", "file", "--folder", &store]);
+    let doctor = || place.run(&["--profile", &to, "doctor", "--as-gateway", "--names", "openai"]).end();
+    let fresh = doctor();
+    assert_eq!(fresh.code, Some(0), "{fresh:?}");
+    assert!(
+        fresh.stdout.contains("ok       copy") && fresh.stdout.contains(&copy.display().to_string()),
+        "{fresh:?}"
+    );
+
+    let now = place.run(&["--version"]).end().stdout;
+    let version = now.split(' ').nth(1).expect("a version");
+    let change = format!("s/{}/0.0.9/g", version.replace('.', r"\."));
+    let changed =
+        std::process::Command::new("sed").env("LC_ALL", "C").args(["-i", &change]).arg(&copy).status();
+    assert!(changed.expect("sed").success());
+    let stale = doctor();
+    assert_finds(&stale, 3, "copy", "the command is secretref-keychain 0.0.9");
+    assert_finds(&stale, 3, "copy", &format!("and this program is secretref-keychain {version}"));
+    assert_finds(&stale, 3, "copy", &format!("install --copy --yes --to {to}"));
+    // The hint works as it is written.
+    install(&[]);
+    assert_eq!(doctor().code, Some(0));
 }
 
 #[test]

@@ -117,10 +117,34 @@ fn a_command_that_the_gateway_refuses_is_named_with_the_clause() {
     };
     write("crlf.toml", text.replace('\n', "\r\n"));
     refused("crlf.toml", "ends in CRLF");
+    let settings = text.split_once('\n').expect("a first line").1;
+    write("bare.toml", settings.to_owned());
+    refused("bare.toml", "is missing, so a shell runs the file");
+    write("bare", settings.to_owned());
+    refused("bare", "is missing, so a shell runs the file");
+    write("shell.toml", format!("#!/bin/sh\n{settings}"));
+    refused("shell.toml", "starts /bin/sh, and not a resolver with --profile");
+    write("short.toml", text.replace(" --profile", ""));
+    refused("short.toml", "and not a resolver with --profile");
     write("upgraded.toml", text.replace("secretref-keychain --", "gone/secretref-keychain --"));
     refused("upgraded.toml", "which does not exist");
     write("wrong.toml", text.replace("folder =", "foldr ="));
     refused("wrong.toml", "did you mean `folder`?");
+}
+
+/// A provider works if at least one of its ids has a value.
+#[test]
+fn a_provider_that_gives_no_value_is_not_called_well() {
+    let place = Place::new();
+    let command = place.command("keychain.toml");
+    for (ids, word) in [
+        (&[("one", "missing"), ("two", "gone")][..], "failed  provider keys"),
+        (&[("one", "missing"), ("two", "openai")], "ok      provider keys"),
+        (&[], "ok      provider keys"),
+    ] {
+        let ended = place.check(&command, ids, &[]);
+        assert!(ended.stdout.contains(word), "{word}: {ended:?}");
+    }
 }
 
 #[test]

@@ -97,6 +97,7 @@ fn what_install_did_not_write_is_kept() {
             let refused = place.install(more);
             assert_eq!(refused.code, Some(3), "{refused:?}");
             assert!(refused.stderr.contains("add --force to re"), "{refused:?}");
+            assert!(refused.stdout.is_empty(), "{refused:?}");
             assert_eq!(fs::read_to_string(place.profile()).expect("a file"), text);
         }
     };
@@ -155,12 +156,183 @@ fn nothing_is_written_that_cannot_work() {
     let written = end(keychain().args(systemd).args(["--no-test"]));
     assert_eq!(written.code, Some(0), "{written:?}");
     assert!(written.stdout.contains("passEnv: [\"CREDENTIALS_DIRECTORY\"]"), "{written:?}");
-    // Without a store, the profile is written, and the test says what to do.
+    // If the store is not made yet, the profile is written, and the test says what to do.
     let untried = ["install", "--to", &to, "--yes", "--store", "file", "--folder", "/no/such/store"];
     let failed = end(keychain().args(untried));
     assert_eq!(failed.code, Some(1), "{failed:?}");
     assert!(failed.stderr.contains("there is no store in /no/such/store"), "{failed:?}");
     assert!(failed.stdout.contains("command: "), "{failed:?}");
+}
+
+/// A profile that works stays until another has passed the test.
+#[test]
+fn a_profile_that_works_is_kept_if_the_test_fails() {
+    let place = Place::new();
+    assert_eq!(place.install(&[]).code, Some(0));
+    let works = fs::read_to_string(place.profile()).expect("a profile");
+    let damaged = place.path("damaged");
+    fs::create_dir(&damaged).expect("a folder");
+    fs::set_permissions(&damaged, Permissions::from_mode(0o700)).expect("a mode");
+    fs::write(place.0.path().join("damaged/store.age"), "no store").expect("a file");
+    fs::set_permissions(place.0.path().join("damaged/store.age"), Permissions::from_mode(0o600))
+        .expect("a mode");
+    let to = place.path("made/keychain.toml");
+    let line = ["install", "--to", &to, "--yes", "--store", "file", "--folder", &damaged];
+    let failed = end(keychain().args(line));
+    assert!(failed.code != Some(0) && failed.stdout.is_empty(), "{failed:?}");
+    assert!(
+        failed.stderr.contains("nothing was written") && failed.stderr.contains("--no-test"),
+        "{failed:?}"
+    );
+    assert_eq!(fs::read_to_string(place.profile()).expect("a profile"), works);
+    assert_eq!(fs::read_dir(place.0.path().join("made")).expect("a folder").count(), 1);
+}
+
+/// Each store says what is missing, with the flag for it.
+#[test]
+fn a_profile_that_sets_nothing_is_not_written() {
+    for (binary, more, words) in [
+        ("secretref-vault", &[][..], "add --address"),
+        ("secretref-vault", &["--no-test"], "add --address"),
+        (
+            "secretref-vault",
+            &["--address", "https://vault.test", "--auth", "approle"],
+            "add --role-id; --auth approle uses --auth-mount, --role-id",
+        ),
+        ("secretref-azure", &[], "add --vault"),
+        ("secretref-azure", &["--no-test"], "add --vault"),
+        ("secretref-aws", &[], "add --region"),
+    ] {
+        let place = tempfile::tempdir().expect("a folder");
+        let to = place.path().join("made/p.toml");
+        let line = ["install", "x", "--yes", "--to", &to.display().to_string()];
+        let refused = end(Run::new(resolver::path(binary)).args(line).args(more));
+        assert_eq!(refused.code, Some(3), "{binary} {more:?}: {refused:?}");
+        assert!(
+            refused.stderr.contains("nothing was written") && refused.stderr.contains(words),
+            "{binary}: {refused:?}"
+        );
+        assert!(refused.stdout.is_empty() && !to.exists(), "{binary}: {refused:?}");
+    }
+}
+
+/// What a hint says, `install` without settings, keeps what a person has written.
+#[test]
+fn without_a_setting_only_the_first_line_is_corrected() {
+    let place = Place::new();
+    fs::create_dir(place.0.path().join("made")).expect("a folder");
+    fs::set_permissions(place.0.path().join("made"), Permissions::from_mode(0o700)).expect("a mode");
+    let own = format!("# mine\nstore = \"file\"\nfolder = \"{}\"\n", place.path("store"));
+    let to = place.path("made/keychain.toml");
+    let line = format!("#!{} --profile\n", resolver::path("secretref-keychain").display());
+    for (first, more) in
+        [("", &[][..]), ("#!/gone/secretref-keychain --profile\n", &["--force"]), (&line, &[])]
+    {
+        fs::write(place.profile(), format!("{first}{own}")).expect("a profile");
+        let corrected = end(keychain().args(["install", "--yes", "--to", &to]).args(more));
+        assert_eq!(corrected.code, Some(0), "{corrected:?}");
+        assert!(corrected.stderr.contains("keeps its own"), "{corrected:?}");
+        assert_eq!(fs::read_to_string(place.profile()).expect("a profile"), format!("{line}{own}"));
+        assert_eq!(mode(&place.profile()), 0o700);
+    }
+    // `allow` from a config is a setting, which a person has to write into such a profile.
+    let config = place.path("openclaw.json");
+    fs::write(&config, "{ a: { source: 'exec', provider: 'keychain', id: 'openai' } }").expect("a config");
+    let with_config = ["install", "--yes", "--to", &to, "--config", &config];
+    let told = end(keychain().args(with_config));
+    assert!(told.code == Some(3) && told.stderr.contains("allow = [\"openai\"]"), "{told:?}");
+    assert_eq!(place.install(&["--force"]).code, Some(0));
+    assert_eq!(end(keychain().args(with_config)).code, Some(0));
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    assert!(text.contains("allow = [\"openai\"]") && text.contains("store = \"file\""), "{text}");
+}
+
+/// In a folder that others can write, the resolver would refuse the profile. A volume often is one.
+#[test]
+fn a_place_where_others_can_replace_the_profile_is_refused_before_it_is_written() {
+    let place = Place::new();
+    let (volume, store) = (place.0.path().join("volume"), place.path("store"));
+    fs::create_dir(&volume).expect("a folder");
+    let to = volume.join("secretref/keychain.toml");
+    let install = || {
+        let to = to.display().to_string();
+        end(keychain().args(["install", "--to", &to, "--yes", "--store", "file", "--folder", &store]))
+    };
+    for mode in [0o777, 0o2777, 0o2775] {
+        fs::set_permissions(&volume, Permissions::from_mode(mode)).expect("a mode");
+        let refused = install();
+        assert_eq!(refused.code, Some(3), "{mode:o}: {refused:?}");
+        for words in ["other users could replace", "chmod +t", "--to"] {
+            assert!(refused.stderr.contains(words), "{words}: {refused:?}");
+        }
+        assert!(refused.stdout.is_empty(), "{refused:?}");
+        assert_eq!(fs::read_dir(&volume).expect("a folder").count(), 0, "{mode:o}");
+    }
+    // As the message says.
+    fs::set_permissions(&volume, Permissions::from_mode(0o3777)).expect("a mode");
+    assert_eq!(install().code, Some(0));
+    assert_eq!(end(Run::new(&to).args(["get", "openai"])).stdout, "value-1");
+}
+
+/// A base of root: what it sets, no profile can change.
+#[test]
+fn a_profile_extends_a_base_of_root() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let (base, to) = (place.path("etc/base.toml"), place.path("made/keychain.toml"));
+    let write_base = |text: &str, mode| {
+        fs::write(&base, text).expect("a base");
+        fs::set_permissions(&base, Permissions::from_mode(mode)).expect("a mode");
+    };
+    fs::create_dir(place.path("etc")).expect("a folder");
+    // A relative path starts at the folder of the base.
+    write_base("store = \"file\"\nfolder = \"../store\"\nallow = [\"open*\"]\n", 0o644);
+    let written =
+        end(keychain().args(["install", "--to", &to, "--yes", "--extends", &base, "--allow", "*ai"]));
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let get = |id: &str| end(Run::new(place.profile()).args(["get", id]));
+    assert_eq!(get("openai").stdout, "value-1");
+    assert!(get("xai").stderr.contains("`allow` in the base"), "{:?}", get("xai"));
+    assert!(get("openb").stderr.contains("no pattern of `allow` matches"), "{:?}", get("openb"));
+    let doctor = end(Run::new(place.profile()).args(["doctor", "--names", "openai"]));
+    assert!(doctor.stdout.contains(&format!("extends {base}")), "{doctor:?}");
+
+    let refused = |words: &str| {
+        let refused = get("openai");
+        assert_eq!(refused.code, Some(3), "{refused:?}");
+        assert!(refused.stderr.contains(words) && refused.stderr.contains(&base), "{words}: {refused:?}");
+        assert!(refused.stdout.is_empty(), "{refused:?}");
+    };
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    let profile = |more: &str| fs::write(place.profile(), format!("{text}{more}\n")).expect("a profile");
+    profile("folder = \"/tmp\"");
+    refused("sets `folder`, and its base");
+    assert!(get("openai").stderr.contains(&to));
+    profile("[ids]\nopenai = { name = \"other\" }");
+    refused("has [ids], and its base");
+    profile("");
+    assert_eq!(get("openai").stdout, "value-1");
+
+    write_base("store = \"file\"\nfolder = \"store\"\n", 0o664);
+    refused("is not only root's");
+    write_base("store = \"file\"\nfolder = \"store\"\n", 0o644);
+    std::os::unix::fs::chown(&base, Some(65534), None).expect("an owner");
+    refused("is not only root's");
+    std::os::unix::fs::chown(&base, Some(0), None).expect("an owner");
+    fs::set_permissions(place.path("etc"), Permissions::from_mode(0o775)).expect("a mode");
+    refused("is not only root's");
+    fs::set_permissions(place.path("etc"), Permissions::from_mode(0o755)).expect("a mode");
+    // A link that another user could have made in a shared folder.
+    let (shared, link) = (place.0.path().join("shared"), place.path("shared/base.toml"));
+    fs::create_dir(&shared).expect("a folder");
+    fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
+    symlink(&base, &link).expect("a link");
+    std::os::unix::fs::lchown(&link, Some(65534), None).expect("an owner");
+    fs::write(place.profile(), text.replace(&base, &link)).expect("a profile");
+    let linked = get("openai");
+    assert!(linked.code == Some(3) && linked.stderr.contains("is not only root's"), "{linked:?}");
 }
 
 #[test]
@@ -236,7 +408,16 @@ fn a_copy_of_the_program_is_named_where_no_first_line_can() {
     assert_eq!((mode(&copy), mode(&place.profile())), (0o700, 0o600));
     let got = end(Run::new(&copy).args(["--profile", &to, "get", "openai"]));
     assert_eq!(got.stdout, "value-1", "{got:?}");
+    assert!(copied.stderr.contains("after each upgrade, copy it again"), "{copied:?}");
     assert_eq!(end(Run::new(&program).args(line).args(["--copy"])).code, Some(0));
+    let snippet = end(Run::new(&program).args(["--profile", &to, "snippet"]));
+    assert_eq!(snippet.stdout, copied.stdout, "{snippet:?}");
+    let removed = end(Run::new(&program).args(["install", "--to", &to, "--remove"]));
+    assert_eq!(removed.code, Some(0), "{removed:?}");
+    assert!(
+        removed.stderr.contains("secretref-keychain;") && !copy.exists() && !place.profile().exists(),
+        "{removed:?}"
+    );
 }
 
 /// As an init container runs it.

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::binary::own_path;
+
 /// The most bytes that the kernel of Linux reads of a first line, with `#!`.
 const LINE_LIMIT: usize = 255;
 
@@ -42,6 +44,34 @@ impl FirstLine {
         let mut start = Vec::with_capacity(LINE_LIMIT + 1);
         File::open(path).ok()?.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
         Some(Self::parse(&start))
+    }
+
+    /// Returns why the kernel does not start a resolver with the file as its profile, and what to do; `None` if it does.
+    pub(crate) fn fault(&self) -> Option<(String, String)> {
+        let (why, remedy) = match self {
+            Self::Profile(program) if program.exists() => return None,
+            Self::Profile(program) => {
+                (format!("names {}, which does not exist", program.display()), Self::remedy())
+            }
+            Self::Other(program) => {
+                (format!("starts {}, and not a resolver with --profile", program.display()), Self::remedy())
+            }
+            Self::Wrong(why, remedy) => ((*why).to_owned(), (*remedy).to_owned()),
+            Self::None => ("is missing, so a shell runs the file".to_owned(), Self::remedy()),
+        };
+        Some((why, remedy))
+    }
+
+    /// Returns what to do about a wrong line: the line that starts this program.
+    fn remedy() -> String {
+        let own = own_path().ok().and_then(|program| Self::write(&program).ok());
+        own.map_or_else(
+            || {
+                "write it with `install --copy`, because the path of this program fits no first line"
+                    .to_owned()
+            },
+            |line| format!("make {line} the first line, with nothing before it"),
+        )
     }
 
     fn parse(start: &[u8]) -> Self {
@@ -96,6 +126,22 @@ mod tests {
         {
             let line = FirstLine::parse(start.as_bytes());
             assert!(matches!(line, FirstLine::Wrong(..)), "{start}: {line:?}");
+        }
+    }
+
+    #[test]
+    fn only_a_line_that_starts_a_resolver_has_no_fault() {
+        let own = own_path().unwrap();
+        let fault = |start: &str| FirstLine::parse(start.as_bytes()).fault();
+        assert_eq!(fault(&format!("#!{} --profile\n", own.display())), None);
+        for (start, words) in [
+            ("#!/no/such/x --profile\n", "names /no/such/x, which does not exist"),
+            ("#!/bin/sh\n", "starts /bin/sh, and not"),
+            ("#!/usr/bin/env -S secretref-x --profile\n", "starts /usr/bin/env, and not"),
+            ("a = 1\n", "is missing"),
+        ] {
+            let (why, remedy) = fault(start).unwrap();
+            assert!(why.contains(words) && remedy.contains(&own.display().to_string()), "{why}: {remedy}");
         }
     }
 

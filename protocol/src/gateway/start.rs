@@ -19,6 +19,7 @@ const LIMIT: usize = 20 << 20;
 const GRACE: Duration = Duration::from_millis(300);
 
 /// A command that is to be started.
+#[derive(Clone)]
 pub(crate) struct Start {
     pub(crate) command: PathBuf,
     pub(crate) args: Vec<String>,

@@ -48,6 +48,7 @@ impl Settings {
                 uid: environment.uid,
             },
             profile: bound,
+            base: profile.base,
             run: run.clone(),
             folder: profile.path.parent().map(Path::to_owned).unwrap_or_default(),
         })

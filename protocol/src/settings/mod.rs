@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::allow::Allow;
+use crate::base_profile::Base;
 use crate::environment::{self, Environment};
 use crate::failure::Failure;
 use crate::run::Run;
@@ -21,6 +22,7 @@ use crate::store::{Kind, Setting};
 pub(crate) use credential::warn_if_exposed;
 use family::{ALLOW, FAMILY, MAX_OUTPUT, TIMEOUT};
 pub use load::{Flags, check, timeout_of};
+pub(crate) use passed::CredentialPlace;
 use value::Value;
 
 /// The settings of one run.
@@ -36,6 +38,8 @@ pub struct Settings {
     home: Home,
     /// The path of the profile, if there is one, and the variables that it lists.
     profile: Option<(PathBuf, Vec<String>)>,
+    /// The base of the profile, if it has one.
+    base: Option<Base>,
     run: Run,
     /// The folder that a relative path starts from.
     folder: PathBuf,
@@ -91,6 +95,12 @@ impl Settings {
         self.profile.as_ref().map(|(path, _)| path.as_path())
     }
 
+    /// Returns the path of the profile's base, if it has one.
+    #[must_use]
+    pub fn base(&self) -> Option<&Path> {
+        self.base.as_ref().map(|base| base.path.as_path())
+    }
+
     /// Returns the variables that set a setting.
     #[must_use]
     pub fn variables(&self) -> Vec<&'static str> {
@@ -127,7 +137,8 @@ impl Settings {
             };
             texts.into_iter().map(|text| (given.setting.key, text))
         });
-        set.flatten().collect()
+        let of_base = self.base.iter().flat_map(|base| base.allow.iter().flatten());
+        set.flatten().chain(of_base.map(|pattern| (ALLOW.key, pattern.clone()))).collect()
     }
 
     /// Returns the variables of the store that are set in `environment` and do not count, because the profile does not list
@@ -232,16 +243,20 @@ impl Settings {
     /// Returns the ids that may be resolved.
     #[must_use]
     pub fn allow(&self) -> Allow {
-        match self.value(ALLOW.key) {
+        let own = match self.value(ALLOW.key) {
             Some(Value::List(patterns)) => Allow::new(patterns.clone()),
             _ => Allow::default(),
+        };
+        match &self.base {
+            Some(Base { path, allow: Some(patterns) }) => own.and_of_base(patterns.clone(), path),
+            _ => own,
         }
     }
 
     /// Returns whether `allow` lists the ids that may be resolved.
     #[must_use]
     pub fn has_allow(&self) -> bool {
-        self.value(ALLOW.key).is_some()
+        self.value(ALLOW.key).is_some() || self.base.as_ref().is_some_and(|base| base.allow.is_some())
     }
 
     /// Returns the entry of the profile's `[ids]` for an id.

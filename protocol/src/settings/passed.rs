@@ -1,5 +1,7 @@
 //! The variables that a gateway has to pass on for the settings in force.
 
+use std::path::PathBuf;
+
 use super::value::Value;
 use super::{Settings, Source};
 use crate::failure::Failure;
@@ -9,7 +11,39 @@ use crate::store::{Kind, Setting};
 /// The setting that chooses the way to sign in, if a store has one.
 const AUTH: &str = "auth";
 
+/// Where the credential of a sign-in is, if no variable has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum CredentialPlace {
+    /// A file that a setting names.
+    File(PathBuf),
+    /// A credential of systemd with this name.
+    Unit(&'static str),
+}
+
 impl Settings {
+    /// Returns where the credentials of the chosen way to sign in are, apart from variables.
+    #[must_use]
+    pub(crate) fn credential_places(&self) -> Vec<CredentialPlace> {
+        let place = |setting: &'static Setting| {
+            let Kind::Secret(name) = setting.kind else { return None };
+            let file = setting.file.filter(|file| self.given(file).is_some());
+            if let Some(path) = file.and_then(|file| self.path_of(file).ok().flatten()) {
+                return Some(CredentialPlace::File(path));
+            }
+            let is_chosen = self.auth().is_some() && self.is_of_method(setting) && !self.is_for_all(setting);
+            let has_variable = !self.variables_for(setting).is_empty();
+            (is_chosen && !has_variable).then_some(CredentialPlace::Unit(name))
+        };
+        let in_use = self.table().filter(|setting| self.is_in_use(setting));
+        in_use.filter_map(place).collect()
+    }
+
+    /// Whether a setting belongs to no way to sign in.
+    fn is_for_all(&self, setting: &Setting) -> bool {
+        let of_file = setting.file.and_then(|file| self.table().find(|other| other.key == file));
+        of_file.map_or(setting.used_by, |file| file.used_by).is_empty() && self.auth() != Some(setting.key)
+    }
+
     /// Returns the variables that the settings in force need, in the order of the tables: each that sets a setting, and
     /// each that the profile lists for a setting that nothing else sets. A setting that the way to sign in does not use
     /// needs none.
@@ -88,7 +122,8 @@ impl Settings {
         methods.is_empty() || self.auth().is_some_and(is_chosen)
     }
 
-    fn auth(&self) -> Option<&str> {
+    /// Returns the way to sign in, if the store has several and one is set.
+    pub(crate) fn auth(&self) -> Option<&str> {
         let has_auth = self.table().any(|setting| setting.key == AUTH);
         if has_auth { self.text_of(AUTH) } else { None }
     }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use nix::unistd::User;
 
 use super::cli::CommandLine;
-use super::doctor::{DoctorArgs, Reporter, always, redact};
+use super::doctor::{DoctorArgs, Reporter, always, redact, redact_failure, redact_ids};
 use super::load;
 use super::output::{fail, micros};
 use super::report::Finding;
@@ -19,9 +19,11 @@ use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::gateway::{Ended, FirstLine, ROOM, Start, clauses, is_same, own_path};
+use crate::profile::path_of;
 use crate::run::Run;
 use crate::settings::{DEFAULT_TIMEOUT, Settings};
 use crate::system_error::words;
+use crate::text::shell_word;
 use crate::watchdog::Watchdog;
 use crate::wire;
 
@@ -51,23 +53,23 @@ pub(super) fn as_gateway<B: Manage>(
     let uid = user.map_or(process.uid, |(uid, _)| uid);
     let environment = Environment::new(uid, move |name| process.variable(name));
     let settings = load::<B>(line, &environment, run).map_err(|(failure, _)| failure);
-    let profile = profile(line.profile.as_deref(), settings.as_ref().ok());
-    let own = profile.as_deref().filter(|profile| is_command(profile));
-    let found = match own {
-        Some(profile) => {
-            Ok((std::path::absolute(profile).unwrap_or_else(|_| profile.to_owned()), Vec::new()))
+    let ids = &args.doctor.ids;
+    match &settings {
+        Ok(settings) => redact(settings, ids),
+        Err(failure) => {
+            redact_failure(run, failure, uid);
+            redact_ids(run, ids);
         }
-        None => snippet::command(profile.as_deref(), None),
+    }
+    let found = match line.profile.as_deref().map(|argument| path_of(argument, uid)).transpose() {
+        Ok(profile) => command::<B>(profile.as_deref()),
+        Err(failure) => Err(failure),
     };
     let (command, first) = match found {
         Ok(found) => found,
         Err(failure) => return fail(None, &failure),
     };
     run.redact("command", command.display().to_string());
-    let ids = &args.doctor.ids;
-    if let Ok(settings) = &settings {
-        redact(settings, ids);
-    }
     let start = Start {
         args: first.into_iter().chain(snippet::words(&line.flags)).collect(),
         variables: settings.as_ref().map(|settings| passed::<B>(settings, &environment)).unwrap_or_default(),
@@ -77,7 +79,7 @@ pub(super) fn as_gateway<B: Manage>(
     };
     watchdog.move_to(Deadline::new(Instant::now(), start.timeout + SLACK));
     let mut found =
-        vec![rule(&start.command, uid), first_line(&start.command), shell(&settings, &environment, &start)];
+        vec![rule(&start.command, uid), first_line::<B>(&start), shell(&settings, &environment, &start)];
     let mut exit = if found.iter().any(Finding::is_failed) { Exit::Configuration } else { Exit::Done };
     let (started, ended) = started(&start, ids);
     found.extend(started);
@@ -101,10 +103,14 @@ fn user(name: &str) -> Result<(u32, u32), Failure> {
     Ok((user.uid.as_raw(), user.gid.as_raw()))
 }
 
-/// Returns the path of the profile, even if it cannot be read.
-fn profile(argument: Option<&str>, settings: Option<&Settings>) -> Option<PathBuf> {
-    let read = settings.and_then(Settings::profile).map(Path::to_owned);
-    read.or_else(|| argument.filter(|argument| argument.contains('/')).map(PathBuf::from))
+/// Returns the command, and its first arguments: the profile, if it is meant to be one, also if it cannot be read.
+fn command<B: Manage>(profile: Option<&Path>) -> Result<(PathBuf, Vec<String>), Failure> {
+    match profile.filter(|profile| is_command(profile)) {
+        Some(profile) => {
+            Ok((std::path::absolute(profile).unwrap_or_else(|_| profile.to_owned()), Vec::new()))
+        }
+        None => snippet::command(&B::STORE, profile, None),
+    }
 }
 
 /// Whether a profile is meant to be a command: it is executable, or has a first line. One that is missing may be.
@@ -134,32 +140,49 @@ fn rule(command: &Path, uid: u32) -> Finding {
 }
 
 /// What the kernel starts.
-fn first_line(command: &Path) -> Finding {
-    let wrong =
-        |why: &str, remedy: &str| Some(Failure::misconfigured(format!("the first line {why}"), remedy));
-    let (fact, failure) = match FirstLine::read(command) {
-        Some(FirstLine::Profile(program)) if !program.exists() => (
-            format!("it names {}", program.display()),
-            wrong("names a program that does not exist", "install the package, or run `install` again"),
-        ),
-        Some(FirstLine::Profile(program)) => {
-            let is_own = own_path().is_ok_and(|own| is_same(&own, &program));
-            let more = if is_own { "" } else { ", which is not the program that runs now" };
-            (format!("it names {}{more}", program.display()), None)
+fn first_line<B: Manage>(start: &Start) -> Finding {
+    let is_own = |program: &Path| own_path().is_ok_and(|own| is_same(&own, program));
+    let line = match FirstLine::read(&start.command) {
+        _ if is_own(&start.command) => {
+            return Finding::of("first line", None, vec!["the command is the program itself".into()], None);
         }
-        Some(FirstLine::Wrong(why, remedy)) => (String::new(), wrong(why, remedy)),
-        Some(FirstLine::None) if own_path().is_ok_and(|own| is_same(&own, command)) => {
-            ("the command is the program itself".to_owned(), None)
+        Some(FirstLine::None) if !start.args.is_empty() => return of_copy::<B>(start),
+        Some(line) => line,
+        None => {
+            let failure =
+                Failure::misconfigured("the first line cannot be read", "check the path and its permissions");
+            return Finding::of("first line", None, Vec::new(), Some(&failure));
         }
-        Some(FirstLine::None) => (
-            "if the file is text, a shell runs it".to_owned(),
-            wrong("is missing", "run `install`, or add #!PROGRAM --profile as the first line"),
-        ),
-        Some(FirstLine::Other(program)) => (format!("it names {}", program.display()), None),
-        None => (String::new(), wrong("cannot be read", "check the path and its permissions")),
     };
-    let facts = if fact.is_empty() { Vec::new() } else { vec![fact] };
+    let facts = match &line {
+        FirstLine::Profile(program) if !is_own(program) => {
+            vec![format!("it names {}, which is not the program that runs now", program.display())]
+        }
+        FirstLine::Profile(program) => vec![format!("it names {}", program.display())],
+        _ => Vec::new(),
+    };
+    let failure =
+        line.fault().map(|(why, remedy)| Failure::misconfigured(format!("the first line {why}"), remedy));
     Finding::of("first line", None, facts, failure.as_ref())
+}
+
+/// A copy of the program, which an upgrade of the package leaves behind.
+fn of_copy<B: Manage>(start: &Start) -> Finding {
+    let own = format!("{} {} ({})", B::STORE.binary, B::STORE.version, env!("SECRETREF_BUILD"));
+    let asked = Start { args: vec!["--version".to_owned()], ..start.clone() }.run("");
+    let found = match &asked {
+        Ended::Exited { stdout, .. } => String::from_utf8_lossy(stdout).trim().to_owned(),
+        _ => String::new(),
+    };
+    let failure = (found != own).then(|| {
+        let found = if found.is_empty() { "a program that does not say its version" } else { &found };
+        let profile = start.args.get(1).map(|path| shell_word(path)).unwrap_or_default();
+        Failure::misconfigured(
+            format!("the command is {found}, and this program is {own}"),
+            format!("copy it again: {} install --copy --yes --to {profile}", B::STORE.binary),
+        )
+    });
+    Finding::of("copy", None, vec!["the command is a copy of the program".into()], failure.as_ref())
 }
 
 /// What differs from this shell.
@@ -216,14 +239,16 @@ fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
     let discarded = (code != Some(0)).then(|| {
         Failure::misconfigured(
             "the gateway discards the answer, because no id could be resolved",
-            "see the ids below; with no id, name one",
+            "see the ids below",
         )
     });
     let each = ids.iter().zip(&results).enumerate().map(|(at, (id, result))| {
         let failure = result.as_ref().err().map(|(code, message)| of_id(code, message));
         Finding::of(format!("id {}", at + 1), None, vec![id.clone()], failure.as_ref())
     });
-    let all = std::iter::once(Finding::of("start", took, facts, discarded.as_ref())).chain(each).collect();
+    let none = ids.is_empty().then(|| Finding::left_out("ids", "name an id to see whether it has a value"));
+    let start = Finding::of("start", took, facts, discarded.as_ref());
+    let all = std::iter::once(start).chain(each).chain(none).collect();
     let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
     let exit = match of_code.unwrap_or(Exit::Internal) {
         Exit::Done if well < ids.len() => Exit::IdFailed,
@@ -235,7 +260,7 @@ fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
 fn not_started(error: &std::io::Error) -> Failure {
     let remedy = match error.kind() {
         ErrorKind::NotFound => {
-            "the program in the first line is gone, or the file itself: run `install` again"
+            "the program in the first line is gone, or the file itself: see the first line above"
         }
         ErrorKind::PermissionDenied => {
             "the user cannot enter a folder, the file is not executable, or its file system is mounted noexec"
@@ -248,6 +273,6 @@ fn not_started(error: &std::io::Error) -> Failure {
 /// The failure of an id, as the resolver has written it into its answer.
 fn of_id(code: &str, message: &str) -> Failure {
     let kind = Kind::TABLE.iter().map(|(kind, _)| *kind).find(|kind| kind.code() == code);
-    let (what, remedy) = message.split_once(": ").unwrap_or((message, "run `doctor` as the gateway's user"));
-    Failure::new(kind.unwrap_or(Kind::Internal), what, remedy)
+    // The message has the remedy too; where it begins is not marked.
+    Failure::new(kind.unwrap_or(Kind::Internal), message, "`doctor`, as the gateway's user, shows each step")
 }

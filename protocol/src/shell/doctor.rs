@@ -47,13 +47,7 @@ pub(super) fn doctor<B: Backend>(
     let settings = match settings {
         Ok(settings) => settings,
         Err((failure, exit)) => {
-            // The settings cannot be read, so every quoted word may be a private name.
-            for word in failure.what().split('`').skip(1).step_by(2) {
-                run.redact("name", word);
-            }
-            if let Ok(home) = recorded_home(environment.uid) {
-                run.redact("home", home.display().to_string());
-            }
+            redact_failure(run, failure, environment.uid);
             let _ = run.end::<()>(run.begin(Stage::Configuration), Err(failure.clone()));
             progress.end();
             reporter.report(None);
@@ -93,6 +87,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
         )
     });
     std::iter::once(profile)
+        .chain(settings.base().map(|base| format!("extends {}", base.display())))
         .chain(lists.map(|(what, names)| format!("{what}: {}", names.join(", "))))
         .chain(late)
         .collect()
@@ -101,8 +96,10 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
 /// Registers the private names to redact.
 pub(super) fn redact(settings: &Settings, ids: &[String]) {
     let run = settings.run();
-    if let Some(path) = settings.profile() {
-        run.redact("profile", path.display().to_string());
+    for (what, path) in [("profile", settings.profile()), ("base", settings.base())] {
+        if let Some(path) = path {
+            run.redact(what, path.display().to_string());
+        }
     }
     if let Some(home) = settings.in_home("") {
         run.redact("home", home.display().to_string().trim_end_matches('/'));
@@ -119,6 +116,21 @@ pub(super) fn redact(settings: &Settings, ids: &[String]) {
             run.redact("field", field.as_str());
         }
     }
+    redact_ids(run, ids);
+}
+
+/// Registers the private names that may be in the failure of settings that cannot be read: every quoted word is one.
+pub(super) fn redact_failure(run: &Run, failure: &Failure, uid: u32) {
+    for word in failure.what().split('`').skip(1).step_by(2) {
+        run.redact("name", word);
+    }
+    if let Ok(home) = recorded_home(uid) {
+        run.redact("home", home.display().to_string());
+    }
+}
+
+/// Registers the parts of ids.
+pub(super) fn redact_ids(run: &Run, ids: &[String]) {
     for id in ids {
         let (name, rest) = id.split_once('#').unwrap_or(id.rsplit_once('/').unwrap_or((id, "")));
         run.redact("name", name);
@@ -130,13 +142,15 @@ pub(super) fn redact(settings: &Settings, ids: &[String]) {
 
 /// Returns the program's own words, which are never redacted: keys, flags and variables of settings, and options.
 fn words(store: &Store) -> Vec<String> {
-    let options =
-        ["env", "ids", "[ids]", "--profile", "--names", "--json", "~/.config/secretref"].map(str::to_owned);
+    let options = ["env", "extends", "ids", "[ids]", "--profile", "--names", "--json", "~/.config/secretref"]
+        .map(str::to_owned);
     let of_setting = |setting: &'static Setting| {
         let variables = setting.env.iter().map(|name| (*name).to_owned());
         variables.chain([setting.key.to_owned(), setting.flag()])
     };
-    table(store).flat_map(of_setting).chain(options).collect()
+    // Where packages put the program reveals nothing.
+    let places = ["/usr/bin", "/usr/local/bin"].map(|folder| format!("{folder}/{}", store.binary));
+    table(store).flat_map(of_setting).chain(options).chain(places).collect()
 }
 
 /// Returns the private names in a setting's value. In a URL these are the host and the path, not the scheme and the port.

@@ -70,54 +70,27 @@ pub fn main<B: Manage>() -> ! {
     process::exit(run::<B>(&arguments, started))
 }
 
-fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
-    let watchdog = Watchdog::start(Deadline::new(started, DEFAULT_TIMEOUT));
-    let early = || (Journal::new(&B::STORE, &Run::new(started)), Deadline::new(started, DEFAULT_TIMEOUT));
+fn run<B: Manage>(arguments: &[String], first: Instant) -> Exit {
+    let watchdog = Watchdog::start(Deadline::new(first, DEFAULT_TIMEOUT));
+    let limits = Limits { deadline: Deadline::new(first, DEFAULT_TIMEOUT), watchdog: &watchdog };
+    let early = || Journal::new(&B::STORE, &Run::new(first));
     let line = match cli::read::<B>(arguments) {
         Ok(line) => line,
-        Err(stop) => {
-            let (journal, deadline) = early();
-            return cli::stop::<B>(stop, arguments, &journal, Limits { deadline, watchdog: &watchdog });
-        }
+        Err(stop) => return cli::stop::<B>(stop, arguments, &early(), limits),
     };
-    let first = started;
     let started = match only_reads::check(&line.verb, first) {
         Ok(started) => started,
-        Err(failure) => {
-            let (journal, deadline) = early();
-            return serve::<B>(
-                Err((failure, Exit::Refused)),
-                &journal,
-                Limits { deadline, watchdog: &watchdog },
-            );
-        }
+        Err(failure) => return serve::<B>(Err((failure, Exit::Refused)), &early(), limits),
     };
-    let (run, journal) = begin::<B>(&line.verb, started, &watchdog);
+    let (run, journal) = begin::<B>(&line, started, &watchdog);
     // The flag applies while the profile is read, and if it cannot be read.
     let so_far = timeout_of(&line.flags).unwrap_or(DEFAULT_TIMEOUT);
     if so_far != DEFAULT_TIMEOUT || started != first {
         watchdog.move_to(Deadline::new(started, so_far));
     }
     let environment = Environment::from_process();
-    if let Some(profile) = &line.profile {
-        run.redact("profile", profile);
-    }
-    if let Verb::CheckConfig(args) = &line.verb {
-        return config_check::check_config::<B>(args, &watchdog);
-    }
-    if let Verb::Last(args) = &line.verb {
-        watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
-        return last::last(&B::STORE, args, Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
-    }
-    if let Verb::Watch(args) = &line.verb {
-        return watch::watch::<B>(args, &environment, &watchdog);
-    }
-    if let Verb::AsGateway(args) = &line.verb {
-        return as_gateway::as_gateway::<B>(&line, args, &run, &watchdog);
-    }
-    if let Verb::Install(args) = &line.verb {
-        let given = (line.flags, line.profile.as_deref());
-        return install::install::<B>(arguments, given, args, &environment, (&run, &watchdog));
+    if let Some(exit) = without_settings::<B>(arguments, &line, &environment, (&run, &watchdog)) {
+        return exit;
     }
     let settings = load::<B>(&line, &environment, &run);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
@@ -132,25 +105,57 @@ fn run<B: Manage>(arguments: &[String], started: Instant) -> Exit {
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, &journal, limits),
-        Verb::Settings { names } => settings::settings(&B::STORE, &names, deadline),
-        Verb::Completions { shell } => completions::completions::<B>(&shell, deadline),
-        Verb::Man { page } => man::man::<B>(&page, deadline),
-        Verb::Doctor { ids, json, names } => {
-            let args = DoctorArgs { ids, json, names };
-            doctor::doctor::<B>(settings.as_ref(), args, (&run, &environment), limits)
+        verb => with_settings::<B>(verb, settings, (&line.flags, &environment), &run, limits),
+    }
+}
+
+/// Runs a verb that loads settings by itself, or several.
+fn without_settings<B: Manage>(
+    arguments: &[String],
+    line: &CommandLine,
+    environment: &Environment,
+    (run, watchdog): (&Run, &Watchdog),
+) -> Option<Exit> {
+    Some(match &line.verb {
+        Verb::CheckConfig(args) => config_check::check_config::<B>(args, watchdog),
+        Verb::Last(args) => {
+            watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
+            last::last(&B::STORE, args, Deadline::new(Instant::now(), OUTPUT_TIMEOUT))
         }
-        verb => match settings {
-            Ok(settings) => run_task::<B>(verb, &settings, (&line.flags, &environment), limits),
-            Err((failure, exit)) => {
-                explain(None, &failure);
-                exit
-            }
-        },
+        Verb::Watch(args) => watch::watch::<B>(args, environment, watchdog),
+        Verb::AsGateway(args) => as_gateway::as_gateway::<B>(line, args, run, watchdog),
+        Verb::Install(args) => install::install::<B>(arguments, line, args, environment, (run, watchdog)),
+        _ => return None,
+    })
+}
+
+/// Runs a verb of a person. Some need no settings, and `doctor` also reports that they cannot be read.
+fn with_settings<B: Manage>(
+    verb: Verb,
+    settings: Result<Settings, (Failure, Exit)>,
+    (flags, environment): (&Flags, &Environment),
+    run: &Run,
+    limits: Limits<'_>,
+) -> Exit {
+    match (verb, settings) {
+        (Verb::Settings { names }, _) => settings::settings(&B::STORE, &names, limits.deadline),
+        (Verb::Completions { shell }, _) => completions::completions::<B>(&shell, limits.deadline),
+        (Verb::Man { page }, _) => man::man::<B>(&page, limits.deadline),
+        (Verb::Doctor { ids, json, names }, settings) => {
+            let args = DoctorArgs { ids, json, names };
+            doctor::doctor::<B>(settings.as_ref(), args, (run, environment), limits)
+        }
+        (verb, Ok(settings)) => run_task::<B>(verb, &settings, (flags, environment), limits),
+        (_, Err((failure, exit))) => {
+            explain(None, &failure);
+            exit
+        }
     }
 }
 
 /// Begins the run of a verb, and sets what the watchdog says if it ends the run.
-fn begin<B: Manage>(verb: &Verb, started: Instant, watchdog: &Watchdog) -> (Run, Journal) {
+fn begin<B: Manage>(line: &CommandLine, started: Instant, watchdog: &Watchdog) -> (Run, Journal) {
+    let verb = &line.verb;
     let is_traced =
         matches!(verb, Verb::Doctor { .. } | Verb::AsGateway(_) | Verb::Check { .. } | Verb::Install(_));
     let run = if is_traced { Run::traced(started) } else { Run::new(started) };
@@ -161,6 +166,9 @@ fn begin<B: Manage>(verb: &Verb, started: Instant, watchdog: &Watchdog) -> (Run,
     } else {
         let run = run.clone();
         watchdog.at_last(move || explain(None, &run.timeout(run.elapsed())));
+    }
+    if let Some(profile) = &line.profile {
+        run.redact("profile", profile);
     }
     (run, journal)
 }

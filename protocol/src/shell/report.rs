@@ -135,15 +135,13 @@ impl Finding {
         self.status == Status::Failed
     }
 
+    /// Returns the finding of something that was not tried, and why.
+    pub(super) fn left_out(step: &str, why: &str) -> Self {
+        Self { status: Status::Skipped, ..Self::of(step, None, vec![why.to_owned()], None) }
+    }
+
     fn skipped(stage: Stage) -> Self {
-        Self {
-            step: stage.to_string(),
-            origin: None,
-            status: Status::Skipped,
-            micros: None,
-            facts: Vec::new(),
-            failure: None,
-        }
+        Self { status: Status::Skipped, ..Self::of(stage.to_string(), None, Vec::new(), None) }
     }
 
     /// Returns the finding of the read of a single id.

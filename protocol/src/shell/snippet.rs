@@ -43,7 +43,7 @@ pub(super) fn block<B: Backend>(
     program: Option<&Path>,
 ) -> Result<(PathBuf, String), Failure> {
     let alias = alias(&B::STORE, settings.profile(), args.alias.as_deref())?;
-    let (command, own) = command(settings.profile(), program)?;
+    let (command, own) = command(&B::STORE, settings.profile(), program)?;
     let pass_env = settings.passed().into_iter().chain(B::passed(settings).iter().copied());
     let provider = Provider::new(
         command.display().to_string(),
@@ -72,19 +72,24 @@ fn alias(store: &Store, profile: Option<&Path>, given: Option<&str>) -> Result<S
     Ok(of_file.filter(|stem| gateway::is_alias(stem)).unwrap_or_else(|| store.name()).to_owned())
 }
 
-/// Returns the command that the gateway starts, and its first arguments: the profile if it is executable, else this program.
+/// Returns the command that the gateway starts, and its first arguments: the profile if it is executable, else the program:
+/// the given one, or the copy that `install --copy` has made next to the profile, or this one.
 pub(super) fn command(
+    store: &Store,
     profile: Option<&Path>,
     program: Option<&Path>,
 ) -> Result<(PathBuf, Vec<String>), Failure> {
-    let program = || program.map_or_else(gateway::own_path, |program| Ok(program.to_owned()));
-    let Some(profile) = profile else { return Ok((program()?, Vec::new())) };
-    let profile = of_file(profile);
+    let Some(profile) = profile.map(of_file) else { return Ok((gateway::own_path()?, Vec::new())) };
     if matches!(FirstLine::read(&profile), Some(FirstLine::Profile(_))) {
         return Ok((profile, Vec::new()));
     }
-    let arguments = vec!["--profile".to_owned(), profile.display().to_string()];
-    Ok((program()?, arguments))
+    let copy = profile.with_file_name(store.binary);
+    let program = match program {
+        Some(program) => program.to_owned(),
+        None if copy.is_file() => copy,
+        None => gateway::own_path()?,
+    };
+    Ok((program, vec!["--profile".to_owned(), profile.display().to_string()]))
 }
 
 /// Returns the absolute path of a file. The gateway refuses a link as the last part, but not before it.

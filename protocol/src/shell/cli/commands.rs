@@ -208,11 +208,17 @@ fn of_install() -> Vec<Arg> {
             .long("user")
             .value_name("USER")
             .help("become this user first, whom the gateway runs as; for root only"),
+        Arg::new("extends")
+            .long("extends")
+            .value_name("BASE")
+            .help("extend this profile of root, whose settings the new one cannot change"),
+        switch("system", "with --user: write it to /etc/secretref/USER/NAME.toml").requires("user"),
+        switch("unit", "also print what a unit of systemd needs; --user implies it").hide(true),
         switch("yes", "ask nothing: take settings from flags and variables"),
         switch("force", "replace a file that `install` did not write"),
-        switch("copy", "copy the program next to the profile, if a first line cannot name it"),
-        switch("remove", "remove the profile"),
-        switch("no-test", "do not test the settings and the sign-in"),
+        switch("copy", "copy the program next to the profile, to be the command"),
+        switch("remove", "remove the profile, and its copy of the program"),
+        switch("no-test", "write it without a test of the settings and the sign-in"),
     ]
 }
 
@@ -288,7 +294,7 @@ fn form() -> Arg {
         .default_value(Form::WORDS[0])
         .hide_default_value(true)
         .hide_possible_values(true)
-        .help("json5, set (a command line) or plan (for `openclaw secrets apply`)")
+        .help("json5, set (`openclaw config set`) or plan (`openclaw secrets apply`)")
 }
 
 fn alias() -> Arg {

@@ -15,7 +15,7 @@ use crate::shell::as_gateway::AsGatewayArgs;
 use crate::shell::config_check::ConfigCheckArgs;
 use crate::shell::doctor::DoctorArgs;
 use crate::shell::exec::ExecArgs;
-use crate::shell::install::{InstallArgs, Task};
+use crate::shell::install::{ForUser, InstallArgs, Task, Test};
 use crate::shell::last::LastArgs;
 use crate::shell::snippet::SnippetArgs;
 use crate::shell::watch::WatchArgs;
@@ -127,10 +127,12 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
             name: one("NAME"),
             to: one("to").map(Into::into),
             config: one("config").map(Into::into),
-            user: one("user"),
+            user: one("user").map(|name| ForUser { name, is_system: inner.get_flag("system") }),
             yes: inner.get_flag("yes"),
             force: inner.get_flag("force"),
-            no_test: inner.get_flag("no-test"),
+            test: if inner.get_flag("no-test") { Test::LeaveOut } else { Test::SignIn },
+            extends: one("extends"),
+            unit: inner.get_flag("unit"),
             task: match (inner.get_flag("remove"), inner.get_flag("copy")) {
                 (true, _) => Task::Remove,
                 (false, true) => Task::WriteAndCopy,

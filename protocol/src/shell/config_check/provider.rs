@@ -14,8 +14,10 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::{self, Config, ExecProvider, FirstLine};
 use crate::outcome::Outcome;
+use crate::profile::{Profile, other_resolver};
 use crate::run::Run;
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::watchdog::{Limits, Watchdog};
 
 /// How much later than the resolver itself the watchdog ends a check that hangs.
@@ -46,7 +48,7 @@ pub(in crate::shell) fn check<B: Manage, T: Send + 'static>(
     watchdog: &Watchdog,
     note: impl Fn(&str, &Outcome) -> T + Clone + Send + Sync + 'static,
 ) -> Option<Checked<T>> {
-    let start = start(&provider.command, B::STORE.binary)?;
+    let start = start(&provider.command, &B::STORE)?;
     let environment = environment(config, provider);
     let ids = config.ids(name);
     let mut checked = Checked {
@@ -83,25 +85,35 @@ pub(in crate::shell) fn check<B: Manage, T: Send + 'static>(
 }
 
 /// Returns the first arguments with which the kernel starts this resolver, or why it cannot; `None` for other commands.
-fn start(command: &Path, binary: &str) -> Option<Result<Vec<String>, Failure>> {
-    let path = command.display().to_string();
-    let is_named = |path: &Path| path.file_name().is_some_and(|name| name == binary);
+fn start(command: &Path, store: &Store) -> Option<Result<Vec<String>, Failure>> {
+    let is_named = |path: &Path| path.file_name().is_some_and(|name| name == store.binary);
     let is_own =
         |path: &Path| is_named(path) || gateway::own_path().is_ok_and(|own| gateway::is_same(path, &own));
-    match FirstLine::read(command) {
-        Some(FirstLine::Profile(program)) if is_own(&program) => Some(if program.exists() {
-            Ok(vec!["--profile".to_owned(), path])
-        } else {
-            let what = format!("the first line of {path} names {}, which does not exist", program.display());
-            Err(Failure::misconfigured(what, "install the package, or run `install` again"))
-        }),
-        Some(FirstLine::Wrong(why, remedy)) => {
+    let path = command.display().to_string();
+    let line = match FirstLine::read(command) {
+        _ if is_own(command) || !command.exists() => return Some(Ok(Vec::new())),
+        Some(FirstLine::Profile(program)) if !is_own(&program) => return None,
+        // The settings then say why it cannot be read.
+        None if is_toml(command) => return Some(Ok(vec!["--profile".to_owned(), path])),
+        line => line?,
+    };
+    match line.fault() {
+        None => Some(Ok(vec!["--profile".to_owned(), path])),
+        Some(_) if !is_meant(command, store) => None,
+        Some((why, remedy)) => {
             Some(Err(Failure::misconfigured(format!("the first line of {path} {why}"), remedy)))
         }
-        None if !command.exists() => Some(Ok(Vec::new())),
-        _ if is_own(command) => Some(Ok(Vec::new())),
-        _ => None,
     }
+}
+
+/// Whether a file without a right first line is meant as a profile of this store.
+fn is_meant(command: &Path, store: &Store) -> bool {
+    let Ok(text) = std::fs::read_to_string(command) else { return false };
+    other_resolver(store, &text).is_none() && (is_toml(command) || Profile::is_of(store, &text))
+}
+
+fn is_toml(command: &Path) -> bool {
+    command.extension().is_some_and(|extension| extension == "toml")
 }
 
 /// Returns each clause of the gateway's rule that the command does not keep.

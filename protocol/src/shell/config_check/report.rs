@@ -68,6 +68,8 @@ struct OfProvider {
     expires_in: BTreeMap<&'static str, u64>,
     #[serde(skip)]
     exit: Exit,
+    /// Whether it works: at least one of its ids has a value, or nothing asks it for any.
+    ok: bool,
 }
 
 #[derive(Serialize)]
@@ -124,7 +126,11 @@ impl Report {
                 i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             );
         }
+        let has_value = checked.ids.is_empty() || checked.ids.iter().any(|(_, answered)| answered.ok);
         self.providers.push(OfProvider {
+            ok: has_value
+                && checked.failures.is_empty()
+                && matches!(checked.exit, Exit::Done | Exit::IdFailed),
             name: name.to_owned(),
             command: checked.command.display().to_string(),
             micros: micros(checked.took),
@@ -235,9 +241,7 @@ impl OfProvider {
         let Self { name, command, failures, .. } = self;
         let line = printable(format!("provider {name}, {command}, {}", millis(self.micros)));
         let why: String = failures.iter().map(|failure| explained(failure, style)).collect();
-        // A failed id does not make its provider fail.
-        let works = failures.is_empty() && matches!(self.exit, Exit::Done | Exit::IdFailed);
-        format!("{}  {line}\n{why}", word(works, style))
+        format!("{}  {line}\n{why}", word(self.ok, style))
     }
 }
 

@@ -7,11 +7,12 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use super::text::is_own;
+use super::text::{has_copy, is_own};
 use crate::backend::Manage;
 use crate::failure::Failure;
 use crate::gateway;
 use crate::private_files::{Access, Folder, Links, Sync, make_folders};
+use crate::profile_permissions::check_place;
 use crate::system_error::words;
 
 /// The place of a profile.
@@ -59,9 +60,12 @@ impl Place {
         self.name.as_deref().or(stem).unwrap_or(B::STORE.name()).to_owned()
     }
 
-    /// Makes the folder. Fails if the kernel would not start a program in it.
+    /// Makes the folder. Fails if other users could replace a profile in it, or if the kernel would not start a program in it.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         let folder = self.folder.display();
+        if let Some(there) = self.folder.ancestors().find(|folder| folder.exists()) {
+            check_place(&there.join(&self.file), self.uid)?;
+        }
         make_folders(&self.folder).map_err(|error| {
             let what = format!("the folder {folder} cannot be created ({})", words(&error));
             Failure::misconfigured(
@@ -76,28 +80,39 @@ impl Place {
                 format!("{folder} is on a file system that is mounted noexec, where no program can start");
             return Err(Failure::misconfigured(what, "name a place on another file system with --to"));
         }
-        Ok(())
+        self.open().map(drop)
     }
 
-    /// Writes the profile as a whole, unless it is there already. It replaces only what `install` has written.
-    pub(super) fn write(&self, text: &str, mode: u32, force: bool) -> Result<Done, Failure> {
+    fn open(&self) -> Result<Folder, Failure> {
+        Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid)
+            .map_err(|problem| problem.failure(format!("the folder {}", self.folder.display()), &self.folder))
+    }
+
+    /// Fails if the file that is there may not be replaced: `install` has not written it.
+    pub(super) fn check_replacement(&self, before: Option<&str>) -> Result<(), Failure> {
+        if before.is_none_or(is_own) {
+            return Ok(());
+        }
+        let what = format!("{} was not written by `install`, or was changed since", self.path.display());
+        Err(Failure::misconfigured(
+            what,
+            "add --force to replace it by what the flags say, or choose another name; without a flag for a setting, \
+             `install` corrects only its first line and its mode",
+        ))
+    }
+
+    /// Writes the profile as a whole, unless it is there already.
+    pub(super) fn write(&self, text: &str, mode: u32) -> Result<Done, Failure> {
         let before = self.before()?;
         if before.as_deref() == Some(text) {
             return self.correct(mode);
-        }
-        if let Some(before) = &before
-            && !force
-            && !is_own(before)
-        {
-            let what = format!("{} was not written by `install`, or was changed since", self.path.display());
-            return Err(Failure::misconfigured(what, "add --force to replace it, or choose another name"));
         }
         self.put(&self.file, text.as_bytes(), mode)?;
         Ok(if before.is_some() { Done::Replaced } else { Done::Written })
     }
 
     /// Returns the text of the file that is there. What is not text was not written by `install`.
-    fn before(&self) -> Result<Option<String>, Failure> {
+    pub(super) fn before(&self) -> Result<Option<String>, Failure> {
         if self.path.is_symlink() {
             let what = format!("{} is a symbolic link, which a gateway refuses", self.path.display());
             return Err(Failure::misconfigured(what, "remove it, or name another place with --to"));
@@ -120,9 +135,7 @@ impl Place {
     }
 
     fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-        let folder = Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid).map_err(
-            |problem| problem.failure(format!("the folder {}", self.folder.display()), &self.folder),
-        )?;
+        let folder = self.open()?;
         let draft = format!(".{file}.{}", std::process::id());
         let written = folder
             .write_draft(draft, bytes, Sync::Disk, |_| {})
@@ -132,23 +145,31 @@ impl Place {
         written.map_err(|error| self.problem(&error))
     }
 
-    /// Copies the program next to the profile, and returns the path of the copy.
-    pub(super) fn copy(&self, program: &Path, name: &str, force: bool) -> Result<PathBuf, Failure> {
-        let copy = self.folder.join(name);
-        let bytes = fs::read(program).map_err(|error| self.problem(&error))?;
-        match fs::read(&copy) {
-            Ok(there) if there == bytes => {}
-            Ok(_) if !force => {
-                let what = format!("{} is there, and is another program or another version", copy.display());
-                return Err(Failure::misconfigured(what, "add --force to replace it"));
-            }
-            _ => self.put(name, &bytes, 0o700)?,
-        }
-        Ok(copy)
+    /// Returns the path of a copy of the program next to the profile.
+    pub(super) fn copy_path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
     }
 
-    /// Removes the profile, if `install` has written it. Returns a sentence about it.
-    pub(super) fn remove(&self, force: bool) -> Result<String, Failure> {
+    /// Copies the program next to the profile. `may_replace` says whether a file that is there may be replaced.
+    pub(super) fn copy(&self, program: &Path, name: &str, may_replace: bool) -> Result<(), Failure> {
+        let copy = self.copy_path(name);
+        let bytes = fs::read(program).map_err(|error| self.problem(&error))?;
+        match fs::read(&copy) {
+            Ok(there) if there == bytes => Ok(()),
+            Ok(_) if !may_replace => {
+                let what = format!("{} is there, and `install` did not write it", copy.display());
+                Err(Failure::misconfigured(
+                    what,
+                    "add --force to replace it, or choose another folder with --to",
+                ))
+            }
+            _ => self.put(name, &bytes, 0o700),
+        }
+    }
+
+    /// Removes the profile, if `install` has written it, and the copy of the program that is its command. Returns a sentence
+    /// about it.
+    pub(super) fn remove(&self, binary: &str, force: bool) -> Result<String, Failure> {
         let path = self.path.display();
         match self.before()? {
             None => Ok(format!("there is no {path}")),
@@ -156,11 +177,26 @@ impl Place {
                 format!("{path} was not written by `install`, or was changed since; it was not removed"),
                 "add --force to remove it",
             )),
-            Some(_) => {
+            Some(text) => {
                 fs::remove_file(&self.path).map_err(|error| self.problem(&error))?;
-                Ok(format!("removed {path}; also remove its provider from the gateway's config"))
+                let copy = self.copy_path(binary);
+                let and_copy =
+                    if has_copy(&text) && !self.has_other_profile() && fs::remove_file(&copy).is_ok() {
+                        format!(" and {}", copy.display())
+                    } else {
+                        String::new()
+                    };
+                Ok(format!("removed {path}{and_copy}; also remove its provider from the gateway's config"))
             }
         }
+    }
+
+    /// Whether the folder has another profile, which may need the copy of the program.
+    fn has_other_profile(&self) -> bool {
+        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        entries
+            .map(|entry| entry.path())
+            .any(|path| path.extension().is_some_and(|extension| extension == "toml"))
     }
 
     fn problem(&self, error: &io::Error) -> Failure {

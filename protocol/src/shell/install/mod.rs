@@ -2,15 +2,17 @@
 //! block.
 
 mod file;
+mod hints;
 mod other_user;
 mod questions;
 mod text;
 mod trial;
+mod unit;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use super::cli::CommandLine;
 use super::output::{explain, fail, print_note, warn};
-use super::snippet::{SnippetArgs, warn_if_refused};
 use crate::backend::Manage;
 use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
@@ -20,9 +22,13 @@ use crate::profile::Profile;
 use crate::run::Run;
 use crate::settings::family::ALLOW;
 use crate::settings::{Flags, Settings};
+use crate::store::Store;
 use crate::streams::{say, stdin_is_terminal};
+use crate::text::quote;
 use crate::watchdog::Watchdog;
-use file::{Done, Place};
+use file::Place;
+use hints::with_flags;
+use trial::Plan;
 
 /// The arguments of `install`.
 #[derive(Debug)]
@@ -32,15 +38,35 @@ pub(super) struct InstallArgs {
     /// The gateway's config, whose references the profile allows.
     pub(super) config: Option<PathBuf>,
     /// The user that the profile is for, if not this one.
-    pub(super) user: Option<String>,
+    pub(super) user: Option<ForUser>,
     /// Whether to ask no questions.
     pub(super) yes: bool,
     /// Whether to replace a file that `install` did not write.
     pub(super) force: bool,
-    /// Whether not to test what was written.
-    pub(super) no_test: bool,
+    pub(super) test: Test,
+    /// The base profile that it extends.
+    pub(super) extends: Option<String>,
+    /// Whether to print what a unit of systemd needs.
+    pub(super) unit: bool,
     pub(super) task: Task,
     pub(super) form: Form,
+}
+
+/// Another user, for whom root runs `install`.
+#[derive(Debug)]
+pub(super) struct ForUser {
+    pub(super) name: String,
+    /// Whether the profile is to be below `/etc/secretref`.
+    pub(super) is_system: bool,
+}
+
+/// Whether the profile is tested before it is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Test {
+    /// Check the settings, and sign in.
+    SignIn,
+    /// Write it untested.
+    LeaveOut,
 }
 
 /// What `install` does.
@@ -57,50 +83,163 @@ pub(super) enum Task {
 /// Writes the profile, or removes it.
 pub(super) fn install<B: Manage>(
     arguments: &[String],
-    line: (Flags, Option<&str>),
+    line: &CommandLine,
     args: &InstallArgs,
     environment: &Environment,
     (run, watchdog): (&Run, &Watchdog),
 ) -> Exit {
-    let (flags, profile) = line;
-    if profile.is_some() {
+    if line.profile.is_some() {
         say("error: install writes a profile: leave out --profile, and give its settings as flags");
         return Exit::Usage;
     }
     if let Some(user) = &args.user {
-        return fail(None, &other_user::run_as(user, arguments, environment));
+        let default = format!("{}.toml", args.name.as_deref().unwrap_or(B::STORE.name()));
+        let system = (user.is_system && args.to.is_none()).then_some(default);
+        return fail(None, &other_user::run_as(&user.name, arguments, system.as_deref(), environment));
     }
     let place = match place::<B>(args, environment) {
         Ok(place) => place,
         Err(failure) => return fail(None, &failure),
     };
     if args.task == Task::Remove {
-        return place.remove(args.force).map_or_else(|failure| fail(None, &failure), |said| note(&said));
+        let removed = place.remove(B::STORE.binary, args.force);
+        return removed.map_or_else(|failure| fail(None, &failure), |said| note(&said));
     }
-    let flags = if args.yes {
-        flags
-    } else if stdin_is_terminal() {
-        match questions::ask::<B>(flags, environment, run, watchdog) {
-            Ok(flags) => flags,
-            Err(failure) => return fail(None, &failure),
+    match plan::<B>(&line.flags, args, place, (environment, run, watchdog)) {
+        Ok(Some(plan)) => trial::run::<B>(plan, args, environment, watchdog),
+        Ok(None) => {
+            say(
+                "error: install asks at a terminal, and stdin is none: add --yes, and give every setting as a flag",
+            );
+            Exit::Usage
         }
-    } else {
-        say(
-            "error: install asks at a terminal, and stdin is none: add --yes, and give every setting as a flag",
-        );
-        return Exit::Usage;
-    };
-    let flags = match allowed(flags, args, &place.alias::<B>()) {
-        Ok(flags) => flags,
-        Err(failure) => return fail(None, &failure),
-    };
-    match write::<B>(&flags, args, &place, (environment, run)) {
         Err(failure) => fail(None, &failure),
-        Ok(written) => {
-            let snippet = SnippetArgs { form: args.form, alias: Some(place.alias::<B>()) };
-            trial::end::<B>(written, &snippet, !args.no_test, watchdog)
-        }
     }
+}
+
+/// Decides what is to be written; `None` if questions cannot be asked.
+fn plan<B: Manage>(
+    flags: &Flags,
+    args: &InstallArgs,
+    place: Place,
+    (environment, run, watchdog): (&Environment, &Run, &Watchdog),
+) -> Result<Option<Plan>, Failure> {
+    let store = &B::STORE;
+    let program = gateway::own_path()?;
+    let is_copied = args.task == Task::WriteAndCopy;
+    let first = FirstLine::write(&program).map_err(|why| {
+        Failure::misconfigured(why, "add --copy, which copies the program next to the profile")
+    });
+    let first = if is_copied { None } else { Some(first?) };
+    let before = place.before()?;
+    let found = (first.as_deref(), before.as_deref());
+    let Some((text, taken)) = text::<B>(flags, args, &place, found, (environment, run, watchdog))? else {
+        return Ok(None);
+    };
+    let profile = Profile::read_text(store, &text, place.path().to_owned())?;
+    let settings = ready::<B>(profile, args.test, environment, run)?;
+    place.prepare()?;
+    Ok(Some(Plan {
+        text,
+        settings,
+        program,
+        copy: is_copied.then(|| place.copy_path(store.binary)),
+        may_replace_copy: args.force || before.as_deref().is_some_and(text::has_copy),
+        taken,
+        alias: place.alias::<B>(),
+        form: args.form,
+        place,
+    }))
+}
+
+/// Returns the text of the profile, and the variables whose values it took; `None` if questions cannot be asked. `before` is
+/// the text of the file that is there.
+fn text<B: Manage>(
+    flags: &Flags,
+    args: &InstallArgs,
+    place: &Place,
+    (first, before): (Option<&str>, Option<&str>),
+    (environment, run, watchdog): (&Environment, &Run, &Watchdog),
+) -> Result<Option<(String, Vec<&'static str>)>, Failure> {
+    let (store, alias) = (&B::STORE, place.alias::<B>());
+    let sets_nothing = flags.is_empty() && args.extends.is_none();
+    if let Some(there) = before.filter(|text| sets_nothing && Profile::is_of(store, text)) {
+        return keep(there, first, args, (store, place, &alias)).map(|text| Some((text, Vec::new())));
+    }
+    if !args.force {
+        place.check_replacement(before)?;
+    }
+    let asked = asked::<B>(flags.clone(), args, environment, (run, watchdog))?;
+    let Some(flags) = asked.map(|flags| allowed(flags, args, &alias)).transpose()? else { return Ok(None) };
+    let given = Settings::load(store, &flags, None, environment, run)?;
+    let text = text::profile(store.binary, first, &given, args.extends.as_deref())?;
+    Ok(Some((text, given.variables())))
+}
+
+/// Returns the settings of the profile, unless it could not work.
+fn ready<B: Manage>(
+    profile: Profile,
+    test: Test,
+    environment: &Environment,
+    run: &Run,
+) -> Result<Settings, Failure> {
+    let missing = missing::<B>(&profile);
+    let settings = Settings::load(&B::STORE, &Flags::new(), Some(profile), environment, run)?;
+    let failure = match (missing, B::configure(&settings)) {
+        (Some(missing), Ok(_)) => missing,
+        (Some(_), Err(failure)) => failure,
+        (None, Err(failure)) if test == Test::SignIn => {
+            failure.hint("or add --no-test to write the profile all the same")
+        }
+        (None, _) => return Ok(settings),
+    };
+    Err(with_flags(&failure, &B::STORE, settings.auth()).context("nothing was written"))
+}
+
+/// Returns a failure if a profile for a store on the network has none of the settings that `install` asks for: it would say
+/// nothing about the store.
+fn missing<B: Manage>(profile: &Profile) -> Option<Failure> {
+    let first = B::ASKED.first().filter(|_| B::LOOKS_UP_HOSTS)?;
+    let is_set = B::ASKED.iter().any(|key| profile.values.contains_key(*key));
+    let remedy = "without --yes, `install` asks for what is missing";
+    (!is_set).then(|| Failure::misconfigured(format!("`{first}` is not set"), remedy))
+}
+
+/// Returns the settings to write: the flags, with the answers of a person; `None` if there is no terminal.
+fn asked<B: Manage>(
+    flags: Flags,
+    args: &InstallArgs,
+    environment: &Environment,
+    (run, watchdog): (&Run, &Watchdog),
+) -> Result<Option<Flags>, Failure> {
+    if args.yes {
+        return Ok(Some(flags));
+    }
+    if !stdin_is_terminal() {
+        return Ok(None);
+    }
+    questions::ask::<B>(flags, environment, run, watchdog).map(Some)
+}
+
+/// Returns the text of the profile that is there, with a first line that works, and with `allow` of the gateway's config.
+fn keep(
+    there: &str,
+    first: Option<&str>,
+    args: &InstallArgs,
+    (store, place, alias): (&Store, &Place, &str),
+) -> Result<String, Failure> {
+    let allow = args.config.as_ref().map(|config| Ok(Config::read(config)?.ids(alias))).transpose()?;
+    let allow = allow.filter(|ids| !ids.is_empty());
+    if let Some(ids) = allow.as_ref().filter(|_| !text::is_own(there)) {
+        let what = format!("{} was not written by `install`, or was changed since", place.path().display());
+        let ids: Vec<_> = ids.iter().map(|id| quote(id)).collect();
+        return Err(Failure::misconfigured(what, format!("write into it: allow = [{}]", ids.join(", "))));
+    }
+    print_note(format!(
+        "no setting was given, so {} keeps its own; give all as flags to replace them",
+        place.path().display()
+    ));
+    Ok(text::kept(store.binary, first, there, allow.as_deref()))
 }
 
 /// Adds the ids that the gateway's config asks this provider for as `allow`, unless a flag sets it.
@@ -114,13 +253,6 @@ fn allowed(mut flags: Flags, args: &InstallArgs, alias: &str) -> Result<Flags, F
         flags.push((ALLOW.key, ids));
     }
     Ok(flags)
-}
-
-/// A profile that was written.
-struct Written {
-    settings: Settings,
-    /// The program that the gateway starts, if it is not the profile itself.
-    program: Option<PathBuf>,
 }
 
 /// Returns the place of the profile: the given one, or that of its name.
@@ -140,60 +272,6 @@ fn place<B: Manage>(args: &InstallArgs, environment: &Environment) -> Result<Pla
             .join(format!("{name}.toml")),
     };
     Place::new(path, args.name.clone(), environment.uid)
-}
-
-/// Writes the profile, unless it would not work.
-fn write<B: Manage>(
-    flags: &Flags,
-    args: &InstallArgs,
-    place: &Place,
-    (environment, run): (&Environment, &Run),
-) -> Result<Written, Failure> {
-    let store = &B::STORE;
-    let given = Settings::load(store, flags, None, environment, run)?;
-    let program = gateway::own_path()?;
-    let is_copied = args.task == Task::WriteAndCopy;
-    let line = FirstLine::write(&program).map_err(|why| {
-        Failure::misconfigured(why, "add --copy, which copies the program next to the profile")
-    });
-    let first = if is_copied { None } else { Some(line?) };
-    let text = text::profile(store.binary, first.as_deref(), &given)?;
-    if !args.no_test {
-        let profile = Profile { path: place.path().to_owned(), ..Profile::parse(store, &text)? };
-        let settings = Settings::load(store, &Flags::new(), Some(profile), environment, run)?;
-        B::configure(&settings).map_err(|failure| {
-            failure.context("nothing was written").hint("or add --no-test to write the profile all the same")
-        })?;
-    }
-    place.prepare()?;
-    let copy = if is_copied { Some(place.copy(&program, store.binary, args.force)?) } else { None };
-    let mode = if is_copied { 0o600 } else { 0o700 };
-    tell(place.path(), place.write(&text, mode, args.force)?, environment.uid);
-    let taken = given.variables();
-    if !taken.is_empty() {
-        print_note(format!("taken from this shell's environment: {}", taken.join(", ")));
-    }
-    let argument = place.path().display().to_string();
-    let profile = Profile::read(store, &argument, environment)?;
-    let settings = Settings::load(store, &Flags::new(), Some(profile), environment, run)?;
-    warn_if_refused(copy.as_deref().unwrap_or(place.path()), environment.uid);
-    Ok(Written { settings, program: copy })
-}
-
-fn tell(path: &Path, done: Done, uid: u32) {
-    let path = path.display();
-    print_note(match done {
-        Done::Written => format!("wrote {path}"),
-        Done::Replaced => format!("replaced {path}"),
-        Done::Unchanged => format!("{path} is unchanged"),
-        Done::Mode => format!("corrected the mode of {path}; its text is unchanged"),
-    });
-    if uid == 0 {
-        warn(format!(
-            "{path} belongs to root, and only a gateway that runs as root can start it: for a gateway of another user, \
-             add --user NAME"
-        ));
-    }
 }
 
 fn note(said: &str) -> Exit {

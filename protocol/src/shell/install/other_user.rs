@@ -1,8 +1,11 @@
 //! `install --user NAME`: root's command becomes the same command of another user, so that nothing in that user's folders
 //! is followed or written with the rights of root.
 
+use std::fs::{self, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
 use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use nix::unistd::User;
@@ -17,9 +20,17 @@ const FLAG: &str = "--user";
 /// Variables of the terminal, which the command keeps.
 const KEPT: [&str; 2] = ["TERM", "NO_COLOR"];
 
-/// Runs this command line again as the user `name`, with that user's home and without variables of this shell. Returns only
-/// if it fails.
-pub(super) fn run_as(name: &str, arguments: &[String], environment: &Environment) -> Failure {
+/// The folder of profiles that belong to services.
+const SYSTEM: &str = "/etc/secretref";
+
+/// Runs this command line again as the user `name`, with that user's home and without variables of this shell. `system` is
+/// the name of a profile in the user's folder below `/etc/secretref`. Returns only if it fails.
+pub(super) fn run_as(
+    name: &str,
+    arguments: &[String],
+    system: Option<&str>,
+    environment: &Environment,
+) -> Failure {
     let Ok(Some(user)) = User::from_name(name) else {
         return Failure::misconfigured(format!("there is no user {name}"), "check the name");
     };
@@ -27,10 +38,18 @@ pub(super) fn run_as(name: &str, arguments: &[String], environment: &Environment
         let what = format!("only root can run a command as {name}");
         return Failure::misconfigured(what, "use sudo, or run it as that user without --user");
     }
+    let mut words: Vec<_> = without_user(arguments).into_iter().cloned().collect();
+    words.push("--unit".to_owned());
+    if let Some(file) = system {
+        match system_folder(&user) {
+            Ok(folder) => words.extend(["--to".to_owned(), folder.join(file).display().to_string()]),
+            Err(failure) => return failure,
+        }
+    }
     let error = std::env::current_exe().map_or_else(
         |error| error,
         |program| {
-            let mut command = again(&program, arguments, &user);
+            let mut command = again(&program, &words, &user);
             command.envs(KEPT.iter().filter_map(|name| Some((*name, environment.variable(name)?))));
             command.exec()
         },
@@ -38,10 +57,38 @@ pub(super) fn run_as(name: &str, arguments: &[String], environment: &Environment
     cannot(name, &error)
 }
 
+/// Makes the user's folder below `/etc/secretref`, where only root can make folders. A folder that is there must be the
+/// user's.
+fn system_folder(user: &User) -> Result<PathBuf, Failure> {
+    let folder = Path::new(SYSTEM).join(&user.name);
+    let made = || -> io::Result<bool> {
+        if !Path::new(SYSTEM).exists() {
+            fs::create_dir(SYSTEM)?;
+            fs::set_permissions(SYSTEM, Permissions::from_mode(0o755))?;
+        }
+        match fs::DirBuilder::new().mode(0o700).create(&folder) {
+            Ok(()) => lchown(&folder, Some(user.uid.as_raw()), Some(user.gid.as_raw()))?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(error),
+        }
+        let there = fs::symlink_metadata(&folder)?;
+        Ok(there.is_dir() && there.uid() == user.uid.as_raw())
+    };
+    let cannot = |why: &str| {
+        let what = format!("the folder {} {why}", folder.display());
+        Failure::misconfigured(what, format!("let it belong to {}, or name the file with --to", user.name))
+    };
+    match made() {
+        Ok(true) => Ok(folder),
+        Ok(false) => Err(cannot("belongs to another user")),
+        Err(error) => Err(cannot(&format!("cannot be created ({})", words(&error)))),
+    }
+}
+
 #[expect(clippy::disallowed_methods, reason = "the process becomes another user's; a resolve never does")]
-fn again(program: &std::path::Path, arguments: &[String], user: &User) -> Command {
+fn again(program: &Path, arguments: &[String], user: &User) -> Command {
     let mut command = Command::new(program);
-    command.args(without_user(arguments)).env_clear().env("HOME", &user.dir).current_dir("/");
+    command.args(arguments).env_clear().env("HOME", &user.dir).current_dir("/");
     command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     command
 }
@@ -51,14 +98,14 @@ fn cannot(name: &str, error: &io::Error) -> Failure {
     Failure::misconfigured(what, "install it where every user can start it, such as /usr/local/bin")
 }
 
-/// Returns the arguments without the flag that names the user.
+/// Returns the arguments without the flags that are for root alone.
 fn without_user(arguments: &[String]) -> Vec<&String> {
     let mut left = arguments.iter();
     let mut kept = Vec::new();
     while let Some(word) = left.next() {
         if word == FLAG {
             left.next();
-        } else if !word.starts_with("--user=") {
+        } else if !word.starts_with("--user=") && word != "--system" {
             kept.push(word);
         }
     }
@@ -71,9 +118,11 @@ mod tests {
 
     #[test]
     fn the_user_is_left_out_and_nothing_else() {
-        for line in
-            ["install --user nova x --yes", "install x --user=nova --yes", "install x --yes --user nova"]
-        {
+        for line in [
+            "install --user nova x --yes",
+            "install x --user=nova --yes",
+            "install x --system --yes --user nova",
+        ] {
             let words: Vec<_> = line.split(' ').map(str::to_owned).collect();
             assert_eq!(without_user(&words), ["install", "x", "--yes"], "{line}");
         }

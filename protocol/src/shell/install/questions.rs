@@ -3,13 +3,14 @@
 use std::time::{Duration, Instant};
 
 use super::complain;
+use super::hints::methods;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::failure::Failure;
 use crate::run::Run;
 use crate::settings::{Flags, Settings};
-use crate::store::{Kind, Setting, table};
+use crate::store::{Kind, Setting, Store, table};
 use crate::streams::{Got, read_on, say, whisper};
 use crate::watchdog::{GRACE, Watchdog};
 
@@ -37,7 +38,7 @@ pub(super) fn ask<B: Manage>(
             continue;
         }
         let now = settings.shown(setting.key);
-        while let Some(text) = line(&prompt(setting, now.as_deref()), deadline)? {
+        while let Some(text) = line(&prompt(&B::STORE, setting, now.as_deref()), deadline)? {
             flags.push((setting.key, vec![text]));
             match load(&flags) {
                 Ok(_) => break,
@@ -49,14 +50,16 @@ pub(super) fn ask<B: Manage>(
     Ok(flags)
 }
 
-/// Returns the question: what the setting is, its words, and the value that an empty answer keeps.
-fn prompt(setting: &Setting, now: Option<&str>) -> String {
+/// Returns the question: what the setting is, its words, what each way to sign in uses, and the value that an empty answer
+/// keeps.
+fn prompt(store: &Store, setting: &Setting, now: Option<&str>) -> String {
     let words = match setting.kind {
         Kind::Choice(words) => format!(" ({})", words.join(", ")),
         _ => String::new(),
     };
     let now = now.map_or_else(|| "none".to_owned(), str::to_owned);
-    format!("{}: {}{words}\n{} [{now}]: ", setting.key, setting.help, setting.key)
+    let methods = methods(store, setting);
+    format!("{}: {}{words}\n{methods}{} [{now}]: ", setting.key, setting.help, setting.key)
 }
 
 /// Reads a line from the terminal; `None` if it is empty.

@@ -1,55 +1,146 @@
-//! The end of `install`: the profile is tested as a gateway's run, and the provider block is printed.
+//! The end of `install`: the profile is tested as a gateway's run, written, and named in the provider block.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::doctor::failure_of;
-use super::super::output::{explain, print, print_note, warn};
-use super::super::snippet::{SnippetArgs, block};
-use super::Written;
+use super::super::output::{explain, fail, print, print_note, warn};
+use super::super::snippet::{SnippetArgs, block, warn_if_refused};
+use super::file::{Done, Place};
+use super::hints::with_flags;
+use super::{InstallArgs, Test, unit};
 use crate::answer::answer;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
+use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::settings::Flags;
+use crate::failure::{Failure, Kind};
+use crate::gateway::Form;
+use crate::profile::Profile;
+use crate::settings::{Flags, Settings};
+use crate::text::shell_word;
 use crate::watchdog::{Limits, Watchdog};
 
-/// Prints the block, and signs in once as the gateway's run does. Returns how the command ends.
-pub(super) fn end<B: Manage>(
-    written: Written,
-    args: &SnippetArgs,
-    is_tested: bool,
+/// What is to be written, and named to the gateway.
+pub(super) struct Plan {
+    pub(super) place: Place,
+    pub(super) text: String,
+    /// The settings that the text has.
+    pub(super) settings: Settings,
+    pub(super) program: PathBuf,
+    /// The copy of the program, if the profile cannot start it.
+    pub(super) copy: Option<PathBuf>,
+    /// Whether a file that is there may be replaced by the copy.
+    pub(super) may_replace_copy: bool,
+    /// The variables of this shell whose values were taken.
+    pub(super) taken: Vec<&'static str>,
+    pub(super) alias: String,
+    pub(super) form: Form,
+}
+
+/// Signs in once as the gateway's run does, then writes the profile and prints the block. Returns how the command ends.
+pub(super) fn run<B: Manage>(
+    plan: Plan,
+    args: &InstallArgs,
+    environment: &Environment,
     watchdog: &Watchdog,
 ) -> Exit {
-    let Written { settings, program } = written;
+    let settings = &plan.settings;
     let deadline = Deadline::new(Instant::now(), settings.timeout());
     watchdog.move_to(deadline);
-    let text = match block::<B>(&settings, &Flags::new(), args, program.as_deref()) {
-        Ok((_, text)) => text,
-        Err(failure) => {
-            explain(None, &failure);
-            return Exit::from_failure(&failure);
+    let (uid, has_unit) = (environment.uid, args.unit);
+    if args.test == Test::LeaveOut {
+        return end::<B>(&plan, &Tested::Not, (uid, has_unit), deadline);
+    }
+    let plan = Arc::new(plan);
+    let (run, at_end) = (plan.settings.run().clone(), Arc::clone(&plan));
+    answer::<B>(&plan.settings, &Arc::from([]), Limits { deadline, watchdog }, move |_, _| {
+        let steps = run.steps();
+        run.warnings().into_iter().for_each(|(_, warning)| warn(warning));
+        match failure_of(&steps) {
+            // A store that is not made yet is no fault of the profile.
+            Some(failure) if failure.kind() != Kind::NotFound => {
+                let auth = at_end.settings.auth().map(str::to_owned);
+                let failure = with_flags(failure, &B::STORE, auth.as_deref());
+                fail(None, &failure.context("nothing was written").hint(UNTESTED))
+            }
+            Some(failure) => end::<B>(&at_end, &Tested::Empty(failure.clone()), (uid, has_unit), deadline),
+            None => end::<B>(&at_end, &Tested::Well, (uid, has_unit), deadline),
+        }
+    })
+}
+
+const UNTESTED: &str =
+    "add --no-test to write the profile all the same, and run its `doctor` to see each step";
+
+/// How the test ended.
+enum Tested {
+    Not,
+    Well,
+    /// There is no store yet.
+    Empty(Failure),
+}
+
+/// Writes the profile, and prints the block.
+fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), deadline: Deadline) -> Exit {
+    let text = match write::<B>(plan, uid) {
+        Ok(text) => text,
+        Err(failure) => return fail(None, &failure),
+    };
+    let exit = match tested {
+        Tested::Not => Exit::Done,
+        Tested::Well => {
+            print_note("tested: the settings are right and the sign-in works");
+            Exit::Done
+        }
+        Tested::Empty(failure) => {
+            explain(None, failure);
+            Exit::from_failure(failure)
         }
     };
-    if !is_tested {
-        return print(&text, deadline).unwrap_or(Exit::Done);
+    if has_unit {
+        unit::tell::<B>(&plan.settings, plan.place.path(), plan.copy.as_deref(), uid);
     }
-    let (run, start) = (settings.run().clone(), settings.profile().map(|path| path.display().to_string()));
-    answer::<B>(&settings, &Arc::from([]), Limits { deadline, watchdog }, move |_, _| {
-        let steps = run.steps();
-        let failure = failure_of(&steps);
-        run.warnings().into_iter().for_each(|(_, warning)| warn(warning));
-        let exit = match failure {
-            None => {
-                print_note("tested: the settings are right and the sign-in works");
-                Exit::Done
-            }
-            Some(failure) => {
-                explain(None, failure);
-                print_note(format!("to see every step: {} doctor", start.as_deref().unwrap_or_default()));
-                Exit::from_failure(failure)
-            }
-        };
-        print(&text, deadline).unwrap_or(exit)
-    })
+    print(&text, deadline).unwrap_or(exit)
+}
+
+/// Writes the files, and returns the block.
+fn write<B: Manage>(plan: &Plan, uid: u32) -> Result<String, Failure> {
+    let (store, path) = (&B::STORE, plan.place.path());
+    if let Some(copy) = &plan.copy {
+        plan.place.copy(&plan.program, store.binary, plan.may_replace_copy)?;
+        print_note(format!(
+            "the command is the copy {}: after each upgrade, copy it again with {} install --copy --yes --to {}",
+            copy.display(),
+            store.binary,
+            shell_word(&path.display().to_string())
+        ));
+    }
+    let mode = if plan.copy.is_some() { 0o600 } else { 0o700 };
+    tell(path, plan.place.write(&plan.text, mode)?, uid);
+    if !plan.taken.is_empty() {
+        print_note(format!("taken from this shell's environment: {}", plan.taken.join(", ")));
+    }
+    let environment = Environment::from_process();
+    Profile::read(store, &path.display().to_string(), &environment)?;
+    warn_if_refused(plan.copy.as_deref().unwrap_or(path), uid);
+    let args = SnippetArgs { form: plan.form, alias: Some(plan.alias.clone()) };
+    block::<B>(&plan.settings, &Flags::new(), &args, plan.copy.as_deref()).map(|(_, text)| text)
+}
+
+fn tell(path: &Path, done: Done, uid: u32) {
+    let path = path.display();
+    print_note(match done {
+        Done::Written => format!("wrote {path}"),
+        Done::Replaced => format!("replaced {path}"),
+        Done::Unchanged => format!("{path} is unchanged"),
+        Done::Mode => format!("corrected the mode of {path}; its text is unchanged"),
+    });
+    if uid == 0 {
+        warn(format!(
+            "{path} belongs to root, and only a gateway that runs as root can start it: for a gateway of another user, \
+             add --user NAME"
+        ));
+    }
 }

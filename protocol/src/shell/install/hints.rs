@@ -1,0 +1,42 @@
+//! Hints that name the flags of `install`.
+
+use super::super::cli::is_flag;
+use crate::failure::Failure;
+use crate::store::{Kind, Setting, Store, table};
+
+/// The key of the setting that chooses the way to sign in, if a store has one.
+const AUTH: &str = "auth";
+
+/// Puts the flags of the settings that a failure names before its remedy, and those that the way to sign in uses.
+pub(super) fn with_flags(failure: &Failure, store: &Store, auth: Option<&str>) -> Failure {
+    let words: Vec<_> = failure.what().split('`').skip(1).step_by(2).collect();
+    let is_named = |setting: &&Setting| is_flag(setting) && words.contains(&setting.key);
+    let named: Vec<_> = table(store).filter(is_named).map(Setting::flag).collect();
+    let add = (!named.is_empty()).then(|| format!("add {}", named.join(" and ")));
+    let uses = auth.map(|method| (method, flags_of(store, method))).filter(|(_, flags)| !flags.is_empty());
+    let uses = uses.map(|(method, flags)| format!("--auth {method} uses {}", flags.join(", ")));
+    let remedy: Vec<_> = add.into_iter().chain(uses).chain([failure.remedy().to_owned()]).collect();
+    Failure::new(failure.kind(), failure.what(), remedy.join("; "))
+}
+
+/// Returns the flags that a way to sign in uses.
+pub(super) fn flags_of(store: &Store, method: &str) -> Vec<String> {
+    let is_used = |setting: &&Setting| is_flag(setting) && setting.used_by.contains(&method);
+    table(store).filter(is_used).map(Setting::flag).collect()
+}
+
+/// Returns a line for each way to sign in, for the question.
+pub(super) fn methods(store: &Store, setting: &Setting) -> String {
+    let Kind::Choice(words) = setting.kind else { return String::new() };
+    if setting.key != AUTH {
+        return String::new();
+    }
+    let widest = words.iter().map(|word| word.len()).max().unwrap_or(0);
+    let line = |word: &&str| {
+        let flags = flags_of(store, word);
+        let keys: Vec<_> = flags.iter().map(|flag| flag[2..].replace('-', "_")).collect();
+        let uses = if keys.is_empty() { String::new() } else { format!("  uses {}", keys.join(", ")) };
+        format!("{}\n", format!("  {word:widest$}{uses}").trim_end())
+    };
+    words.iter().map(line).collect()
+}
