@@ -152,7 +152,7 @@ impl Gateway {
             let mut lines = BufReader::new(reader).lines().map_while(Result::ok);
             let _ = sender.send(lines.find(|line| line.contains(&wanted)));
         });
-        let line = receiver.recv_timeout(Duration::from_secs(240));
+        let line = receiver.recv_timeout(Duration::from_mins(4));
         drop(group);
         line.ok().flatten().unwrap_or_else(|| panic!("the gateway did not say {words:?}"))
     }

@@ -387,6 +387,22 @@ fn every_store_asks_for_settings_that_it_has() {
     }
 }
 
+/// The question about the way to sign in says what each way uses.
+#[test]
+fn a_way_to_sign_in_is_asked_for_with_what_it_uses() {
+    let place = tempfile::tempdir().expect("a folder");
+    let to = place.path().join("made/p.toml").display().to_string();
+    let run = Run::new(resolver::path("secretref-vault")).args(["install", "--to", &to]);
+    let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
+    session.until("address [none]: ", 1);
+    session.keys("https://vault.test\n");
+    session.until("auth [", 1);
+    session.keys("\u{4}");
+    let shown = session.end().shown;
+    let line = shown.lines().find(|line| line.trim_start().starts_with("approle ")).unwrap_or_default();
+    assert!(line.contains("uses") && line.contains("role_id, secret_id_file"), "{shown}");
+}
+
 /// For a folder whose path is too long for a first line.
 #[test]
 fn a_copy_of_the_program_is_named_where_no_first_line_can() {

@@ -278,6 +278,16 @@ fn the_error_codes_of_the_page_are_those_of_the_manual() {
 const WIDE: usize = 102;
 
 #[test]
+fn the_help_names_a_manual_page_that_there_is() {
+    for subject in SUBJECTS.iter() {
+        let name = format!("{}-protocol", subject.binary);
+        assert!(subject.said(&["--help"]).contains(&format!("{name}(7)")), "{}", subject.binary);
+        let page = subject.said(&["man", "protocol"]).replace("\\-", "-");
+        assert!(page.starts_with(&format!(".TH {} 7", name.to_ascii_uppercase())), "{page}");
+    }
+}
+
+#[test]
 fn help_fits_a_screen() {
     let fits = |subject: &Subject, arguments: &[&str], most: usize| {
         let text = subject.said(arguments);

@@ -71,8 +71,7 @@ pub(super) const MORE: &str = "Use --help to see settings, examples and exit cod
 /// Returns what `--help` prints before and after the lists of verbs and options.
 pub(super) fn in_full(store: &Store, help: &Help) -> (String, String) {
     let about = format!(
-        "{}.\n\nWithout a command, it answers one request on stdin, as a gateway sends it: see\n{}-protocol(7), which \
-         `man protocol` of this command prints.",
+        "{}.\n\nWithout a command, it answers one request of a gateway on stdin: see {}-protocol(7).",
         store.about, store.binary
     );
     let settings = if help.start.is_some() {
