@@ -142,7 +142,8 @@ fn a_base_of_root_decides() {
     assert!(check("gateways/iris/openai#key").stderr.contains("(NOT_ALLOWED)"));
     let base = folder.path().join("base.toml").display().to_string();
     assert!(check("other/openai#key").stderr.contains("NOT_ALLOWED"));
-    let changed = fs::read_to_string(&profile).expect("a profile") + "address = \"https://elsewhere.test\"\n";
+    let changed =
+        fs::read_to_string(&profile).expect("a profile") + "\naddress = \"https://elsewhere.test\"\n";
     fs::write(&profile, changed).expect("a profile");
     let refused = check("gateways/nova/openai#key");
     assert!(refused.stderr.contains(&profile) && refused.stderr.contains(&base), "{refused:?}");

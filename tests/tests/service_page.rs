@@ -2,6 +2,7 @@
 //!
 //! Blocks of `docs/service.md`: "A user of its own" text 1, "A hardened unit" sh 1, "A hardened unit" ini 1, "A hardened unit" toml 1
 //! Blocks of `docs/service.md`: "Several gateways on one machine" text 1, "Cut a gateway off" sh 1, "launchd" xml 1
+//! Blocks of `docs/service.md`: "Without a journal" toml 1, "Without a journal" sh 1
 //! Blocks of `docs/containers.md`: "In the image" dockerfile 1, "On a volume" text 1, "Kubernetes" yaml 1
 //! Blocks of `docs/containers.md`: "Find out why it fails" text 1
 
@@ -14,7 +15,7 @@ use secretref_tests::container::Container;
 use secretref_tests::gateway::{Gateway, answers, is_root};
 use secretref_tests::openbao::{self, OpenBao, ROOT};
 use secretref_tests::page::{self, Page};
-use secretref_tests::resolver;
+use secretref_tests::resolver::{self, Run};
 use secretref_tests::unit::{Unit, typed};
 use serde_json::json;
 
@@ -162,6 +163,47 @@ fn a_gateway_is_cut_off() {
     assert_eq!(get(), "value-1", "a session outlives its role");
     type_in(&logout.replace("sudo -u nova /etc/secretref/nova/vault.toml", &profile.display().to_string()));
     assert_eq!(get(), "");
+}
+
+/// The line of a failed run, in the file that the profile names.
+#[test]
+fn a_failed_run_writes_its_line_to_a_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (page, title) = (Page::read(SERVICE), "Without a journal");
+    let place = |text: String| text.replace("/var/lib/nova", &folder.path().display().to_string());
+    let profile = folder.path().join("keychain.toml");
+    let text = format!("store = \"file\"\nfolder = \"store\"\n{}\n", place(page.block(title, "toml")));
+    fs::write(&profile, text).expect("a profile");
+    let run =
+        || Run::new(resolver::path("secretref-keychain")).args(["--profile".as_ref(), profile.as_os_str()]);
+    for _ in 0..2 {
+        assert_eq!(run().request(&["openai"]).end().code, Some(0));
+    }
+    let log = page::type_in(&place(page.block(title, "sh")), folder.path(), &[], &[]);
+    assert_eq!(log.lines().count(), 2, "{log}");
+    for line in log.lines() {
+        let (time, rest) = line.split_once(' ').expect("a time");
+        assert!(time.len() == 20 && time.ends_with('Z'), "{line}");
+        assert!(rest.starts_with("secretref-keychain[") && rest.contains("openai NOT_FOUND"), "{line}");
+    }
+    let file = folder.path().join("secretref.log");
+    assert_eq!(fs::metadata(&file).expect("a log").mode() & 0o777, 0o600);
+    // Without a profile, the `args` of a gateway name it, and they are not to be trusted.
+    let bare = folder.path().join("bare.log");
+    let store = folder.path().join("store").display().to_string();
+    let args = ["--store", "file", "--folder", &store, "--log-file", &bare.display().to_string()];
+    let unbound = Run::new(resolver::path("secretref-keychain")).args(args).request(&["openai"]).end();
+    assert!(unbound.stdout.contains("NOT_FOUND") && !bare.exists(), "{unbound:?}");
+    // A limit on files, or a place that is no file, costs no answer.
+    let limited = Run::new("/usr/bin/prlimit")
+        .args(["--fsize=100:100".as_ref(), resolver::path("secretref-keychain").as_os_str()]);
+    let limited = limited.args(["--profile".as_ref(), profile.as_os_str()]).request(&["openai"]).end();
+    assert!(limited.code == Some(0) && limited.stdout.contains("NOT_FOUND"), "{limited:?}");
+    fs::remove_file(&file).expect("a log");
+    fs::create_dir(&file).expect("a folder");
+    assert_eq!(run().request(&["openai"]).end().code, Some(0));
+    let doctor = run().args(["doctor", "openai"]).end();
+    assert!(doctor.stdout.contains("`log_file` <path> cannot be written"), "{doctor:?}");
 }
 
 /// The form of the lines for launchd, and the variable that they name.

@@ -1,9 +1,11 @@
 //! The line in the system's log: the result of a run, for the person who cannot see the resolver's stderr.
 
+mod log_file;
 mod record;
 
 use std::os::fd::AsFd as _;
 use std::os::unix::net::UnixDatagram;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,9 +19,10 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
 use crate::run::Run;
 use crate::settings::Settings;
-use crate::settings::family::LOG;
+use crate::settings::family::{LOG, LOG_FILE};
 use crate::store::Store;
 use crate::streams::{ready, stdin_is_terminal};
+use crate::system_error::words;
 use record::{Head, LogRecord};
 
 /// The socket of journald, which takes records with fields.
@@ -44,6 +47,8 @@ struct Inner {
     run: Run,
     /// Which runs to record; unset until the settings are read.
     wish: OnceLock<Wish>,
+    /// The file for the record, if the profile names one.
+    file: OnceLock<PathBuf>,
     provider: OnceLock<String>,
     is_written: Mutex<bool>,
 }
@@ -63,6 +68,7 @@ impl Journal {
             store,
             run: run.clone(),
             wish: OnceLock::new(),
+            file: OnceLock::new(),
             provider: OnceLock::new(),
             is_written: Mutex::new(false),
         }))
@@ -74,8 +80,13 @@ impl Journal {
         self.0.store
     }
 
-    /// Takes the setting `log`. Without settings, failures are recorded.
+    /// Takes the settings `log` and `log_file`. Without settings, failures are recorded.
     pub fn obey(&self, settings: Option<&Settings>) {
+        // Without a profile, the gateway's `args` could name any file: no line may get into it.
+        let of_profile = settings.filter(|settings| settings.profile().is_some());
+        if let Some(file) = of_profile.and_then(|settings| settings.path(&LOG_FILE).ok().flatten()) {
+            let _ = self.0.file.set(file);
+        }
         let _ = self.0.wish.set(match settings.and_then(|settings| settings.text(&LOG)) {
             Some("off") => Wish::Off,
             Some("all") => Wish::All,
@@ -124,8 +135,23 @@ impl Journal {
             provider: self.0.provider.get().map(String::as_str),
             took: self.0.run.elapsed(),
         };
-        send(&LogRecord::new(head, ids, answer, whole));
+        let record = LogRecord::new(head, ids, answer, whole);
+        match self.0.file.get() {
+            Some(path) => log_file::append(path, &record.plain()),
+            None => send(&record),
+        }
     }
+}
+
+/// Returns a warning if `log_file` cannot be written.
+#[must_use]
+pub fn file_problem(settings: &Settings) -> Option<String> {
+    let path = settings.path(&LOG_FILE).ok().flatten()?;
+    if settings.profile().is_none() {
+        return Some("`log_file` counts only in a profile".to_owned());
+    }
+    let error = log_file::open(&path).err()?;
+    Some(format!("`log_file` {} cannot be written ({})", path.display(), words(&error)))
 }
 
 /// Sends the record to the first log that takes it at once. It is not an error if none does.

@@ -184,8 +184,12 @@ impl<'a> LogRecord<'a> {
     /// Returns the line as the C library's `syslog` sends it, but without the time: daemons then take their own.
     pub(super) fn syslog(&self) -> String {
         const USER: u8 = 1 << 3;
-        let (priority, pid) = (USER | self.priority(), std::process::id());
-        format!("<{priority}>{}[{pid}]: {}", self.head.store.binary, self.line())
+        format!("<{}>{}", USER | self.priority(), self.plain())
+    }
+
+    /// Returns the line with the name and the number of the process.
+    pub(super) fn plain(&self) -> String {
+        format!("{}[{}]: {}", self.head.store.binary, std::process::id(), self.line())
     }
 
     /// Returns the severity, as a number of syslog (RFC 5424).

@@ -17,6 +17,7 @@ use crate::deadline::Deadline;
 use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::journal::file_problem;
 use crate::run::{Run, Stage, Step};
 use crate::selector::Field;
 use crate::settings::Settings;
@@ -90,6 +91,7 @@ fn facts(settings: &Settings, environment: &Environment) -> Vec<String> {
         .chain(settings.base().map(|base| format!("extends {}", base.display())))
         .chain(lists.map(|(what, names)| format!("{what}: {}", names.join(", "))))
         .chain(late)
+        .chain(file_problem(settings).map(|problem| format!("warning: {problem}")))
         .collect()
 }
 
