@@ -54,29 +54,12 @@ pub(super) fn as_gateway<B: Manage>(
     let environment = Environment::new(uid, move |name| process.variable(name));
     let settings = load::<B>(line, &environment, run).map_err(|(failure, _)| failure);
     let ids = &args.doctor.ids;
-    match &settings {
-        Ok(settings) => redact(settings, ids),
-        Err(failure) => {
-            redact_failure(run, failure, uid);
-            redact_ids(run, ids);
-        }
-    }
-    let found = match line.profile.as_deref().map(|argument| path_of(argument, uid)).transpose() {
-        Ok(profile) => command::<B>(profile.as_deref()),
-        Err(failure) => Err(failure),
-    };
-    let (command, first) = match found {
-        Ok(found) => found,
+    hide(run, &settings, ids, uid);
+    let start = match start::<B>(line, &settings, &environment, user) {
+        Ok(start) => start,
         Err(failure) => return fail(None, &failure),
     };
-    run.redact("command", command.display().to_string());
-    let start = Start {
-        args: first.into_iter().chain(snippet::words(&line.flags)).collect(),
-        variables: settings.as_ref().map(|settings| passed::<B>(settings, &environment)).unwrap_or_default(),
-        user: user.filter(|_| args.user.is_some()),
-        timeout: settings.as_ref().map_or(DEFAULT_TIMEOUT, Settings::timeout) + ROOM,
-        command,
-    };
+    run.redact("command", start.command.display().to_string());
     watchdog.move_to(Deadline::new(Instant::now(), start.timeout + SLACK));
     let mut found =
         vec![rule(&start.command, uid), first_line::<B>(&start), shell(&settings, &environment, &start)];
@@ -93,6 +76,36 @@ pub(super) fn as_gateway<B: Manage>(
         deadline,
     };
     reporter.print(found, exit == Exit::Done).unwrap_or(exit)
+}
+
+/// Registers the private names to redact, also if the settings cannot be read.
+fn hide(run: &Run, settings: &Result<Settings, Failure>, ids: &[String], uid: u32) {
+    match settings {
+        Ok(settings) => redact(settings, ids),
+        Err(failure) => {
+            redact_failure(run, failure, uid);
+            redact_ids(run, ids);
+        }
+    }
+}
+
+/// Returns what the gateway starts.
+fn start<B: Manage>(
+    line: &CommandLine,
+    settings: &Result<Settings, Failure>,
+    environment: &Environment,
+    user: Option<(u32, u32)>,
+) -> Result<Start, Failure> {
+    let profile = line.profile.as_deref().map(|argument| path_of(argument, environment.uid)).transpose()?;
+    let (command, first) = command::<B>(profile.as_deref())?;
+    let settings = settings.as_ref();
+    Ok(Start {
+        command,
+        args: first.into_iter().chain(snippet::words(&line.flags)).collect(),
+        variables: settings.map(|settings| passed::<B>(settings, environment)).unwrap_or_default(),
+        user,
+        timeout: settings.map_or(DEFAULT_TIMEOUT, Settings::timeout) + ROOM,
+    })
 }
 
 /// Returns the ids of a user and its group.

@@ -207,12 +207,14 @@ fn of_install() -> Vec<Arg> {
         Arg::new("user")
             .long("user")
             .value_name("USER")
-            .help("become this user first, whom the gateway runs as; for root only"),
+            .help("for root: become this user of a gateway; with --system, in /etc/secretref"),
         Arg::new("extends")
             .long("extends")
             .value_name("BASE")
             .help("extend this profile of root, whose settings the new one cannot change"),
-        switch("system", "with --user: write it to /etc/secretref/USER/NAME.toml").requires("user"),
+        switch("system", "with --user: write it to /etc/secretref/USER/NAME.toml")
+            .requires("user")
+            .hide(true),
         switch("unit", "also print what a unit of systemd needs; --user implies it").hide(true),
         switch("yes", "ask nothing: take settings from flags and variables"),
         switch("force", "replace a file that `install` did not write"),
