@@ -157,12 +157,12 @@ fn the_gateway_says_what_the_page_says() {
     let binary = gateway.folder().join("secretref-keychain");
     resolver::copy("secretref-keychain", &binary);
     fs::set_permissions(&binary, Permissions::from_mode(0o755)).expect("a mode");
-    let line = format!("#!{} --profile", binary.display());
+    let start = format!("#!{} --profile", binary.display());
     let text = |first: &str, more: &str| format!("{first}\nstore = \"file\"\nfolder = \"none\"\n{more}");
     let of = |name: &str, mode, text: &str| exec(&gateway.file(name, mode, text));
 
-    let open = of("open.toml", 0o775, &text(&line, ""));
-    let good = of("good.toml", 0o700, &text(&line, ""));
+    let open = of("open.toml", 0o775, &text(&start, ""));
+    let good = of("good.toml", 0o700, &text(&start, ""));
     let link = gateway.folder().join("link.toml");
     symlink("good.toml", &link).expect("a link");
     let mut said: Vec<String> = gateway
@@ -182,10 +182,10 @@ fn the_gateway_says_what_the_page_says() {
     let mut slow = of("slow", 0o700, "#!/bin/sh\nsleep 9\n");
     slow["timeoutMs"] = json!(500);
     let providers = json!({
-        "closed": of("closed.toml", 0o600, &text(&line, "")),
+        "closed": of("closed.toml", 0o600, &text(&start, "")),
         "gone": of("gone.toml", 0o700, &text("#!/no/such/secretref-keychain --profile", "")),
         "slow": slow,
-        "wrong": of("wrong.toml", 0o700, &text(&line, "timeout = 1\n")),
+        "wrong": of("wrong.toml", 0o700, &text(&start, "timeout = 1\n")),
         "good": good,
     });
     assert_eq!(gateway.validate(&providers).len(), 0, "the page says that this passes");

@@ -207,7 +207,7 @@ fn of_install() -> Vec<Arg> {
         Arg::new("user")
             .long("user")
             .value_name("USER")
-            .help("for root: become this user of a gateway; with --system, in /etc/secretref"),
+            .help("for root: become this gateway's user; --system: in /etc/secretref"),
         Arg::new("extends")
             .long("extends")
             .value_name("BASE")
