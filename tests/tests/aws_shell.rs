@@ -109,7 +109,10 @@ fn a_life(shell: &Shell) {
     assert!(gone.code == Some(1) && gone.stderr.contains("restore-secret"), "{gone:#?}");
     assert_eq!(listed("prod/"), ["prod/first", "prod/json"]);
     let marked = shell.set("prod/new", "value-three");
-    assert!(marked.code != Some(0) && marked.stderr.contains("is marked for deletion"), "{marked:#?}");
+    assert!(
+        marked.code != Some(0) && marked.stderr.contains("is marked for deletion, and until then"),
+        "{marked:#?}"
+    );
     assert!(
         marked.stderr.contains("aws secretsmanager restore-secret --region us-east-1 --secret-id prod/new"),
         "{marked:#?}"
@@ -191,6 +194,9 @@ fn what_may_not_be_changed_is_said_with_the_right_that_is_missing() {
     for (action, ended) in runs {
         let is_named = ended.stderr.contains(&format!("secretsmanager:{action}"));
         assert!(ended.code != Some(0) && is_named, "{action}: {ended:#?}");
+        // Who writes a secret with a KMS key of its own encrypts it.
+        let encrypts = ["PutSecretValue", "CreateSecret"].contains(&action);
+        assert_eq!(ended.stderr.contains("kms:GenerateDataKey and kms:Decrypt"), encrypts, "{ended:#?}");
     }
     assert_eq!(fake.text(ACCOUNT, REGION, "a").as_deref(), Some("value-before"));
 }

@@ -1,12 +1,13 @@
 //! Writes and deletes a secret.
 
 use aws_sdk_secretsmanager::operation::create_secret::CreateSecretError;
+use aws_sdk_secretsmanager::operation::get_secret_value::GetSecretValueError;
 use aws_smithy_types::date_time::Format;
 use secretref_protocol::{Failure, Kind, Metadata, Secret, shell_word};
 
 use crate::locator::{CURRENT, Locator, SecretId, Version};
 use crate::read::answer;
-use crate::refusal::{failure, restore};
+use crate::refusal::{failure, name_is_marked, restore};
 use crate::session::Session;
 
 /// The stage of the version before the newest.
@@ -71,13 +72,15 @@ async fn create(session: &Session, locator: &Locator, content: &Secret) -> Resul
     if !error.as_service_error().is_some_and(CreateSecretError::is_resource_exists_exception) {
         return Err(failure(&error, &session.call("CreateSecret", Some(locator))));
     }
-    match answer(session, locator).await {
+    let found = session.client().get_secret_value().secret_id(name).send().await;
+    let Err(error) = found else { return Err(Failure::written_meanwhile(locator)) };
+    if error.as_service_error().is_some_and(GetSecretValueError::is_invalid_request_exception) {
+        return Err(name_is_marked(locator));
+    }
+    match failure(&error, &session.call("GetSecretValue", Some(locator))) {
         // It has no value yet.
-        Err(failure) if failure.kind() == Kind::NotFound => {
-            put_value(session, locator, content).await.map(|_| ())
-        }
-        Ok(_) => Err(Failure::written_meanwhile(locator)),
-        Err(failure) => Err(failure),
+        failure if failure.kind() == Kind::NotFound => put_value(session, locator, content).await.map(|_| ()),
+        failure => Err(failure),
     }
 }
 

@@ -134,15 +134,22 @@ fn not_now(call: &Call<'_>) -> Option<Failure> {
     let marked = format!("{locator} is marked for deletion");
     Some(match call.action {
         _ if call.reads() => Failure::not_found(marked, restore),
-        "CreateSecret" => Failure::invalid_value(
-            format!("{marked}, and until then no new secret can have its name; nothing was changed"),
-            format!("{restore}; to delete it at once: {}", delete_at_once(locator)),
-        ),
+        "CreateSecret" => name_is_marked(locator),
         _ => Failure::invalid_value(
             format!("{marked}, or another service of AWS manages it; nothing was changed"),
             restore,
         ),
     })
+}
+
+/// The failure for a new secret with the name of one that is marked for deletion.
+pub(crate) fn name_is_marked(locator: &Locator) -> Failure {
+    Failure::invalid_value(
+        format!(
+            "{locator} is marked for deletion, and until then no new secret can have its name; nothing was changed"
+        ),
+        format!("to restore it: {}; to delete it at once: {}", restore(locator), delete_at_once(locator)),
+    )
 }
 
 /// The command that cancels the deletion of a secret.
