@@ -70,6 +70,8 @@ mod process;
 mod profile;
 #[cfg(feature = "cli")]
 mod profile_permissions;
+#[cfg(feature = "net")]
+pub mod program;
 #[cfg(feature = "cli")]
 mod resolve;
 #[cfg(feature = "cli")]

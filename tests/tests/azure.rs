@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use secretref_tests::canned::Canned;
@@ -14,6 +14,7 @@ use secretref_tests::store::Holds as _;
 use secretref_tests::stores;
 use secretref_tests::stores::azure::desk::Desk;
 use secretref_tests::stores::azure::entra::TENANT;
+use secretref_tests::stores::azure::judge;
 use secretref_tests::stores::azure::servers::{CLIENT, Place, SECRET, host};
 use secretref_tests::transcript::{self, Case};
 use serde_json::{Value, json};
@@ -257,18 +258,8 @@ fn agree(case: &Case, ours: &Value, id: &str, judged: &Value) {
 
 /// Reads with Microsoft's clients.
 fn microsoft(requests: &Value) -> Value {
-    let folder = resolver::repository().join("target/servers/azure-keyvault-secrets-4.12.0");
-    assert!(folder.exists(), "missing: {} (tests/install.py azure installs it)", folder.display());
-    let script = resolver::repository().join("tests/src/stores/azure/judge.py");
-    let mut child = Command::new("python3")
-        .arg(script)
-        .env_clear()
-        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
-        .env("PYTHONPATH", folder)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("python3");
+    let mut child =
+        judge::run("judge.py").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("python3");
     child.stdin.take().expect("stdin").write_all(requests.to_string().as_bytes()).expect("requests");
     let ended = child.wait_with_output().expect("an end");
     assert!(ended.status.success(), "the judge failed");

@@ -2,7 +2,8 @@
 //! and notes what it is told.
 //!
 //! Blocks of `resolvers/azure/README.md`: "Set up" sh 1, "Set up" sh 2, "Set up" sh 3, "Ids" toml 1
-//! Blocks of `resolvers/azure/README.md`: "Sign in" toml 1, "Sign in" toml 2, "List and change secrets" sh 1
+//! Blocks of `resolvers/azure/README.md`: "Sign in" toml 1, "Sign in" toml 2, "Sign in" toml 3, "Sign in" toml 4
+//! Blocks of `resolvers/azure/README.md`: "Sign in" toml 5, "List and change secrets" sh 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -124,7 +125,9 @@ fn the_profiles_of_the_page_are_profiles() {
         "vault = \"my-vault\"\ntenant_id = \"{TENANT}\"\nclient_id = \"{CLIENT}\"\nclient_secret_file = \"secret\"\n{way}"
     );
     reads(&format!("{by_secret}{entries}"), &["slack", "openai/other"], &|run| run);
-    let [federated, app_service] = &page.blocks("Sign in", "toml")[..] else { panic!("two blocks") };
+    let [federated, app_service, arc, pfx, cli] = &page.blocks("Sign in", "toml")[..] else {
+        panic!("five blocks")
+    };
     desk.write("token", server.entra().cluster_token("gateway"));
     let federated = federated
         .replace("/var/run/secrets/azure/tokens/azure-identity-token", "token")
@@ -135,4 +138,13 @@ fn the_profiles_of_the_page_are_profiles() {
         let run = run.env("IDENTITY_ENDPOINT", format!("{}/msi/token", server.metadata));
         run.env("IDENTITY_HEADER", "header-of-the-kit")
     });
+    // This machine has neither an agent nor these files.
+    for (profile, lacks) in [
+        (arc, "no connection to the metadata service http://localhost:40342"),
+        (pfx, "client.pfx, which `client_certificate` names, cannot be opened"),
+        (cli, "/usr/bin/az, which `cli_path` names, is not there"),
+    ] {
+        desk.write("profile.toml", format!("{profile}\n{way}"));
+        desk.fails(lacks);
+    }
 }

@@ -1,5 +1,6 @@
 //! Each way to sign in to Azure, from a profile alone.
 
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -9,8 +10,10 @@ use secretref_tests::canned::Canned;
 use secretref_tests::own_machine;
 use secretref_tests::stores::azure::desk::Desk;
 use secretref_tests::stores::azure::entra::{ARC_KEY, App, TENANT};
+use secretref_tests::stores::azure::judge;
 use secretref_tests::stores::azure::rs256;
 use secretref_tests::stores::azure::servers::CLIENT;
+use serde_json::json;
 
 const OFF: &str = "keep_session = \"off\"\n";
 
@@ -31,6 +34,114 @@ fn a_certificate_signs_in() {
     desk.fails("has no certificate in PEM");
     desk.write("certificate.pem", certificate.pem());
     desk.fails("has no key in PEM");
+}
+
+/// As `openssl pkcs12` of these words exports the certificate and key of the kit.
+fn export(desk: &Desk, words: &[&str]) {
+    let ended = Command::new("openssl")
+        .args(["pkcs12", "-export", "-in"])
+        .arg(desk.path("certificate.pem"))
+        .arg("-out")
+        .arg(desk.path("client.pfx"))
+        .args(words)
+        .output()
+        .expect("openssl");
+    assert!(ended.status.success(), "{words:?}: {ended:?}");
+}
+
+/// As Windows and the portal export it: with today's encryption, with that of old exports, and without any.
+#[test]
+fn a_certificate_in_pkcs12_signs_in() {
+    let desk = Desk::new();
+    let key = rcgen::KeyPair::from_pem(rs256::CLIENT).expect("a key");
+    let certificate = rcgen::CertificateParams::new(vec![]).expect("names").self_signed(&key).expect("one");
+    desk.write("certificate.pem", format!("{}{}", certificate.pem(), rs256::CLIENT));
+    let locked = format!(
+        "client_certificate = \"client.pfx\"\nclient_certificate_password_file = \"password\"\n{OFF}"
+    );
+    desk.write("password", "pass word\n");
+    let old = ["-keypbe", "PBE-SHA1-3DES", "-certpbe", "PBE-SHA1-3DES", "-macalg", "sha1"];
+    for words in [&[][..], &["-keypbe", "AES-128-CBC", "-certpbe", "AES-256-CBC"], &old, &["-legacy"]] {
+        export(&desk, &[words, &["-passout", "pass:pass word"]].concat());
+        desk.by_client(CLIENT, &locked);
+        desk.reads();
+    }
+    desk.write("password", "hunter2");
+    desk.fails("the password does not open");
+    desk.by_client(CLIENT, &format!("client_certificate = \"client.pfx\"\n{OFF}"));
+    desk.fails(
+        "client.pfx needs a password: write it to a file, and set `client_certificate_password_file` to that",
+    );
+    export(&desk, &["-passout", "pass:"]);
+    desk.reads();
+    // As Key Vault gives it: without encryption and without a MAC.
+    export(&desk, &["-passout", "pass:", "-keypbe", "NONE", "-certpbe", "NONE", "-nomac"]);
+    desk.reads();
+    export(&desk, &["-passout", "pass:", "-nokeys"]);
+    desk.fails("has no certificate with its key");
+    desk.write("client.pfx", [0x30, 0x82, 1, 2, 3]);
+    desk.fails(
+        "is not PKCS#12, or is encrypted in a way that is not known here: convert it to PEM: openssl pkcs12",
+    );
+}
+
+/// A program that plays `az`.
+fn az(desk: &Desk, script: &str) {
+    desk.write("az", format!("#!/bin/sh\necho \"$@\" >> \"${{0%/*}}/az.log\"\n{script}\n"));
+    fs::set_permissions(desk.path("az"), fs::Permissions::from_mode(0o700)).expect("a mode");
+}
+
+#[test]
+fn the_azure_cli_gives_the_token_of_a_person_only_if_it_is_asked_for() {
+    let desk = Desk::new();
+    let token = desk.server().entra().issue(CLIENT, TENANT, "https://vault.azure.net", 3600);
+    let printed = json!({"accessToken": token, "expires_on": rs256::now() + 3600, "tokenType": "Bearer"});
+    az(&desk, &format!("cat <<'EOF'\n{printed}\nEOF"));
+    let lines = format!("cli_path = \"az\"\n{}", desk.kept());
+    desk.profile(&format!("{lines}metadata = \"{}\"", Canned::http("404 Not Found", "", "").http));
+    assert!(desk.resolve("openai").code != Some(0) && !desk.path("az.log").exists(), "it ran");
+    desk.profile(&format!("auth = \"cli\"\ntenant_id = \"{TENANT}\"\n{lines}"));
+    desk.reads();
+    desk.reads();
+    let told = fs::read_to_string(desk.path("az.log")).expect("what az was told");
+    let once = format!(
+        "account get-access-token --output json --scope https://vault.azure.net/.default --tenant {TENANT}\n"
+    );
+    assert_eq!(told, once, "the second start has the first one's token");
+    let lines = format!("auth = \"cli\"\ncli_path = \"az\"\ntimeout = \"1s\"\n{OFF}");
+    desk.profile(&lines);
+    for (script, words) in [
+        (
+            "echo \"Please run 'az login' hunter2\" >&2; exit 1",
+            "failed with exit code 1: sign in with az login,",
+        ),
+        ("echo hunter2", "prints no token"),
+        ("sleep 30 & sleep 30", "did not end in time and was ended"),
+    ] {
+        az(&desk, script);
+        let ended = desk.fails(words);
+        assert!(!format!("{ended:?}").contains("hunter2"), "{ended:?}");
+    }
+    desk.profile(&format!("auth = \"cli\"\n{OFF}"));
+    desk.fails("`cli_path` is not set");
+}
+
+/// Microsoft's own library takes the same token from the same program.
+#[test]
+#[ignore = "needs Microsoft's Python clients: tests/run installs them"]
+fn microsofts_own_library_takes_the_token_of_the_azure_cli() {
+    let desk = Desk::new();
+    let token = desk.server().entra().issue(CLIENT, TENANT, "https://vault.azure.net", 3600);
+    let printed = json!({
+        "accessToken": token, "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": rs256::now() + 3600,
+        "subscription": TENANT, "tenant": TENANT, "tokenType": "Bearer",
+    });
+    az(&desk, &format!("cat <<'EOF'\n{printed}\nEOF"));
+    let path = format!("{}:{}", desk.path("").display(), std::env::var("PATH").expect("a path"));
+    let ended = judge::run("judge_token.py").arg("cli").env("PATH", path).output().expect("python3");
+    assert_eq!(String::from_utf8_lossy(&ended.stdout).trim(), token, "{ended:?}");
+    desk.profile(&format!("auth = \"cli\"\ncli_path = \"az\"\n{OFF}"));
+    desk.reads();
 }
 
 #[test]
@@ -146,7 +257,7 @@ fn a_service_that_refuses_this_process_says_what_to_check() {
 
 /// The metadata service of a virtual machine, App Service on Linux and the agent of Azure Arc, where they really are.
 #[test]
-#[ignore = "needs root, for a network of its own"]
+#[ignore = "needs root, for a network of its own, and Microsoft's Python clients: tests/run installs them"]
 fn services_at_their_real_addresses() {
     let script = "ip addr add 169.254.169.254/32 dev lo; ip addr add 169.254.129.3/32 dev lo; mount -t tmpfs none /var/opt";
     if !own_machine::is_this("services_at_their_real_addresses", "secretref-azure", script) {
@@ -179,7 +290,18 @@ fn services_at_their_real_addresses() {
     fs::write(ARC_KEY, "key-of-the-agent").expect("a file");
     desk.reads();
     assert_eq!(machine.connections(), before, "App Service and Arc are no virtual machine");
-    assert!(agent.connections() > 0);
+    let before = agent.connections();
+    assert!(before > 0);
+    // Microsoft's own library takes the same way to the same agent.
+    let mut python = judge::run("judge_token.py");
+    python.arg("machine").envs([
+        ("IDENTITY_ENDPOINT", "http://localhost:40342/arc/token"),
+        ("IMDS_ENDPOINT", "http://localhost:40342"),
+    ]);
+    let ended = python.output().expect("python3");
+    let token = String::from_utf8_lossy(&ended.stdout);
+    let claims = desk.server().entra().verify(token.trim(), "https://vault.azure.net");
+    assert!(claims.is_some() && agent.connections() > before, "{ended:?}");
 }
 
 /// Away from Azure, what is sent to the metadata service is dropped on its way.

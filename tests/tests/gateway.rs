@@ -3,7 +3,7 @@
 //! Every test has a gateway of its own, with a fresh home and state folder, and a server of its own.
 
 use std::fs::{self, Permissions};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 

@@ -113,6 +113,7 @@ impl Manage for Azure {
         "client_id",
         "client_secret_file",
         "client_certificate",
+        "client_certificate_password_file",
         "federated_token_file",
     ];
 

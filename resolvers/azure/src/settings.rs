@@ -65,6 +65,8 @@ pub(crate) const AUTH_SETTINGS: &[Setting] = &[
     CLIENT_SECRET.row(),
     CLIENT_SECRET_FILE.row(),
     CLIENT_CERTIFICATE.row(),
+    CLIENT_CERTIFICATE_PASSWORD.row(),
+    CLIENT_CERTIFICATE_PASSWORD_FILE.row(),
     FEDERATED_TOKEN_FILE.row(),
     OBJECT_ID.row(),
     RESOURCE_ID.row(),
@@ -72,18 +74,19 @@ pub(crate) const AUTH_SETTINGS: &[Setting] = &[
     IDENTITY_HEADER.row(),
     IDENTITY_HEADER_FILE.row(),
     METADATA.row(),
+    CLI_PATH.row(),
 ];
 
 pub(crate) const AUTH: Setting<str> = Setting::choice(
     "auth",
-    &["client_secret", "client_certificate", "workload_identity", "managed_identity"],
-    "how to sign in; default: the first of these that is configured, else the managed identity",
+    &["client_secret", "client_certificate", "workload_identity", "managed_identity", "cli"],
+    "how to sign in; default: the first of these that is configured, else the managed identity; cli only if it is named here",
 );
 
 pub(crate) const TENANT_ID: Setting<str> =
     Setting::text("tenant_id", "the tenant: its id or one of its domains")
         .env(&["AZURE_TENANT_ID"])
-        .used_by(&["client_secret", "client_certificate", "workload_identity"]);
+        .used_by(&["client_secret", "client_certificate", "workload_identity", "cli"]);
 
 pub(crate) const CLIENT_ID: Setting<str> = Setting::text(
     "client_id",
@@ -103,9 +106,23 @@ pub(crate) const CLIENT_SECRET_FILE: Setting<Path> =
 
 pub(crate) const CLIENT_CERTIFICATE: Setting<Path> = Setting::path(
     "client_certificate",
-    "client_certificate: a PEM file with the certificate and its RSA key, without a passphrase",
+    "client_certificate: a file with the certificate and its RSA key: PEM without a passphrase, or PKCS#12",
 )
 .env(&["AZURE_CLIENT_CERTIFICATE_PATH"])
+.used_by(&["client_certificate"]);
+
+pub(crate) const CLIENT_CERTIFICATE_PASSWORD: Setting<Secret> = Setting::secret(
+    "client_certificate_password",
+    "azure-client-certificate-password",
+    "client_certificate: the password of a PKCS#12 file",
+)
+.env(&["AZURE_CLIENT_CERTIFICATE_PASSWORD"])
+.file(&CLIENT_CERTIFICATE_PASSWORD_FILE);
+
+pub(crate) const CLIENT_CERTIFICATE_PASSWORD_FILE: Setting<Path> = Setting::path(
+    "client_certificate_password_file",
+    "client_certificate: a file with the password of a PKCS#12 file",
+)
 .used_by(&["client_certificate"]);
 
 pub(crate) const FEDERATED_TOKEN_FILE: Setting<Path> = Setting::path(
@@ -148,6 +165,9 @@ pub(crate) const METADATA: Setting<str> = Setting::text(
 )
 .env(&["AZURE_POD_IDENTITY_AUTHORITY_HOST"])
 .used_by(&["managed_identity"]);
+
+pub(crate) const CLI_PATH: Setting<Path> =
+    Setting::path("cli_path", "cli: the program az of the Azure CLI, such as /usr/bin/az").used_by(&["cli"]);
 
 #[cfg(test)]
 mod tests {

@@ -1,7 +1,6 @@
 //! The services that issue credentials, with the SDK's clients.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
@@ -31,15 +30,12 @@ use crate::source::Source;
 use crate::sts::Identity;
 use crate::{process, sso, sts};
 
-/// The time that is left for an answer when a program had to be ended.
-const MARGIN: Duration = Duration::from_millis(150);
-
 impl SignIn {
     /// Returns credentials that a service or a program issues.
     pub(crate) async fn issued(&self, source: &Source, region: Option<&Region>) -> Result<Keys, LoginError> {
         match source {
             Source::Process(source) => {
-                let left = self.timeout.saturating_sub(self.run.elapsed()).saturating_sub(MARGIN);
+                let left = self.timeout.saturating_sub(self.run.elapsed());
                 Ok(process::credentials(source, self.home.as_deref(), left).await?)
             }
             Source::WebIdentity(source) => {

@@ -11,7 +11,10 @@ use ring::rsa::KeyPair;
 use ring::signature::RSA_PSS_SHA256;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use secretref_protocol::{Failure, Secret, hex};
+use secretref_protocol::{Failure, Secret, Settings, hex};
+
+use super::pkcs12;
+use crate::settings::{CLIENT_CERTIFICATE, CLIENT_CERTIFICATE_PASSWORD};
 
 /// How long an assertion is valid, in seconds.
 const LASTS: u64 = 600;
@@ -21,45 +24,26 @@ pub(super) struct Certificate {
     key: KeyPair,
     /// The SHA-256 hash of the certificate, by which Entra finds it.
     thumbprint: Vec<u8>,
-    /// The text of the file, which a cached token belongs to.
+    /// The file as text, which a cached token belongs to.
     text: Secret,
     origin: String,
 }
 
 impl Certificate {
-    /// Reads a certificate and an RSA key from PEM.
-    pub(super) fn from_pem(text: Secret, path: &Path) -> Result<Self, Failure> {
-        let origin = path.display().to_string();
-        let wrong =
-            |why: &str, remedy: &str| Failure::misconfigured(format!("{origin} {why}"), remedy.to_owned());
-        let both = "write the certificate and its key into it, both as PEM";
-        let pem = text.expose().as_bytes();
-        let certificate =
-            CertificateDer::from_pem_slice(pem).map_err(|_| wrong("has no certificate in PEM", both))?;
-        let key = PrivateKeyDer::from_pem_slice(pem).map_err(|_| {
-            wrong(
-                "has no key in PEM, or one with a passphrase",
-                "write the key into it without a passphrase: openssl rsa -in KEY",
-            )
-        })?;
-        let key = match &key {
-            PrivateKeyDer::Pkcs8(key) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
-            PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),
-            _ => {
-                return Err(wrong(
-                    "has a key that is not RSA",
-                    "use a certificate with an RSA key: Entra takes no other",
-                ));
-            }
+    /// Reads the certificate and its key from the file at `path`: PEM or PKCS#12.
+    pub(super) fn from_settings(settings: &Settings, path: &Path) -> Result<Self, Failure> {
+        let bytes = settings.read_private(path, CLIENT_CERTIFICATE.key)?;
+        let (certificate, key) = if pkcs12::is_it(&bytes) {
+            let password = settings.credential(&CLIENT_CERTIFICATE_PASSWORD)?.map(|(password, _)| password);
+            let password = password.as_ref().map_or("", Secret::expose);
+            let (certificate, key) = pkcs12::open(&bytes, password, path)?;
+            (CertificateDer::from(certificate), PrivateKeyDer::Pkcs8(key.into()))
+        } else {
+            pem(&bytes, path)?
         };
-        let key = key.map_err(|_| {
-            wrong(
-                "has no RSA key of 2048 to 4096 bits",
-                "use a certificate with such a key: Entra takes no other",
-            )
-        })?;
+        let text = Secret::new(BASE64.encode(&bytes));
         let thumbprint = digest(&SHA256, &certificate).as_ref().to_vec();
-        Ok(Self { key, thumbprint, text, origin })
+        Ok(Self { key: rsa(&key, path)?, thumbprint, text, origin: path.display().to_string() })
     }
 
     pub(super) fn credential(&self) -> &[u8] {
@@ -89,4 +73,44 @@ impl Certificate {
         self.key.sign(&RSA_PSS_SHA256, &random, text.as_bytes(), &mut signature).map_err(failed)?;
         Ok(Secret::new(format!("{text}.{}", BASE64.encode(signature))))
     }
+}
+
+fn pem(bytes: &[u8], path: &Path) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), Failure> {
+    let both = "write the certificate and its key into it, both as PEM";
+    let certificate = CertificateDer::from_pem_slice(bytes);
+    let certificate = certificate.map_err(|_| wrong(path, "has no certificate in PEM", both))?;
+    let key = PrivateKeyDer::from_pem_slice(bytes).map_err(|_| {
+        wrong(
+            path,
+            "has no key in PEM, or one with a passphrase",
+            "write the key into it without a passphrase: openssl rsa -in KEY",
+        )
+    })?;
+    Ok((certificate, key))
+}
+
+/// The key, which Entra only takes if it is RSA.
+fn rsa(key: &PrivateKeyDer<'_>, path: &Path) -> Result<KeyPair, Failure> {
+    let pair = match key {
+        PrivateKeyDer::Pkcs8(key) => KeyPair::from_pkcs8(key.secret_pkcs8_der()),
+        PrivateKeyDer::Pkcs1(key) => KeyPair::from_der(key.secret_pkcs1_der()),
+        _ => {
+            return Err(wrong(
+                path,
+                "has a key that is not RSA",
+                "use a certificate with an RSA key: Entra takes no other",
+            ));
+        }
+    };
+    pair.map_err(|_| {
+        wrong(
+            path,
+            "has no RSA key of 2048 to 4096 bits",
+            "use a certificate with such a key: Entra takes no other",
+        )
+    })
+}
+
+fn wrong(path: &Path, why: &str, remedy: &str) -> Failure {
+    Failure::misconfigured(format!("{} {why}", path.display()), remedy.to_owned())
 }

@@ -3,9 +3,11 @@
 mod answer;
 mod arc;
 mod certificate;
+mod cli;
 mod entra;
 mod identity;
 mod managed;
+mod pkcs12;
 
 use std::sync::Arc;
 
@@ -18,6 +20,7 @@ use crate::settings::{AUTH, CLIENT_CERTIFICATE, CLIENT_SECRET, FEDERATED_TOKEN_F
 #[cfg(any(test, feature = "fuzz"))]
 pub(crate) use answer::token as token_in;
 use certificate::Certificate;
+use cli::Cli;
 use entra::{Entra, Proof};
 pub(crate) use identity::Identity;
 use managed::Managed;
@@ -34,6 +37,8 @@ enum Method {
     Entra(Box<Entra>),
     /// The identity of this machine.
     Managed(Box<Managed>),
+    /// The person who uses the Azure CLI.
+    Cli(Box<Cli>),
 }
 
 impl Auth {
@@ -53,6 +58,7 @@ impl Auth {
                     "client_certificate" => by_certificate(settings, client, cloud)?,
                     "workload_identity" => by_federation(settings, client, cloud)?,
                     "managed_identity" => managed(settings, client, cloud, "")?,
+                    "cli" => Method::Cli(Box::new(Cli::from_settings(settings, cloud.audience)?)),
                     _ => return Err(Failure::internal("an unknown method of sign-in")),
                 }
             }
@@ -60,6 +66,7 @@ impl Auth {
         let parts = match &method {
             Method::Entra(entra) => entra.place(),
             Method::Managed(managed) => managed.place(),
+            Method::Cli(cli) => cli.place(),
         };
         let key = CacheKey::new(&["azure", &parts, cloud.audience]);
         Ok(Self { method, cache: SessionCache::from_settings(settings)?, key })
@@ -76,6 +83,7 @@ impl Auth {
         let identity = match &self.method {
             Method::Entra(entra) => entra.identity(&held.secret),
             Method::Managed(managed) => managed.identity(&held.secret),
+            Method::Cli(cli) => cli.identity(&held.secret),
         };
         Ok((held, identity))
     }
@@ -84,6 +92,7 @@ impl Auth {
         match &self.method {
             Method::Entra(entra) => entra.sign_in().await,
             Method::Managed(managed) => managed.sign_in().await,
+            Method::Cli(cli) => cli.sign_in().await,
         }
     }
 
@@ -91,7 +100,7 @@ impl Auth {
     fn credential(&self) -> &[u8] {
         match &self.method {
             Method::Entra(entra) => entra.credential(),
-            Method::Managed(_) => b"",
+            Method::Managed(_) | Method::Cli(_) => b"",
         }
     }
 
@@ -161,8 +170,7 @@ fn by_secret(settings: &Settings, client: &Client, cloud: &'static Cloud) -> Res
 
 fn by_certificate(settings: &Settings, client: &Client, cloud: &'static Cloud) -> Result<Method, Failure> {
     let path = settings.path(&CLIENT_CERTIFICATE)?.ok_or_else(|| not_set(CLIENT_CERTIFICATE.key))?;
-    let text = settings.read_secret(&path, CLIENT_CERTIFICATE.key)?;
-    let certificate = Certificate::from_pem(text, &path)?;
+    let certificate = Certificate::from_settings(settings, &path)?;
     entra(settings, client, cloud, Proof::Certificate(Box::new(certificate)))
 }
 

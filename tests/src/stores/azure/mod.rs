@@ -5,6 +5,7 @@ mod budget;
 pub mod desk;
 pub mod entra;
 mod faults;
+pub mod judge;
 pub mod rs256;
 pub mod servers;
 pub mod stand_in;
