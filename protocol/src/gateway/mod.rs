@@ -5,6 +5,7 @@
 mod binary;
 mod command;
 mod config;
+mod fields;
 mod first_line;
 mod provider;
 mod start;
@@ -12,6 +13,7 @@ mod start;
 pub(crate) use binary::{is_same, own_path};
 pub(crate) use command::clauses;
 pub(crate) use config::{Config, ExecProvider, Reference};
+pub(crate) use fields::{CredentialFields, FieldKind};
 pub(crate) use first_line::FirstLine;
 pub(crate) use provider::{Form, Provider, ROOM, is_alias};
 pub(crate) use start::{Ended, Start};

@@ -33,6 +33,12 @@ pub(super) fn of_name<B: Manage>(
     }
 }
 
+/// Returns the id for a new secret with this path, below the prefix.
+pub(super) fn of_path<B: Manage>(prefix: &str, path: &[String]) -> String {
+    let all = prefix.split('/').chain(path.iter().map(String::as_str));
+    B::new_id(&segments(all))
+}
+
 /// Returns the parts with only the characters that a segment of an id may have, without those that have none.
 fn segments<'t>(parts: impl Iterator<Item = &'t str>) -> Vec<String> {
     let plain = |part: &str| {

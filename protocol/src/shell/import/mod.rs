@@ -3,18 +3,23 @@
 mod dotenv;
 mod entries;
 mod file;
+mod from;
 
 use super::only_reads::PIPE;
 use crate::backend::Manage;
 use crate::exit::Exit;
-use crate::settings::Settings;
+use crate::settings::{Flags, Settings};
 use crate::watchdog::Watchdog;
 pub(super) use file::FileArgs;
+pub(super) use from::FromArgs;
 
 /// What `import` is to do.
 #[derive(Debug)]
 pub(super) enum ImportArgs {
+    /// Store the entries of a file.
     File(FileArgs),
+    /// Move the credentials of a gateway.
+    From(FromArgs),
 }
 
 impl ImportArgs {
@@ -24,8 +29,14 @@ impl ImportArgs {
 }
 
 /// Imports.
-pub(super) fn import<B: Manage>(settings: &Settings, args: &ImportArgs, watchdog: &Watchdog) -> Exit {
+pub(super) fn import<B: Manage>(
+    settings: &Settings,
+    flags: &Flags,
+    args: &ImportArgs,
+    watchdog: &Watchdog,
+) -> Exit {
     match args {
         ImportArgs::File(args) => file::import_file::<B>(settings, args, watchdog),
+        ImportArgs::From(args) => from::import_from::<B>(settings, flags, args, watchdog),
     }
 }
