@@ -58,7 +58,7 @@ impl Place {
         let file = self.file();
         let profile = self.0.path().join("store/profile.toml").display().to_string();
         let touched = self.0.path().join("store/touched").display().to_string();
-        let lines: [&[&str]; 13] = [
+        let lines: [&[&str]; 15] = [
             &["doctor", "--last"],
             &["watch", "--once", "--config", &file, "--state", &touched],
             &["exec", "--env", "KEY=openai", "--", "touch", &touched],
@@ -68,6 +68,8 @@ impl Place {
             &["set", "openai"],
             &["import", "-"],
             &["import", &file],
+            &["import", "--from", &file, "--plan", &profile],
+            &["import", "--residue", &file],
             &["unlock"],
             &["delete", "openai", "--yes"],
             &["--timeout", "1ms", "delete", "--yes", "openai"],

@@ -196,7 +196,7 @@ fn run_task<B: Manage>(
         Verb::Delete { id, yes, force } => set::delete::<B>(settings, &id, (yes, force), limits),
         // The parser has no such verb for this store, and its code is not compiled for it.
         Verb::Unlock { .. } if B::UNLOCK.is_none() => Exit::Usage,
-        Verb::Import(args) => import::import::<B>(settings, flags, &args, watchdog),
+        Verb::Import(args) => import::import::<B>(settings, (flags, environment), &args, watchdog),
         Verb::Unlock { id } => unlock::unlock::<B>(settings, id.as_deref(), watchdog),
         _ => logout::logout::<B>(settings, deadline),
     }

@@ -89,7 +89,7 @@ fn verbs<B: Manage>() -> [Row; 18] {
             snippet.arg(form()).arg(alias()).args(flags(&B::STORE))
         }),
         ("watch", "Ask the gateway to reload if a secret was rotated", |watch| watch.args(of_watch())),
-        ("import", "Store the secrets from a .env or JSON file", |import| {
+        ("import", "Store the secrets of files, or find values left in files", |import| {
             import.args(import_args::args()).args(flags(&B::STORE))
         }),
         ("unlock", "Unlock the store with its password, or create it", |unlock| {

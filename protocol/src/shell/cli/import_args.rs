@@ -2,10 +2,7 @@
 
 use clap::{Arg, ArgAction, ArgMatches};
 
-use crate::shell::import::{FileArgs, FromArgs, ImportArgs};
-
-/// The file of a plan if none is named.
-const PLAN: &str = "secretref-plan.json";
+use crate::shell::import::{FileArgs, FromArgs, ImportArgs, ResidueArgs};
 
 /// Returns the arguments.
 pub(super) fn args() -> Vec<Arg> {
@@ -14,36 +11,38 @@ pub(super) fn args() -> Vec<Arg> {
     };
     vec![
         Arg::new("FILE")
-            .required_unless_present("from")
+            .required_unless_present_any(["from", "residue"])
             .conflicts_with("from")
-            .help("a file of NAME=value lines, or a JSON object of names and values; - for stdin"),
+            .num_args(0..)
+            .help("NAME=value lines, or a JSON object of names and values; - for stdin"),
         switch("dry-run", "print what would be stored, and store nothing"),
-        only("import only this NAME; can be repeated, or a list with commas"),
+        only("only this NAME, or all fields below it; repeat it, or use commas"),
         prefix(),
-        Arg::new("from").long("from").value_name("FILE").action(ArgAction::Append).help(
-            "move the credentials of openclaw.json, .env or auth-profiles.json; shows them, without --yes",
-        ),
+        Arg::new("from")
+            .long("from")
+            .value_name("FILE")
+            .action(ArgAction::Append)
+            .help("show the credentials in openclaw.json, .env or auth-profiles.json"),
         Arg::new("except")
             .long("except")
             .value_name("NAME")
             .action(ArgAction::Append)
             .value_delimiter(',')
             .requires("from")
-            .help("leave out this field or variable, or all fields below it"),
-        switch("yes", "store them, and write a plan for `openclaw secrets apply`")
-            .requires("from")
-            .conflicts_with("dry-run"),
+            .help("leave out this NAME, or all fields below it"),
         switch("force", "replace another value that the store has under an id").requires("from"),
         Arg::new("plan")
             .long("plan")
             .value_name("FILE")
-            .requires("from")
-            .help("the file of the plan; default: secretref-plan.json"),
+            .conflicts_with("dry-run")
+            .help("store them, and write a plan for `openclaw secrets apply`"),
         Arg::new("alias")
             .long("alias")
             .value_name("NAME")
             .requires("from")
-            .help("the name of the provider; default: the name of the profile's file"),
+            .help("the provider in the plan; default: the name of the profile's file"),
+        switch("residue", "find values of the store in the gateway's files and in each FILE")
+            .conflicts_with_all(["from", "dry-run", "prefix"]),
     ]
 }
 
@@ -61,15 +60,21 @@ pub(super) fn read(inner: &ArgMatches) -> ImportArgs {
     let many = |key: &str| inner.get_many(key).into_iter().flatten().cloned().collect();
     let (only, prefix) = (many("only"), one("prefix").unwrap_or_default());
     let files: Vec<String> = many("from");
+    if inner.get_flag("residue") {
+        return ImportArgs::Residue(ResidueArgs {
+            paths: many("FILE"),
+            plan: one("plan").map(Into::into),
+            only,
+        });
+    }
     if !files.is_empty() {
         return ImportArgs::From(FromArgs {
             files,
-            yes: inner.get_flag("yes"),
             force: inner.get_flag("force"),
             only,
             except: many("except"),
             prefix,
-            plan: one("plan").unwrap_or_else(|| PLAN.to_owned()).into(),
+            plan: one("plan").map(Into::into),
             alias: one("alias"),
         });
     }

@@ -2,12 +2,12 @@
 //! then replaces them by references itself. The files of the gateway stay as they are.
 
 mod found;
-mod plan;
+pub(super) mod plan;
 mod put;
 mod sources;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
@@ -37,8 +37,6 @@ use sources::Sources;
 #[derive(Debug)]
 pub(in crate::shell) struct FromArgs {
     pub(in crate::shell) files: Vec<String>,
-    /// Whether to store and write, and not only to show what would be done.
-    pub(in crate::shell) yes: bool,
     /// Whether to replace another value that the store has.
     pub(in crate::shell) force: bool,
     /// The fields and variables to import; all credentials if there are none.
@@ -47,8 +45,8 @@ pub(in crate::shell) struct FromArgs {
     pub(in crate::shell) except: Vec<String>,
     /// The folder of the new ids.
     pub(in crate::shell) prefix: String,
-    /// The file of the plan.
-    pub(in crate::shell) plan: PathBuf,
+    /// The file of the plan. Without one, nothing is stored.
+    pub(in crate::shell) plan: Option<PathBuf>,
     /// The name of the provider, if one was given.
     pub(in crate::shell) alias: Option<String>,
 }
@@ -60,7 +58,7 @@ struct Chosen<'f> {
     id: String,
 }
 
-/// Shows what would be stored under which id; with `--yes` stores it and writes the plan.
+/// Shows what would be stored under which id; with `--plan` stores it and writes the plan.
 pub(super) fn import_from<B: Manage>(
     settings: &Settings,
     flags: &Flags,
@@ -79,10 +77,9 @@ pub(super) fn import_from<B: Manage>(
     };
     let chosen = choose::<B>(&sources.found, args);
     note_the_rest(&sources, &chosen, args);
-    if args.yes {
-        import::<B>(settings, &sources, &chosen, plan, args, watchdog)
-    } else {
-        show::<B>(settings, &chosen, &fields, watchdog)
+    match &args.plan {
+        Some(path) => import::<B>(settings, &sources, &chosen, plan, (path, args.force), watchdog),
+        None => show::<B>(settings, &chosen, &fields, watchdog),
     }
 }
 
@@ -220,7 +217,7 @@ fn show<B: Manage>(
     }
     let (count, version) = (chosen.len(), &fields.version);
     print_note(format!(
-        "{count} credential{} in the fields that OpenClaw {version} documents; nothing was stored: add --yes to store {}",
+        "{count} credential{} in the fields that OpenClaw {version} documents; nothing was stored: add --plan plan.json to store {}",
         plural(count),
         if count == 1 { "it" } else { "them" },
     ));
@@ -233,34 +230,37 @@ fn import<B: Manage>(
     sources: &Sources,
     chosen: &[Chosen<'_>],
     (alias, mut plan): (String, Value),
-    args: &FromArgs,
+    (path, force): (&Path, bool),
     watchdog: &Watchdog,
 ) -> Exit {
-    let file = match PlanFile::new(&args.plan, B::STORE.binary, settings.uid()) {
+    let file = match PlanFile::new(path, B::STORE.binary, settings.uid()) {
         Ok(file) => file,
         Err(failure) => return fail(None, &failure),
     };
-    let Stored { is_there, new, exit } = put_all::<B>(settings, chosen, args.force, watchdog);
+    let Stored { is_there, new, exit } = put_all::<B>(settings, chosen, force, watchdog);
     watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
     let there = || chosen.iter().zip(&is_there).filter(|(_, is_there)| **is_there).map(|(chosen, _)| chosen);
     let targets: Vec<_> = there().flat_map(|chosen| targets(sources, chosen, &alias)).collect();
     let count = there().count();
     print_note(format!("stored {new}, and had {} already, of {}", count - new, chosen.len()));
-    if targets.is_empty() {
-        print_note("no plan was written: no field of a config gets a reference");
+    if count == 0 {
         return exit;
     }
     let fields = targets.len();
     plan["targets"] = Value::from(targets);
+    plan[plan::IMPORTED] = there().map(|chosen| chosen.id.clone()).collect();
     if let Err(failure) = file.write(plan) {
         return fail(None, &failure);
     }
-    let path = args.plan.display().to_string();
-    print_note(format!(
-        "wrote {path}, which gives {fields} field{} a reference\nnext: openclaw secrets apply --from {} --allow-exec",
-        plural(fields),
-        shell_word(&path)
-    ));
+    let path = path.display().to_string();
+    let word = shell_word(&path);
+    print_note(match fields {
+        0 => format!("wrote {path}, for `import --residue --plan {word}`; no field gets a reference"),
+        _ => format!(
+            "wrote {path}, which gives {fields} field{} a reference\nnext: openclaw secrets apply --from {word} --allow-exec",
+            plural(fields)
+        ),
+    });
     exit
 }
 

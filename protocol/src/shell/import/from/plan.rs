@@ -13,6 +13,9 @@ use crate::system_error::words;
 /// The most that the gateway reads of a plan, in MiB.
 const LIMIT: u64 = 16;
 
+/// The member with the ids that were imported. The gateway ignores it.
+pub(in crate::shell::import) const IMPORTED: &str = "importedIds";
+
 /// The member by which a plan of `import` is known.
 const AUTHOR: &str = "generatedBy";
 
