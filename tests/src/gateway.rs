@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, Permissions};
-use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::mpsc;
+use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use rustix::process::{Pid, Signal, kill_process_group};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -19,6 +19,9 @@ use crate::{port, resolver};
 
 /// The folder that `tests/install.py gateway` makes.
 const FOLDER: &str = "target/servers/openclaw-2026.9.6-node-24.21.0";
+
+/// How long a gateway may take to start, or to say something, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Resolves by the gateway's own code.
 const RESOLVE: &str = include_str!("../gateway/resolve.mjs");
@@ -64,7 +67,7 @@ pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }
 
-/// A gateway of one user, with a home and a state folder of its own. It never runs as a service: every command ends.
+/// A gateway of one user, with a home and a state folder of its own. Every command ends, but [`Gateway::start`].
 #[derive(Debug)]
 pub struct Gateway {
     install: Install,
@@ -137,24 +140,28 @@ impl Gateway {
     /// Returns that line.
     #[must_use]
     pub fn says_at_start(&self, words: &str) -> String {
+        let running = self.launch();
+        running.wait_for(words);
+        let line = running.log().lines().find(|line| line.contains(words)).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("no whole line: {}", running.log()))
+    }
+
+    /// Starts it as a service would, and waits until it is ready. Its environment is that of [`Gateway::openclaw`].
+    #[must_use]
+    pub fn start(&self) -> Running {
+        let running = self.launch();
+        running.wait_for("[gateway] ready\n");
+        running
+    }
+
+    fn launch(&self) -> Running {
+        let log = self.file("gateway.log", 0o600, "");
         let program = self.install.folder().join("node_modules/openclaw/openclaw.mjs");
-        let (reader, writer) = std::io::pipe().expect("a pipe");
-        let mut command =
-            self.node().args([program.as_os_str(), "gateway".as_ref(), "run".as_ref()]).command();
-        command.env("PATH", "/usr/bin:/bin").current_dir(self.folder()).process_group(0);
-        command.stdin(Stdio::null()).stdout(writer.try_clone().expect("a pipe")).stderr(writer);
-        let child = command.spawn().expect("the gateway starts");
-        // It closes the pipe in this process.
-        drop(command);
-        let group = Started(child);
-        let ((sender, receiver), wanted) = (mpsc::channel(), words.to_owned());
-        std::thread::spawn(move || {
-            let mut lines = BufReader::new(reader).lines().map_while(Result::ok);
-            let _ = sender.send(lines.find(|line| line.contains(&wanted)));
-        });
-        let line = receiver.recv_timeout(Duration::from_mins(4));
-        drop(group);
-        line.ok().flatten().unwrap_or_else(|| panic!("the gateway did not say {words:?}"))
+        let mut command = self.node().args([program.to_str().expect("UTF-8"), "gateway", "run"]).command();
+        let output = || fs::OpenOptions::new().append(true).open(&log).expect("the log");
+        command.env("PATH", "/usr/bin:/bin").current_dir(self.folder()).process_group(0).stdin(Stdio::null());
+        let process = command.stdout(output()).stderr(output()).spawn().expect("the gateway starts");
+        Running { process, log }
     }
 
     /// A folder with a command `openclaw`, which uses the configuration, for a shell.
@@ -226,16 +233,37 @@ impl Gateway {
     }
 }
 
-/// A process with a group of its own, which ends with it.
-struct Started(Child);
+/// A gateway that serves, with its log. It ends with this value.
+#[derive(Debug)]
+pub struct Running {
+    process: Child,
+    log: PathBuf,
+}
 
-impl Drop for Started {
-    fn drop(&mut self) {
-        let group = i32::try_from(self.0.id()).ok().and_then(rustix::process::Pid::from_raw);
-        if let Some(group) = group {
-            let _ = rustix::process::kill_process_group(group, rustix::process::Signal::KILL);
+impl Running {
+    /// The log so far.
+    #[must_use]
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until the log has these words.
+    pub fn wait_for(&self, words: &str) {
+        let started = Instant::now();
+        while !self.log().contains(words) {
+            assert!(started.elapsed() < PATIENCE, "the gateway never says {words:?}: {}", self.log());
+            sleep(Duration::from_millis(100));
         }
-        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // With its broker, which is in its group.
+        if let Some(group) = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw) {
+            let _ = kill_process_group(group, Signal::KILL);
+        }
+        let _ = self.process.wait();
     }
 }
 

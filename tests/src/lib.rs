@@ -6,7 +6,7 @@
 //!   be slow, and passes the same cases;
 //! - [`keyring`]: the keychain of a desktop, in a session of its own; [`keepassxc`]: another one; [`provider`]: the kit's own,
 //!   which can leave a search unanswered, or answer it wrongly;
-//! - [`mod@unit`]: systemd itself; [`container`]: a container; [`own_machine`]: a machine with other addresses;
+//! - [`mod@unit`]: systemd itself; [`room`]: journald alone; [`container`]: a container; [`own_machine`]: a machine with other addresses;
 //! - [`aws`]: an AWS that checks signatures; [`jwt`]: an issuer of tokens;
 //! - [`gateway`]: the real gateway; [`model`]: a model that it asks;
 //! - [`transcript`]: cases as data, and the check of a response; [`page`]: the commands on a page;
@@ -38,6 +38,7 @@ pub mod page;
 pub mod port;
 pub mod provider;
 pub mod resolver;
+pub mod room;
 pub mod store;
 pub mod stores;
 pub mod terminal;

@@ -1,4 +1,4 @@
-//! `doctor --last`: what the last runs did, from journald itself, in a mount namespace of its own.
+//! `doctor --last`: what the last runs did, from journald itself.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -6,24 +6,9 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 use secretref_tests::resolver::{self, Run};
+use secretref_tests::room::in_room;
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// Starts journald, types commands into a shell, and ends it.
-const SCRIPT: &str = r#"
-    mount -t tmpfs -o mode=755 none /run
-    mkdir -p /run/systemd/journal /run/log/journal
-    mount -t tmpfs -o mode=755 none /etc/systemd
-    mount -t tmpfs -o mode=755 none /var/log
-    echo "[Journal]\nStorage=volatile\nRateLimitBurst=0" > /etc/systemd/journald.conf
-    [ ! -e /dev/kmsg ] || mount --bind /dev/null /dev/kmsg
-    /lib/systemd/systemd-journald &
-    until [ -e /run/systemd/journal/socket ]; do sleep 0.05; done
-    cd "$1"
-    code=0
-    sh -c "$2" || code=$?
-    kill $!
-    exit $code"#;
 
 /// A folder with an encrypted store of one secret, and a profile that logs every run.
 fn place() -> TempDir {
@@ -39,15 +24,13 @@ fn place() -> TempDir {
     place
 }
 
-/// Types commands where there is a journal; `ask ID…` asks as the provider `keys`.
-fn with_journal(place: &Path, commands: &str) -> Output {
-    assert!(rustix::process::geteuid().is_root(), "needs root, for a mount namespace");
+/// Types commands into a shell; `ask ID…` asks as the provider `keys`.
+fn type_in(place: &Path, commands: &str) -> Output {
     let ask = "ask() { ids=$(printf ',\"%s\"' \"$@\"); \
                echo \"{\\\"protocolVersion\\\":1,\\\"provider\\\":\\\"keys\\\",\\\"ids\\\":[${ids#,}]}\" | \
                env -i ./keychain.toml >answer || :; }\n";
-    let mut command = Command::new("unshare");
-    command.args(["-m", "sh", "-ec", SCRIPT, "sh"]).arg(place).arg(format!("{ask}{commands}"));
-    command.output().expect("unshare")
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("{ask}{commands}")]).current_dir(place).output().expect("a shell")
 }
 
 /// The commands, with a wait until the journal has this many records.
@@ -63,9 +46,13 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 #[ignore = "needs root and journald: tests/run has both"]
 fn the_last_runs_are_shown_and_when_the_store_came_back() {
+    in_room("the_last_runs_are_shown_and_when_the_store_came_back", last_runs);
+}
+
+fn last_runs() {
     let place = place();
     let broken = "ask openai\nask openai missing\nmv store gone\ntouch store\nask openai\n";
-    let ended = with_journal(place.path(), &(broken.to_owned() + &after(3, "./keychain.toml doctor --last")));
+    let ended = type_in(place.path(), &(broken.to_owned() + &after(3, "./keychain.toml doctor --last")));
     let (said, notes) = (text(&ended.stdout), text(&ended.stderr));
     assert_eq!(ended.status.code(), Some(1), "{said}{notes}");
     let lines: Vec<_> = said.lines().collect();
@@ -82,7 +69,7 @@ fn the_last_runs_are_shown_and_when_the_store_came_back() {
     let back = "ask openai\nrm store\nmv gone store\nask openai\n";
     let commands = "./keychain.toml doctor --last keys --names; ./keychain.toml doctor --last other; \
                     ./keychain.toml doctor --last --json >report";
-    let ended = with_journal(place.path(), &(back.to_owned() + &after(2, commands)));
+    let ended = type_in(place.path(), &(back.to_owned() + &after(2, commands)));
     let (said, notes) = (text(&ended.stdout), text(&ended.stderr));
     assert_eq!(ended.status.code(), Some(0), "{said}{notes}");
     assert!(said.contains("1 id resolved for provider keys") && said.contains(": openai"), "{said}");

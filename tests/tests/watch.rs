@@ -1,12 +1,16 @@
 //! `watch --once`: a gateway reloads when a secret behind its config was rotated, and only then. The gateway's command is a
 //! stand-in here; `tests/tests/story.rs` has the real one.
+//!
+//! Blocks of `docs/rotate.md`: "systemd" ini 1, "systemd" ini 2, "systemd" text 1, "launchd" xml 1, "launchd" text 1
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
+use secretref_tests::page::{Page, claims};
 use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::unit::Unit;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -197,4 +201,74 @@ fn what_cannot_be_watched_is_said() {
     assert_watch(&place, 0, &["the config asks this resolver for nothing"], 0);
     let once = Run::new(resolver::path("secretref-keychain")).args(["watch"]).end();
     assert!(once.code == Some(2) && once.stderr.contains("--once"), "{once:?}");
+}
+
+#[test]
+fn every_block_of_the_pages_is_typed_or_read_by_a_test() {
+    for page in ["docs/rotate.md", "docs/degraded.md"] {
+        assert_eq!(Page::read(page).all_blocks(), claims(page), "{page}");
+    }
+}
+
+/// The units of the page, with a shorter time.
+#[test]
+#[ignore = "needs systemd and root: tests/run has both"]
+fn a_timer_of_systemd_runs_it() {
+    let [service, timer] =
+        Page::read("docs/rotate.md").blocks("systemd", "ini").try_into().expect("two units");
+    let unit = Unit::new("");
+    let binary = unit.resolver("secretref-keychain");
+    let work = unit.folder().join("work").display().to_string();
+    let text = format!("#!{} --profile\nstore = \"file\"\nfolder = \"{work}/store\"\n", binary.display());
+    let profile = unit.file("keychain.toml", 0o700, text).display().to_string();
+    let config = json!({
+        "secrets": {"providers": {"keys": {"source": "exec", "command": profile}}},
+        "a": {"source": "exec", "provider": "keys", "id": "openai"},
+    });
+    let config = unit.file("openclaw.json", 0o600, config.to_string()).display().to_string();
+    let openclaw = unit.file("openclaw", 0o700, format!("#!/bin/sh\necho \"$@\" >> {work}/reloads\n"));
+    let service = service
+        .replace("/usr/bin/secretref-keychain", &binary.display().to_string())
+        .replace("User=nova", "User=nobody")
+        .replace("/var/lib/nova/.openclaw/openclaw.json", &config)
+        .replace("/usr/local/bin/openclaw", &openclaw.display().to_string())
+        .replace("[Unit]\n", "[Unit]\nDefaultDependencies=no\n");
+    let timer = timer.replace("5min", "1s").replace("[Timer]\n", "[Timer]\nAccuracySec=100ms\n");
+    let timer = format!("[Unit]\nDefaultDependencies=no\n{timer}");
+    // Its state is in /var/lib, which is the machine's own.
+    let prepare = format!(
+        "mount -t tmpfs none /var/lib\ninstall -d -o nobody -m 700 {work}\ncd /run/systemd/system\n\
+         printf value-1 | setpriv --reuid=nobody --regid=nogroup --clear-groups {profile} set openai\n\
+         cat > secretref-watch.service <<'EOF'\n{service}\nEOF\ncat > secretref-watch.timer <<'EOF'\n{timer}\nEOF\n\
+         mkdir gateway.service.wants\nln -s ../secretref-watch.timer gateway.service.wants\n"
+    );
+    let script = format!(
+        "until grep -qs '\"mark\":\"mark' /var/lib/secretref-watch/watch/*.json; do sleep 0.1; done\n\
+         [ ! -e {work}/reloads ]\nprintf value-2 | {profile} set openai\n\
+         until [ -e {work}/reloads ]; do sleep 0.1; done\ncat {work}/reloads\n"
+    );
+    let ended = unit.prepared(&prepare).run(&script);
+    assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "secrets reload --json\n"), "{ended:?}");
+    assert!(Page::read("docs/rotate.md").block("systemd", "text").contains("secretref-watch.timer"));
+}
+
+#[test]
+fn the_job_of_launchd_is_one() {
+    let page = Page::read("docs/rotate.md");
+    let place = tempfile::tempdir().expect("a folder");
+    let file = place.path().join("watch.plist");
+    fs::write(&file, page.block("launchd", "xml")).expect("a file");
+    let read = "import json, plistlib, sys; print(json.dumps(plistlib.load(open(sys.argv[1], 'rb'))))";
+    let read = Command::new("python3").args(["-c", read]).arg(&file).output().expect("python3");
+    let job: Value = serde_json::from_slice(&read.stdout).unwrap_or_else(|_| panic!("{read:?}"));
+    assert_eq!((&job["Label"], &job["StartInterval"]), (&json!("secretref-watch"), &json!(300)));
+    let words = job["ProgramArguments"].as_array().expect("words").iter().skip(1);
+    let words: Vec<_> = words.map(|word| word.as_str().expect("a word")).collect();
+    // Nothing is configured: its words are understood.
+    let ended = Run::new(resolver::path("secretref-keychain")).args(words).env("HOME", place.path()).end();
+    assert!(
+        ended.code == Some(3) && ended.stderr.contains(".openclaw/openclaw.json: cannot be read"),
+        "{ended:?}"
+    );
+    assert!(page.block("launchd", "text").contains("secretref-watch.plist"));
 }
