@@ -14,14 +14,17 @@ use crate::session::Session;
 /// Reads secrets, and settles each in `sink`.
 pub(crate) async fn fetch(session: &Session, locators: &[Locator], sink: &FetchSink<'_, Locator>) {
     let (unsure, allowed): (Vec<_>, Vec<_>) = locators.iter().partition(|locator| locator.own_account);
-    join(fetch_allowed(session, allowed, sink), fetch_of_own_account(session, unsure, sink)).await;
+    let of_own_account = async {
+        if !unsure.is_empty() {
+            // Apart: no other read has to carry its state along.
+            Box::pin(fetch_of_own_account(session, unsure, sink)).await;
+        }
+    };
+    join(fetch_allowed(session, allowed, sink), of_own_account).await;
 }
 
 /// Reads the secrets that are in the account of the credentials. The others are read meanwhile, as STS may be slow.
 async fn fetch_of_own_account(session: &Session, unsure: Vec<&Locator>, sink: &FetchSink<'_, Locator>) {
-    if unsure.is_empty() {
-        return;
-    }
     let caller = session.caller().await;
     let mut allowed = Vec::with_capacity(unsure.len());
     for locator in unsure {
@@ -74,8 +77,8 @@ pub(crate) async fn answer(session: &Session, locator: &Locator) -> Result<Answe
     match (answered, locator.version.or_id()) {
         (Err(absent), Some(version)) if absent.kind() == Kind::NotFound => {
             let other = Locator { version, ..locator.clone() };
-            let answered =
-                ask(session.client(), &other, &session.call("GetSecretValue", Some(locator))).await;
+            let call = session.call("GetSecretValue", Some(locator));
+            let answered = Box::pin(ask(session.client(), &other, &call)).await;
             answered.map_err(|failure| if failure.kind().is_of_id() { absent } else { failure })
         }
         (answered, _) => answered,
