@@ -18,6 +18,7 @@ pub struct Request {
     pub(super) replay: Replay,
     pub(super) follows_redirects: bool,
     pub(super) limit: usize,
+    pub(super) waits: bool,
 }
 
 /// Whether a request may be sent again when its connection broke and the server may have acted on it.
@@ -43,6 +44,7 @@ impl Request {
             headers: Vec::new(),
             body: Bytes::new(),
             limit: BODY_LIMIT,
+            waits: false,
         }
     }
 
@@ -82,6 +84,12 @@ impl Request {
     #[must_use]
     pub fn without_redirects(self) -> Self {
         Self { follows_redirects: false, ..self }
+    }
+
+    /// Waits for the response until the deadline of the run, also at a metadata service. It can be slow on a busy machine.
+    #[must_use]
+    pub fn without_time_limit(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// Sets the most bytes of the response body; the default is 2 MiB.

@@ -59,6 +59,12 @@ impl Transport {
         self.pool.expect(requests);
     }
 
+    /// Opens a connection, before there is a request to send: while a token is fetched elsewhere. If it fails, the first request
+    /// opens another, and says why if that fails, too.
+    pub fn open_ahead(&self) {
+        self.pool.open_ahead();
+    }
+
     /// Sends a request and reads the whole response.
     ///
     /// # Errors
@@ -66,7 +72,7 @@ impl Transport {
     pub async fn send(&self, request: Request) -> Result<Response, Failure> {
         let route = self.route();
         route.run.sent();
-        let sent = match route.time_limit {
+        let sent = match route.time_limit.filter(|_| !request.waits) {
             None => self.follow(request).await,
             Some(limit) => timeout(limit, self.follow(request)).await.unwrap_or_else(|_| {
                 let failure = too_slow(route, limit);
