@@ -20,7 +20,10 @@ struct Granted<'a> {
     #[serde(borrow)]
     access_token: Cow<'a, str>,
     /// A number; a text with a number from some services.
-    expires_in: Seconds<'a>,
+    expires_in: Option<Seconds<'a>>,
+    /// When it expires, in seconds since 1970: the service of App Service says nothing else.
+    /// <https://learn.microsoft.com/azure/app-service/overview-managed-identity#rest-endpoint-reference>
+    expires_on: Option<Seconds<'a>>,
 }
 
 #[derive(Deserialize)]
@@ -31,15 +34,31 @@ enum Seconds<'a> {
     Text(Cow<'a, str>),
 }
 
-/// The token in an answer, if it has one.
-pub(crate) fn token(body: &[u8]) -> Option<NewSession> {
+impl Seconds<'_> {
+    fn parse(&self) -> Option<Duration> {
+        let seconds = match self {
+            Self::Number(seconds) => *seconds,
+            Self::Text(text) => text.parse().ok()?,
+        };
+        Some(Duration::from_secs(seconds))
+    }
+}
+
+/// The time since 1970.
+pub(super) fn now() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// The token in an answer of the time `now`, if it has one.
+pub(crate) fn token(body: &[u8], now: Duration) -> Option<NewSession> {
     let granted: Granted<'_> = serde_json::from_slice(body).ok()?;
-    let seconds = match granted.expires_in {
-        Seconds::Number(seconds) => seconds,
-        Seconds::Text(text) => text.parse().ok()?,
+    let lasts = match (&granted.expires_in, &granted.expires_on) {
+        (Some(seconds), _) => seconds.parse()?,
+        (None, Some(end)) => end.parse()?.saturating_sub(now),
+        (None, None) => return None,
     };
     let token = Some(granted.access_token.into_owned()).filter(|token| is_token(token))?;
-    Some(NewSession { secret: Secret::new(token), lasts: Duration::from_secs(seconds) })
+    Some(NewSession { secret: Secret::new(token), lasts })
 }
 
 #[derive(Deserialize)]
@@ -59,7 +78,7 @@ pub(super) fn read(
 ) -> Result<NewSession, LoginError> {
     let status = response.status;
     match status.as_u16() {
-        200 => return token(&response.body).ok_or_else(|| stranger(place).into()),
+        200 => return token(&response.body, now()).ok_or_else(|| stranger(place).into()),
         429 => return Err(limited(response, place).into()),
         500..=599 => return Err(down(response, place).into()),
         _ => {}
@@ -109,8 +128,7 @@ fn stranger(place: &dyn Display) -> Failure {
 fn clock(response: &Response) -> Option<i64> {
     let there = response.headers.get(header::DATE)?.to_str().ok()?;
     let there = parse_rfc7231(there).ok()?.unix_timestamp();
-    let here = SystemTime::now().duration_since(UNIX_EPOCH).ok()?.as_secs();
-    Some(i64::try_from(here).ok()? - there)
+    Some(i64::try_from(now().as_secs()).ok()? - there)
 }
 
 /// The clock differs by more than this, in seconds, if it can be what is wrong.
@@ -252,9 +270,15 @@ mod tests {
 
     #[test]
     fn a_token_lasts_as_long_as_its_issuer_says() {
-        let lasts = |body: &str| token(body.as_bytes()).map(|session| session.lasts.as_secs());
+        let lasts = |body: &str| {
+            token(body.as_bytes(), Duration::from_secs(100)).map(|session| session.lasts.as_secs())
+        };
         assert_eq!(lasts(r#"{"token_type":"Bearer","expires_in":3599,"access_token":"a.b.c"}"#), Some(3599));
         assert_eq!(lasts(r#"{"expires_in":"86400","access_token":"a.b.c"}"#), Some(86_400));
+        let app_service =
+            r#"{"access_token":"a.b.c","expires_on":"3700","resource":"r","token_type":"Bearer"}"#;
+        assert_eq!(lasts(app_service), Some(3600));
+        assert_eq!(lasts(r#"{"access_token":"a.b.c","expires_on":50}"#), Some(0));
         for bad in
             ["", "{}", r#"{"access_token":"a b","expires_in":1}"#, r#"{"access_token":"","expires_in":1}"#]
         {

@@ -33,17 +33,23 @@ impl Certificate {
     /// Reads the certificate and its key from the file at `path`: PEM or PKCS#12.
     pub(super) fn from_settings(settings: &Settings, path: &Path) -> Result<Self, Failure> {
         let bytes = settings.read_private(path, CLIENT_CERTIFICATE.key)?;
-        let (certificate, key) = if pkcs12::is_it(&bytes) {
+        let (certificates, key) = if pkcs12::is_it(&bytes) {
             let password = settings.credential(&CLIENT_CERTIFICATE_PASSWORD)?.map(|(password, _)| password);
-            let password = password.as_ref().map_or("", Secret::expose);
-            let (certificate, key) = pkcs12::open(&bytes, password, path)?;
-            (CertificateDer::from(certificate), PrivateKeyDer::Pkcs8(key.into()))
+            pkcs12::open(&bytes, password.as_ref().map_or("", Secret::expose), path)?
         } else {
             pem(&bytes, path)?
         };
+        let key = rsa(&key, path)?;
+        let certificate = of_key(&certificates, &key).ok_or_else(|| {
+            wrong(
+                path,
+                "has a key that belongs to none of its certificates",
+                "write a certificate and its own key into it",
+            )
+        })?;
         let text = Secret::new(BASE64.encode(&bytes));
-        let thumbprint = digest(&SHA256, &certificate).as_ref().to_vec();
-        Ok(Self { key: rsa(&key, path)?, thumbprint, text, origin: path.display().to_string() })
+        let thumbprint = digest(&SHA256, certificate).as_ref().to_vec();
+        Ok(Self { key, thumbprint, text, origin: path.display().to_string() })
     }
 
     pub(super) fn credential(&self) -> &[u8] {
@@ -75,10 +81,25 @@ impl Certificate {
     }
 }
 
-fn pem(bytes: &[u8], path: &Path) -> Result<(CertificateDer<'static>, PrivateKeyDer<'static>), Failure> {
+/// The certificate of a key. A file may have its authorities, too, in any order. The key in a certificate is written as here
+/// (RFC 8017, appendix A.1.1).
+fn of_key<'c>(
+    certificates: &'c [CertificateDer<'static>],
+    key: &KeyPair,
+) -> Option<&'c CertificateDer<'static>> {
+    let public = key.public().as_ref();
+    certificates.iter().find(|certificate| certificate.windows(public.len()).any(|part| part == public))
+}
+
+/// The certificates and the key of a file.
+type Found = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn pem(bytes: &[u8], path: &Path) -> Result<Found, Failure> {
     let both = "write the certificate and its key into it, both as PEM";
-    let certificate = CertificateDer::from_pem_slice(bytes);
-    let certificate = certificate.map_err(|_| wrong(path, "has no certificate in PEM", both))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(bytes).flatten().collect();
+    if certificates.is_empty() {
+        return Err(wrong(path, "has no certificate in PEM", both));
+    }
     let key = PrivateKeyDer::from_pem_slice(bytes).map_err(|_| {
         wrong(
             path,
@@ -86,7 +107,7 @@ fn pem(bytes: &[u8], path: &Path) -> Result<(CertificateDer<'static>, PrivateKey
             "write the key into it without a passphrase: openssl rsa -in KEY",
         )
     })?;
-    Ok((certificate, key))
+    Ok((certificates, key))
 }
 
 /// The key, which Entra only takes if it is RSA.

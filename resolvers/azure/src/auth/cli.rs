@@ -1,13 +1,14 @@
 //! `auth = "cli"`: the token of the person who has signed in to the Azure CLI, on a laptop.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use secretref_protocol::program::{self, NoOutput};
 use secretref_protocol::session_cache::{LoginError, NewSession};
 use secretref_protocol::{Failure, Kind, Run, Secret, Settings};
 use serde::Deserialize;
 
+use super::answer::now;
 use super::identity::Identity;
 use super::is_token;
 use crate::settings::{CLI_PATH, TENANT_ID};
@@ -65,8 +66,7 @@ impl Cli {
             NoOutput::NotStarted(why) => self.no_program(why),
             NoOutput::Failed(why) => self.failure(&why),
         })?;
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        token(&printed, now).ok_or_else(|| self.failure("prints no token").into())
+        token(&printed, now()).ok_or_else(|| self.failure("prints no token").into())
     }
 
     fn arguments(&self) -> Vec<String> {

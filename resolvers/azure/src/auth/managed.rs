@@ -10,8 +10,9 @@ use secretref_protocol::session_cache::{LoginError, NewSession};
 use secretref_protocol::{Failure, Kind, Retry, Secret, Settings, Stage};
 use tokio::time::timeout;
 
+use super::answer::{self, now};
+use super::arc;
 use super::identity::Identity;
-use super::{answer, arc};
 use crate::cloud::Cloud;
 use crate::settings::{CLIENT_ID, IDENTITY_ENDPOINT, IDENTITY_HEADER, METADATA, OBJECT_ID, RESOURCE_ID};
 
@@ -129,19 +130,21 @@ impl Managed {
         url: &str,
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
     ) -> Result<Response, Failure> {
-        let request = Request::get(url).headers(headers);
+        let request = Request::get(url).headers(headers).without_time_limit();
         let mut sent = std::pin::pin!(self.client.send(Target { role: Role::Metadata, key }, request));
         match timeout(PROBE, &mut sent).await {
             Ok(response) => response.map_err(|failure| self.absent(Some(failure))),
             // It takes its time, but it is there.
-            Err(_) if self.is_connected() => sent.await.map_err(|failure| self.absent(Some(failure))),
+            Err(_) if self.is_connected(url) => sent.await.map_err(|failure| self.absent(Some(failure))),
             Err(_) => Err(self.absent(None)),
         }
     }
 
-    fn is_connected(&self) -> bool {
+    /// Whether there is a connection to the service at `url`. There may be one to a vault already.
+    fn is_connected(&self, url: &str) -> bool {
         let is_open = |step: &secretref_protocol::Step| {
-            step.stage == Stage::Connection && step.took.is_some() && step.failure.is_none()
+            let is_here = step.origin.as_ref().is_some_and(|origin| url.starts_with(&**origin));
+            is_here && step.stage == Stage::Connection && step.took.is_some() && step.failure.is_none()
         };
         self.run.steps().iter().any(is_open)
     }
@@ -163,7 +166,7 @@ impl Managed {
         let unavailable =
             |what: &str| Failure::unavailable(format!("{} {what} ({status})", self.name()), "try again");
         match status {
-            200 => answer::token(&response.body).ok_or_else(|| self.stranger().into()),
+            200 => answer::token(&response.body, now()).ok_or_else(|| self.stranger().into()),
             400 => Err(self.no_identity().into()),
             401 | 403 => Err(Failure::new(
                 Kind::Unauthenticated,

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use p12_keystore::error::Error;
 use p12_keystore::{KeyStore, Pkcs12ImportPolicy};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use secretref_protocol::Failure;
 
 use crate::settings::CLIENT_CERTIFICATE_PASSWORD_FILE;
@@ -13,12 +14,17 @@ pub(super) fn is_it(bytes: &[u8]) -> bool {
     bytes.first() == Some(&0x30)
 }
 
-/// Returns the certificate and its key (PKCS#8) as DER. An empty password opens a file without one.
-pub(super) fn open(bytes: &[u8], password: &str, path: &Path) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+/// Returns the certificates and the key. An empty password opens a file without one.
+pub(super) fn open(
+    bytes: &[u8],
+    password: &str,
+    path: &Path,
+) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), Failure> {
     let store = KeyStore::from_pkcs12(bytes, password, Pkcs12ImportPolicy::Strict);
     let store = store.map_err(|error| unopened(&error, password, path))?;
-    let pair = store.private_key_chain().and_then(|(_, chain)| {
-        Some((chain.certs().first()?.as_der().to_vec(), chain.key().as_der().to_vec()))
+    let pair = store.private_key_chain().map(|(_, chain)| {
+        let certificates = chain.certs().iter().map(|one| CertificateDer::from(one.as_der().to_vec()));
+        (certificates.collect(), PrivateKeyDer::Pkcs8(chain.key().as_der().to_vec().into()))
     });
     pair.ok_or_else(|| {
         Failure::misconfigured(

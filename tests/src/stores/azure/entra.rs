@@ -186,8 +186,15 @@ impl Entra {
             let body = json!({"error": "invalid_request", "error_description": "Identity not found"});
             return Answer::new(400, body.to_string());
         }
-        let token = self.issue("00001111-aaaa-2222-bbbb-3333cccc4444", TENANT, &pair("resource"), 86_400);
+        let token = self.issue(CLIENT_ID, TENANT, &pair("resource"), 86_400);
         let end = (now() + 86_400).to_string();
+        if path == "/msi/token" {
+            let body = json!({
+                "access_token": token, "client_id": CLIENT_ID, "expires_on": end, "resource": pair("resource"),
+                "token_type": "Bearer",
+            });
+            return Answer::new(200, body.to_string());
+        }
         let body = json!({
             "access_token": token, "refresh_token": "", "expires_in": "86400", "expires_on": end, "not_before": "1",
             "resource": pair("resource"), "token_type": "Bearer",
@@ -228,6 +235,9 @@ impl App {
         }
     }
 }
+
+/// The client id of the machine's identity.
+const CLIENT_ID: &str = "00001111-aaaa-2222-bbbb-3333cccc4444";
 
 /// The file whose content the agent of Azure Arc wants to see.
 pub const ARC_KEY: &str = "/var/opt/azcmagent/tokens/8e0f1d.key";

@@ -111,6 +111,12 @@ impl StandIn {
         Server::start_on(listener, Setup::default(), machine(&self.state), Arc::new(|act, _| act)).for_good()
     }
 
+    /// Gives tokens to a machine at another address, and thinks so long about each.
+    pub fn slow_machine(&self, delay: Duration) -> Server {
+        let script = fault::slow(delay, |_| false);
+        Server::start(Setup::default(), machine(&self.state), script).for_good()
+    }
+
     /// The issuer of tokens.
     pub fn entra(&self) -> &Entra {
         &self.state.entra

@@ -76,7 +76,7 @@ impl Vaults {
     pub fn answer(&self, asked: &Asked, host: &str, entra: &Entra) -> Answer {
         let token = asked.headers.get("authorization").and_then(|value| value.to_str().ok());
         let audience =
-            AUDIENCES.iter().find(|audience| host.ends_with(audience.trim_start_matches("https:/")));
+            AUDIENCES.iter().find(|audience| host.ends_with(audience.trim_start_matches("https://")));
         let audience = audience.unwrap_or(&AUDIENCES[0]);
         let claims = token
             .and_then(|token| token.strip_prefix("Bearer "))
