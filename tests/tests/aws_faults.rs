@@ -285,7 +285,7 @@ fn pages_without_an_end_are_not_read_to_the_deadline() {
     }
 }
 
-/// Whoever issues credentials: what no header can have is not used, and not kept.
+/// Credentials with characters that no header has are not used and not kept, wherever they are from.
 #[test]
 fn damaged_credentials_are_not_used_and_not_kept() {
     let issued = |key: &'static str, secret: &'static str, token: &'static str| json!({"AccessKeyId": key, "SecretAccessKey": secret, "Token": token, "Expiration": "2099-01-01T00:00:00Z"});
@@ -558,8 +558,13 @@ fn a_file_of_keys_that_others_can_read_is_warned_about() {
         assert!(said.contains("lets others read it (0644)"), "{line:?}: {ended:?}");
     }
     fs::set_permissions(&file, Permissions::from_mode(0o600)).expect("a mode");
-    let ended = place.run().args(["doctor", "a"]).end();
-    assert!(!ended.stdout.contains("lets others read it"), "{ended:?}");
+    // A config file only if it has keys.
+    for (key, warnings) in [("output", 0), ("aws_secret_access_key", 1)] {
+        place.file("config", 0o644, &format!("[default]\n{key} = json\n"));
+        place.profile("aws_config_file = \"config\"\n");
+        let ended = place.run().args(["doctor", "a"]).end();
+        assert_eq!(ended.stdout.matches("lets others read it").count(), warnings, "{ended:?}");
+    }
 }
 
 #[test]

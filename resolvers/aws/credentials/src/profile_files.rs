@@ -207,18 +207,22 @@ fn path(settings: &Settings, setting: &Setting<Path>, usual: &str) -> Result<Opt
 }
 
 fn text(settings: &Settings, path: &Path, setting: &Setting<Path>) -> Result<Secret, Failure> {
-    // The config file has no keys, usually, and others may read it.
-    let bytes = if setting.key == AWS_CREDENTIALS_FILE.key {
-        settings.read_private(path, setting.key)?
-    } else {
-        file::read(path, setting.key)?
-    };
+    let bytes = file::read(path, setting.key)?;
+    // A config file usually has no keys, and others may read it.
+    if setting.key == AWS_CREDENTIALS_FILE.key || has_keys(&bytes) {
+        settings.read_private(path, setting.key)?;
+    }
     // Editors of Windows begin a file with a mark, which the SDK does not read.
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").map(<[u8]>::to_vec).unwrap_or(bytes);
     String::from_utf8(bytes).map(Secret::new).map_err(|_| {
         let what = format!("{}, which `{}` names, is not UTF-8", path.display(), setting.key);
         Failure::misconfigured(what, "save it as plain UTF-8")
     })
+}
+
+fn has_keys(bytes: &[u8]) -> bool {
+    const KEY: &[u8] = b"aws_secret_access_key";
+    bytes.windows(KEY.len()).any(|window| window.eq_ignore_ascii_case(KEY))
 }
 
 /// Parses the texts of the config file and the credentials file. The error says in which line it is, and shows none of it.
