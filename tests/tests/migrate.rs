@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, Permissions};
+use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -240,13 +241,47 @@ fn a_plan_replaces_no_other_file_and_no_other_provider() {
         3,
         &["none of the plan cannot be opened"],
     );
+    assert!(!desk.path("store").exists());
     let taken = r#"{"secrets": {"providers": {"keychain": {"source": "exec", "command": "/x"}}},
         "models": {"providers": {"a": {"apiKey": "seeded-1"}}}}"#;
     let taken = desk.write("taken.json", taken);
     said(&desk.import(&["--from", &taken]), 3, &["another provider with the name keychain", "--alias"]);
     said(&desk.import(&["--from", &taken, "--alias", "other"]), 0, &["1 credential in the fields"]);
-    assert!(!desk.path("store").exists());
+    let plan = desk.path("plan.json").display().to_string();
+    said(&desk.import(&["--from", &taken, "--plan", &plan, "--alias", "keychain"]), 0, &["stored 1,"]);
+    let written = desk.plan();
+    assert_eq!(written["providerUpserts"], json!({}), "a provider that a person has named is used as it is");
+    assert_eq!(written["targets"][0]["ref"]["provider"], "keychain");
     assert_eq!(fs::read_to_string(&foreign).unwrap(), "{\"targets\": []}");
+}
+
+/// A killed run has stored whole values, and the next run stores the rest.
+#[test]
+fn an_interrupted_run_is_run_again() {
+    let desk = Desk::new();
+    let key = |number: usize| (format!("p{number}"), json!({"apiKey": format!("seeded-key-{number}")}));
+    let providers: serde_json::Map<_, _> = (0..12).map(key).collect();
+    let config = desk.write("openclaw.json", json!({"models": {"providers": providers}}).to_string());
+    let plan = desk.path("plan.json").display().to_string();
+    let line = ["--from", &config, "--plan", &plan];
+    let mut child = desk.run(&[&["import"], &line[..]].concat()).command().spawn().unwrap();
+    drop(child.stdin.take());
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let is_stored = |line: &str| line.contains("stored providers.p");
+    assert!(lines.any(|line| is_stored(&line.unwrap())));
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(!desk.path("plan.json").exists());
+
+    let again = desk.import(&line);
+    assert_eq!(again.code, Some(0), "{again:?}");
+    let (new, had) = (
+        again.stderr.matches("note: stored providers.").count(),
+        again.stderr.matches(" has this value already").count(),
+    );
+    assert!(had > 0 && new + had == 12, "{again:?}");
+    assert_eq!(desk.value("providers.p9.apiKey"), "seeded-key-9");
+    assert_eq!(desk.plan()["targets"].as_array().unwrap().len(), 12);
 }
 
 /// The ids of each store.

@@ -49,7 +49,7 @@ impl Desk {
 }
 
 /// The config of a model with this key.
-fn model(key: Value) -> Value {
+fn model(key: &Value) -> Value {
     json!({
         "baseUrl": "http://127.0.0.1:1/v1", "api": "openai-completions", "models": [{"id": "m1", "name": "m1"}],
         "apiKey": key,
@@ -66,7 +66,7 @@ fn every_block_is_typed_or_read_by_a_test() {
 #[ignore = "needs the real gateway: tests/run installs it"]
 fn plaintext_leaves_the_files() {
     let desk = Desk::new(&json!({"models": {"providers": {
-        "openai": model(json!("value-openai")), "mistral": model(json!("${MISTRAL_API_KEY}")),
+        "openai": model(&json!("value-openai")), "mistral": model(&json!("${MISTRAL_API_KEY}")),
     }}}));
     desk.0.file("state/.env", 0o600, "# keys\nLANG=C\nMISTRAL_API_KEY=value-mistral\n");
     let first = format!("#!{} --profile\n", resolver::path("secretref-keychain").display());
@@ -116,7 +116,7 @@ fn a_profile_replaces_the_plugin_and_a_command() {
         "gateway": {"mode": "local", "bind": "loopback", "port": port::free(), "auth": {"mode": "none"}},
         "plugins": {"entries": {"vault": {"enabled": true}}},
         "secrets": {"providers": {"vault": {"source": "exec", "pluginIntegration": plugin}}},
-        "models": {"providers": {"openai": model(reference("vault"))}},
+        "models": {"providers": {"openai": model(&reference("vault"))}},
     }));
     let page = Page::read(PAGE);
     let ca = format!("{} --ca-cert {}", server.https, server.ca.display());

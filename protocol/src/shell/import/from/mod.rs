@@ -113,7 +113,8 @@ fn check_names(found: &[Found], args: &FromArgs) -> Result<(), Failure> {
     })
 }
 
-/// Returns the plan without its targets. The provider is left out if the config has it.
+/// Returns the plan without its targets. The provider is left out if the config has it: it can start a profile that may only
+/// read, while this one may write.
 fn provider_plan<B: Manage>(
     settings: &Settings,
     flags: &Flags,
@@ -128,12 +129,13 @@ fn provider_plan<B: Manage>(
     let alias = alias.ok_or_else(|| Failure::internal("a plan without a provider"))?;
     match sources.commands.iter().find(|(name, _)| *name == alias) {
         None => {}
-        Some((_, there)) if *there == command.display().to_string() => {
+        Some((_, there)) if args.alias.is_some() || *there == command.display().to_string() => {
             plan["providerUpserts"] = serde_json::json!({});
         }
         Some(_) => {
             let what = format!("the config has another provider with the name {alias}");
-            return Err(Failure::misconfigured(what, "choose another name with --alias NAME"));
+            let remedy = format!("add --alias {alias} to use that provider as it is, or choose another name");
+            return Err(Failure::misconfigured(what, remedy));
         }
     }
     Ok((alias, plan))
