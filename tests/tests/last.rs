@@ -82,6 +82,33 @@ fn last_runs() {
     assert!(newest["time"].as_u64() > Some(1_700_000_000) && newest.get("ids").is_none(), "{report:#}");
 }
 
+/// The same from the file that the profile names.
+#[test]
+fn the_last_runs_are_read_from_the_file_of_the_profile() {
+    let place = place();
+    let path = place.path().join("keychain.toml");
+    let profile = fs::read_to_string(&path).expect("the profile") + "log_file = \"runs.log\"\n";
+    fs::write(&path, profile).expect("the profile");
+    let doctor = || Run::new(&path).args(["doctor", "--last"]).end();
+    let none = doctor();
+    assert!(
+        none.code == Some(1) && none.stderr.contains("runs.log has no run of secretref-keychain"),
+        "{none:?}"
+    );
+    type_in(place.path(), "ask openai missing; mv store gone; touch store; ask openai");
+    let down = doctor();
+    assert_eq!(down.code, Some(1), "{down:?}");
+    assert!(down.stdout.contains("  keys  1 of 2 ids failed: NOT_FOUND, "), "{down:?}");
+    assert!(
+        down.stdout.contains("failed: MISCONFIGURED, ") && down.stderr.contains("no value since 20"),
+        "{down:?}"
+    );
+    type_in(place.path(), "rm store; mv gone store; ask openai");
+    let back = doctor();
+    assert!(back.code == Some(0) && back.stderr.contains("then the store answers again"), "{back:?}");
+    assert!(back.stdout.contains("  keys  1 id resolved, ") && !back.stdout.contains("missing"), "{back:?}");
+}
+
 #[test]
 fn without_a_journal_the_log_is_said() {
     let ended =

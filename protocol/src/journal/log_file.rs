@@ -30,7 +30,7 @@ pub(super) fn append(path: &Path, line: &str) {
 }
 
 /// Returns a time as RFC 3339 in UTC, from the seconds since the epoch.
-fn utc(seconds: u64) -> String {
+pub(crate) fn utc(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400 + 719_468, seconds % 86_400);
     // The year starts in March here, so that a leap day is its last day.
     let (era, day) = (days / 146_097, days % 146_097);

@@ -23,6 +23,7 @@ use crate::settings::family::{LOG, LOG_FILE};
 use crate::store::Store;
 use crate::streams::{ready, stdin_is_terminal};
 use crate::system_error::words;
+pub(crate) use log_file::utc;
 use record::{Head, LogRecord};
 
 /// The socket of journald, which takes records with fields.

@@ -1,17 +1,23 @@
-//! `doctor --last [NAME]`: what the last runs under a gateway did, from the system's log.
+//! `doctor --last [NAME]`: what the last runs under a gateway did, from the system's log or the `log_file` of the profile.
 
 use std::fmt::Write as _;
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::check::seconds;
 use super::output::{fail, print, print_note};
 use super::style::{Style, Tone};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
+use crate::journal::utc;
+use crate::settings::Settings;
+use crate::settings::family::LOG_FILE;
 use crate::store::Store;
 use crate::system_error::words;
 use crate::text::{plural, printable};
@@ -55,13 +61,17 @@ struct Ran {
 }
 
 /// Prints the last runs, the newest last.
-pub(super) fn last(store: &Store, args: &LastArgs, deadline: Deadline) -> Exit {
-    let records = match records(store.binary) {
-        Ok(records) => records,
-        Err(failure) => return fail(None, &failure),
+pub(super) fn last(store: &Store, args: &LastArgs, settings: Option<&Settings>, deadline: Deadline) -> Exit {
+    let log_file = settings.and_then(log_file);
+    let found = match &log_file {
+        Some(path) => of_file(path),
+        None => of_journal(store.binary),
     };
     let is_asked = |ran: &Ran| args.provider.is_none() || ran.provider == args.provider;
-    let mut runs: Vec<_> = records.iter().filter_map(Ran::read).filter(is_asked).collect();
+    let mut runs: Vec<_> = match found {
+        Ok(found) => found.into_iter().filter(is_asked).collect(),
+        Err(failure) => return fail(None, &failure),
+    };
     runs.drain(..runs.len().saturating_sub(SHOWN));
     if !args.names {
         for ran in &mut runs {
@@ -74,7 +84,8 @@ pub(super) fn last(store: &Store, args: &LastArgs, deadline: Deadline) -> Exit {
     }
     if runs.is_empty() {
         let of = args.provider.as_ref().map(|name| format!(" of the provider {name}")).unwrap_or_default();
-        let what = format!("the system's log has no run of {}{of}", store.binary);
+        let log = log_file.map_or_else(|| "the system's log".to_owned(), |path| path.display().to_string());
+        let what = format!("{log} has no run of {}{of}", store.binary);
         return fail(None, &Failure::not_found(what, NO_RUN));
     }
     let style = Style::for_stdout();
@@ -87,10 +98,43 @@ pub(super) fn last(store: &Store, args: &LastArgs, deadline: Deadline) -> Exit {
     cut.unwrap_or_else(|| exit(&runs))
 }
 
+/// Returns the file of the profile, if it names one.
+fn log_file(settings: &Settings) -> Option<PathBuf> {
+    settings.profile()?;
+    settings.path(&LOG_FILE).ok().flatten()
+}
+
 /// What to do if the log has nothing.
 const NO_RUN: &str = "a run that succeeds writes no line unless `log = \"all\"` is in the profile; with `log = \"off\"` none \
                       does. The journal of another user needs root, or the group systemd-journal. Without a journal the lines are \
                       in the file of the syslog daemon";
+
+/// The most bytes that are read of a file, from its end.
+const TAIL: u64 = 1 << 20;
+
+/// Reads the newest runs from the file that the profile names.
+fn of_file(path: &Path) -> Result<Vec<Ran>, Failure> {
+    let tail = || {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL).read_to_end(&mut bytes)?;
+        Ok::<_, io::Error>(bytes)
+    };
+    match tail() {
+        Ok(bytes) => Ok(String::from_utf8_lossy(&bytes).lines().filter_map(Ran::read_line).collect()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => {
+            let what = format!("`log_file` {} cannot be read ({})", path.display(), words(&error));
+            Err(Failure::misconfigured(what, "run this as the gateway's user"))
+        }
+    }
+}
+
+fn of_journal(binary: &str) -> Result<Vec<Ran>, Failure> {
+    Ok(records(binary)?.iter().filter_map(Ran::read).collect())
+}
 
 /// Reads the newest records of this resolver from the journal, the oldest first.
 #[expect(clippy::disallowed_methods, reason = "a person asked for this start; it is no resolve")]
@@ -178,14 +222,59 @@ impl Ran {
         })
     }
 
+    /// Reads a line of a file: `TIME NAME[PID]: run RUN: 1 of 2 ids failed for provider NAME in 12 ms: …`.
+    fn read_line(line: &str) -> Option<Self> {
+        let (head, text) = line.split_once("]: run ")?;
+        let (run, text) = text.split_once(": ")?;
+        let time = seconds(head.split(' ').next()?)?;
+        let (result, rest) = text.split_once(" ms")?;
+        let (result, millis) = result.rsplit_once(" in ")?;
+        let (result, provider) = match result.split_once(" for provider ") {
+            Some((result, provider)) => (result, Some(provider.to_owned())),
+            None => (result, None),
+        };
+        let numbers: Vec<u64> = result.split(' ').filter_map(|word| word.parse().ok()).collect();
+        let (asked, failed) = match numbers[..] {
+            [failed, asked] => (Some(asked), Some(failed)),
+            [asked] => (Some(asked), Some(0)),
+            _ => (None, None),
+        };
+        let is_there = |code: &&str| rest.split([' ', ':', ';']).any(|word| word == *code);
+        let codes = if failed == Some(0) {
+            Vec::new()
+        } else {
+            codes().filter(is_there).map(str::to_owned).collect()
+        };
+        let exit = if codes.is_empty() { Some(0) } else { None };
+        Some(Self {
+            time: time.try_into().ok()?,
+            provider,
+            unit: None,
+            asked,
+            failed,
+            codes,
+            exit,
+            millis: millis.parse().ok(),
+            run: Some(run.to_owned()),
+            ids: Vec::new(),
+            line: format!("run {run}: {text}"),
+        })
+    }
+
     /// Whether an id had no value.
     fn is_bad(&self) -> bool {
-        !self.codes.is_empty() || self.exit != Some(0)
+        !self.codes.is_empty() || self.exit.is_some_and(|code| code != 0)
     }
 
     /// Whether no id had a value for a cause that is not about an id.
     fn is_down(&self) -> bool {
-        self.exit != Some(0)
+        let is_of_id =
+            |code: &String| Kind::TABLE.iter().any(|(kind, _)| kind.code() == code && kind.is_of_id());
+        match self.exit {
+            Some(code) => code != 0,
+            // A line has no exit code.
+            None => self.failed == self.asked && !self.codes.iter().any(is_of_id),
+        }
     }
 
     fn text(&self, names: bool, style: Style) -> String {
@@ -217,12 +306,14 @@ impl Ran {
         }
     }
 
-    /// The time in UTC, `2026-11-30 15:04:05Z`.
+    /// The time in UTC.
     fn clock(&self) -> String {
-        let (days, rest) = (self.time / 86_400, self.time % 86_400);
-        let (year, month, day) = date(days);
-        format!("{year}-{month:02}-{day:02} {:02}:{:02}:{:02}Z", rest / 3600, rest / 60 % 60, rest % 60)
+        utc(self.time)
     }
+}
+
+fn codes() -> impl Iterator<Item = &'static str> {
+    Kind::TABLE.iter().map(|(kind, _)| kind.code())
 }
 
 /// Returns the texts of a field: journald writes one as it is, several as a list, and one with odd bytes as numbers.
@@ -232,18 +323,6 @@ fn texts(field: Option<&Value>) -> Vec<String> {
         Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
-}
-
-/// Returns year, month and day of a day since the epoch. The year starts in March here, so that a leap day is its last day.
-fn date(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (month, next) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    (era * 400 + year + next, month, day)
 }
 
 #[cfg(test)]
@@ -263,27 +342,39 @@ mod tests {
         let runs: Vec<_> = records.iter().filter_map(Ran::read).collect();
         let lines: Vec<_> = runs.iter().map(|ran| format!("{} {}", ran.clock(), ran.result())).collect();
         let want = [
-            "2026-11-30 09:10:15Z 2 ids resolved",
-            "2026-11-30 09:10:17Z 2 of 2 ids failed: UNAVAILABLE",
-            "2026-11-30 09:10:18Z 1 of 2 ids failed: NOT_FOUND",
+            "2026-11-30T09:10:15Z 2 ids resolved",
+            "2026-11-30T09:10:17Z 2 of 2 ids failed: UNAVAILABLE",
+            "2026-11-30T09:10:18Z 1 of 2 ids failed: NOT_FOUND",
         ];
         assert_eq!(lines, want);
         assert_eq!(runs[1].ids, ["a/b", "c"]);
-        let back = "no value from 2026-11-30 09:10:17Z to 2026-11-30 09:10:18Z; then the store answers again";
+        let back = "no value from 2026-11-30T09:10:17Z to 2026-11-30T09:10:18Z; then the store answers again";
         assert_eq!(story(&runs), [back]);
         let down =
-            "no value since 2026-11-30 09:10:17Z (UNAVAILABLE); `doctor` shows the step that fails now";
+            "no value since 2026-11-30T09:10:17Z (UNAVAILABLE); `doctor` shows the step that fails now";
         assert_eq!(story(&runs[..2]), [down]);
         assert_eq!(story(&runs[..1]), [""; 0]);
         assert_eq!((exit(&runs), exit(&runs[..1]), exit(&[])), (Exit::IdFailed, Exit::Done, Exit::IdFailed));
     }
 
     #[test]
-    fn a_day_has_a_date() {
-        for (days, want) in
-            [(0, (1970, 1, 1)), (11_016, (2000, 2, 29)), (20_787, (2026, 11, 30)), (19_782, (2024, 2, 29))]
-        {
-            assert_eq!(date(days), want, "{days}");
-        }
+    fn a_line_of_a_file_is_read_like_a_record() {
+        let text = "2026-11-30T09:10:15Z secretref-vault[7]: run 00ff: 2 ids resolved for provider vault in 5 ms: a/b, NOT_FOUND\n\
+             something else\n\
+             2026-11-30T09:10:17Z secretref-vault[8]: run 00fe: 2 of 2 ids failed for provider vault in 9 ms: a/b, c \
+             UNAVAILABLE after 8 ms: no connection\n\
+             2026-11-30T09:10:18Z secretref-vault[9]: run 00fd: 1 of 2 ids failed for provider vault in 7 ms: c NOT_FOUND after 2 ms\n\
+             2026-11-30T09:10:19Z secretref-vault[9]: run 00fc: nothing could be answered in 1 ms: MISCONFIGURED: no file";
+        let runs: Vec<_> = text.lines().filter_map(Ran::read_line).collect();
+        let lines: Vec<_> = runs.iter().map(|ran| format!("{} {}", ran.clock(), ran.result())).collect();
+        let want = [
+            "2026-11-30T09:10:15Z 2 ids resolved",
+            "2026-11-30T09:10:17Z 2 of 2 ids failed: UNAVAILABLE",
+            "2026-11-30T09:10:18Z 1 of 2 ids failed: NOT_FOUND",
+            "2026-11-30T09:10:19Z failed: MISCONFIGURED",
+        ];
+        assert_eq!(lines, want);
+        assert_eq!(runs.iter().map(Ran::is_down).collect::<Vec<_>>(), [false, true, false, true]);
+        assert_eq!((runs[0].millis, runs[0].provider.as_deref()), (Some(5), Some("vault")));
     }
 }

@@ -118,10 +118,6 @@ fn without_settings<B: Manage>(
 ) -> Option<Exit> {
     Some(match &line.verb {
         Verb::CheckConfig(args) => config_check::check_config::<B>(args, watchdog),
-        Verb::Last(args) => {
-            watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
-            last::last(&B::STORE, args, Deadline::new(Instant::now(), OUTPUT_TIMEOUT))
-        }
         Verb::Watch(args) => watch::watch::<B>(args, environment, watchdog),
         Verb::AsGateway(args) => as_gateway::as_gateway::<B>(line, args, run, watchdog),
         Verb::Install(args) => install::install::<B>(arguments, line, args, environment, (run, watchdog)),
@@ -141,6 +137,11 @@ fn with_settings<B: Manage>(
         (Verb::Settings { names }, _) => settings::settings(&B::STORE, &names, limits.deadline),
         (Verb::Completions { shell }, _) => completions::completions::<B>(&shell, limits.deadline),
         (Verb::Man { page }, _) => man::man::<B>(&page, limits.deadline),
+        (Verb::Last(args), settings) => {
+            let deadline = Deadline::new(Instant::now(), OUTPUT_TIMEOUT);
+            limits.watchdog.move_to(deadline);
+            last::last(&B::STORE, &args, settings.as_ref().ok(), deadline)
+        }
         (Verb::Doctor { ids, json, names }, settings) => {
             let args = DoctorArgs { ids, json, names };
             doctor::doctor::<B>(settings.as_ref(), args, (run, environment), limits)
