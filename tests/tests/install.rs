@@ -216,6 +216,24 @@ fn a_profile_that_sets_nothing_is_not_written() {
     }
 }
 
+/// A setting that is wrong is not called missing.
+#[test]
+fn a_file_that_is_not_there_is_named() {
+    let place = tempfile::tempdir().expect("a folder");
+    let to = place.path().join("made/p.toml");
+    let line = [
+        "--address",
+        "https://127.0.0.1:1",
+        "--token-file",
+        "/no/such/token",
+        "--to",
+        &to.display().to_string(),
+    ];
+    let refused = end(Run::new(resolver::path("secretref-vault")).args(["install", "--yes"]).args(line));
+    assert!(refused.stderr.contains("/no/such/token, which `token_file` names"), "{refused:?}");
+    assert!(!refused.stderr.contains("add --token-file") && !to.exists(), "{refused:?}");
+}
+
 /// What a hint says, `install` without settings, keeps what a person has written.
 #[test]
 fn without_a_setting_only_the_first_line_is_corrected() {

@@ -75,6 +75,8 @@ fn root_installs_for_the_users_of_services() {
             "{stderr}"
         );
         assert!(stdout.contains("command: \"/etc/secretref/nova/vault.toml\""), "{stdout}");
+        let is_of_systemd = stderr.contains("LoadCredentialEncrypted=");
+        assert_eq!(stdout.contains("passEnv: [\"CREDENTIALS_DIRECTORY\"]"), is_of_systemd, "{stdout}");
         assert!(stdout.contains("nova 700") && stdout.ends_with("root 755\n"), "{stdout}");
     }
 }

@@ -21,27 +21,21 @@ pub(crate) enum CredentialPlace {
 }
 
 impl Settings {
-    /// Returns where the credentials of the chosen way to sign in are, apart from variables.
+    /// Returns where the credentials of the chosen way to sign in are, apart from variables. One that a person can be asked
+    /// for, `asked`, and that is nowhere else, can only come from systemd.
     #[must_use]
-    pub(crate) fn credential_places(&self) -> Vec<CredentialPlace> {
+    pub(crate) fn credential_places(&self, asked: &[&str]) -> Vec<CredentialPlace> {
         let place = |setting: &'static Setting| {
             let Kind::Secret(name) = setting.kind else { return None };
             let file = setting.file.filter(|file| self.given(file).is_some());
             if let Some(path) = file.and_then(|file| self.path_of(file).ok().flatten()) {
                 return Some(CredentialPlace::File(path));
             }
-            let is_chosen = self.auth().is_some() && self.is_of_method(setting) && !self.is_for_all(setting);
-            let has_variable = !self.variables_for(setting).is_empty();
-            (is_chosen && !has_variable).then_some(CredentialPlace::Unit(name))
+            let is_asked = setting.file.is_some_and(|file| asked.contains(&file));
+            let is_chosen = self.auth().is_some() && self.auth() != setting.file && is_asked;
+            (is_chosen && self.variables_for(setting).is_empty()).then_some(CredentialPlace::Unit(name))
         };
-        let in_use = self.table().filter(|setting| self.is_in_use(setting));
-        in_use.filter_map(place).collect()
-    }
-
-    /// Whether a setting belongs to no way to sign in.
-    fn is_for_all(&self, setting: &Setting) -> bool {
-        let of_file = setting.file.and_then(|file| self.table().find(|other| other.key == file));
-        of_file.map_or(setting.used_by, |file| file.used_by).is_empty() && self.auth() != Some(setting.key)
+        self.table().filter(|setting| self.is_in_use(setting)).filter_map(place).collect()
     }
 
     /// Returns the variables that the settings in force need, in the order of the tables: each that sets a setting, and

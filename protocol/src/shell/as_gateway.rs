@@ -222,27 +222,37 @@ fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
     let ended = start.run(&wire::request("doctor", ids));
     let took = Some(micros(began.elapsed()));
     let budget = format!("the gateway waits {} ms", start.timeout.as_millis());
-    let failed = |failure: &Failure, facts| {
-        (vec![Finding::of("start", took, facts, Some(failure))], Exit::Configuration)
-    };
-    let (code, stdout, stderr) = match ended {
-        Ended::NotStarted(error) => return failed(&not_started(&error), vec![]),
+    let (failure, exit) = match ended {
+        Ended::NotStarted(error) => (not_started(&error), Exit::Configuration),
         Ended::Late => {
             let remedy =
                 "set `timeout` below the gateway's timeoutMs; `doctor` shows the step that takes long";
-            let failure = Failure::new(Kind::Timeout, "the gateway ended the run at its time limit", remedy);
-            return (vec![Finding::of("start", took, vec![budget], Some(&failure))], Exit::Deadline);
+            let what = "the gateway ended the run at its time limit";
+            (Failure::new(Kind::Timeout, what, remedy), Exit::Deadline)
         }
-        Ended::Exited { code, stdout, stderr } => (code, stdout, stderr),
+        Ended::Exited { code, stdout, stderr } => match wire::read_response(&stdout, ids) {
+            Some(results) => return answered(code, &results, ids, (took, budget)),
+            None => (no_response(&stderr), Exit::Configuration),
+        },
     };
-    let Some(results) = wire::read_response(&stdout, ids) else {
-        let said = stderr.lines().next().unwrap_or("it printed nothing").to_owned();
-        let failure = Failure::misconfigured(
-            format!("the output is not a response: {said}"),
-            "if a shell has run the file, correct its first line: see above",
-        );
-        return failed(&failure, vec![budget]);
-    };
+    (vec![Finding::of("start", took, vec![budget], Some(&failure))], exit)
+}
+
+fn no_response(stderr: &str) -> Failure {
+    let said = stderr.lines().next().unwrap_or("it printed nothing");
+    Failure::misconfigured(
+        format!("the output is not a response: {said}"),
+        "if a shell has run the file, correct its first line: see above",
+    )
+}
+
+/// Returns the findings of a start that answered. An id without a value has a code and a message.
+fn answered(
+    code: Option<i32>,
+    results: &[Result<(), (String, String)>],
+    ids: &[String],
+    (took, budget): (Option<u64>, String),
+) -> (Vec<Finding>, Exit) {
     let well = results.iter().filter(|result| result.is_ok()).count();
     let mut facts =
         vec![budget, format!("exit {}", code.map_or_else(|| "by a signal".into(), |code| code.to_string()))];
@@ -250,12 +260,10 @@ fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
         facts.push(format!("{well} of {} have a value", ids.len()));
     }
     let discarded = (code != Some(0)).then(|| {
-        Failure::misconfigured(
-            "the gateway discards the answer, because no id could be resolved",
-            "see the ids below",
-        )
+        let what = "the gateway discards the answer, because no id could be resolved";
+        Failure::misconfigured(what, "see the ids below")
     });
-    let each = ids.iter().zip(&results).enumerate().map(|(at, (id, result))| {
+    let each = ids.iter().zip(results).enumerate().map(|(at, (id, result))| {
         let failure = result.as_ref().err().map(|(code, message)| of_id(code, message));
         Finding::of(format!("id {}", at + 1), None, vec![id.clone()], failure.as_ref())
     });

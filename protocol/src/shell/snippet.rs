@@ -11,12 +11,17 @@ use crate::gateway::{self, FirstLine, Form, Provider};
 use crate::settings::{Flags, Settings};
 use crate::store::{Store, flag};
 
+/// The variable by which systemd names the folder of a unit's credentials.
+pub(super) const CREDENTIALS: &str = "CREDENTIALS_DIRECTORY";
+
 /// The arguments of `snippet`.
 #[derive(Debug)]
 pub(super) struct SnippetArgs {
     pub(super) form: Form,
     /// The name of the provider, if one was given.
     pub(super) alias: Option<String>,
+    /// Whether the unit of the gateway will have credentials of systemd that the settings need.
+    pub(super) has_credentials: bool,
 }
 
 /// Prints the provider block, and warns if the gateway would not accept its command.
@@ -45,10 +50,11 @@ pub(super) fn block<B: Backend>(
     let alias = alias(&B::STORE, settings.profile(), args.alias.as_deref())?;
     let (command, own) = command(&B::STORE, settings.profile(), program)?;
     let pass_env = settings.passed().into_iter().chain(B::passed(settings).iter().copied());
+    let of_unit = (args.has_credentials && !settings.passed().contains(&CREDENTIALS)).then_some(CREDENTIALS);
     let provider = Provider::new(
         command.display().to_string(),
         own.into_iter().chain(words(flags)).collect(),
-        pass_env.map(str::to_owned).collect(),
+        pass_env.chain(of_unit).map(str::to_owned).collect(),
         settings.timeout(),
         settings.max_output(),
     );

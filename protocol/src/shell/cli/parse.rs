@@ -143,6 +143,7 @@ fn verb(name: &str, inner: &ArgMatches) -> Verb {
         "snippet" => Verb::Snippet(SnippetArgs {
             form: Form::of(&one("form").unwrap_or_default()),
             alias: one("alias"),
+            has_credentials: false,
         }),
         "settings" => {
             Verb::Settings { names: inner.get_many("NAME").into_iter().flatten().cloned().collect() }

@@ -2,18 +2,23 @@
 
 use super::super::cli::is_flag;
 use crate::failure::Failure;
+use crate::settings::Settings;
 use crate::store::{Kind, Setting, Store, table};
 
 /// The key of the setting that chooses the way to sign in, if a store has one.
 const AUTH: &str = "auth";
 
-/// Puts the flags of the settings that a failure names before its remedy, and those that the way to sign in uses.
-pub(super) fn with_flags(failure: &Failure, store: &Store, auth: Option<&str>) -> Failure {
+/// Puts the flags of the settings that a failure names and that are not set before its remedy, and those that the way to
+/// sign in uses.
+pub(super) fn with_flags(failure: &Failure, store: &Store, settings: &Settings) -> Failure {
+    let set = settings.written();
     let words: Vec<_> = failure.what().split('`').skip(1).step_by(2).collect();
-    let is_named = |setting: &&Setting| is_flag(setting) && words.contains(&setting.key);
+    let is_missing = |setting: &&Setting| words.contains(&setting.key) && !set.contains(&setting.key);
+    let is_named = |setting: &&Setting| is_flag(setting) && is_missing(setting);
     let named: Vec<_> = table(store).filter(is_named).map(Setting::flag).collect();
     let add = (!named.is_empty()).then(|| format!("add {}", named.join(" and ")));
-    let uses = auth.map(|method| (method, flags_of(store, method))).filter(|(_, flags)| !flags.is_empty());
+    let method = settings.auth().filter(|_| add.is_some());
+    let uses = method.map(|method| (method, flags_of(store, method))).filter(|(_, flags)| !flags.is_empty());
     let uses = uses.map(|(method, flags)| format!("--auth {method} uses {}", flags.join(", ")));
     let remedy: Vec<_> = add.into_iter().chain(uses).chain([failure.remedy().to_owned()]).collect();
     Failure::new(failure.kind(), failure.what(), remedy.join("; "))

@@ -193,7 +193,7 @@ fn ready<B: Manage>(
         }
         (None, _) => return Ok(settings),
     };
-    Err(with_flags(&failure, &B::STORE, settings.auth()).context("nothing was written"))
+    Err(with_flags(&failure, &B::STORE, &settings).context("nothing was written"))
 }
 
 /// Returns a failure if a profile for a store on the network has none of the settings that `install` asks for: it would say

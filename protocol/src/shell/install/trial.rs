@@ -61,8 +61,7 @@ pub(super) fn run<B: Manage>(
         match failure_of(&steps) {
             // A store that is not made yet is no fault of the profile.
             Some(failure) if failure.kind() != Kind::NotFound => {
-                let auth = at_end.settings.auth().map(str::to_owned);
-                let failure = with_flags(failure, &B::STORE, auth.as_deref());
+                let failure = with_flags(failure, &B::STORE, &at_end.settings);
                 fail(None, &failure.context("nothing was written").hint(UNTESTED))
             }
             Some(failure) => end::<B>(&at_end, &Tested::Empty(failure.clone()), (uid, has_unit), deadline),
@@ -84,7 +83,8 @@ enum Tested {
 
 /// Writes the profile, and prints the block.
 fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), deadline: Deadline) -> Exit {
-    let text = match write::<B>(plan, uid) {
+    let has_credentials = has_unit && unit::has_credential::<B>(&plan.settings);
+    let text = match write::<B>(plan, has_credentials, uid) {
         Ok(text) => text,
         Err(failure) => return fail(None, &failure),
     };
@@ -106,7 +106,7 @@ fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), de
 }
 
 /// Writes the files, and returns the block.
-fn write<B: Manage>(plan: &Plan, uid: u32) -> Result<String, Failure> {
+fn write<B: Manage>(plan: &Plan, has_credentials: bool, uid: u32) -> Result<String, Failure> {
     let (store, path) = (&B::STORE, plan.place.path());
     if let Some(copy) = &plan.copy {
         plan.place.copy(&plan.program, store.binary, plan.may_replace_copy)?;
@@ -125,7 +125,7 @@ fn write<B: Manage>(plan: &Plan, uid: u32) -> Result<String, Failure> {
     let environment = Environment::from_process();
     Profile::read(store, &path.display().to_string(), &environment)?;
     warn_if_refused(plan.copy.as_deref().unwrap_or(path), uid);
-    let args = SnippetArgs { form: plan.form, alias: Some(plan.alias.clone()) };
+    let args = SnippetArgs { form: plan.form, alias: Some(plan.alias.clone()), has_credentials };
     block::<B>(&plan.settings, &Flags::new(), &args, plan.copy.as_deref()).map(|(_, text)| text)
 }
 

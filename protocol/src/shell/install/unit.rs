@@ -6,6 +6,7 @@ use std::path::Path;
 use nix::unistd::{Uid, User};
 
 use super::super::output::print_note;
+use super::super::snippet::CREDENTIALS;
 use crate::backend::Manage;
 use crate::settings::{CredentialPlace, Settings};
 use crate::text::shell_word;
@@ -14,7 +15,12 @@ use crate::text::shell_word;
 pub(super) fn tell<B: Manage>(settings: &Settings, profile: &Path, copy: Option<&Path>, uid: u32) {
     let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
     let user = user.unwrap_or_else(|| uid.to_string());
-    let places = settings.credential_places();
+    let places = settings.credential_places(B::ASKED);
+    if places.is_empty() && settings.passed_secrets().is_empty() && B::LOOKS_UP_HOSTS {
+        print_note(
+            "the settings name no credential: if the store needs one, add the setting for it, and `auth`",
+        );
+    }
     for place in &places {
         print_note(credential(place, &user));
     }
@@ -28,6 +34,12 @@ pub(super) fn tell<B: Manage>(settings: &Settings, profile: &Path, copy: Option<
         B::STORE.binary,
         shell_word(&profile.display().to_string())
     ));
+}
+
+/// Whether a credential comes from systemd.
+pub(super) fn has_credential<B: Manage>(settings: &Settings) -> bool {
+    let places = settings.credential_places(B::ASKED);
+    places.iter().any(|place| matches!(place, CredentialPlace::Unit(_)))
 }
 
 /// Where a credential has to be.
@@ -55,10 +67,13 @@ fn lines<B: Manage>(settings: &Settings, places: &[CredentialPlace], user: &str)
         CredentialPlace::File(_) => None,
     });
     let passed = settings.passed().into_iter().chain(B::passed(settings).iter().copied());
-    let passed: Vec<_> = passed.filter(|name| *name != "CREDENTIALS_DIRECTORY").collect();
+    let own = passed.clone().any(|name| name == CREDENTIALS) && places.is_empty();
+    // Then each secret of the store is one.
+    let own = own.then(|| "LoadCredentialEncrypted=ID, a line for each secret".to_owned());
+    let passed: Vec<_> = passed.filter(|name| *name != CREDENTIALS).collect();
     let passed = (!passed.is_empty()).then(|| format!("PassEnvironment={}", passed.join(" ")));
     let head = ["[Service]".to_owned(), format!("User={user}")];
     let lines: Vec<_> =
-        head.into_iter().chain(of_unit).chain(passed).map(|line| format!("  {line}")).collect();
+        head.into_iter().chain(of_unit).chain(own).chain(passed).map(|line| format!("  {line}")).collect();
     lines.join("\n")
 }
