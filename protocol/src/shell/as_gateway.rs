@@ -249,7 +249,7 @@ fn no_response(stderr: &str) -> Failure {
 /// Returns the findings of a start that answered. An id without a value has a code and a message.
 fn answered(
     code: Option<i32>,
-    results: &[Result<(), (String, String)>],
+    results: &[wire::Answered],
     ids: &[String],
     (took, budget): (Option<u64>, String),
 ) -> (Vec<Finding>, Exit) {
