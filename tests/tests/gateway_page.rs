@@ -196,7 +196,7 @@ fn the_gateway_says_what_the_page_says() {
     );
 
     let mut config = models("wrong", &providers["wrong"], &["openai"]);
-    config["logging"] = json!({"file": gateway.folder().join("gateway.log")});
+    config["logging"] = json!({"file": gateway.folder().join("own.log")});
     gateway.configure(&config);
     said.push(gateway.says_at_start("DEGRADED"));
 

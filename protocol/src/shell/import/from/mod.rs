@@ -121,7 +121,7 @@ fn provider_plan<B: Manage>(
     args: &FromArgs,
     sources: &Sources,
 ) -> Result<(String, Value), Failure> {
-    let snippet = SnippetArgs { form: Form::Plan, alias: args.alias.clone() };
+    let snippet = SnippetArgs { form: Form::Plan, alias: args.alias.clone(), has_credentials: false };
     let (command, text) = snippet::block::<B>(settings, flags, &snippet, None)?;
     snippet::warn_if_refused(&command, settings.uid());
     let mut plan: Value = serde_json::from_str(&text).map_err(|_| Failure::internal("a plan is not JSON"))?;
