@@ -200,3 +200,24 @@ fn what_may_not_be_changed_is_said_with_the_right_that_is_missing() {
     }
     assert_eq!(fake.text(ACCOUNT, REGION, "a").as_deref(), Some("value-before"));
 }
+
+/// To list another region, a person writes the ARN up to the name. What the profile allows is an id, and what it does not is
+/// no id without it.
+#[test]
+fn an_arn_is_listed_as_the_id_that_reads_it() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (fake, shell) = Shell::fake(&folder, Manner::default(), Principal::user(ACCOUNT));
+    let arn = fake.put(ACCOUNT, "eu-west-1", "prod/json", "{\"price\":1}");
+    fake.put(ACCOUNT, REGION, "prod/json", "here");
+    let start = format!("arn:aws:secretsmanager:eu-west-1:{ACCOUNT}:secret:prod/");
+    let profile = shell.folder.path().join("aws.toml");
+    let text = fs::read_to_string(&profile).expect("a profile");
+    fs::write(&profile, format!("{text}allow = [\"{start}**\"]\n")).expect("a profile");
+    assert_eq!(shell.ok(&["list", &start]), format!("{arn}\n"));
+    assert_eq!(shell.ok(&["list", &format!("{arn}#")]), format!("{arn}#price\n"));
+    assert_eq!(shell.ok(&["get", &format!("{arn}#price")]), "1");
+    fs::write(&profile, &text).expect("a profile");
+    let listed = shell.run(&["list", &start]);
+    let said = format!("{}{}", listed.stdout, listed.stderr);
+    assert!(said.contains(&format!("name = \"{arn}\"")), "{listed:#?}");
+}

@@ -93,9 +93,8 @@ pub(crate) async fn list(session: &Session, prefix: &str, defaults: &Defaults) -
     let secrets = secrets(session, &prefix, &mut listing).await?;
     for (arn, name) in secrets {
         let is_own = defaults.region.as_ref().is_ok_and(|own| *own == arn.region) && prefix.arn.is_none();
-        let id = if is_own { name.clone() } else { arn.to_string() };
-        let keys = if is_own { Vec::new() } else { vec![("region", arn.region.to_string())] };
-        let named = Name { name, keys, is_entry: true, ..Name::default() };
+        let id = if is_own { name } else { arn.to_string() };
+        let named = Name { name: id.clone(), is_entry: true, ..Name::default() };
         match prefix.field {
             None => listing.found.push(Listed { id, name: named, state: None }),
             Some(begins) => fields(session, &id, named, begins, defaults, &mut listing).await?,
