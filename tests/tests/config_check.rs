@@ -191,3 +191,16 @@ fn what_cannot_be_checked_is_said() {
     let wrong = ["check", "--config", &config, "--expires-within", "30"];
     assert!(keychain().args(wrong).end().stderr.contains("such as 30d"));
 }
+
+#[test]
+#[ignore = "needs root, to give a file away"]
+fn the_config_of_another_user_is_not_followed() {
+    // Its `args` would decide which file a credential is read from, and where it is sent.
+    let place = Place::new();
+    let config = place.path("openclaw.json").display().to_string();
+    fs::write(&config, "{}").expect("a config");
+    std::os::unix::fs::chown(&config, Some(65534), None).expect("an owner");
+    let ended = keychain().args(["check", "--config", &config]).end();
+    assert_eq!(ended.code, Some(3), "{ended:?}");
+    assert!(ended.stderr.contains("belongs to uid 65534") && ended.stderr.contains("sudo -u"), "{ended:?}");
+}

@@ -58,8 +58,9 @@ impl Place {
         let file = self.file();
         let profile = self.0.path().join("store/profile.toml").display().to_string();
         let touched = self.0.path().join("store/touched").display().to_string();
-        let lines: [&[&str]; 15] = [
+        let lines: [&[&str]; 16] = [
             &["doctor", "--last"],
+            &["check", "--config", &file],
             &["watch", "--once", "--config", &file, "--state", &touched],
             &["exec", "--env", "KEY=openai", "--", "touch", &touched],
             &["doctor", "--as-gateway", "openai"],

@@ -1,6 +1,9 @@
 //! The config of a gateway, `openclaw.json`: its exec providers, and the references that ask them for ids.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -68,12 +71,31 @@ impl Config {
     /// # Errors
     /// `MISCONFIGURED` if the file cannot be read or is not a config.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        let named = |failure: Failure| failure.context(path.display());
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            let remedy = "check the path; OpenClaw's own is ~/.openclaw/openclaw.json";
-            named(Failure::misconfigured(format!("cannot be read ({})", words(&error)), remedy))
-        })?;
-        Self::parse(&text).map_err(named)
+        Self::open(path, |_| Ok(()))
+    }
+
+    /// Reads a config whose `args` are to be followed: they decide which file a credential is read from, and where it is
+    /// sent. So it must belong to the user `uid`, who runs this, or to root.
+    ///
+    /// # Errors
+    /// `MISCONFIGURED` if the file belongs to another user, cannot be read or is not a config.
+    pub(crate) fn read_own(path: &Path, uid: u32) -> Result<Self, Failure> {
+        Self::open(path, |file| match file.metadata().map_err(|error| unreadable(&error))?.uid() {
+            owner if owner == uid || owner == 0 => Ok(()),
+            owner => {
+                let what = format!("belongs to uid {owner}, and this runs as uid {uid}");
+                Err(Failure::misconfigured(what, format!("run this as its owner: sudo -u '#{owner}'")))
+            }
+        })
+    }
+
+    fn open(path: &Path, check: impl FnOnce(&File) -> Result<(), Failure>) -> Result<Self, Failure> {
+        let mut text = String::new();
+        let read = File::open(path).map_err(|error| unreadable(&error)).and_then(|mut file| {
+            check(&file)?;
+            file.read_to_string(&mut text).map_err(|error| unreadable(&error))
+        });
+        read.and_then(|_| Self::parse(&text)).map_err(|failure| failure.context(path.display()))
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
@@ -106,6 +128,11 @@ impl Config {
         }
         ids
     }
+}
+
+fn unreadable(error: &io::Error) -> Failure {
+    let remedy = "check the path; OpenClaw's own is ~/.openclaw/openclaw.json";
+    Failure::misconfigured(format!("cannot be read ({})", words(error)), remedy)
 }
 
 fn default_provider(config: &Value) -> String {

@@ -47,7 +47,9 @@ impl Variable {
             );
         }
         if is_code(name) {
-            return Err(format!("{name} decides which code a program runs, and a value of a store must not"));
+            return Err(format!(
+                "{name} decides which code a program runs or whom it trusts, and a value of a store must not"
+            ));
         }
         if id.is_empty() {
             return Err("the id is missing: write NAME=ID".into());
@@ -57,11 +59,11 @@ impl Variable {
 }
 
 /// Beginnings of names that loaders and shells read.
-const CODE_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "NPM_CONFIG"];
+const CODE_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "NPM_CONFIG_"];
 
-/// Names that decide which code a program loads or runs. Who can write a secret could otherwise run code as the person who
-/// reads it.
-const CODE: [&str; 44] = [
+/// The usual names, in capitals, that decide which code a program loads or runs, or whom it trusts. Who can write a secret
+/// could otherwise run code as the person who reads it.
+const CODE: [&str; 67] = [
     // Where programs and their files are found.
     "PATH",
     "HOME",
@@ -76,6 +78,7 @@ const CODE: [&str; 44] = [
     "BASH_ENV",
     "BASHOPTS",
     "SHELLOPTS",
+    "PS1",
     "PS4",
     "PROMPT_COMMAND",
     "ZDOTDIR",
@@ -103,18 +106,43 @@ const CODE: [&str; 44] = [
     "JAVA_TOOL_OPTIONS",
     "JDK_JAVA_OPTIONS",
     "_JAVA_OPTIONS",
+    "MAVEN_OPTS",
+    "DOTNET_STARTUP_HOOKS",
+    "LUA_INIT",
+    "PHPRC",
+    "VIMINIT",
+    "RUSTC_WRAPPER",
     // What programs start.
     "EDITOR",
     "VISUAL",
     "PAGER",
+    "MANPAGER",
+    "LESSOPEN",
     "BROWSER",
-    "GIT_SSH_COMMAND",
-    "GIT_EXEC_PATH",
     "SSH_ASKPASS",
+    "SUDO_ASKPASS",
+    "GIT_ASKPASS",
+    "GIT_EDITOR",
+    "GIT_EXEC_PATH",
+    "GIT_EXTERNAL_DIFF",
+    "GIT_PAGER",
+    "GIT_PROXY_COMMAND",
+    "GIT_SEQUENCE_EDITOR",
+    "GIT_SSH",
+    "GIT_SSH_COMMAND",
+    "GIT_TEMPLATE_DIR",
+    // Where programs send what they have, and whom they trust.
+    "KUBECONFIG",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "SSL_CERT_FILE",
 ];
 
 fn is_code(name: &str) -> bool {
-    CODE.contains(&name) || CODE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
+    // npm reads its names in small letters, and curl those of proxies.
+    let name = name.to_ascii_uppercase();
+    CODE.contains(&name.as_str()) || CODE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Resolves the ids and becomes the command. If an id has no value, nothing is started.
@@ -207,6 +235,10 @@ mod tests {
             ("LD_PRELOAD=x", None),
             ("PATH=x", None),
             ("BASH_FUNC_x=x", None),
+            ("GIT_EXTERNAL_DIFF=x", None),
+            ("npm_config_script_shell=x", None),
+            ("https_proxy=x", None),
+            ("GIT_TOKEN=x", Some(("GIT_TOKEN", "x"))),
             ("LDAP_PASSWORD=x", Some(("LDAP_PASSWORD", "x"))),
         ] {
             let variable = Variable::parse(text).ok();

@@ -71,6 +71,8 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         Verb::Watch(_) => ("watch", Reads::Nothing),
         Verb::Exec(_) => ("exec", Reads::Nothing),
         Verb::Last(_) => ("doctor --last", Reads::Nothing),
+        // It signs in as the `args` of a file say.
+        Verb::CheckConfig(_) => ("check --config", Reads::Nothing),
         Verb::AsGateway(_) => ("doctor --as-gateway", Reads::Nothing),
         Verb::Logout => ("logout", Reads::Nothing),
         Verb::None
@@ -80,7 +82,6 @@ fn changing(verb: &Verb) -> Option<(&'static str, Reads)> {
         | Verb::List { .. }
         | Verb::Doctor { .. }
         | Verb::Equals { .. }
-        | Verb::CheckConfig(_)
         | Verb::Snippet(_)
         | Verb::Settings { .. }
         | Verb::Completions { .. }

@@ -10,6 +10,7 @@ use super::output::fail;
 use super::session_task::OUTPUT_TIMEOUT;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::Config;
@@ -30,7 +31,7 @@ pub(super) struct ConfigCheckArgs {
 
 /// Checks every exec provider of the config that starts this resolver, and resolves its ids in one run, as the gateway does.
 pub(super) fn check_config<B: Manage>(args: &ConfigCheckArgs, watchdog: &Watchdog) -> Exit {
-    let config = match Config::read(&args.path) {
+    let config = match Config::read_own(&args.path, Environment::from_process().uid) {
         Ok(config) => config,
         Err(failure) => {
             fail(None, &failure);

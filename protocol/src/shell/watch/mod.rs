@@ -48,7 +48,7 @@ fn watch_once<B: Manage>(
     watchdog: &Watchdog,
 ) -> Result<Exit, Failure> {
     let (path, folder) = places(args, environment)?;
-    let config = Config::read(&path)?;
+    let config = Config::read_own(&path, environment.uid)?;
     watchdog.move_to(Deadline::new(Instant::now(), state::WAIT + SLACK));
     let file = StateFile::open(&folder, B::STORE.binary, &path, environment.uid)?;
     let mut state = file.read()?;
