@@ -59,12 +59,6 @@ impl Transport {
         self.pool.expect(requests);
     }
 
-    /// Opens a connection, before there is a request to send: while a token is fetched elsewhere. If it fails, the first request
-    /// opens another, and says why if that fails, too.
-    pub fn open_ahead(&self) {
-        self.pool.open_ahead();
-    }
-
     /// Sends a request and reads the whole response.
     ///
     /// # Errors

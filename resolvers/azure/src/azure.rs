@@ -89,7 +89,7 @@ impl Backend for Azure {
 }
 
 impl Azure {
-    /// Announces the reads to each vault, so that the right number of connections is opened, and opens the first.
+    /// Announces the reads to each vault, so that the right number of connections is opened.
     fn expect<'l>(&self, planned: impl Iterator<Item = &'l Locator>) -> Result<(), Failure> {
         let mut reads: Vec<(&Vault, usize)> = Vec::new();
         for locator in planned {
@@ -99,10 +99,7 @@ impl Azure {
             }
         }
         reads.into_iter().try_for_each(|(vault, count)| {
-            let transport = self.client.at(TARGET, vault.origin())?;
-            transport.expect(count);
-            // While the token is fetched.
-            transport.open_ahead();
+            self.client.at(TARGET, vault.origin())?.expect(count);
             Ok(())
         })
     }

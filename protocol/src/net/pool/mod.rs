@@ -85,21 +85,6 @@ impl Pool {
         }
     }
 
-    /// Starts a connection if there is none.
-    pub(super) fn open_ahead(&self) {
-        let mut state = self.0.state();
-        if state.has_no_connections() {
-            self.start(&mut state);
-        }
-    }
-
-    /// Starts a connection in a task of its own, so that a request can take any slot that becomes free first.
-    fn start(&self, state: &mut State) {
-        state.opening += 1;
-        let pool = Arc::clone(&self.0);
-        tokio::spawn(async move { open(&pool, pool.connect()).await });
-    }
-
     /// Takes a free slot. If there is none, starts a connection when one more would help.
     ///
     /// Fails if no connection is left and an attempt has failed after the first `seen`.
@@ -115,7 +100,10 @@ impl Pool {
             return Err(failure.clone());
         }
         if state.may_open() {
-            self.start(&mut state);
+            state.opening += 1;
+            // A task of its own, so that the request can take any slot that becomes free first.
+            let pool = Arc::clone(&self.0);
+            tokio::spawn(async move { open(&pool, pool.connect()).await });
         }
         Ok(None)
     }
