@@ -58,7 +58,7 @@ fn text(bytes: &[u8]) -> String {
 #[test]
 fn the_command_replaces_the_process_with_the_values_in_its_environment() {
     let place = Place::new();
-    let script = "echo $$; ls /proc/$$/fd | xargs; tr '\\0' ' ' </proc/$$/cmdline; tr '\\0' '|' </proc/$$/environ; exit 7";
+    let script = "echo $$; cd /proc/$$/fd; echo *; tr '\\0' ' ' </proc/$$/cmdline; tr '\\0' '|' </proc/$$/environ; exit 7";
     let command = ["bash", "-c", script];
     let env = ["--env", "KEY=openai", "--env", "PEM=pem", "--env", "AGAIN=openai", "--"];
     let mut child = place.exec(&[&env[..], &command].concat());
