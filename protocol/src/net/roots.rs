@@ -105,8 +105,9 @@ impl TrustAnchors {
         Ok(first.map_or_else(Self::system, |(_, called, roots)| Self::new(called, roots)))
     }
 
-    /// Returns a text that tells places of certificates apart.
-    pub(super) fn mark(&self) -> String {
+    /// Returns a text that tells places of certificates apart. For the key of a cached session.
+    #[must_use]
+    pub fn mark(&self) -> String {
         match &self.roots {
             Roots::Text(text) => format!("{self} {text}"),
             _ => self.to_string(),

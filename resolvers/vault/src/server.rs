@@ -84,7 +84,7 @@ impl Server {
         let route = self.route();
         let name = route.server_name.as_deref().unwrap_or_default();
         let namespace = self.namespace.as_ref().map(HeaderValue::as_bytes).map(hex).unwrap_or_default();
-        format!("{route}\n{}\n{}\n{name}\n{namespace}", route.address.base(), route.trust)
+        format!("{route}\n{}\n{}\n{name}\n{namespace}", route.address.base(), route.trust.mark())
     }
 
     pub(crate) fn route(&self) -> &Route {
