@@ -77,7 +77,13 @@ impl Entra {
     pub(super) fn place(&self) -> String {
         let route = self.authority.route();
         let base = route.address.base();
-        format!("{route}\n{base}\n{}\n{}\n{}\n{}", route.trust.mark(), self.tenant, self.client, self.method())
+        format!(
+            "{route}\n{base}\n{}\n{}\n{}\n{}",
+            route.trust.mark(),
+            self.tenant,
+            self.client,
+            self.method()
+        )
     }
 
     pub(super) fn identity(&self, token: &Secret) -> Identity {
