@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::profile::{Profile, strings};
 use crate::profile_permissions::read_of_root;
 use crate::settings::family::ALLOW;
-use crate::store::{Kind, Store, table};
+use crate::store::{Kind, Setting, Store, table};
 
 /// The base of a profile.
 #[derive(Debug, Clone)]
@@ -49,11 +49,17 @@ fn merge(store: &Store, mut profile: Profile, mut base: Profile, path: PathBuf) 
             "move the entries into the base: an entry could make an allowed id lead to another secret";
         return Err(Failure::misconfigured(what, remedy));
     }
+    if let Some(what) = allow.as_ref().and_then(|_| selection(store, &profile, &base)) {
+        let what = format!("{own} sets {what}, and its base {} has `allow`", path.display());
+        let remedy = "move it into the base: it decides which secret an allowed id names";
+        return Err(Failure::misconfigured(what, remedy));
+    }
     for (key, value) in base.values {
         let value = from_folder(store, &key, value, &path);
         profile.values.insert(key, value);
     }
     profile.env.extend(base.env);
+    profile.sets_env |= base.sets_env;
     profile.ids.extend(base.ids);
     Ok(Profile { base: Some(Base { path, allow }), ..profile })
 }
@@ -69,9 +75,19 @@ fn patterns(allow: toml::Value, path: &Path) -> Result<Vec<String>, Failure> {
 /// Returns what both set.
 fn conflict(profile: &Profile, base: &Profile) -> Option<String> {
     let key = profile.values.keys().find(|key| base.values.contains_key(*key)).map(|key| format!("`{key}`"));
-    let env = (!profile.env.is_empty() && !base.env.is_empty()).then(|| "`env`".to_owned());
+    let env = (profile.sets_env && base.sets_env).then(|| "`env`".to_owned());
     let mut ids = profile.ids.keys().filter(|id| base.ids.contains_key(*id));
     key.or(env).or_else(|| ids.next().map(|id| format!("the entry `{id}` of [ids]")))
+}
+
+/// Returns what the profile sets, itself or by a variable, that decides which secret an id names.
+fn selection(store: &Store, profile: &Profile, base: &Profile) -> Option<String> {
+    let is_open = |setting: &&Setting| setting.selects_secrets && !base.values.contains_key(setting.key);
+    table(store).filter(is_open).find_map(|setting| {
+        let mut listed = profile.env.iter().filter(|name| setting.env.contains(&name.as_str()));
+        let key = profile.values.contains_key(setting.key).then(|| format!("`{}`", setting.key));
+        key.or_else(|| listed.next().map(|name| format!("`{}` by the variable {name}", setting.key)))
+    })
 }
 
 /// Makes a relative path of the base start from the folder of the base.
@@ -89,9 +105,13 @@ fn from_folder(store: &Store, key: &str, value: toml::Value, base: &Path) -> tom
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{NameKeys, Setting};
+    use crate::store::NameKeys;
 
-    const TABLE: &[Setting] = &[Setting::text("address", "").row(), Setting::path("token_file", "").row()];
+    const TABLE: &[Setting] = &[
+        Setting::text("address", "").selects_secrets().row(),
+        Setting::text("mount", "").env(&["MOUNT"]).selects_secrets().row(),
+        Setting::path("token_file", "").env(&["FILE"]).row(),
+    ];
 
     const STORE: Store = Store {
         binary: "secretref-x",
@@ -125,12 +145,22 @@ mod tests {
     }
 
     #[test]
+    fn a_credential_is_the_profiles_own() {
+        assert!(merged("token_file = \"t\"", "address = \"x\"\nallow = [\"a\"]").is_ok());
+        assert!(merged("env = [\"FILE\", \"MOUNT\"]", "mount = \"x\"\nallow = [\"a\"]").is_ok());
+        assert!(merged("mount = \"b\"", "address = \"x\"").is_ok());
+    }
+
+    #[test]
     fn what_the_base_sets_is_not_changed() {
         for (own, base, words) in [
             ("address = \"y\"", "address = \"x\"", "sets `address`"),
             ("address = \"x\"", "address = \"x\"", "sets `address`"),
             ("[ids]\na = { name = \"b\" }", "[ids]\na = { name = \"c\" }", "the entry `a` of [ids]"),
             ("[ids]\na = { name = \"b\" }", "allow = [\"a\"]", "has [ids]"),
+            ("mount = \"b\"", "allow = [\"a\"]", "sets `mount`"),
+            ("env = [\"FILE\", \"MOUNT\"]", "allow = []", "sets `mount` by the variable MOUNT"),
+            ("env = [\"FILE\"]", "env = []", "sets `env`"),
             ("", "extends = \"/etc/c.toml\"", "extends another base"),
             ("", "allow = \"a\"", "is not a list"),
         ] {

@@ -28,6 +28,8 @@ pub struct Profile {
     pub values: BTreeMap<String, toml::Value>,
     /// The environment variables that may set what the profile does not set.
     pub env: Vec<String>,
+    /// Whether it says so, even if it lists none.
+    pub sets_env: bool,
     /// The entries of `[ids]`: the name of a secret for each id.
     pub ids: HashMap<String, Name>,
     /// The file it was read from.
@@ -46,6 +48,7 @@ impl Profile {
         Self {
             values: BTreeMap::new(),
             env,
+            sets_env: false,
             ids: HashMap::new(),
             path: PathBuf::new(),
             extends: None,
@@ -95,6 +98,7 @@ impl Profile {
                 "correct it: strings need quotes, and a key can be set only once",
             )
         })?;
+        let sets_env = values.contains_key("env");
         let env = match values.remove("env") {
             None => Vec::new(),
             Some(toml::Value::Array(items)) => strings(items).ok_or_else(env_is_wrong)?,
@@ -123,7 +127,7 @@ impl Profile {
                 ));
             }
         };
-        Self { values, env, ids, path: PathBuf::new(), extends, base: None }.checked(store)
+        Self { values, env, sets_env, ids, path: PathBuf::new(), extends, base: None }.checked(store)
     }
 
     /// Fails if the profile has a key or a variable that the store does not know, or a secret.

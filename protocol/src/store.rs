@@ -88,6 +88,9 @@ pub struct Setting<T: ?Sized = ()> {
     /// Whether it decides where credentials go, or which secrets come back. A flag cannot set it if there is a profile:
     /// the author of a gateway's `args` may be another person than the author of the profile.
     pub security_sensitive: bool,
+    /// Whether it decides which secret an id names, or which store is asked. A profile cannot set it if its base has
+    /// `allow`: else it could lead an allowed id to another secret.
+    pub selects_secrets: bool,
     /// For a secret: the key of the setting that can name a file with the secret in it.
     pub file: Option<&'static str>,
     /// The ways to sign in that use it; empty if it does not belong to a way to sign in.
@@ -176,6 +179,7 @@ impl<T: ?Sized> Setting<T> {
             env: &[],
             default: None,
             security_sensitive: true,
+            selects_secrets: false,
             file: None,
             used_by: &[],
             help,
@@ -205,6 +209,13 @@ impl<T: ?Sized> Setting<T> {
         self
     }
 
+    /// The same setting, which decides which secret an id names, or which store is asked.
+    #[must_use]
+    pub const fn selects_secrets(mut self) -> Self {
+        self.selects_secrets = true;
+        self
+    }
+
     /// The same setting, which only these ways to sign in use.
     #[must_use]
     pub const fn used_by(mut self, methods: &'static [&'static str]) -> Self {
@@ -221,6 +232,7 @@ impl<T: ?Sized> Setting<T> {
             env: self.env,
             default: self.default,
             security_sensitive: self.security_sensitive,
+            selects_secrets: self.selects_secrets,
             file: self.file,
             used_by: self.used_by,
             help: self.help,

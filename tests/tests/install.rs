@@ -244,7 +244,7 @@ fn without_a_setting_only_the_first_line_is_corrected() {
     let to = place.path("made/keychain.toml");
     let line = format!("#!{} --profile\n", resolver::path("secretref-keychain").display());
     for (first, more) in
-        [("", &[][..]), ("#!/gone/secretref-keychain --profile\n", &["--force"]), (&line, &[])]
+        [("", &["--force"][..]), ("#!/gone/secretref-keychain --profile\n", &[]), (&line, &[])]
     {
         fs::write(place.profile(), format!("{first}{own}")).expect("a profile");
         let corrected = end(keychain().args(["install", "--yes", "--to", &to]).args(more));
@@ -330,6 +330,8 @@ fn a_profile_extends_a_base_of_root() {
     assert!(get("openai").stderr.contains(&to));
     profile("[ids]\nopenai = { name = \"other\" }");
     refused("has [ids], and its base");
+    profile("service = \"other\"");
+    refused("sets `service`, and its base");
     profile("");
     assert_eq!(get("openai").stdout, "value-1");
 
@@ -452,6 +454,86 @@ fn a_copy_of_the_program_is_named_where_no_first_line_can() {
         removed.stderr.contains("secretref-keychain;") && !copy.exists() && !place.profile().exists(),
         "{removed:?}"
     );
+}
+
+/// `install` removes only a copy that it made and that no other profile needs, and replaces none that it did not make.
+#[test]
+fn a_copy_that_install_did_not_make_stays() {
+    let place = Place::new();
+    let folder = place.0.path().join("made");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("a mode");
+    let (program, store) = (folder.join("secretref-keychain"), place.path("store"));
+    let file = |name: &str| folder.join(name).display().to_string();
+    let install = |program: &Path, to: &str, more: &[&str]| {
+        let line = ["install", "--to", to, "--yes", "--no-test", "--store", "file", "--folder", &store];
+        end(Run::new(program).args(line).args(more))
+    };
+    let of_package = resolver::path("secretref-keychain");
+    // The program itself is no copy.
+    resolver::copy("secretref-keychain", &program);
+    let own = install(&program, &file("k.toml"), &["--copy"]);
+    assert!(own.code == Some(3) && own.stderr.contains("is this program"), "{own:?}");
+    // A program that was there is the command, and stays.
+    let found = install(&of_package, &file("k"), &["--copy"]);
+    assert!(found.code == Some(0) && found.stdout.contains(&program.display().to_string()), "{found:?}");
+    assert_eq!(install(&of_package, &file("k"), &["--remove"]).code, Some(0));
+    assert!(program.exists());
+    fs::remove_file(&program).expect("a program");
+    // The last profile that needs the copy takes it away, but never the program that runs.
+    for name in ["a", "b"] {
+        assert_eq!(install(&of_package, &file(name), &["--copy"]).code, Some(0));
+    }
+    assert_eq!(install(&of_package, &file("a"), &["--remove"]).code, Some(0));
+    assert!(program.exists());
+    assert_eq!(install(&program, &file("b"), &["--remove"]).code, Some(0));
+    assert!(program.exists() && !folder.join("b").exists());
+    assert_eq!(install(&of_package, &file("a"), &["--copy"]).code, Some(0));
+    fs::remove_file(folder.join("a")).expect("a profile");
+    // What is in its place is not replaced.
+    let same = install(&of_package, &program.display().to_string(), &["--copy", "--force"]);
+    assert!(same.code == Some(3) && same.stderr.contains("of the profile and of the copy"), "{same:?}");
+    for is_link in [true, false] {
+        fs::remove_file(&program).expect("a file");
+        if is_link {
+            symlink("gone", &program).expect("a link");
+        } else {
+            fs::write(&program, "other").expect("a file");
+        }
+        let refused = install(&of_package, &file("a"), &["--copy"]);
+        assert!(refused.code == Some(3) && refused.stderr.contains("did not write it"), "{refused:?}");
+    }
+    assert_eq!(install(&of_package, &file("a"), &["--copy", "--force"]).code, Some(0));
+    assert_eq!(mode(&program), 0o700);
+}
+
+/// A file of another program, or of another resolver, is not taken for a profile of this one.
+#[test]
+fn a_file_of_another_program_is_kept() {
+    let place = Place::new();
+    fs::create_dir(place.0.path().join("made")).expect("a folder");
+    fs::set_permissions(place.0.path().join("made"), Permissions::from_mode(0o700)).expect("a mode");
+    let (to, store) = (place.path("made/keychain.toml"), place.path("store"));
+    let flags = ["--store", "file", "--folder", &store];
+    let vault = Run::new(resolver::path("secretref-vault"));
+    let line = ["install", "--yes", "--no-test", "--to", &to];
+    let written = end(vault.args(line).args(["--address", "https://vault.test", "--timeout", "3s"]));
+    assert_eq!(written.code, Some(0), "{written:?}");
+    let of_vault = fs::read_to_string(place.profile()).expect("a profile");
+    for text in [&of_vault, "#!/usr/bin/secretref-vault --profile\ntimeout = \"3s\"\n", "timeout = \"3s\"\n"]
+    {
+        fs::write(place.profile(), text).expect("a profile");
+        for more in [&[][..], &flags, &["--remove"]] {
+            let refused = end(keychain().args(line).args(more));
+            assert_eq!(refused.code, Some(3), "{more:?}: {refused:?}");
+            assert!(refused.stderr.contains("add --force"), "{more:?}: {refused:?}");
+            assert_eq!(fs::read_to_string(place.profile()).expect("a profile"), *text);
+        }
+    }
+    fs::write(place.profile(), "log_file = \"x.log\"\nfolder = \"x\"\n").expect("a profile");
+    let forced = end(keychain().args(line).args(flags).args(["--force"]));
+    assert!(forced.code == Some(0) && forced.stderr.contains("drops settings"), "{forced:?}");
+    assert!(forced.stderr.contains(": log_file\n"), "{forced:?}");
 }
 
 /// As an init container runs it.

@@ -42,7 +42,8 @@ pub(crate) const AUTHORITY_HOST: Setting<str> =
 
 pub(crate) const CLOUD: Setting<str> =
     Setting::choice("cloud", &["public", "china", "us_government"], "the cloud that the vaults are in")
-        .default("public");
+        .default("public")
+        .selects_secrets();
 
 pub(crate) const OUTSIDE_WINDOW: Setting<str> = Setting::choice(
     "outside_window",
@@ -55,7 +56,8 @@ pub(crate) const VAULT: Setting<str> = Setting::text(
     "vault",
     "the vault of ids that name no other: its name, or its URL such as https://my-vault.vault.azure.net",
 )
-.env(&["AZURE_KEYVAULT_URL", "KEY_VAULT_NAME"]);
+.env(&["AZURE_KEYVAULT_URL", "KEY_VAULT_NAME"])
+.selects_secrets();
 
 /// The settings of signing in.
 pub(crate) const AUTH_SETTINGS: &[Setting] = &[

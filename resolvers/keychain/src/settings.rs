@@ -42,21 +42,26 @@ pub(crate) const KEYCHAIN_TYPE: Setting<str> = Setting::choice(
     "store",
     &["secret-service", "file", "systemd", "macos", "windows"],
     "where the secrets are; default: the keychain of the system",
-);
+)
+.selects_secrets();
 
 pub(crate) const SERVICE: Setting<str> =
-    Setting::text("service", "the service for ids that have only an account").default("openclaw");
+    Setting::text("service", "the service for ids that have only an account")
+        .default("openclaw")
+        .selects_secrets();
 
 pub(crate) const BUS: Setting<str> =
     Setting::text("bus", "secret-service: the socket or address of the bus; default: /run/user/UID/bus")
-        .env(&["DBUS_SESSION_BUS_ADDRESS"]);
+        .env(&["DBUS_SESSION_BUS_ADDRESS"])
+        .selects_secrets();
 
 pub(crate) const SESSION: Setting<str> =
     Setting::choice("session", &["plain", "encrypted"], "secret-service: how values are sent over the bus")
         .default("plain");
 
-pub(crate) const FOLDER: Setting<Path> =
-    Setting::path("folder", "file: the folder of the secrets").default("~/.local/share/secretref/keychain");
+pub(crate) const FOLDER: Setting<Path> = Setting::path("folder", "file: the folder of the secrets")
+    .default("~/.local/share/secretref/keychain")
+    .selects_secrets();
 
 pub(crate) const IDENTITY_FILE: Setting<Path> = Setting::path(
     "identity_file",
@@ -64,4 +69,5 @@ pub(crate) const IDENTITY_FILE: Setting<Path> = Setting::path(
 );
 
 pub(crate) const CREDENTIALS: Setting<Path> =
-    Setting::path("credentials", "systemd: the folder of the credentials; default: $CREDENTIALS_DIRECTORY");
+    Setting::path("credentials", "systemd: the folder of the credentials; default: $CREDENTIALS_DIRECTORY")
+        .selects_secrets();

@@ -50,22 +50,25 @@ pub(crate) const KV_VERSION: Setting<str> = Setting::choice(
     "the version of the KV secrets engine; auto reads version 2, and asks the server if it may be 1",
 )
 .env(&["OPENCLAW_VAULT_KV_VERSION"])
-.default("auto");
+.default("auto")
+.selects_secrets();
 
 pub(crate) const MOUNT: Setting<str> = Setting::text("mount", "where the secrets engine is mounted")
     .env(&["OPENCLAW_VAULT_KV_MOUNT"])
-    .default(DEFAULT_MOUNT);
+    .default(DEFAULT_MOUNT)
+    .selects_secrets();
 
 pub(crate) const NAMESPACE: Setting<str> =
     Setting::text("namespace", "the namespace for sign-in and secrets")
-        .env(&["BAO_NAMESPACE", "VAULT_NAMESPACE"]);
+        .env(&["BAO_NAMESPACE", "VAULT_NAMESPACE"])
+        .selects_secrets();
 
 /// OpenBao's variable counts before Vault's, and an agent before the server.
 pub(crate) const ADDRESS: Setting<str> = Setting::text(
     "address",
     "the URL of the server or agent: https://vault.example.com:8200, with its base path if it has one, or unix:///run/vault/agent.sock",
 )
-.env(&["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"]);
+.env(&["BAO_AGENT_ADDR", "VAULT_AGENT_ADDR", "BAO_ADDR", "VAULT_ADDR"]).selects_secrets();
 
 /// The settings of signing in.
 pub(crate) const AUTH_SETTINGS: &[Setting] = &[

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
-use super::text::{has_copy, is_own};
+use super::text::{is_own, names};
 use crate::backend::Manage;
 use crate::failure::Failure;
 use crate::gateway;
@@ -53,6 +53,10 @@ impl Place {
         &self.path
     }
 
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Returns the name of the gateway's provider: that of the profile, of its file, or of the store.
     pub(super) fn alias<B: Manage>(&self) -> String {
         let stem =
@@ -88,16 +92,22 @@ impl Place {
             .map_err(|problem| problem.failure(format!("the folder {}", self.folder.display()), &self.folder))
     }
 
-    /// Fails if the file that is there may not be replaced: `install` has not written it.
-    pub(super) fn check_replacement(&self, before: Option<&str>) -> Result<(), Failure> {
-        if before.is_none_or(is_own) {
-            return Ok(());
-        }
-        let what = format!("{} was not written by `install`, or was changed since", self.path.display());
+    /// Fails if the file that is there may not be replaced: `install` of this resolver has not written it.
+    pub(super) fn check_replacement(&self, binary: &str, before: Option<&str>) -> Result<(), Failure> {
+        let Some(text) = before.filter(|text| !is_own(binary, text)) else { return Ok(()) };
+        let path = self.path.display();
+        let (what, rest) = if names(binary, text) {
+            let what = format!("{path} was not written by `install`, or was changed since");
+            (what, "`install` corrects only its first line and its mode")
+        } else {
+            let what = format!("{path} may belong to another program: its first line does not name {binary}");
+            (what, "--force puts the line before a profile that has none, and keeps its text")
+        };
         Err(Failure::misconfigured(
             what,
-            "add --force to replace it by what the flags say, or choose another name; without a flag for a setting, \
-             `install` corrects only its first line and its mode",
+            format!(
+                "add --force to replace it by what the flags say, or choose another name; without a flag for a setting, {rest}"
+            ),
         ))
     }
 
@@ -134,7 +144,7 @@ impl Place {
         Ok(Done::Mode)
     }
 
-    fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    pub(super) fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
         let folder = self.open()?;
         let draft = format!(".{file}.{}", std::process::id());
         let written = folder
@@ -145,61 +155,26 @@ impl Place {
         written.map_err(|error| self.problem(&error))
     }
 
-    /// Returns the path of a copy of the program next to the profile.
-    pub(super) fn copy_path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Copies the program next to the profile. `may_replace` says whether a file that is there may be replaced.
-    pub(super) fn copy(&self, program: &Path, name: &str, may_replace: bool) -> Result<(), Failure> {
-        let copy = self.copy_path(name);
-        let bytes = fs::read(program).map_err(|error| self.problem(&error))?;
-        match fs::read(&copy) {
-            Ok(there) if there == bytes => Ok(()),
-            Ok(_) if !may_replace => {
-                let what = format!("{} is there, and `install` did not write it", copy.display());
-                Err(Failure::misconfigured(
-                    what,
-                    "add --force to replace it, or choose another folder with --to",
-                ))
-            }
-            _ => self.put(name, &bytes, 0o700),
-        }
-    }
-
     /// Removes the profile, if `install` has written it, and the copy of the program that is its command. Returns a sentence
     /// about it.
     pub(super) fn remove(&self, binary: &str, force: bool) -> Result<String, Failure> {
         let path = self.path.display();
         match self.before()? {
             None => Ok(format!("there is no {path}")),
-            Some(text) if !force && !is_own(&text) => Err(Failure::misconfigured(
+            Some(text) if !force && !is_own(binary, &text) => Err(Failure::misconfigured(
                 format!("{path} was not written by `install`, or was changed since; it was not removed"),
                 "add --force to remove it",
             )),
             Some(text) => {
                 fs::remove_file(&self.path).map_err(|error| self.problem(&error))?;
-                let copy = self.copy_path(binary);
-                let and_copy =
-                    if has_copy(&text) && !self.has_other_profile() && fs::remove_file(&copy).is_ok() {
-                        format!(" and {}", copy.display())
-                    } else {
-                        String::new()
-                    };
+                let copy = self.remove_copy(binary, &text);
+                let and_copy = copy.map(|copy| format!(" and {}", copy.display())).unwrap_or_default();
                 Ok(format!("removed {path}{and_copy}; also remove its provider from the gateway's config"))
             }
         }
     }
 
-    /// Whether the folder has another profile, which may need the copy of the program.
-    fn has_other_profile(&self) -> bool {
-        let entries = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        entries
-            .map(|entry| entry.path())
-            .any(|path| path.extension().is_some_and(|extension| extension == "toml"))
-    }
-
-    fn problem(&self, error: &io::Error) -> Failure {
+    pub(super) fn problem(&self, error: &io::Error) -> Failure {
         let what = format!("{} cannot be written ({})", self.path.display(), words(error));
         Failure::misconfigured(what, "check the permissions of its folder, or name another place with --to")
     }

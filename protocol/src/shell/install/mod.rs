@@ -1,6 +1,7 @@
 //! `install [NAME]`: writes an executable profile that a gateway accepts as a command, tests it, and prints the provider
 //! block.
 
+mod copy;
 mod file;
 mod hints;
 mod other_user;
@@ -28,6 +29,7 @@ use crate::text::quote;
 use crate::watchdog::Watchdog;
 use file::Place;
 use hints::with_flags;
+use text::Start;
 use trial::Plan;
 
 /// The arguments of `install`.
@@ -130,9 +132,14 @@ fn plan<B: Manage>(
     let first = FirstLine::write(&program).map_err(|why| {
         Failure::misconfigured(why, "add --copy, which copies the program next to the profile")
     });
-    let first = if is_copied { None } else { Some(first?) };
     let before = place.before()?;
-    let found = (first.as_deref(), before.as_deref());
+    let line = if is_copied { String::new() } else { first? };
+    let start = if is_copied {
+        place.plan_copy(&program, store.binary, (before.as_deref(), args.force))?
+    } else {
+        Start::Line(&line)
+    };
+    let found = (start, before.as_deref());
     let Some((text, taken)) = text::<B>(flags, args, &place, found, (environment, run, watchdog))? else {
         return Ok(None);
     };
@@ -144,7 +151,7 @@ fn plan<B: Manage>(
         settings,
         program,
         copy: is_copied.then(|| place.copy_path(store.binary)),
-        may_replace_copy: args.force || before.as_deref().is_some_and(text::has_copy),
+        is_copied: start == Start::Copy,
         taken,
         alias: place.alias::<B>(),
         form: args.form,
@@ -158,22 +165,36 @@ fn text<B: Manage>(
     flags: &Flags,
     args: &InstallArgs,
     place: &Place,
-    (first, before): (Option<&str>, Option<&str>),
+    (start, before): (Start<'_>, Option<&str>),
     (environment, run, watchdog): (&Environment, &Run, &Watchdog),
 ) -> Result<Option<(String, Vec<&'static str>)>, Failure> {
     let (store, alias) = (&B::STORE, place.alias::<B>());
     let sets_nothing = flags.is_empty() && args.extends.is_none();
-    if let Some(there) = before.filter(|text| sets_nothing && Profile::is_of(store, text)) {
-        return keep(there, first, args, (store, place, &alias)).map(|text| Some((text, Vec::new())));
+    if let Some(there) = before.filter(|text| sets_nothing && may_keep(store, text, start, args.force)) {
+        return keep(there, start, args, (store, place, &alias)).map(|text| Some((text, Vec::new())));
     }
     if !args.force {
-        place.check_replacement(before)?;
+        place.check_replacement(store.binary, before)?;
     }
     let asked = asked::<B>(flags.clone(), args, environment, (run, watchdog))?;
     let Some(flags) = asked.map(|flags| allowed(flags, args, &alias)).transpose()? else { return Ok(None) };
     let given = Settings::load(store, &flags, None, environment, run)?;
-    let text = text::profile(store.binary, first, &given, args.extends.as_deref())?;
+    let text = text::profile(store.binary, start, &given, args.extends.as_deref())?;
+    if let Some(keys) = before
+        .filter(|there| !text::is_own(store.binary, there))
+        .map(|there| text::dropped(there, &text))
+        .filter(|keys| !keys.is_empty())
+    {
+        warn(format!("--force drops settings of {}: {}", place.path().display(), keys.join(", ")));
+    }
     Ok(Some((text, given.variables())))
+}
+
+/// Whether a file is a profile of this store whose settings are kept: its first line says so, or `--force`, if it has none.
+fn may_keep(store: &Store, text: &str, start: Start<'_>, force: bool) -> bool {
+    let is_named = || text::names(store.binary, text) || text.lines().next().map(Start::Line) == Some(start);
+    let is_meant = text::is_own(store.binary, text) || is_named() || force && !text.starts_with("#!");
+    is_meant && Profile::is_of(store, text)
 }
 
 /// Returns the settings of the profile, unless it could not work.
@@ -224,13 +245,13 @@ fn asked<B: Manage>(
 /// Returns the text of the profile that is there, with a first line that works, and with `allow` of the gateway's config.
 fn keep(
     there: &str,
-    first: Option<&str>,
+    start: Start<'_>,
     args: &InstallArgs,
     (store, place, alias): (&Store, &Place, &str),
 ) -> Result<String, Failure> {
     let allow = args.config.as_ref().map(|config| Ok(Config::read(config)?.ids(alias))).transpose()?;
     let allow = allow.filter(|ids| !ids.is_empty());
-    if let Some(ids) = allow.as_ref().filter(|_| !text::is_own(there)) {
+    if let Some(ids) = allow.as_ref().filter(|_| !text::is_own(store.binary, there)) {
         let what = format!("{} was not written by `install`, or was changed since", place.path().display());
         let ids: Vec<_> = ids.iter().map(|id| quote(id)).collect();
         return Err(Failure::misconfigured(what, format!("write into it: allow = [{}]", ids.join(", "))));
@@ -239,7 +260,7 @@ fn keep(
         "no setting was given, so {} keeps its own; give all as flags to replace them",
         place.path().display()
     ));
-    Ok(text::kept(store.binary, first, there, allow.as_deref()))
+    Ok(text::kept(store.binary, start, there, allow.as_deref()))
 }
 
 /// Adds the ids that the gateway's config asks this provider for as `allow`, unless a flag sets it.

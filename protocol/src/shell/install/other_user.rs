@@ -85,10 +85,11 @@ fn system_folder(user: &User) -> Result<PathBuf, Failure> {
     }
 }
 
+/// The command stays in the folder of root's shell, so that a relative path is the one that was typed.
 #[expect(clippy::disallowed_methods, reason = "the process becomes another user's; a resolve never does")]
 fn again(program: &Path, arguments: &[String], user: &User) -> Command {
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("HOME", &user.dir).current_dir("/");
+    command.args(arguments).env_clear().env("HOME", &user.dir);
     command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
     command
 }

@@ -9,14 +9,27 @@ use crate::text::quote;
 /// The start of the line with the mark.
 const MARK: &str = "# Written by `install`, mark ";
 
-/// The line of a profile whose command is a copy of the program.
+/// The line of a profile whose command is the copy of the program that `install` made.
 const COPY: &str = "# Its command is the copy of the program in this folder.\n";
 
-/// Returns the text of a profile with the settings that are set, and its base. `first` is its first line, if it is to be a
-/// command; else a copy of the program is its command.
+/// The line of a profile whose command is a program in its folder that `install` did not make.
+const FOUND: &str = "# Its command is the program in this folder, which `install` did not make.\n";
+
+/// How the gateway starts a profile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start<'l> {
+    /// By this first line.
+    Line(&'l str),
+    /// By the copy of the program that `install` makes in its folder.
+    Copy,
+    /// By the same program, which was in its folder already.
+    Found,
+}
+
+/// Returns the text of a profile with the settings that are set, and its base.
 pub(super) fn profile(
     binary: &str,
-    first: Option<&str>,
+    start: Start<'_>,
     settings: &Settings,
     extends: Option<&str>,
 ) -> Result<String, Failure> {
@@ -31,19 +44,18 @@ pub(super) fn profile(
     if !variables.is_empty() {
         let _ = writeln!(lines, "env = [{}]", variables.join(", "));
     }
-    Ok(marked(binary, &head(first), &lines))
+    Ok(marked(binary, &head(start), &lines))
 }
 
-/// Returns the text of a profile that is there already, with another first line. If `install` has written it, also with
+/// Returns the text of a profile that is there already, with another start. If `install` has written it, also with
 /// another `allow`, if there is one.
-pub(super) fn kept(binary: &str, first: Option<&str>, text: &str, allow: Option<&[String]>) -> String {
+pub(super) fn kept(binary: &str, start: Start<'_>, text: &str, allow: Option<&[String]>) -> String {
     let rest = match text.split_once('\n') {
         Some((line, rest)) if line.starts_with("#!") => rest,
         _ => text,
     };
-    if !is_own(text) {
-        let first = first.map(|first| format!("{first}\n")).unwrap_or_default();
-        return format!("{first}{rest}");
+    if !is_own(binary, text) {
+        return if let Start::Line(first) = start { format!("{first}\n{rest}") } else { rest.to_owned() };
     }
     let is_replaced = |line: &&str| line.starts_with('#') || allow.is_some() && line.starts_with("allow = ");
     let mut lines = String::new();
@@ -54,26 +66,57 @@ pub(super) fn kept(binary: &str, first: Option<&str>, text: &str, allow: Option<
         let patterns: Vec<_> = patterns.iter().map(|pattern| quote(pattern)).collect();
         let _ = writeln!(lines, "allow = [{}]", patterns.join(", "));
     }
-    marked(binary, &head(first), &lines)
+    marked(binary, &head(start), &lines)
 }
 
-/// Whether the command of a profile that `install` wrote is a copy of the program.
-pub(super) fn has_copy(text: &str) -> bool {
-    is_own(text) && text.contains(COPY)
+/// Whether the command of a profile that `install` wrote is the copy of the program that it made.
+pub(super) fn has_copy(binary: &str, text: &str) -> bool {
+    is_own(binary, text) && text.contains(COPY)
 }
 
-fn head(first: Option<&str>) -> String {
-    first.map_or_else(|| COPY.to_owned(), |first| format!("{first}\n"))
+/// Whether a text says that its command is the program in its folder, even if it was changed since.
+pub(super) fn needs_copy(text: &str) -> bool {
+    text.contains(COPY) || text.contains(FOUND)
+}
+
+/// Whether the first line of a text names this resolver.
+pub(super) fn names(binary: &str, text: &str) -> bool {
+    let first = text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or_default();
+    let is_it = |word: &str| word.rsplit('/').next() == Some(binary);
+    first.split_whitespace().any(is_it)
+}
+
+/// Returns the keys of a profile that another does not set.
+pub(super) fn dropped(there: &str, text: &str) -> Vec<String> {
+    let keys = |text: &str| toml::from_str::<toml::Table>(text).unwrap_or_default();
+    let new = keys(text);
+    keys(there).into_iter().map(|(key, _)| key).filter(|key| !new.contains_key(key)).collect()
+}
+
+fn head(start: Start<'_>) -> String {
+    match start {
+        Start::Line(first) => format!("{first}\n"),
+        Start::Copy => COPY.to_owned(),
+        Start::Found => FOUND.to_owned(),
+    }
+}
+
+/// The line below the mark.
+fn note(binary: &str) -> String {
+    format!("# After a change by hand, {binary} install replaces it only with --force.\n")
 }
 
 fn marked(binary: &str, first: &str, lines: &str) -> String {
-    let note = format!("# After a change by hand, {binary} install replaces it only with --force.\n");
+    let note = note(binary);
     let mark = mark(&format!("{first}{note}{lines}"));
     format!("{first}{MARK}{mark:016x}.\n{note}{lines}")
 }
 
-/// Whether `install` wrote this text, and it was not changed since.
-pub(super) fn is_own(text: &str) -> bool {
+/// Whether `install` of this resolver wrote this text, and it was not changed since.
+pub(super) fn is_own(binary: &str, text: &str) -> bool {
+    if !text.contains(&note(binary)) {
+        return false;
+    }
     let Some((before, rest)) = text.split_once(MARK) else { return false };
     let Some((written, after)) = rest.split_once(".\n") else { return false };
     u64::from_str_radix(written, 16) == Ok(mark(&format!("{before}{after}")))
@@ -96,19 +139,23 @@ mod tests {
             text.starts_with("#!/usr/bin/secretref-x --profile\n# Written by `install`, mark "),
             "{text}"
         );
-        assert!(is_own(&text));
+        let is_own = |text: &str| super::is_own("secretref-x", text);
+        let has_copy = |text: &str| super::has_copy("secretref-x", text);
+        assert!(is_own(&text) && !super::is_own("secretref-y", &text));
         assert!(is_own(&marked("secretref-x", "", "")));
-        let copied = kept("secretref-x", None, &text, Some(&["i".to_owned()]));
+        let found = kept("secretref-x", Start::Found, &text, None);
+        assert!(is_own(&found) && !has_copy(&found) && needs_copy(&found), "{found}");
+        let copied = kept("secretref-x", Start::Copy, &text, Some(&["i".to_owned()]));
         assert!(is_own(&copied) && has_copy(&copied) && !has_copy(&text), "{copied}");
         assert!(copied.ends_with("\na = \"b\"\nallow = [\"i\"]\n") && !copied.contains("#!"), "{copied}");
         assert_eq!(
-            kept("secretref-x", Some("#!/usr/bin/secretref-x --profile"), &copied, None)
+            kept("secretref-x", Start::Line("#!/usr/bin/secretref-x --profile"), &copied, None)
                 .matches("allow")
                 .count(),
             1
         );
         assert_eq!(
-            kept("secretref-x", Some("#!/y --profile"), "#!/x --profile\na = 1 # mine\n", None),
+            kept("secretref-x", Start::Line("#!/y --profile"), "#!/x --profile\na = 1 # mine\n", None),
             "#!/y --profile\na = 1 # mine\n"
         );
         for changed in

@@ -31,8 +31,8 @@ pub(super) struct Plan {
     pub(super) program: PathBuf,
     /// The copy of the program, if the profile cannot start it.
     pub(super) copy: Option<PathBuf>,
-    /// Whether a file that is there may be replaced by the copy.
-    pub(super) may_replace_copy: bool,
+    /// Whether `install` makes the copy.
+    pub(super) is_copied: bool,
     /// The variables of this shell whose values were taken.
     pub(super) taken: Vec<&'static str>,
     pub(super) alias: String,
@@ -109,7 +109,9 @@ fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), de
 fn write<B: Manage>(plan: &Plan, has_credentials: bool, uid: u32) -> Result<String, Failure> {
     let (store, path) = (&B::STORE, plan.place.path());
     if let Some(copy) = &plan.copy {
-        plan.place.copy(&plan.program, store.binary, plan.may_replace_copy)?;
+        if plan.is_copied {
+            plan.place.copy(&plan.program, store.binary)?;
+        }
         print_note(format!(
             "the command is the copy {}: after each upgrade, copy it again with {} install --copy --yes --to {}",
             copy.display(),

@@ -52,7 +52,8 @@ pub const REGION: Setting<str> = Setting::text(
     "region",
     "the region of secrets whose id does not name one; default: that of the AWS profile",
 )
-.env(&["AWS_REGION", "AWS_DEFAULT_REGION"]);
+.env(&["AWS_REGION", "AWS_DEFAULT_REGION"])
+.selects_secrets();
 
 /// The program of `auth = "process"`. No variable sets it: it is run.
 pub const CREDENTIAL_PROCESS: Setting<str> = Setting::text(
@@ -85,12 +86,14 @@ pub const AWS_SESSION_TOKEN: Setting<Secret> = Setting::secret(
 /// The profile of AWS's own files. It is not called `profile`, because that is the flag of the resolver's profile.
 pub const AWS_PROFILE: Setting<str> =
     Setting::text("aws_profile", "the profile in AWS's own config and credentials files; default: default")
-        .env(&["AWS_PROFILE"]);
+        .env(&["AWS_PROFILE"])
+        .selects_secrets();
 
 /// AWS's config file.
 pub const AWS_CONFIG_FILE: Setting<Path> =
     Setting::path("aws_config_file", "AWS's own config file; default: ~/.aws/config")
-        .env(&["AWS_CONFIG_FILE"]);
+        .env(&["AWS_CONFIG_FILE"])
+        .selects_secrets();
 
 /// AWS's credentials file.
 pub const AWS_CREDENTIALS_FILE: Setting<Path> =
@@ -164,7 +167,8 @@ pub const ROLE_SESSION_NAME: Setting<str> = Setting::text(
 /// The URL of AWS Secrets Manager.
 pub const ENDPOINT_URL: Setting<str> =
     Setting::text("endpoint_url", "the URL of AWS Secrets Manager; default: that of the region")
-        .env(&["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"]);
+        .env(&["AWS_ENDPOINT_URL_SECRETS_MANAGER", "AWS_ENDPOINT_URL"])
+        .selects_secrets();
 
 /// The URL of STS.
 pub const STS_ENDPOINT_URL: Setting<str> =
@@ -179,7 +183,8 @@ pub const SSO_ENDPOINT_URL: Setting<str> =
 /// Whether FIPS endpoints are used.
 pub const USE_FIPS_ENDPOINT: Setting<bool> =
     Setting::switch("use_fips_endpoint", "use the FIPS endpoints of AWS; default: as the AWS profile says")
-        .env(&["AWS_USE_FIPS_ENDPOINT"]);
+        .env(&["AWS_USE_FIPS_ENDPOINT"])
+        .selects_secrets();
 
 /// Whether dual-stack endpoints are used.
 pub const USE_DUALSTACK_ENDPOINT: Setting<bool> = Setting::switch(
