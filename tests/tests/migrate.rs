@@ -144,7 +144,7 @@ fn a_run_without_a_plan_only_shows_names() {
         &shown,
         0,
         &[
-            "left: hooks.token takes no reference",
+            "left: hooks.token takes no reference: the gateway manages it itself: its plaintext stays",
             "left: models.providers.acme.apiKey refers to the variable ACME_KEY",
             "left: models.providers.local.apiKey is a word of the gateway",
             "left: models.providers.mistral.apiKey is a reference already",
@@ -163,9 +163,21 @@ fn a_run_without_a_plan_only_shows_names() {
     let some = desk.import(&[&only[..], &["--except", "models.providers.openai.headers.X-Token"]].concat());
     let lines: Vec<_> = some.stdout.lines().map(|line| line.split_whitespace().last().unwrap()).collect();
     assert_eq!(lines, ["oc.providers.openai.apiKey", "oc.providers.openai.headers.Accept"], "{some:?}");
+    // The id of a field is the same, whatever else is chosen.
+    let alike =
+        r#"{"models": {"providers": {"my one": {"apiKey": "seeded-1"}, "my@one": {"apiKey": "seeded-2"}}}}"#;
+    let alike = desk.write("alike.json", alike);
+    let second = desk.import(&["--from", &alike, "--except", "models.providers.my one"]);
+    assert_eq!(second.stdout, "models.providers.my@one.apiKey  providers.my-one.apiKey-2\n", "{second:?}");
     said(&desk.import(&["--from", &config, "--only", "models.openai"]), 3, &["no file has", "models.openai"]);
     let broken = desk.write("broken.json", "{\n  a: seeded-1\n}");
     said(&desk.import(&["--from", &broken]), 3, &["broken.json: line 2 is not JSON5"]);
+    let deep = desk.write("deep.json", "[".repeat(200_000));
+    said(
+        &desk.import(&["--from", &deep]),
+        3,
+        &["deep.json: it has more than 128 objects and lists in each other"],
+    );
 }
 
 #[test]
@@ -224,6 +236,19 @@ fn credentials_are_stored_once_and_the_plan_has_no_secret() {
     assert_eq!(desk.value("providers.openai.apiKey"), "seeded-openai");
     said(&desk.import(&[&other[..], &["--force"]].concat()), 0, &["stored 1, and had 0 already, of 1"]);
     assert_eq!(desk.value("providers.openai.apiKey"), "seeded-rotated");
+    // It adds to the plan that is there, unless a field is left out.
+    let sorted = |plan: &Value, key: &str| {
+        let items: BTreeSet<_> = plan[key].as_array().unwrap().iter().map(Value::to_string).collect();
+        items
+    };
+    for key in ["targets", "importedIds"] {
+        assert_eq!(sorted(&desk.plan(), key), sorted(&written, key));
+    }
+    let partly = desk.import(&[&files[..], &["--except", "talk"]].concat());
+    said(&partly, 1, &["stored 0, and had 6 already, of 7", "next: mend what failed, and run this again"]);
+    assert!(!partly.stderr.contains("openclaw secrets apply"), "{partly:?}");
+    let targets = sorted(&desk.plan(), "targets");
+    assert!(targets.len() == 5 && !targets.iter().any(|target| target.contains("talk")), "{targets:?}");
 }
 
 /// What stands in the way is said before anything is stored.
@@ -253,6 +278,23 @@ fn a_plan_replaces_no_other_file_and_no_other_provider() {
     assert_eq!(written["providerUpserts"], json!({}), "a provider that a person has named is used as it is");
     assert_eq!(written["targets"][0]["ref"]["provider"], "keychain");
     assert_eq!(fs::read_to_string(&foreign).unwrap(), "{\"targets\": []}");
+}
+
+/// A value that cannot be compared is a value.
+#[test]
+fn what_the_store_has_is_replaced_only_with_force() {
+    let desk = Desk::new();
+    let key = |number: usize| (format!("p{number}"), json!({"apiKey": "seeded-".repeat(100)}));
+    let providers: serde_json::Map<_, _> = (0..3).map(key).collect();
+    let config = desk.write("openclaw.json", json!({"models": {"providers": providers}}).to_string());
+    let plan = desk.path("plan.json").display().to_string();
+    assert_eq!(desk.run(&["set", "providers.p1.apiKey"]).stdin("seeded-".repeat(200)).end().code, Some(0));
+    desk.write("keychain.toml", "store = \"file\"\nfolder = \"store\"\nmax_output = \"1KiB\"\n");
+    let line = ["--from", &config, "--plan", &plan];
+    let refused = ["providers.p1.apiKey: the store has something else under this id", "--force", "stored 2,"];
+    said(&desk.import(&line), 1, &refused);
+    said(&desk.import(&line), 1, &["stored 0, and had 2 already, of 3"]);
+    said(&desk.import(&[&line[..], &["--force"]].concat()), 0, &["stored 1, and had 2 already, of 3"]);
 }
 
 /// A killed run has stored whole values, and the next run stores the rest.
@@ -339,6 +381,27 @@ fn openbao_has_a_field_for_each_credential() {
         folder.path(),
         ["openclaw/providers/my.one/apiKey", "openclaw/gateway/auth/token"],
     );
+    server.api("secret/data/openclaw/gateway/auth", Some(&json!({"data": {"token": ["seeded-list"]}})));
+    let (config, plan) = (folder.path().join("config.json"), folder.path().join("plan.json"));
+    let run = Run::new(resolver::path("secretref-vault"))
+        .args(["--profile".into(), folder.path().join("profile.toml")]);
+    let words = [
+        "import".into(),
+        "--prefix".into(),
+        "openclaw/".into(),
+        "--from".into(),
+        config,
+        "--plan".into(),
+        plan,
+    ];
+    let refused: [PathBuf; 7] = words;
+    let refused = run.args(refused).end();
+    said(
+        &refused,
+        1,
+        &["openclaw/gateway/auth/token: the store has something else under this id", "--force"],
+    );
+    assert!(server.api("secret/data/openclaw/gateway/auth", None).to_string().contains("seeded-list"));
 }
 
 /// Every place is named by its file and field or line, and no other file is touched.

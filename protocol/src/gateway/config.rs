@@ -100,10 +100,7 @@ impl Config {
 
     fn parse(text: &str) -> Result<Self, Failure> {
         let wrong = |what: String| Failure::misconfigured(what, "run `openclaw config validate`");
-        let config: Value = json5::from_str(text).map_err(|error| match error.position() {
-            Some(position) => wrong(format!("line {} is not JSON5", position.line + 1)),
-            None => wrong("it is not JSON5".to_owned()),
-        })?;
+        let config = super::json5::parse(text).map_err(wrong)?;
         if !config.is_object() {
             return Err(wrong("it is not an object".to_owned()));
         }
@@ -271,6 +268,7 @@ mod tests {
         for (text, words) in [
             ("{\n  a: [\n", "is not JSON5"),
             ("[]", "not an object"),
+            (&"[".repeat(200_000), "more than 128"),
             ("{ secrets: { providers: { v: { source: 'exec', command: 1 } } } }", "the provider v"),
         ] {
             let failure = Config::parse(text).err().unwrap();

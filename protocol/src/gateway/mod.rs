@@ -7,6 +7,7 @@ mod command;
 mod config;
 mod fields;
 mod first_line;
+pub(crate) mod json5;
 mod provider;
 mod start;
 

@@ -3,13 +3,16 @@
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::check::seconds;
+use super::command_output::command_output;
 use super::output::{fail, print, print_note};
 use super::style::{Style, Tone};
 use crate::deadline::Deadline;
@@ -38,6 +41,12 @@ const SHOWN: usize = 20;
 /// How many records are read, as other providers may be among them.
 const READ: &str = "500";
 
+/// How long journalctl may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The most bytes that are read of journalctl. The newest records come first.
+const MOST: usize = 8 << 20;
+
 /// A run, as its record has it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 struct Ran {
@@ -65,7 +74,7 @@ pub(super) fn last(store: &Store, args: &LastArgs, settings: Option<&Settings>, 
     let log_file = settings.and_then(log_file);
     let found = match &log_file {
         Some(path) => of_file(path),
-        None => of_journal(store.binary),
+        None => of_journal(store.binary, &uids(settings)),
     };
     let is_asked = |ran: &Ran| args.provider.is_none() || ran.provider == args.provider;
     let mut runs: Vec<_> = match found {
@@ -104,9 +113,19 @@ fn log_file(settings: &Settings) -> Option<PathBuf> {
     settings.path(&LOG_FILE).ok().flatten()
 }
 
+/// Returns the users whose records count: the one who runs this, and the owner of the profile. Any other user can write records
+/// with the name of a resolver.
+fn uids(settings: Option<&Settings>) -> Vec<u32> {
+    let own = rustix::process::geteuid().as_raw();
+    let profile = settings.and_then(Settings::profile).and_then(|path| path.metadata().ok());
+    let owner = profile.map(|metadata| metadata.uid()).filter(|owner| *owner != own);
+    owner.into_iter().chain([own]).collect()
+}
+
 /// What to do if the log has nothing.
 const NO_RUN: &str = "a run that succeeds writes no line unless `log = \"all\"` is in the profile; with `log = \"off\"` none \
-                      does. The journal of another user needs root, or the group systemd-journal. Without a journal the lines are \
+                      does. Only the runs of the profile's owner and your own are shown: name the profile with --profile. The journal of another user \
+                      needs root, or the group systemd-journal. Without a journal the lines are \
                       in the file of the syslog daemon";
 
 /// The most bytes that are read of a file, from its end.
@@ -132,16 +151,27 @@ fn of_file(path: &Path) -> Result<Vec<Ran>, Failure> {
     }
 }
 
-fn of_journal(binary: &str) -> Result<Vec<Ran>, Failure> {
-    Ok(records(binary)?.iter().filter_map(Ran::read).collect())
+fn of_journal(binary: &str, uids: &[u32]) -> Result<Vec<Ran>, Failure> {
+    Ok(records(binary, uids)?.iter().filter_map(Ran::read).collect())
 }
 
 /// Reads the newest records of this resolver from the journal, the oldest first.
 #[expect(clippy::disallowed_methods, reason = "a person asked for this start; it is no resolve")]
-fn records(binary: &str) -> Result<Vec<Map<String, Value>>, Failure> {
+fn records(binary: &str, uids: &[u32]) -> Result<Vec<Map<String, Value>>, Failure> {
     let mut command = Command::new("journalctl");
-    command.args(["--output=json", "--all", "--quiet", "--no-pager", "--lines", READ, "-t", binary]);
-    let output = command.stdin(Stdio::null()).output().map_err(|error| {
+    command.args([
+        "--output=json",
+        "--all",
+        "--quiet",
+        "--no-pager",
+        "--reverse",
+        "--lines",
+        READ,
+        "-t",
+        binary,
+    ]);
+    command.args(uids.iter().map(|uid| format!("_UID={uid}")));
+    let output = command_output(&mut command, PATIENCE, MOST).map_err(|error| {
         let remedy = if error.kind() == ErrorKind::NotFound {
             "this system has no journal: its lines are in the file of the syslog daemon, such as /var/log/syslog; on macOS run \
              `log show`"
@@ -150,12 +180,18 @@ fn records(binary: &str) -> Result<Vec<Map<String, Value>>, Failure> {
         };
         Failure::misconfigured(format!("journalctl cannot be started ({})", words(&error)), remedy)
     })?;
-    if !output.status.success() {
-        let why = String::from_utf8_lossy(&output.stderr).lines().next().unwrap_or("no reason").to_owned();
-        let what = format!("journalctl failed ({}): {why}", output.status);
-        return Err(Failure::new(Kind::Unavailable, what, "run it yourself: journalctl -t NAME"));
+    let wrong = |what: String| {
+        Err(Failure::new(Kind::Unavailable, what, format!("run it yourself: journalctl -t {binary}")))
+    };
+    match output.status {
+        Some(status) if status.success() => {
+            let mut records = read(&output.stdout);
+            records.reverse();
+            Ok(records)
+        }
+        Some(status) => wrong(format!("journalctl failed ({status})")),
+        None => wrong(format!("journalctl did not end within {} s", PATIENCE.as_secs())),
     }
-    Ok(read(&output.stdout))
 }
 
 fn read(lines: &[u8]) -> Vec<Map<String, Value>> {
@@ -213,7 +249,7 @@ impl Ran {
             unit: text("_SYSTEMD_USER_UNIT").or_else(|| text("_SYSTEMD_UNIT")),
             asked: number("SECRETREF_ASKED"),
             failed: number("SECRETREF_FAILED"),
-            codes: texts("SECRETREF_CODE"),
+            codes: texts("SECRETREF_CODE").into_iter().filter(is_code).collect(),
             exit: text("SECRETREF_EXIT").and_then(|code| code.parse().ok()),
             millis: number("SECRETREF_MS"),
             run: Some(run),
@@ -312,6 +348,11 @@ impl Ran {
     }
 }
 
+/// Whether this program has such a code: a record can say anything.
+fn is_code(text: &String) -> bool {
+    codes().any(|code| code == text)
+}
+
 fn codes() -> impl Iterator<Item = &'static str> {
     Kind::TABLE.iter().map(|(kind, _)| kind.code())
 }
@@ -319,8 +360,10 @@ fn codes() -> impl Iterator<Item = &'static str> {
 /// Returns the texts of a field: journald writes one as it is, several as a list, and one with odd bytes as numbers.
 fn texts(field: Option<&Value>) -> Vec<String> {
     match field {
-        Some(Value::String(text)) => vec![text.clone()],
-        Some(Value::Array(all)) => all.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        Some(Value::String(text)) => vec![printable(text.clone())],
+        Some(Value::Array(all)) => {
+            all.iter().filter_map(Value::as_str).map(|text| printable(text.to_owned())).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -333,7 +376,7 @@ mod tests {
 {"__REALTIME_TIMESTAMP":"1796029815000000","SECRETREF_RUN":"1","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"0","SECRETREF_EXIT":"0","SECRETREF_MS":"5","MESSAGE":"m"}
 {"__REALTIME_TIMESTAMP":"1796029816000000","MESSAGE":"another line"}
 {"__REALTIME_TIMESTAMP":"1796029817000000","SECRETREF_RUN":"2","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"2","SECRETREF_EXIT":"5","SECRETREF_CODE":"UNAVAILABLE","SECRETREF_ID":["a/b","c"],"SECRETREF_MS":"9","_SYSTEMD_UNIT":"gateway.service"}
-{"__REALTIME_TIMESTAMP":"1796029818000000","SECRETREF_RUN":"3","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"1","SECRETREF_EXIT":"0","SECRETREF_CODE":["NOT_FOUND"],"SECRETREF_ID":"c","SECRETREF_MS":"7"}
+{"__REALTIME_TIMESTAMP":"1796029818000000","SECRETREF_RUN":"3","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"1","SECRETREF_EXIT":"0","SECRETREF_CODE":["NOT_FOUND","\u001b[31mNO_CODE"],"SECRETREF_ID":"c","SECRETREF_MS":"7"}
 "#;
 
     #[test]

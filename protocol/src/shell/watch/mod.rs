@@ -49,6 +49,7 @@ fn watch_once<B: Manage>(
 ) -> Result<Exit, Failure> {
     let (path, folder) = places(args, environment)?;
     let config = Config::read_own(&path, environment.uid)?;
+    reload::check(&args.openclaw, environment)?;
     watchdog.move_to(Deadline::new(Instant::now(), state::WAIT + SLACK));
     let file = StateFile::open(&folder, B::STORE.binary, &path, environment.uid)?;
     let mut state = file.read()?;

@@ -1,5 +1,6 @@
 //! The state file of `watch`: what was seen, and whether the gateway still has to reload.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -16,6 +17,9 @@ use crate::system_error::words;
 
 /// How long a run waits for another one.
 pub(super) const WAIT: Duration = Duration::from_mins(2);
+
+/// The most that a state file may hold, in MiB.
+const LIMIT: u64 = 16;
 
 /// The version of the file's form.
 const VERSION: u8 = 1;
@@ -79,7 +83,7 @@ impl StateFile {
     /// # Errors
     /// The file cannot be read, or is not one of this program.
     pub(super) fn read(&self) -> Result<State, Failure> {
-        let rules = Rules { links: Links::Refuse, access: Access::OnlyOwner, uid: self.uid, limit: 16 };
+        let rules = Rules { links: Links::Refuse, access: Access::OnlyOwner, uid: self.uid, limit: LIMIT };
         let path = self.path();
         let bytes = self.folder.read(&self.name, &rules);
         let bytes = bytes.map_err(|problem| {
@@ -106,10 +110,20 @@ impl StateFile {
             seen: state.seen.clone(),
         };
         let bytes = serde_json::to_vec(&stored).unwrap_or_default();
+        if bytes.len() as u64 > LIMIT << 20 {
+            let what = format!("the state of {} references is longer than {LIMIT} MiB", state.seen.len());
+            return Err(Failure::misconfigured(what, "check that the config has references that you know"));
+        }
         let draft = format!("{}.new", self.name);
-        // The lock is held: a draft of this name was left by a run that was killed.
+        // The lock is held: a draft of this name was left by a run that was killed. A folder of this name stays.
         self.folder.remove(&draft);
-        let written = self.folder.write_draft(draft, &bytes, Sync::Disk, |_| ());
+        let own = format!("{draft}.{}", std::process::id());
+        let written = match self.folder.write_draft(draft, &bytes, Sync::Disk, |_| ()) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                self.folder.write_draft(own, &bytes, Sync::Disk, |_| ())
+            }
+            written => written,
+        };
         let replaced = written.and_then(|draft| draft.replace(&self.name));
         replaced.and_then(|()| self.folder.sync()).map_err(|error| {
             let what = format!("{} cannot be written ({})", self.path().display(), words(&error));

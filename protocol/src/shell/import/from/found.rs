@@ -23,7 +23,9 @@ pub(super) enum Content {
     Plain(Secret),
     /// What is probably not a credential, and why not. It is imported if a person names it.
     Doubtful(Secret, &'static str),
-    /// What cannot be imported, and why.
+    /// A credential in plaintext that cannot be imported, and why not.
+    Stays(&'static str),
+    /// What is not a credential in plaintext.
     Left(String),
 }
 
@@ -139,6 +141,7 @@ mod tests {
                 let variable = variable.map(|name| format!(" > {name}")).unwrap_or_default();
                 match content {
                     Content::Plain(_) | Content::Doubtful(..) => "plain".to_owned(),
+                    Content::Stays(why) => why.to_owned(),
                     Content::Left(why) => format!("{why}{variable}"),
                 }
             });

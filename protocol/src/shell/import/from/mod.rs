@@ -1,25 +1,24 @@
 //! `import --from FILE`: moves the credentials of a gateway's files into the store. It writes a plan for the gateway, which
 //! then replaces them by references itself. The files of the gateway stay as they are.
 
+mod choose;
 mod found;
 pub(super) mod plan;
 mod put;
 mod sources;
 
-use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use serde_json::Value;
 
-use super::super::new_id::of_path;
 use super::super::output::{explain, fail, print, print_note};
 use super::super::session_task::OUTPUT_TIMEOUT;
 use super::super::snippet::{self, SnippetArgs};
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Kind};
 use crate::gateway::{CredentialFields, Form};
 use crate::secret::Secret;
 use crate::settings::{Flags, Settings};
@@ -27,6 +26,7 @@ use crate::shell::change::Target;
 use crate::shell::oddity::oddity;
 use crate::text::{plural, printable, shell_word};
 use crate::watchdog::Watchdog;
+use choose::choose;
 use found::{Content, Found};
 use plan::PlanFile;
 pub(super) use put::read_all;
@@ -78,7 +78,7 @@ pub(super) fn import_from<B: Manage>(
     let chosen = choose::<B>(&sources.found, args);
     note_the_rest(&sources, &chosen, args);
     match &args.plan {
-        Some(path) => import::<B>(settings, &sources, &chosen, plan, (path, args.force), watchdog),
+        Some(path) => import::<B>(settings, &sources, &chosen, plan, (path, args), watchdog),
         None => show::<B>(settings, &chosen, &fields, watchdog),
     }
 }
@@ -97,7 +97,11 @@ impl FromArgs {
 
 /// Whether a field is this one, or is below this part of a config.
 fn is_in(found: &Found, name: &str) -> bool {
-    found.name.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    is_below(&found.name, name)
+}
+
+fn is_below(path: &str, name: &str) -> bool {
+    path.strip_prefix(name).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 /// Fails if a name of `--only` or `--except` is not in the files.
@@ -141,34 +145,6 @@ fn provider_plan<B: Manage>(
     Ok((alias, plan))
 }
 
-/// Returns the credentials to import, each with an id of its own.
-fn choose<'f, B: Manage>(found: &'f [Found], args: &FromArgs) -> Vec<Chosen<'f>> {
-    let mut ids = HashSet::new();
-    let refers = |name: &String| found.iter().any(|other| other.variable.as_ref() == Some(name));
-    let mut chosen = Vec::new();
-    for found in found.iter().filter(|found| args.takes(found)) {
-        let value = match &found.content {
-            Content::Plain(value) => value,
-            Content::Doubtful(value, _) if args.names(found) => value,
-            // A variable to which a credential field refers is a credential, whatever its name.
-            Content::Doubtful(value, _) if found.target.is_none() && refers(&found.name) => value,
-            _ => continue,
-        };
-        let mut path = found.path.clone();
-        let numbered = (2..).map(|number| format!("-{number}"));
-        for end in std::iter::once(String::new()).chain(numbered) {
-            path.clone_from(&found.path);
-            path.last_mut().into_iter().for_each(|last| last.push_str(&end));
-            let id = of_path::<B>(&args.prefix, &path);
-            if ids.insert(id.to_lowercase()) {
-                chosen.push(Chosen { found, value, id });
-                break;
-            }
-        }
-    }
-    chosen
-}
-
 /// Names what is not imported, and why.
 fn note_the_rest(sources: &Sources, chosen: &[Chosen<'_>], args: &FromArgs) {
     let has_variable = |variable: &String| {
@@ -179,6 +155,9 @@ fn note_the_rest(sources: &Sources, chosen: &[Chosen<'_>], args: &FromArgs) {
         match &found.content {
             Content::Left(_)
                 if found.target.is_some() && found.variable.as_ref().is_some_and(has_variable) => {}
+            Content::Stays(why) => {
+                print_note(printable(format!("left: {name} {why}: its plaintext stays")));
+            }
             Content::Left(why) => print_note(printable(format!("left: {name} {why}"))),
             Content::Doubtful(_, why) if chosen.iter().all(|chosen| !std::ptr::eq(chosen.found, found)) => {
                 print_note(printable(format!("left: {name} {why}; --only {name} imports it")));
@@ -213,7 +192,7 @@ fn show<B: Manage>(
     let mut exit = Exit::Done;
     for Chosen { id, .. } in chosen {
         if let Err(failure) = Target::to_write(&backend, settings, id) {
-            explain(Some(id), &failure);
+            explain(Some(id), &with_hint(failure.clone()));
             exit = Exit::from_failure(&failure);
         }
     }
@@ -226,23 +205,33 @@ fn show<B: Manage>(
     cut.unwrap_or(exit)
 }
 
+/// Adds what to do about an id that the gateway's own profile does not allow.
+fn with_hint(failure: Failure) -> Failure {
+    match failure.kind() {
+        Kind::NotAllowed => failure
+            .hint("or import with a profile without `allow`, and name the gateway's provider with --alias"),
+        _ => failure,
+    }
+}
+
 /// Stores the credentials, and writes the plan of those that the store has.
 fn import<B: Manage>(
     settings: &Settings,
     sources: &Sources,
     chosen: &[Chosen<'_>],
     (alias, mut plan): (String, Value),
-    (path, force): (&Path, bool),
+    (path, args): (&Path, &FromArgs),
     watchdog: &Watchdog,
 ) -> Exit {
-    let file = match PlanFile::new(path, B::STORE.binary, settings.uid()) {
+    let file = PlanFile::new(path, B::STORE.binary, settings.uid());
+    let file = match file.and_then(|file| file.check(&plan).map(|()| file)) {
         Ok(file) => file,
         Err(failure) => return fail(None, &failure),
     };
-    let Stored { is_there, new, exit } = put_all::<B>(settings, chosen, force, watchdog);
+    let Stored { is_there, new, exit } = put_all::<B>(settings, chosen, args.force, watchdog);
     watchdog.move_to(Deadline::new(Instant::now(), OUTPUT_TIMEOUT));
     let there = || chosen.iter().zip(&is_there).filter(|(_, is_there)| **is_there).map(|(chosen, _)| chosen);
-    let targets: Vec<_> = there().flat_map(|chosen| targets(sources, chosen, &alias)).collect();
+    let targets: Vec<_> = there().flat_map(|chosen| targets(sources, chosen, &alias, args)).collect();
     let count = there().count();
     print_note(format!("stored {new}, and had {} already, of {}", count - new, chosen.len()));
     if count == 0 {
@@ -251,33 +240,35 @@ fn import<B: Manage>(
     let fields = targets.len();
     plan["targets"] = Value::from(targets);
     plan[plan::IMPORTED] = there().map(|chosen| chosen.id.clone()).collect();
-    if let Err(failure) = file.write(plan) {
+    if let Err(failure) = file.write(plan, &args.except) {
         return fail(None, &failure);
     }
     let path = path.display().to_string();
     let word = shell_word(&path);
+    let next = match exit {
+        Exit::Done => format!("openclaw secrets apply --from {word} --allow-exec"),
+        _ => "mend what failed, and run this again: the fields that failed are not in the plan, and stay plaintext".to_owned(),
+    };
     print_note(match fields {
         0 => format!("wrote {path}, for `import --residue --plan {word}`; no field gets a reference"),
-        _ => format!(
-            "wrote {path}, which gives {fields} field{} a reference\nnext: openclaw secrets apply --from {word} --allow-exec",
-            plural(fields)
-        ),
+        _ => format!("wrote {path}, which gives {fields} field{} a reference\nnext: {next}", plural(fields)),
     });
     exit
 }
 
 /// Returns the targets that get the id of a credential: its own field, or those that refer to it as a variable.
-fn targets(sources: &Sources, chosen: &Chosen<'_>, alias: &str) -> Vec<Value> {
+fn targets(sources: &Sources, chosen: &Chosen<'_>, alias: &str, args: &FromArgs) -> Vec<Value> {
     let Chosen { found, id, .. } = chosen;
     let of = |found: &Found| found.target.as_ref().map(|target| plan::target(target, alias, id));
     if let Some(own) = of(found) {
         return vec![own];
     }
-    let refers = |other: &&Found| other.variable.as_ref() == Some(&found.name);
+    let is_left_out = |other: &Found| args.except.iter().any(|name| is_in(other, name));
+    let refers = |other: &&Found| other.variable.as_ref() == Some(&found.name) && !is_left_out(other);
     let targets: Vec<_> = sources.found.iter().filter(refers).filter_map(of).collect();
     if targets.is_empty() {
         print_note(printable(format!(
-            "no field refers to {0}: give one the id {id} before you remove {0} from its file",
+            "no field refers to {0}: give one the id {id} before you remove {0} from its file: openclaw config set FIELD --ref-source exec --ref-provider {alias} --ref-id {id}",
             found.name
         )));
     }

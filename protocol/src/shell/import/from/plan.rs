@@ -6,6 +6,7 @@ use rustix::fs::CWD;
 use serde_json::{Value, json};
 
 use super::found::PlanTarget;
+use super::is_below;
 use crate::failure::Failure;
 use crate::private_files::{Access, Folder, Links, Rules, Sync, read};
 use crate::system_error::words;
@@ -16,6 +17,9 @@ const LIMIT: u64 = 16;
 /// The member with the ids that were imported. The gateway ignores it.
 pub(in crate::shell::import) const IMPORTED: &str = "importedIds";
 
+/// The member with the blocks of providers.
+const PROVIDERS: &str = "providerUpserts";
+
 /// The member by which a plan of `import` is known.
 const AUTHOR: &str = "generatedBy";
 
@@ -24,27 +28,23 @@ pub(super) struct PlanFile {
     path: PathBuf,
     author: &'static str,
     uid: u32,
+    /// The plan of an earlier import, which this one adds to.
+    before: Value,
 }
 
 impl PlanFile {
     /// Fails if the file exists and `import` has not written it.
     pub(super) fn new(path: &Path, author: &'static str, uid: u32) -> Result<Self, Failure> {
         let rules = Rules { links: Links::Refuse, access: Access::OnlyOwnWriters, uid, limit: LIMIT };
-        let is_own = |bytes: &[u8]| {
-            let plan: Value = serde_json::from_slice(bytes).unwrap_or_default();
-            plan[AUTHOR].as_str().is_some_and(|author| author.starts_with("secretref-"))
+        let before = match read(CWD, path, &rules) {
+            Err(problem) if problem.is_missing() => Value::Null,
+            Err(problem) => return Err(problem.failure(format!("the plan {}", path.display()), path)),
+            Ok((bytes, _)) => serde_json::from_slice(&bytes)
+                .ok()
+                .filter(is_own)
+                .ok_or_else(|| other(path, "is not a plan of `import`"))?,
         };
-        match read(CWD, path, &rules) {
-            Err(problem) if !problem.is_missing() => {
-                return Err(problem.failure(format!("the plan {}", path.display()), path));
-            }
-            Ok((bytes, _)) if !is_own(&bytes) => {
-                let what = format!("{} exists, and is not a plan of `import`", path.display());
-                return Err(Failure::misconfigured(what, "name another file with --plan"));
-            }
-            _ => {}
-        }
-        let file = Self { path: path.to_owned(), author, uid };
+        let file = Self { path: path.to_owned(), author, uid, before };
         file.folder()?;
         Ok(file)
     }
@@ -59,9 +59,22 @@ impl PlanFile {
         })
     }
 
-    /// Writes the plan as a whole, so that only its user can read it.
-    pub(super) fn write(&self, mut plan: Value) -> Result<(), Failure> {
+    /// Fails if the plan of an earlier import is about another profile.
+    pub(super) fn check(&self, plan: &Value) -> Result<(), Failure> {
+        let blocks = |plan: &Value| plan[PROVIDERS].as_object().cloned().unwrap_or_default();
+        let (ours, theirs) = (blocks(plan), blocks(&self.before));
+        let is_other = |(name, block): (&String, &Value)| ours.get(name).is_some_and(|own| own != block);
+        if theirs.iter().any(is_other) {
+            return Err(other(&self.path, "is a plan for another profile"));
+        }
+        Ok(())
+    }
+
+    /// Writes the plan as a whole, so that only its user can read it. It keeps what an earlier
+    /// import has put there, apart from the fields that a person leaves out now.
+    pub(super) fn write(&self, mut plan: Value, except: &[String]) -> Result<(), Failure> {
         plan[AUTHOR] = json!(self.author);
+        keep(&self.before, &mut plan, except);
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let folder = self.folder()?;
         let draft = format!(".{name}.{}", std::process::id());
@@ -74,6 +87,32 @@ impl PlanFile {
             let what = format!("the plan {} cannot be written ({})", self.path.display(), words(&error));
             Failure::misconfigured(what, "name another file with --plan, and run this again")
         })
+    }
+}
+
+fn is_own(plan: &Value) -> bool {
+    plan[AUTHOR].as_str().is_some_and(|author| author.starts_with("secretref-"))
+}
+
+fn other(path: &Path, why: &str) -> Failure {
+    let what = format!("{} exists, and {why}", path.display());
+    Failure::misconfigured(what, "name another file with --plan")
+}
+
+/// Puts what an earlier plan has for other fields, and its ids, before what the new one has.
+fn keep(before: &Value, plan: &mut Value, except: &[String]) {
+    let field = |target: &Value| (target["pathSegments"].clone(), target["agentId"].clone());
+    let items = |plan: &Value, key: &str| plan[key].as_array().cloned().unwrap_or_default();
+    let (targets, ids) = (items(plan, "targets"), items(plan, IMPORTED));
+    let is_left_out =
+        |old: &Value| except.iter().any(|name| is_below(old["path"].as_str().unwrap_or_default(), name));
+    let is_old = |old: &Value| targets.iter().all(|new| field(new) != field(old)) && !is_left_out(old);
+    let old_targets = items(before, "targets").into_iter().filter(is_old);
+    plan["targets"] = old_targets.chain(targets.clone()).collect();
+    let old_ids = items(before, IMPORTED).into_iter().filter(|old| !ids.contains(old));
+    plan[IMPORTED] = old_ids.chain(ids.clone()).collect();
+    for (name, block) in before[PROVIDERS].as_object().into_iter().flatten() {
+        plan[PROVIDERS][name] = block.clone();
     }
 }
 

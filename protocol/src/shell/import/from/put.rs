@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-use super::Chosen;
+use super::{Chosen, with_hint};
 use crate::answer::answer;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::{Failure, Kind};
-use crate::outcome::{Outcome, accept};
+use crate::outcome::{Outcome, accept, does_not_fit};
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::shell::import::file::store;
@@ -51,7 +51,7 @@ pub(super) fn put_all<B: Manage>(
                     stored.is_there.push(true);
                 }
                 Err(failure) => {
-                    explain(Some(&chosen.id), &failure);
+                    explain(Some(&chosen.id), &with_hint(failure.clone()));
                     stored.is_there.push(false);
                     stored.exit = Exit::from_failure(&failure);
                     if !failure.kind().is_of_id() {
@@ -64,12 +64,31 @@ pub(super) fn put_all<B: Manage>(
     stored
 }
 
-/// Reads ids in one run. The exit code is that of a failure which is not that of single ids; it is explained then.
+/// Reads ids in one run, and by itself each one whose value does not fit in the response of all. The exit code is that of a failure which is not that of single ids; it is explained then.
 pub(in crate::shell::import) fn read_all<B: Manage>(
     settings: &Settings,
     ids: Vec<String>,
     watchdog: &Watchdog,
 ) -> (Vec<Outcome>, Exit) {
+    let (mut outcomes, exit) = read_once::<B>(settings, ids.clone(), watchdog);
+    if exit != Exit::Done || ids.len() < 2 {
+        return (outcomes, exit);
+    }
+    for (id, outcome) in ids.into_iter().zip(&mut outcomes) {
+        if outcome.as_ref().is_err_and(|failure| *failure == does_not_fit()) {
+            let (again, exit) = read_once::<B>(settings, vec![id], watchdog);
+            if exit != Exit::Done {
+                return (Vec::new(), exit);
+            }
+            if let Some(again) = again.into_iter().next() {
+                *outcome = again;
+            }
+        }
+    }
+    (outcomes, exit)
+}
+
+fn read_once<B: Manage>(settings: &Settings, ids: Vec<String>, watchdog: &Watchdog) -> (Vec<Outcome>, Exit) {
     let deadline = Deadline::new(Instant::now(), settings.timeout());
     watchdog.move_to(deadline);
     let found = Arc::new(Mutex::new(Vec::new()));
@@ -104,6 +123,12 @@ fn put<B: Manage>(
             let remedy =
                 "compare them, and add --force to replace it, or --prefix TEXT to store it elsewhere";
             return Err(Failure::invalid_value("the store has another value under this id", remedy));
+        }
+        Err(failure) if failure.kind() == Kind::InvalidValue && !force => {
+            let what = format!("the store has something else under this id: {}", failure.what());
+            let remedy =
+                "look at it, and add --force to replace it, or --prefix TEXT to store this elsewhere";
+            return Err(Failure::invalid_value(what, remedy));
         }
         Err(failure) if !matches!(failure.kind(), Kind::NotFound | Kind::InvalidValue) => {
             return Err(failure);

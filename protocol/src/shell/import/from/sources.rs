@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::found::{Content, Found, PlanTarget, content, is_of_credential, is_variable};
 use crate::failure::Failure;
-use crate::gateway::{CredentialFields, FieldKind};
+use crate::gateway::{CredentialFields, FieldKind, json5};
 use crate::secret::Secret;
 use crate::shell::import::entries::entries;
 use crate::shell::import::file::read;
@@ -58,11 +58,7 @@ impl Sources {
         let remedy = "name openclaw.json, a .env file or auth-profiles.json";
         let wrong = |what: String| Failure::misconfigured(what, remedy);
         let text = text.expose().trim_start_matches('\u{feff}');
-        let value: Value = json5::from_str(text).map_err(|error| match error.position() {
-            Some(position) => wrong(format!("line {} is not JSON5", position.line + 1)),
-            None => wrong("it is not JSON5".to_owned()),
-        })?;
-        match value {
+        match json5::parse(text).map_err(wrong)? {
             Value::Object(mut members) if members.get("profiles").is_some_and(Value::is_object) => {
                 if let Some(Value::Object(profiles)) = members.remove("profiles") {
                     let agent = agent_of(path);
@@ -74,7 +70,7 @@ impl Sources {
                 }
                 Ok(())
             }
-            Value::Object(_) => {
+            value @ Value::Object(_) => {
                 self.add_providers(&value);
                 self.walk(value, &mut Vec::new(), fields);
                 Ok(())
@@ -118,7 +114,7 @@ fn of_field(value: Value, path: &[String], kind: &FieldKind<'_>) -> Option<Found
     let (content, variable) = content(value)?;
     let (content, target) = match (kind, content) {
         (FieldKind::Excluded, Content::Plain(_)) => {
-            (Content::Left("takes no reference: the gateway manages it itself".to_owned()), None)
+            (Content::Stays("takes no reference: the gateway manages it itself"), None)
         }
         (FieldKind::Credential(_), Content::Plain(value)) if is_name_of_key(path, value.expose()) => {
             (Content::Doubtful(value, "looks like the name of a variable"), Some(kind))
@@ -134,13 +130,22 @@ fn of_field(value: Value, path: &[String], kind: &FieldKind<'_>) -> Option<Found
         }
         FieldKind::Excluded => None,
     });
-    let is_forbidden = |step: &String| ["__proto__", "prototype", "constructor"].contains(&step.as_str());
-    let content = if path.iter().any(is_forbidden) {
-        Content::Left("has a name in its path that the gateway refuses".to_owned())
-    } else {
-        content
-    };
+    let content = if path.iter().any(|step| is_forbidden(step)) { refused(&content) } else { content };
     Some(Found { name: path.join("."), path: id_path(path), content, variable, target })
+}
+
+/// Whether the gateway refuses a plan with this name in a path.
+fn is_forbidden(step: &str) -> bool {
+    ["__proto__", "prototype", "constructor"].contains(&step)
+}
+
+/// Returns the content of a field whose path the gateway refuses.
+fn refused(content: &Content) -> Content {
+    let why = "has a name in its path that the gateway refuses";
+    match content {
+        Content::Left(_) => Content::Left(why.to_owned()),
+        _ => Content::Stays(why),
+    }
 }
 
 /// Whether a model's key is the name of a variable, as older configs have it.
@@ -161,12 +166,13 @@ fn of_profile(agent: &str, id: String, mut profile: Value, fields: &CredentialFi
     let kind = profile["type"].as_str().unwrap_or_default().to_owned();
     let provider = profile["provider"].as_str().unwrap_or_default().to_owned();
     let Some((field, target)) = fields.of_auth_profile(&kind) else {
-        let content = Content::Left("takes no reference: the gateway renews it itself".to_owned());
+        let content = Content::Stays("takes no reference: the gateway renews it itself");
         let name = format!("profiles.{id}");
         let path = Vec::new();
         return (kind == "oauth").then_some(Found { name, path, content, variable: None, target: None });
     };
     let (content, variable) = content(profile.get_mut(field).map(Value::take)?)?;
+    let content = if is_forbidden(&id) { refused(&content) } else { content };
     let path = vec!["profiles".to_owned(), id.clone(), field.to_owned()];
     Some(Found {
         name: path.join("."),
@@ -214,6 +220,7 @@ mod tests {
                 Content::Plain(value) => value.expose().to_owned(),
                 Content::Doubtful(_, why) => format!("doubtful: {why}"),
                 Content::Left(why) => format!("left: {why}"),
+                Content::Stays(why) => format!("stays: {why}"),
             };
             format!("{} {} {content}", found.name, found.path.join("/"))
         };
@@ -229,7 +236,7 @@ mod tests {
             hooks: { token: 'h' }, env: { vars: { A: 'x' } },
         }";
         let want = [
-            "hooks.token hooks/token left: takes no reference: the gateway manages it itself",
+            "hooks.token hooks/token stays: takes no reference: the gateway manages it itself",
             "models.providers.local.apiKey providers/local/apiKey doubtful: looks like the name of a variable",
             "models.providers.openai.apiKey providers/openai/apiKey sk-1",
             "models.providers.openai.headers.Accept providers/openai/headers/Accept doubtful: is not a credential by its name",
@@ -246,13 +253,15 @@ mod tests {
         assert_eq!(told("state/.env", lines), want);
         let profiles = r#"{"version": 1, "profiles": {
             "openai:default": {"type": "api_key", "provider": "openai", "key": "sk-1"},
+            "__proto__": {"type": "api_key", "provider": "openai", "key": "sk-2"},
             "gh": {"type": "token", "provider": "github", "tokenRef": {"source": "env", "id": "X"}},
             "x": {"type": "oauth", "access": "a"}}}"#;
         assert_eq!(
             told("/s/agents/ops/agent/auth-profiles.json", profiles),
             [
+                "profiles.__proto__.key agents/ops/__proto__/key stays: has a name in its path that the gateway refuses",
                 "profiles.openai:default.key agents/ops/openai:default/key sk-1",
-                "profiles.x  left: takes no reference: the gateway renews it itself",
+                "profiles.x  stays: takes no reference: the gateway renews it itself",
             ]
         );
         assert_eq!(agent_of(Path::new("auth-profiles.json")), "main");

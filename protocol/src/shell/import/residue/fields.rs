@@ -3,11 +3,12 @@
 use serde_json::Value;
 
 use super::needles::Needle;
+use crate::gateway::json5;
 
 /// Returns the path of each field with a text, and the number of the text. None, if the file is not JSON.
 pub(super) fn fields(text: &str, needles: &[Needle]) -> Vec<(usize, String)> {
     let mut found = Vec::new();
-    if let Ok(value) = json5::from_str::<Value>(text.trim_start_matches('\u{feff}')) {
+    if let Ok(value) = json5::parse(text.trim_start_matches('\u{feff}')) {
         walk(&value, &mut Vec::new(), needles, &mut found);
     }
     found
