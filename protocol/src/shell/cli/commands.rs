@@ -166,11 +166,7 @@ fn of_watch() -> [Arg; 4] {
             .required(true)
             .action(ArgAction::SetTrue)
             .help("look once, for a timer"),
-        named(
-            "config",
-            "OPENCLAW.JSON",
-            "the gateway's config; default: $OPENCLAW_CONFIG_PATH, else openclaw.json in $OPENCLAW_STATE_DIR or ~/.openclaw",
-        ),
+        named("config", "OPENCLAW.JSON", "default: $OPENCLAW_CONFIG_PATH, $OPENCLAW_STATE_DIR, ~/.openclaw"),
         named("state", "FOLDER", "where to keep what was seen; default: ~/.local/state/secretref"),
         named("openclaw", "COMMAND", "the gateway's command").default_value("openclaw"),
     ]
