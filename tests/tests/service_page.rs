@@ -54,8 +54,10 @@ fn root_installs_for_the_users_of_services() {
         let script = format!(
             "mkdir -p etc; cp /etc/passwd /etc/group /etc/nsswitch.conf etc/; cp /etc/ld.so.cache etc/ || true
              printf 'nova:x:5001:5001::/var/lib/nova:/bin/sh\\niris:x:5002:5002::/var/lib/iris:/bin/sh\\n' >> etc/passwd
-             mount --bind etc /etc\n{typed}\nstat -c '%U %a' /etc/secretref/*/*.toml /etc/secretref/* /etc/secretref
-             rm -r /etc/secretref"
+             mount --bind etc /etc
+             mkdir -p lib; mount --bind lib /var/lib; mkdir /var/lib/nova /var/lib/iris
+             chown nova /var/lib/nova; chown iris /var/lib/iris\n{typed}\nstat -c '%U %a' /etc/secretref/*/*.toml /etc/secretref/* /etc/secretref
+             rm -r /etc/secretref lib/nova lib/iris"
         );
         let ended = Command::new("unshare")
             .args(["--mount", "bash", "-euc", &script])
@@ -160,7 +162,12 @@ fn a_gateway_is_cut_off() {
     assert_eq!(get(), "value-1");
     let commands = Page::read(SERVICE).block("Cut a gateway off", "sh");
     let [delete, logout, reload] = commands.lines().collect::<Vec<_>>()[..] else { panic!("{commands}") };
-    assert_eq!(reload, "openclaw secrets reload");
+    // The folders of the unit above.
+    let unit = Page::read(SERVICE).block("A hardened unit", "ini");
+    let words: Vec<_> = reload.split(' ').collect();
+    let [sudo @ .., "openclaw", "secrets", "reload"] = words.as_slice() else { panic!("{reload}") };
+    assert_eq!(sudo[..4], ["sudo", "-u", "nova", "env"]);
+    assert!(sudo[4..].iter().all(|word| unit.contains(&format!("Environment={word}\n"))), "{unit}");
     type_in(delete);
     assert_eq!(get(), "value-1", "a session outlives its role");
     type_in(&logout.replace("sudo -u nova /etc/secretref/nova/vault.toml", &profile.display().to_string()));
