@@ -158,10 +158,11 @@ fn nothing_is_written_that_cannot_work() {
     assert!(written.stdout.contains("passEnv: [\"CREDENTIALS_DIRECTORY\"]"), "{written:?}");
     // If the store is not made yet, the profile is written, and the test says what to do.
     let untried = ["install", "--to", &to, "--yes", "--store", "file", "--folder", "/no/such/store"];
-    let failed = end(keychain().args(untried));
-    assert_eq!(failed.code, Some(1), "{failed:?}");
-    assert!(failed.stderr.contains("there is no store in /no/such/store"), "{failed:?}");
-    assert!(failed.stdout.contains("command: "), "{failed:?}");
+    let empty = end(keychain().args(untried));
+    assert_eq!(empty.code, Some(0), "{empty:?}");
+    assert!(empty.stderr.contains("note: there is no store in /no/such/store"), "{empty:?}");
+    assert!(empty.stderr.contains(&format!("{to} set ID < key.txt")), "{empty:?}");
+    assert!(empty.stdout.contains("command: ") && !empty.stderr.contains("error"), "{empty:?}");
 }
 
 /// A profile that works stays until another has passed the test.
@@ -199,6 +200,11 @@ fn a_profile_that_sets_nothing_is_not_written() {
             &["--address", "https://vault.test", "--auth", "approle"],
             "add --role-id; --auth approle uses --auth-mount, --role-id",
         ),
+        (
+            "secretref-vault",
+            &["--address", "https://vault.test", "--auth", "token"],
+            "add --token-file, with --auth token_file; or add --no-test",
+        ),
         ("secretref-azure", &[], "add --vault"),
         ("secretref-azure", &["--no-test"], "add --vault"),
         ("secretref-aws", &[], "add --region"),
@@ -213,6 +219,7 @@ fn a_profile_that_sets_nothing_is_not_written() {
             "{binary}: {refused:?}"
         );
         assert!(refused.stdout.is_empty() && !to.exists(), "{binary}: {refused:?}");
+        assert!(!refused.stderr.contains("in the profile"), "{binary}: {refused:?}");
     }
 }
 
@@ -232,6 +239,17 @@ fn a_file_that_is_not_there_is_named() {
     let refused = end(Run::new(resolver::path("secretref-vault")).args(["install", "--yes"]).args(line));
     assert!(refused.stderr.contains("/no/such/token, which `token_file` names"), "{refused:?}");
     assert!(!refused.stderr.contains("add --token-file") && !to.exists(), "{refused:?}");
+    // Certificates are read even where no TLS would need them.
+    let (certificate, token) = (place.path().join("ca.pem"), place.path().join("token"));
+    fs::write(&certificate, "no certificate").expect("a file");
+    fs::write(&token, "t").expect("a file");
+    let [certificate, token, to] = [certificate, token, to].map(|path| path.display().to_string());
+    let line = ["--address", "http://127.0.0.1:1", "--token-file", &token, "--to", &to];
+    let run =
+        Run::new(resolver::path("secretref-vault")).args(["install", "--yes", "--ca-cert", &certificate]);
+    let refused = end(run.args(line));
+    assert!(refused.code == Some(3) && refused.stderr.contains(&certificate), "{refused:?}");
+    assert!(!Path::new(&to).exists(), "{refused:?}");
 }
 
 /// What a hint says, `install` without settings, keeps what a person has written.
@@ -373,10 +391,10 @@ fn a_person_is_asked_for_what_is_missing() {
     let (to, store) = (place.path("made/keychain.toml"), place.path("store"));
     let run = keychain().args(["install", "--to", &to, "--folder", &store]);
     let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
-    session.until("store [none]: ", 1);
+    session.until("store [the keychain of the system]: ", 1);
     session.keys("fil\n");
     session.until("did you mean `file`?", 1);
-    session.until("store [none]: ", 2);
+    session.until("store [the keychain of the system]: ", 2);
     session.keys("file\n");
     session.until("service [openclaw]: ", 1);
     session.keys("\n");
@@ -393,7 +411,7 @@ fn every_store_asks_for_settings_that_it_has() {
         ("secretref-vault", "address [none]: "),
         ("secretref-aws", "region ["),
         ("secretref-azure", "vault [none]: "),
-        ("secretref-keychain", "store [none]: "),
+        ("secretref-keychain", "store [the keychain of the system]: "),
     ] {
         let place = tempfile::tempdir().expect("a folder");
         let to = place.path().join("made/p.toml");
@@ -416,11 +434,13 @@ fn a_way_to_sign_in_is_asked_for_with_what_it_uses() {
     let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
     session.until("address [none]: ", 1);
     session.keys("https://vault.test\n");
-    session.until("auth [", 1);
+    session.until("auth [the first token found]: ", 1);
     session.keys("\u{4}");
     let shown = session.end().shown;
     let line = shown.lines().find(|line| line.trim_start().starts_with("approle ")).unwrap_or_default();
     assert!(line.contains("uses") && line.contains("role_id, secret_id_file"), "{shown}");
+    let line = shown.lines().find(|line| line.trim_start().starts_with("token ")).unwrap_or_default();
+    assert!(line.contains("VAULT_TOKEN") && line.contains("for a file, choose token_file"), "{shown}");
 }
 
 /// For a folder whose path is too long for a first line.
@@ -592,6 +612,13 @@ fn root_installs_for_another_user() {
     let file = fs::metadata(&to).expect("a profile");
     assert_eq!((file.uid(), mode(Path::new(&to))), (65534, 0o700));
     assert!(!fs::read_to_string(&to).expect("a profile").contains("bus"), "{to}");
+    // A profile of root, as configuration management leaves it; the path is relative to root's folder.
+    std::os::unix::fs::chown(&to, Some(0), Some(0)).expect("an owner");
+    let of_root = Run::new(&program).args(["install", "--to", "theirs/keychain.toml"]).args(&line[3..]);
+    let mut of_root = of_root.args(["--user", "nobody"]).command();
+    let of_root = of_root.current_dir(place.0.path()).stdin(Stdio::null()).output().expect("it starts");
+    let told = String::from_utf8_lossy(&of_root.stderr).into_owned();
+    assert!(of_root.status.code() == Some(3) && told.contains(&format!("chown nobody {to}")), "{told}");
     let unknown = end(Run::new(&program).args(line).args(["--user", "no-such-user"]));
     assert!(unknown.stderr.contains("there is no user no-such-user"), "{unknown:?}");
 }
@@ -628,5 +655,7 @@ fn a_snippet_names_the_variables_that_are_needed() {
         ["VAULT_SECRET_ID"]
     );
     assert_eq!(pass_env(&format!("auth = \"token\"\n{both}"), &[]), ["VAULT_TOKEN"]);
+    // No variable and no file has it, so systemd does.
+    assert_eq!(pass_env("auth = \"token\"\n", &[]), ["CREDENTIALS_DIRECTORY"]);
     assert_eq!(pass_env(&format!("token_file = \"t\"\nauth = \"token_file\"\n{both}"), &token), [""; 0]);
 }

@@ -301,7 +301,7 @@ fn help_fits_a_screen() {
     for subject in SUBJECTS.iter() {
         assert!(fits(subject, &["-h"], 30) < fits(subject, &["--help"], 54));
         for verb in subject.verbs() {
-            let (short, long) = (fits(subject, &[&verb, "-h"], 20), fits(subject, &[&verb, "--help"], 24));
+            let (short, long) = (fits(subject, &[&verb, "-h"], 20), fits(subject, &[&verb, "--help"], 25));
             assert!(short <= long, "{} {verb}", subject.binary);
         }
     }

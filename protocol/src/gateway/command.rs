@@ -83,7 +83,9 @@ fn of_file(file: &Facts, uid: u32) -> [Clause; 5] {
             "belongs to the gateway's user",
             owner == uid,
             format!("it belongs to uid {owner}, and the gateway runs as uid {uid}; root is no exception"),
-            format!("run `install` as the gateway's user, and name that profile as the command{by_root}"),
+            format!(
+                "run `install` as the gateway's user, and name that profile as the command; or `chown` a profile that is there{by_root}"
+            ),
         ),
         clause(
             "is executable",

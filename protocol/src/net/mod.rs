@@ -33,6 +33,7 @@ pub use client::{Client, Role, Target};
 pub use client_identity::ClientIdentity;
 pub use message::{Replay, Request, Response};
 pub use proxy::Proxy;
+pub(crate) use roots::check_certificates;
 pub use roots::{Roots, TrustAnchors};
 use settings::HTTP;
 pub(crate) use settings::KEEP_SESSION;

@@ -142,6 +142,15 @@ impl TrustAnchors {
     }
 }
 
+/// Reads the certificates that the settings name.
+///
+/// # Errors
+/// `MISCONFIGURED` if they cannot be read.
+pub(crate) fn check_certificates(settings: &Settings) -> Result<(), Failure> {
+    let anchors = TrustAnchors::from_settings(settings)?;
+    if matches!(anchors.roots, Roots::System) { Ok(()) } else { anchors.load().map(drop) }
+}
+
 /// Whether a file is the system's own list, which a package updates.
 pub(super) fn is_of_system(path: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();

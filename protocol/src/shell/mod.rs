@@ -193,7 +193,7 @@ fn run_task<B: Manage>(
             let deadline = if is_set { deadline } else { Deadline::new(Instant::now(), LIST_TIMEOUT) };
             list::list::<B>(settings, &prefix, json, Limits { deadline, watchdog })
         }
-        Verb::Snippet(args) => snippet::snippet::<B>(settings, flags, &args, deadline),
+        Verb::Snippet(args) => snippet::snippet::<B>(settings, flags, args, deadline),
         Verb::Set { id } => set::set::<B>(settings, &id, watchdog),
         Verb::Delete { id, yes, force } => set::delete::<B>(settings, &id, (yes, force), limits),
         // The parser has no such verb for this store, and its code is not compiled for it.

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::output::{fail, print, warn};
-use crate::backend::Backend;
+use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::{self, FirstLine, Form, Provider};
-use crate::settings::{Flags, Settings};
+use crate::settings::{CredentialPlace, Flags, Settings};
 use crate::store::{Store, flag};
 
 /// The variable by which systemd names the folder of a unit's credentials.
@@ -25,19 +25,26 @@ pub(super) struct SnippetArgs {
 }
 
 /// Prints the provider block, and warns if the gateway would not accept its command.
-pub(super) fn snippet<B: Backend>(
+pub(super) fn snippet<B: Manage>(
     settings: &Settings,
     flags: &Flags,
-    args: &SnippetArgs,
+    args: SnippetArgs,
     deadline: Deadline,
 ) -> Exit {
-    match block::<B>(settings, flags, args, None) {
+    let args = SnippetArgs { has_credentials: has_credential::<B>(settings), ..args };
+    match block::<B>(settings, flags, &args, None) {
         Err(failure) => fail(None, &failure),
         Ok((command, text)) => {
             warn_if_refused(&command, settings.uid());
             print(&text, deadline).unwrap_or(Exit::Done)
         }
     }
+}
+
+/// Whether a credential of the chosen way to sign in can only come from systemd.
+pub(super) fn has_credential<B: Manage>(settings: &Settings) -> bool {
+    let places = settings.credential_places(B::ASKED);
+    places.iter().any(|place| matches!(place, CredentialPlace::Unit(_)))
 }
 
 /// Returns the command and the block that names it. `program` is what starts a profile that cannot start itself.

@@ -207,14 +207,12 @@ fn of_install() -> Vec<Arg> {
         Arg::new("user")
             .long("user")
             .value_name("USER")
-            .help("for root: become this gateway's user; --system: in /etc/secretref"),
+            .help("for root: install it for this user of a gateway"),
         Arg::new("extends")
             .long("extends")
             .value_name("BASE")
             .help("extend this profile of root, whose settings the new one cannot change"),
-        switch("system", "with --user: write it to /etc/secretref/USER/NAME.toml")
-            .requires("user")
-            .hide(true),
+        switch("system", "with --user: write it to /etc/secretref/USER/NAME.toml").requires("user"),
         switch("unit", "also print what a unit of systemd needs; --user implies it").hide(true),
         switch("yes", "ask nothing: take settings from flags and variables"),
         switch("force", "replace a file that `install` did not write"),
@@ -251,7 +249,7 @@ fn of_config() -> [Arg; 3] {
             .requires("config")
             .conflicts_with("ID")
             .value_parser(days)
-            .help("also fail if something expires in this time, such as 30d"),
+            .help("with --config: fail if something expires in this time, such as 30d"),
         Arg::new("equals")
             .long("equals")
             .action(ArgAction::SetTrue)

@@ -8,12 +8,14 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 
 use super::text::{is_own, names};
+use super::unit::user;
 use crate::backend::Manage;
 use crate::failure::Failure;
 use crate::gateway;
 use crate::private_files::{Access, Folder, Links, Sync, make_folders};
 use crate::profile_permissions::check_place;
 use crate::system_error::words;
+use crate::text::shell_word;
 
 /// The place of a profile.
 pub(super) struct Place {
@@ -175,7 +177,17 @@ impl Place {
     }
 
     pub(super) fn problem(&self, error: &io::Error) -> Failure {
-        let what = format!("{} cannot be written ({})", self.path.display(), words(error));
+        let path = self.path.display();
+        let what = format!("{path} cannot be written ({})", words(error));
+        let owner = fs::symlink_metadata(&self.path).ok().map(|file| file.uid());
+        if owner.is_some_and(|owner| owner != self.uid) {
+            let user = user(self.uid);
+            let path = shell_word(&path.to_string());
+            return Failure::misconfigured(
+                what,
+                format!("it belongs to another user: run chown {user} {path} as root"),
+            );
+        }
         Failure::misconfigured(what, "check the permissions of its folder, or name another place with --to")
     }
 }

@@ -1,7 +1,9 @@
 //! Hints that name the flags of `install`.
 
 use super::super::cli::is_flag;
+use crate::backend::Manage;
 use crate::failure::Failure;
+use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::store::{Kind, Setting, Store, table};
 
@@ -15,13 +17,32 @@ pub(super) fn with_flags(failure: &Failure, store: &Store, settings: &Settings) 
     let words: Vec<_> = failure.what().split('`').skip(1).step_by(2).collect();
     let is_missing = |setting: &&Setting| words.contains(&setting.key) && !set.contains(&setting.key);
     let is_named = |setting: &&Setting| is_flag(setting) && is_missing(setting);
-    let named: Vec<_> = table(store).filter(is_named).map(Setting::flag).collect();
+    let named: Vec<_> = table(store).filter(is_named).map(|setting| flag(settings, setting)).collect();
     let add = (!named.is_empty()).then(|| format!("add {}", named.join(" and ")));
     let method = settings.auth().filter(|_| add.is_some());
     let uses = method.map(|method| (method, flags_of(store, method))).filter(|(_, flags)| !flags.is_empty());
     let uses = uses.map(|(method, flags)| format!("--auth {method} uses {}", flags.join(", ")));
-    let remedy: Vec<_> = add.into_iter().chain(uses).chain([failure.remedy().to_owned()]).collect();
+    // The failure's own remedy is about a profile, and there is none yet.
+    let own = add.is_none().then(|| failure.remedy().to_owned());
+    let remedy: Vec<_> = add.into_iter().chain(uses).chain(own).collect();
     Failure::new(failure.kind(), failure.what(), remedy.join("; "))
+}
+
+/// Returns a failure if a profile for a store on the network has none of the settings that `install` asks for: it would say
+/// nothing about the store.
+pub(super) fn missing<B: Manage>(profile: &Profile) -> Option<Failure> {
+    let first = B::ASKED.first().filter(|_| B::LOOKS_UP_HOSTS)?;
+    let is_set = B::ASKED.iter().any(|key| profile.values.contains_key(*key));
+    let remedy = "without --yes, `install` asks for what is missing";
+    (!is_set).then(|| Failure::misconfigured(format!("`{first}` is not set"), remedy))
+}
+
+/// Returns the flag of a setting, with the way to sign in that uses it if another one is chosen.
+fn flag(settings: &Settings, setting: &Setting) -> String {
+    match setting.used_by.first().filter(|_| settings.auth().is_some() && !settings.is_of_method(setting)) {
+        Some(method) => format!("{}, with --auth {method}", setting.flag()),
+        None => setting.flag(),
+    }
 }
 
 /// Returns the flags that a way to sign in uses.
@@ -40,8 +61,18 @@ pub(super) fn methods(store: &Store, setting: &Setting) -> String {
     let line = |word: &&str| {
         let flags = flags_of(store, word);
         let keys: Vec<_> = flags.iter().map(|flag| flag[2..].replace('-', "_")).collect();
-        let uses = if keys.is_empty() { String::new() } else { format!("  uses {}", keys.join(", ")) };
+        let uses = if keys.is_empty() { secret(store, word) } else { format!("  uses {}", keys.join(", ")) };
         format!("{}\n", format!("  {word:widest$}{uses}").trim_end())
     };
     words.iter().map(line).collect()
+}
+
+/// Returns where the secret of a way to sign in with the same name can be, since `install` cannot ask for a secret.
+fn secret(store: &Store, method: &str) -> String {
+    let Some(setting) = table(store).find(|setting| setting.key == method) else { return String::new() };
+    let (Kind::Secret(credential), Some(variable)) = (setting.kind, setting.env.last()) else {
+        return String::new();
+    };
+    let file = setting.file.map(|file| format!("; for a file, choose {file}")).unwrap_or_default();
+    format!("  reads {variable}, or the unit's credential {credential}{file}")
 }

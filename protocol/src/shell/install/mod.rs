@@ -28,7 +28,7 @@ use crate::streams::{say, stdin_is_terminal};
 use crate::text::quote;
 use crate::watchdog::Watchdog;
 use file::Place;
-use hints::with_flags;
+use hints::{missing, with_flags};
 use text::Start;
 use trial::Plan;
 
@@ -170,7 +170,8 @@ fn text<B: Manage>(
 ) -> Result<Option<(String, Vec<&'static str>)>, Failure> {
     let (store, alias) = (&B::STORE, place.alias::<B>());
     let sets_nothing = flags.is_empty() && args.extends.is_none();
-    if let Some(there) = before.filter(|text| sets_nothing && may_keep(store, text, start, args.force)) {
+    if let Some(there) = before.filter(|text| sets_nothing && text::may_keep(store, text, start, args.force))
+    {
         return keep(there, start, args, (store, place, &alias)).map(|text| Some((text, Vec::new())));
     }
     if !args.force {
@@ -190,13 +191,6 @@ fn text<B: Manage>(
     Ok(Some((text, given.variables())))
 }
 
-/// Whether a file is a profile of this store whose settings are kept: its first line says so, or `--force`, if it has none.
-fn may_keep(store: &Store, text: &str, start: Start<'_>, force: bool) -> bool {
-    let is_named = || text::names(store.binary, text) || text.lines().next().map(Start::Line) == Some(start);
-    let is_meant = text::is_own(store.binary, text) || is_named() || force && !text.starts_with("#!");
-    is_meant && Profile::is_of(store, text)
-}
-
 /// Returns the settings of the profile, unless it could not work.
 fn ready<B: Manage>(
     profile: Profile,
@@ -206,24 +200,22 @@ fn ready<B: Manage>(
 ) -> Result<Settings, Failure> {
     let missing = missing::<B>(&profile);
     let settings = Settings::load(&B::STORE, &Flags::new(), Some(profile), environment, run)?;
+    // Where no TLS is used, the sign-in would not read them.
+    #[cfg(feature = "net")]
+    if test == Test::SignIn {
+        crate::net::check_certificates(&settings)
+            .map_err(|failure| failure.context("nothing was written"))?;
+    }
     let failure = match (missing, B::configure(&settings)) {
         (Some(missing), Ok(_)) => missing,
         (Some(_), Err(failure)) => failure,
         (None, Err(failure)) if test == Test::SignIn => {
-            failure.hint("or add --no-test to write the profile all the same")
+            let failure = with_flags(&failure, &B::STORE, &settings).context("nothing was written");
+            return Err(failure.hint("or add --no-test to write the profile all the same"));
         }
         (None, _) => return Ok(settings),
     };
     Err(with_flags(&failure, &B::STORE, &settings).context("nothing was written"))
-}
-
-/// Returns a failure if a profile for a store on the network has none of the settings that `install` asks for: it would say
-/// nothing about the store.
-fn missing<B: Manage>(profile: &Profile) -> Option<Failure> {
-    let first = B::ASKED.first().filter(|_| B::LOOKS_UP_HOSTS)?;
-    let is_set = B::ASKED.iter().any(|key| profile.values.contains_key(*key));
-    let remedy = "without --yes, `install` asks for what is missing";
-    (!is_set).then(|| Failure::misconfigured(format!("`{first}` is not set"), remedy))
 }
 
 /// Returns the settings to write: the flags, with the answers of a person; `None` if there is no terminal.

@@ -57,7 +57,8 @@ fn prompt(store: &Store, setting: &Setting, now: Option<&str>) -> String {
         Kind::Choice(words) => format!(" ({})", words.join(", ")),
         _ => String::new(),
     };
-    let now = now.map_or_else(|| "none".to_owned(), str::to_owned);
+    let default = setting.help.split_once("default: ").map(|(_, default)| default);
+    let now = now.or(default).unwrap_or("none");
     let methods = methods(store, setting);
     format!("{}: {}{words}\n{methods}{} [{now}]: ", setting.key, setting.help, setting.key)
 }

@@ -3,7 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::failure::Failure;
+use crate::profile::Profile;
 use crate::settings::Settings;
+use crate::store::Store;
 use crate::text::quote;
 
 /// The start of the line with the mark.
@@ -84,6 +86,13 @@ pub(super) fn names(binary: &str, text: &str) -> bool {
     let first = text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or_default();
     let is_it = |word: &str| word.rsplit('/').next() == Some(binary);
     first.split_whitespace().any(is_it)
+}
+
+/// Whether a file is a profile of this store whose settings are kept: its first line says so, or `--force`, if it has none.
+pub(super) fn may_keep(store: &Store, text: &str, start: Start<'_>, force: bool) -> bool {
+    let is_named = || names(store.binary, text) || text.lines().next().map(Start::Line) == Some(start);
+    let is_meant = is_own(store.binary, text) || is_named() || force && !text.starts_with("#!");
+    is_meant && Profile::is_of(store, text)
 }
 
 /// Returns the keys of a profile that another does not set.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::doctor::failure_of;
-use super::super::output::{explain, fail, print, print_note, warn};
-use super::super::snippet::{SnippetArgs, block, warn_if_refused};
+use super::super::output::{fail, print, print_note, warn};
+use super::super::snippet::{SnippetArgs, block, has_credential, warn_if_refused};
 use super::file::{Done, Place};
 use super::hints::with_flags;
 use super::{InstallArgs, Test, unit};
@@ -83,30 +83,41 @@ enum Tested {
 
 /// Writes the profile, and prints the block.
 fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), deadline: Deadline) -> Exit {
-    let has_credentials = has_unit && unit::has_credential::<B>(&plan.settings);
-    let text = match write::<B>(plan, has_credentials, uid) {
+    let text = match write::<B>(plan, uid) {
         Ok(text) => text,
         Err(failure) => return fail(None, &failure),
     };
-    let exit = match tested {
-        Tested::Not => Exit::Done,
-        Tested::Well => {
-            print_note("tested: the settings are right and the sign-in works");
-            Exit::Done
-        }
+    match tested {
+        Tested::Not => {}
+        Tested::Well => print_note("tested: the settings are right and the sign-in works"),
         Tested::Empty(failure) => {
-            explain(None, failure);
-            Exit::from_failure(failure)
+            print_note(format!(
+                "{}: store the first secret with {}",
+                failure.what(),
+                set(plan, uid, has_unit)
+            ));
         }
-    };
+    }
     if has_unit {
         unit::tell::<B>(&plan.settings, plan.place.path(), plan.copy.as_deref(), uid);
     }
-    print(&text, deadline).unwrap_or(exit)
+    print(&text, deadline).unwrap_or(Exit::Done)
+}
+
+/// Returns the command that stores the first secret. `is_of_other`: root types it for the user.
+fn set(plan: &Plan, uid: u32, is_of_other: bool) -> String {
+    let word = |path: &Path| shell_word(&path.display().to_string());
+    let profile = word(plan.place.path());
+    let command = plan
+        .copy
+        .as_deref()
+        .map_or_else(|| profile.clone(), |copy| format!("{} --profile {profile}", word(copy)));
+    let sudo = if is_of_other { format!("sudo -u {} ", unit::user(uid)) } else { String::new() };
+    format!("{sudo}{command} set ID < key.txt")
 }
 
 /// Writes the files, and returns the block.
-fn write<B: Manage>(plan: &Plan, has_credentials: bool, uid: u32) -> Result<String, Failure> {
+fn write<B: Manage>(plan: &Plan, uid: u32) -> Result<String, Failure> {
     let (store, path) = (&B::STORE, plan.place.path());
     if let Some(copy) = &plan.copy {
         if plan.is_copied {
@@ -127,6 +138,7 @@ fn write<B: Manage>(plan: &Plan, has_credentials: bool, uid: u32) -> Result<Stri
     let environment = Environment::from_process();
     Profile::read(store, &path.display().to_string(), &environment)?;
     warn_if_refused(plan.copy.as_deref().unwrap_or(path), uid);
+    let has_credentials = has_credential::<B>(&plan.settings);
     let args = SnippetArgs { form: plan.form, alias: Some(plan.alias.clone()), has_credentials };
     block::<B>(&plan.settings, &Flags::new(), &args, plan.copy.as_deref()).map(|(_, text)| text)
 }

@@ -13,8 +13,7 @@ use crate::text::shell_word;
 
 /// Prints it.
 pub(super) fn tell<B: Manage>(settings: &Settings, profile: &Path, copy: Option<&Path>, uid: u32) {
-    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten().map(|user| user.name);
-    let user = user.unwrap_or_else(|| uid.to_string());
+    let user = user(uid);
     let places = settings.credential_places(B::ASKED);
     if places.is_empty() && settings.passed_secrets().is_empty() && B::LOOKS_UP_HOSTS {
         print_note(
@@ -27,7 +26,9 @@ pub(super) fn tell<B: Manage>(settings: &Settings, profile: &Path, copy: Option<
     print_note(format!("the gateway's unit needs these lines:\n{}", lines::<B>(settings, &places, &user)));
     let command = copy.unwrap_or(profile).display();
     print_note(format!(
-        "{command} must belong to {user}: if root owns it, as configuration management would leave it, the gateway refuses it"
+        "{command} must belong to {user}: if root owns it, as configuration management would leave it, the gateway refuses it until you run: \
+         chown {user} {}",
+        shell_word(&command.to_string())
     ));
     print_note(format!(
         "to test all of it, as root: {} --profile {} doctor --as-gateway --user {user} ID",
@@ -36,10 +37,10 @@ pub(super) fn tell<B: Manage>(settings: &Settings, profile: &Path, copy: Option<
     ));
 }
 
-/// Whether a credential comes from systemd.
-pub(super) fn has_credential<B: Manage>(settings: &Settings) -> bool {
-    let places = settings.credential_places(B::ASKED);
-    places.iter().any(|place| matches!(place, CredentialPlace::Unit(_)))
+/// Returns the name of a user, or the number if there is none.
+pub(super) fn user(uid: u32) -> String {
+    let user = User::from_uid(Uid::from_raw(uid)).ok().flatten();
+    user.map_or_else(|| uid.to_string(), |user| user.name)
 }
 
 /// Where a credential has to be.
