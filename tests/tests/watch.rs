@@ -128,7 +128,7 @@ fn a_rotated_secret_and_one_that_came_back_reload_the_gateway() {
 
     // A folder with the name of a draft, and a gateway that prints much and leaves a child.
     fs::create_dir(place.state().with_extension("json.new")).expect("a folder");
-    let much = "#!/bin/sh\ncd \"${0%/*}\"\necho >> reloads\nsleep 200 &\necho $! > child\nhead -c 300000 /dev/zero\n";
+    let much = "#!/bin/sh\ncd \"${0%/*}\"\necho >> reloads\nsleep 200 2>/dev/null &\necho $! > child\nhead -c 300000 /dev/zero\n";
     place.file("openclaw", 0o700, much);
     place.set("openai", "value-5");
     assert_watch(&place, 0, &["the gateway has reloaded"], 4);
