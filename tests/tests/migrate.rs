@@ -424,6 +424,11 @@ fn what_is_left_is_named_by_its_place() {
         format!("[Service]\nEnvironment=\"K={raw}\"\n"),
     );
     desk.write("home/.config/systemd/user/other.service", raw);
+    desk.write("state/wide", raw.encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>());
+    desk.write("state/commented.json", format!("{{ // {raw}\n  a: '{raw}', b: {{}}, 'c{raw}': 1 }}"));
+    desk.write("state/a\nb", raw);
+    desk.write("state/backup.gz", "x");
+    desk.write("state/many", format!("{raw}\n").repeat(102));
     desk.write("elsewhere/x", raw);
     desk.write("far/x", raw);
     symlink(desk.path("far"), desk.path("state/link")).unwrap();
@@ -441,8 +446,10 @@ fn what_is_left_is_named_by_its_place() {
         &[
             "short was not looked for: its value has fewer than 8 characters",
             "absent: ",
-            "2 symbolic links not followed",
-            "8 places still have a value",
+            "2 symbolic links not followed: ",
+            "state/link-to-file",
+            "1 compressed file not opened: ",
+            "115 places still have a value",
         ],
     );
     let root = fs::canonicalize(desk.0.path()).unwrap().display().to_string();
@@ -450,14 +457,34 @@ fn what_is_left_is_named_by_its_place() {
         "elsewhere/x: line 1: openai",
         "home/.config/systemd/user/openclaw-gateway.service: line 2, K: openai",
         "state/.env: line 2, OPENAI: openai",
+        "state/a\u{fffd}b: line 1: openai",
         "state/a.sqlite: byte 3: openai",
         "state/basic: line 1: openai in base64",
+        "state/commented.json: (a name): openai",
+        "state/commented.json: a: openai",
+        "state/commented.json: line 1: openai",
         "state/log.jsonl: line 2: openai in JSON",
         "state/openclaw.json.bak: a.b.c.0: openai",
         "state/url: line 1: openai in a URL",
+        "state/wide: byte 0: openai in UTF-16",
     ];
-    let lines: Vec<_> = left.stdout.lines().map(|line| line.replace(&format!("{root}/"), "")).collect();
+    let lines = left.stdout.lines().map(|line| line.replace(&format!("{root}/"), ""));
+    let (many, lines): (Vec<_>, Vec<_>) = lines.partition(|line| line.starts_with("state/many: "));
     assert_eq!(lines, want);
+    assert_eq!((many.len(), many[100].as_str()), (101, "state/many: and 2 more places: openai"), "{many:?}");
+
+    // A credential that no id has is left, too.
+    let config = r#"{"gateway": {"auth": {"token": "seeded-2"}}, "hooks": {"token": "seeded-3"}}"#;
+    desk.write("other/openclaw.json", config);
+    let plan = desk.write("plan.json", r#"{"generatedBy": "secretref-keychain", "importedIds": ["other"]}"#);
+    let run =
+        desk.run(&["import", "--residue", "--plan", &plan]).env("OPENCLAW_STATE_DIR", desk.path("other"));
+    let plain = run.end();
+    said(&plain, 1, &["2 places still have a value"]);
+    let want = ["gateway.auth.token", "hooks.token"].map(|name| {
+        format!("{root}/other/openclaw.json: {name}: a credential in plaintext, which has no id here")
+    });
+    assert_eq!(plain.stdout.lines().collect::<Vec<_>>(), want, "{plain:?}");
 
     let clean = desk.import(&["--residue", "--only", "other"]);
     said(&clean, 0, &["no value was found"]);

@@ -240,7 +240,7 @@ fn a_timer_of_systemd_runs_it() {
     let service = service
         .replace("/usr/bin/secretref-keychain", &binary.display().to_string())
         .replace("User=nova", "User=nobody")
-        .replace("/var/lib/nova/.openclaw/openclaw.json", &config)
+        .replace("/var/lib/nova/openclaw.json", &config)
         .replace("/usr/local/bin/openclaw", &openclaw.display().to_string())
         .replace("[Unit]\n", "[Unit]\nDefaultDependencies=no\n");
     let timer = timer.replace("5min", "1s").replace("[Timer]\n", "[Timer]\nAccuracySec=100ms\n");

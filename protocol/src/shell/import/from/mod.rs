@@ -83,6 +83,13 @@ pub(super) fn import_from<B: Manage>(
     }
 }
 
+/// Returns the names of the credentials that a file has in plaintext.
+pub(super) fn plaintext_of(file: &str, fields: &CredentialFields) -> Result<Vec<String>, Failure> {
+    let found = Sources::read(&[file.to_owned()], fields)?.found;
+    let is_plain = |found: &Found| matches!(found.content, Content::Plain(_) | Content::Stays(_));
+    Ok(found.into_iter().filter(is_plain).map(|found| found.name).collect())
+}
+
 impl FromArgs {
     /// Whether a person has named a field or variable with `--only`, or a part of the config that it is in.
     fn names(&self, found: &Found) -> bool {

@@ -1,45 +1,65 @@
 //! The fields of a JSON file that have a text in them. Pure.
 
+use std::ops::Range;
+
 use serde_json::Value;
 
 use super::needles::Needle;
+use super::search::is_name;
 use crate::gateway::json5;
 
-/// Returns the path of each field with a text, and the number of the text. None, if the file is not JSON.
-pub(super) fn fields(text: &str, needles: &[Needle]) -> Vec<(usize, String)> {
-    let mut found = Vec::new();
-    if let Ok(value) = json5::parse(text.trim_start_matches('\u{feff}')) {
-        walk(&value, &mut Vec::new(), needles, &mut found);
-    }
-    found
+/// What a JSON file has.
+pub(super) struct Fields {
+    /// The number of each text that a field or its name has, and the path of the field.
+    pub(super) found: Vec<(usize, String)>,
+    /// Where the comments are, in bytes.
+    pub(super) comments: Vec<Range<usize>>,
 }
 
-fn walk(value: &Value, path: &mut Vec<String>, needles: &[Needle], found: &mut Vec<(usize, String)>) {
-    match value {
-        Value::Object(members) => {
-            for (key, member) in members {
-                path.push(key.clone());
-                walk(member, path, needles, found);
-                path.pop();
+/// Returns the fields with a text. None, if the file is not JSON.
+pub(super) fn fields(text: &str, needles: &[Needle]) -> Option<Fields> {
+    let value = json5::parse(text.trim_start_matches('\u{feff}')).ok()?;
+    let mut search = Search { needles, path: Vec::new(), found: Vec::new() };
+    search.walk(&value);
+    Some(Fields { found: search.found, comments: json5::comments(text.as_bytes()) })
+}
+
+struct Search<'n> {
+    needles: &'n [Needle],
+    path: Vec<String>,
+    found: Vec<(usize, String)>,
+}
+
+impl Search<'_> {
+    fn walk(&mut self, value: &Value) {
+        match value {
+            Value::Object(members) => {
+                for (key, member) in members {
+                    // A name can be another secret.
+                    self.path.push(if is_name(key) { key.clone() } else { "(a name)".to_owned() });
+                    self.add(key);
+                    self.walk(member);
+                    self.path.pop();
+                }
             }
-        }
-        Value::Array(items) => {
-            for (at, item) in items.iter().enumerate() {
-                path.push(at.to_string());
-                walk(item, path, needles, found);
-                path.pop();
+            Value::Array(items) => {
+                for (at, item) in items.iter().enumerate() {
+                    self.path.push(at.to_string());
+                    self.walk(item);
+                    self.path.pop();
+                }
             }
+            Value::String(text) => self.add(text),
+            // A number can be a value, too.
+            Value::Number(number) => self.add(&number.to_string()),
+            Value::Null | Value::Bool(_) => {}
         }
-        Value::String(text) => {
-            let here = needles.iter().enumerate().filter(|(_, needle)| needle.is_in(text));
-            found.extend(here.map(|(at, _)| (at, path.join("."))));
+    }
+
+    fn add(&mut self, text: &str) {
+        for (at, needle) in self.needles.iter().enumerate() {
+            let count = text.matches(needle.text.expose()).count();
+            self.found.extend((0..count).map(|_| (at, self.path.join("."))));
         }
-        // A number can be a value, too.
-        Value::Number(number) => {
-            let text = number.to_string();
-            let here = needles.iter().enumerate().filter(|(_, needle)| needle.is_in(&text));
-            found.extend(here.map(|(at, _)| (at, path.join("."))));
-        }
-        Value::Null | Value::Bool(_) => {}
     }
 }

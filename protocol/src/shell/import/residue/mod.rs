@@ -3,16 +3,14 @@
 mod fields;
 mod ids;
 mod needles;
+mod places;
+mod plaintext;
 mod search;
 mod walk;
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{Read as _, Seek as _};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
-
-use rustix::fs::{CWD, Mode, OFlags};
 
 use super::super::output::{explain, fail, print, print_note, warn};
 use super::super::session_task::OUTPUT_TIMEOUT;
@@ -23,22 +21,17 @@ use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::settings::Settings;
-use crate::system_error::words;
 use crate::text::{plural, printable};
 use crate::watchdog::Watchdog;
-use memchr::memmem::Finder;
 use needles::{Needle, SHORTEST, needles};
-use search::search;
+use places::{Left, Place, search_file};
 use walk::Walk;
 
 /// How many ids are read at once.
 const AT_ONCE: usize = 50;
 
-/// The longest file that is searched.
-const LONGEST: u64 = 1 << 30;
-
-/// The longest file whose fields are named. Of a longer one, the lines are.
-const LONGEST_JSON: u64 = 4 << 20;
+/// How many files of a kind are named that were passed over.
+const NAMED: usize = 10;
 
 /// The arguments of `import --residue`.
 #[derive(Debug)]
@@ -49,23 +42,6 @@ pub(in crate::shell) struct ResidueArgs {
     pub(in crate::shell) plan: Option<PathBuf>,
     /// The ids to look for, instead of those that the config refers to.
     pub(in crate::shell) only: Vec<String>,
-}
-
-/// A place that still has a value.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Left {
-    file: String,
-    place: Place,
-    id: usize,
-    form: &'static str,
-}
-
-/// A place in a file.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-enum Place {
-    Field(String),
-    Line(usize, Option<String>),
-    Byte(u64),
 }
 
 /// Searches the files, and prints each place that has a value of the store. Ends with 1 if there is one.
@@ -101,23 +77,45 @@ pub(super) fn residue<B: Manage>(
             walk.unread.push((file, why));
         }
     }
-    let cut = print(&left.iter().map(|left| line(left, &ids, &needles)).collect::<String>(), deadline);
-    end(&walk, &left, finders.is_empty());
-    let is_clean = left.is_empty() && walk.unread.is_empty();
+    let plain = if args.only.is_empty() { plaintext::plaintext(&mut walk, &state) } else { Vec::new() };
+    let plain = plain.into_iter().filter(|(file, field)| !left.iter().any(|left| left.is_at(file, field)));
+    let plain = plain.map(|(file, field)| {
+        let (file, field) = (without(&file, &needles), without(&field, &needles));
+        format!("{file}: {field}: a credential in plaintext, which has no id here\n")
+    });
+    let plain: Vec<_> = plain.collect();
+    let count = left.iter().map(Left::count).sum::<usize>() + plain.len();
+    let lines: String = left.iter().map(|left| line(left, &ids, &needles)).chain(plain).collect();
+    let cut = print(&lines, deadline);
+    end(&walk, count, &needles);
+    let is_clean = count == 0 && walk.unread.is_empty();
     cut.unwrap_or(if is_clean { exit } else { Exit::IdFailed })
 }
 
 /// Prints what else there is to say.
-fn end(walk: &Walk, left: &BTreeSet<Left>, is_idle: bool) {
+fn end(walk: &Walk, count: usize, needles: &[Needle]) {
+    let name = |path: &PathBuf| without(&path.display().to_string(), needles);
     for (path, why) in &walk.unread {
-        warn(format!("{} was not searched: {why}", path.display()));
+        warn(format!("{} was not searched: {why}", name(path)));
     }
-    if walk.links > 0 {
-        print_note(format!("{} symbolic link{} not followed", walk.links, plural(walk.links)));
+    for (what, paths) in [("symbolic link", &walk.links), ("compressed file", &walk.compressed)] {
+        let names: Vec<_> = paths.iter().take(NAMED).map(name).collect();
+        let done = if what == "symbolic link" { "followed" } else { "opened" };
+        let more = match paths.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        if !names.is_empty() {
+            print_note(format!(
+                "{} {what}{} not {done}: {}{more}",
+                paths.len(),
+                plural(paths.len()),
+                names.join(", ")
+            ));
+        }
     }
-    let count = left.len();
     print_note(match count {
-        _ if is_idle => "there is no value to look for".to_owned(),
+        _ if needles.is_empty() && count == 0 => "there is no value to look for".to_owned(),
         0 => "no value was found".to_owned(),
         _ => format!(
             "{count} place{} still {} a value: remove them, and replace a key that other users or a backup may have",
@@ -149,6 +147,8 @@ fn read_values<B: Manage>(
                     warn(printable(format!(
                         "{id} was not looked for: its value has fewer than {SHORTEST} characters"
                     )));
+                    // What was not searched is not clean.
+                    exit = Exit::IdFailed;
                 }
                 Ok(value) => all.extend(needles(part * AT_ONCE + at, value.expose())),
             }
@@ -165,71 +165,23 @@ fn add_services(walk: &mut Walk, home: Option<&Path>) {
     of_user.chain(of_system).for_each(|folder| walk.add_named(&folder, "openclaw"));
 }
 
-/// Adds the places of one file. Fails with a reason if it cannot be searched; a file that is gone has nothing left.
-fn search_file(
-    path: &Path,
-    needles: &[Needle],
-    finders: &[Finder<'_>],
-    left: &mut BTreeSet<Left>,
-) -> Result<(), String> {
-    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY;
-    let opened = rustix::fs::openat(CWD, path, flags, Mode::empty());
-    let mut file = match opened.map_err(std::io::Error::from) {
-        Ok(file) => File::from(file),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(error) => return Err(words(&error)),
-    };
-    let told = |error: std::io::Error| words(&error);
-    let metadata = file.metadata().map_err(told)?;
-    if !metadata.is_file() {
-        return Ok(());
-    }
-    if metadata.len() > LONGEST {
-        return Err(format!("it is longer than {} MiB", LONGEST >> 20));
-    }
-    let found = search(&file, finders).map_err(told)?;
-    let mut places: Vec<(usize, Place)> = Vec::new();
-    if !found.hits.is_empty() && !found.is_binary && metadata.len() <= LONGEST_JSON {
-        let mut text = Vec::new();
-        file.rewind().and_then(|()| file.take(LONGEST_JSON).read_to_end(&mut text)).map_err(told)?;
-        let of_json = fields::fields(&String::from_utf8_lossy(&text), needles);
-        places.extend(of_json.into_iter().map(|(needle, field)| (needle, Place::Field(field))));
-    }
-    let has_field: BTreeSet<usize> = places.iter().map(|(needle, _)| needles[*needle].id).collect();
-    for hit in found.hits.into_iter().filter(|hit| !has_field.contains(&needles[hit.needle].id)) {
-        let place = if found.is_binary { Place::Byte(hit.byte) } else { Place::Line(hit.line, hit.name) };
-        places.push((hit.needle, place));
-    }
-    // Of a value that is there as it is, its other forms say nothing more.
-    let is_plain: BTreeSet<usize> = of_form(&places, needles, "").collect();
-    places.retain(|(needle, _)| needles[*needle].form.is_empty() || !is_plain.contains(&needles[*needle].id));
-    left.extend(places.into_iter().map(|(needle, place)| {
-        let Needle { id, form, .. } = needles[needle];
-        Left { file: path.display().to_string(), place, id, form }
-    }));
-    Ok(())
-}
-
-/// Returns the ids of which there is a text in this form.
-fn of_form(places: &[(usize, Place)], needles: &[Needle], form: &str) -> impl Iterator<Item = usize> {
-    let of_form =
-        places.iter().map(|(needle, _)| &needles[*needle]).filter(move |needle| needle.form == form);
-    of_form.map(|needle| needle.id)
-}
-
 /// Returns the line about a place. A name of a file or field that has a value in it is left out.
 fn line(left: &Left, ids: &[String], needles: &[Needle]) -> String {
-    let without = |text: &str| {
-        let is_shown = !needles.iter().any(|needle| needle.is_in(text));
-        printable(if is_shown { text.to_owned() } else { "(a name with a value in it)".to_owned() })
-    };
+    let without = |text: &str| without(text, needles);
     let place = match &left.place {
         Place::Field(field) => without(field),
         Place::Line(line, None) => format!("line {line}"),
         Place::Line(line, Some(name)) => format!("line {line}, {}", without(name)),
         Place::Byte(byte) => format!("byte {byte}"),
+        Place::More(count) => format!("and {count} more place{}", plural(*count)),
     };
     format!("{}: {place}: {}{}\n", without(&left.file), ids[left.id], left.form)
+}
+
+/// Returns a name for a line of the output, unless it has a value in it.
+fn without(text: &str, needles: &[Needle]) -> String {
+    let is_shown = !needles.iter().any(|needle| needle.is_in(text));
+    printable(if is_shown { text.to_owned() } else { "(a name with a value in it)".to_owned() })
 }
 
 /// The failure of a search without anything to look for.

@@ -56,6 +56,15 @@ pub(super) fn needles(id: usize, value: &str) -> Vec<Needle> {
             add(" in base64", in_base64(&engine, value, shift));
         }
     }
+    add(
+        " in UTF-16",
+        longest_run(value)
+            .chars()
+            .flat_map(|c| [c, '\0'])
+            .collect::<String>()
+            .trim_end_matches('\0')
+            .to_owned(),
+    );
     if let Some(line) = longest_line(value) {
         add(", a line of it", line.to_owned());
     }
@@ -71,6 +80,17 @@ fn in_base64(engine: &GeneralPurpose, value: &str, shift: usize) -> String {
     let start = [0, 2, 3][shift];
     let end = padded.expose().len() * 8 / 6;
     text.expose().get(start..end).unwrap_or_default().to_owned()
+}
+
+/// Returns the longest part of a value that every form of UTF-16 text has with a zero between two characters.
+fn longest_run(value: &str) -> &str {
+    let is_other = |c: char| !c.is_ascii() || c.is_ascii_control();
+    // JSON writes these two in another way.
+    let is_other_in_json = |c: char| is_other(c) || "\"\\".contains(c);
+    let longest = |run: Option<_>| run.filter(|run: &&str| run.len() >= SHORTEST);
+    longest(value.split(is_other_in_json).max_by_key(|run| run.len()))
+        .or_else(|| longest(value.split(is_other).max_by_key(|run| run.len())))
+        .unwrap_or_default()
 }
 
 /// Returns the longest line of a value of several lines, which a file can have with other line ends.
@@ -110,6 +130,22 @@ mod tests {
     #[test]
     fn a_plain_value_has_few_forms() {
         let forms: Vec<_> = needles(0, "sk-abcdefgh").iter().map(|needle| needle.form).collect();
-        assert_eq!(forms, ["", " in base64", " in base64", " in base64"]);
+        assert_eq!(forms, ["", " in base64", " in base64", " in base64", " in UTF-16"]);
+    }
+
+    #[test]
+    fn a_value_is_found_in_utf_16() {
+        let text = |value: &str, bytes: fn(u16) -> [u8; 2]| -> Vec<u8> {
+            value.encode_utf16().flat_map(bytes).collect()
+        };
+        for value in ["sk-abcdefgh", "ü\"sk-abcdefgh"] {
+            for bytes in [u16::to_le_bytes, u16::to_be_bytes] {
+                let text = text(&format!("\u{feff}key={value}\r\n"), bytes);
+                assert!(
+                    needles(0, value).iter().any(|needle| needle.finder().find(&text).is_some()),
+                    "{value}"
+                );
+            }
+        }
     }
 }

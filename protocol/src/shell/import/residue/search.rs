@@ -7,8 +7,8 @@ use memchr::memmem::Finder;
 /// How much of a file is read at once.
 const PART: usize = 1 << 20;
 
-/// How many places of one file are named.
-const MOST: usize = 100;
+/// How many places of one text in one file are named.
+pub(super) const MOST: usize = 100;
 
 /// A place where a text was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,9 +23,11 @@ pub(super) struct Hit {
 }
 
 /// What was found in a file.
-pub(super) struct Hits {
+pub(super) struct Found {
     /// In the order of the file.
     pub(super) hits: Vec<Hit>,
+    /// How often each text is in the file.
+    pub(super) counts: Vec<usize>,
     /// Whether the file is not text.
     pub(super) is_binary: bool,
 }
@@ -34,9 +36,9 @@ pub(super) struct Hits {
 ///
 /// # Errors
 /// The error of reading.
-pub(super) fn search(mut file: impl Read, finders: &[Finder<'_>]) -> io::Result<Hits> {
+pub(super) fn search(mut file: impl Read, finders: &[Finder<'_>]) -> io::Result<Found> {
     let longest = finders.iter().map(|finder| finder.needle().len()).max().unwrap_or(0);
-    let mut found = Hits { hits: Vec::new(), is_binary: false };
+    let mut found = Found { hits: Vec::new(), counts: vec![0; finders.len()], is_binary: false };
     // The end of a part is searched again with the next one, since a text can be in both.
     let mut buffer = vec![0; PART + longest];
     let (mut filled, mut start, mut line) = (0, 0_u64, 1);
@@ -49,10 +51,15 @@ pub(super) fn search(mut file: impl Read, finders: &[Finder<'_>]) -> io::Result<
         let end = if is_last { filled } else { filled - longest };
         let mut hits: Vec<(usize, usize)> = Vec::new();
         for (needle, finder) in finders.iter().enumerate() {
-            hits.extend(finder.find_iter(part).take_while(|at| *at < end).take(MOST).map(|at| (at, needle)));
+            for at in finder.find_iter(part).take_while(|at| *at < end) {
+                if found.counts[needle] < MOST {
+                    hits.push((at, needle));
+                }
+                found.counts[needle] += 1;
+            }
         }
         hits.sort_unstable();
-        for (at, needle) in hits.into_iter().take(MOST.saturating_sub(found.hits.len())) {
+        for (at, needle) in hits {
             let lines = line + memchr::memchr_iter(b'\n', &part[..at]).count();
             let name = name_before(&part[..at]);
             found.hits.push(Hit { needle, line: lines, byte: start + at as u64, name });
@@ -88,8 +95,15 @@ fn name_before(text: &[u8]) -> Option<String> {
     let line = ["export ", "Environment="].iter().find_map(|start| line.strip_prefix(start)).unwrap_or(line);
     let (name, _) = line.trim_start_matches(['"', '\'']).split_once('=')?;
     let name = name.trim();
-    let is_of_name = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
-    (!name.is_empty() && name.len() <= 64 && name.chars().all(is_of_name)).then(|| name.to_owned())
+    is_name(name).then(|| name.to_owned())
+}
+
+/// Whether a text looks like the name of a field or variable, and not like another secret.
+pub(super) fn is_name(text: &str) -> bool {
+    let is_of_name = |c: char| c.is_ascii_alphanumeric() || " _.:/@-".contains(c);
+    let digits = text.bytes().filter(u8::is_ascii_digit).count();
+    let is_random = text.len() >= 20 && digits >= 4;
+    !text.is_empty() && text.len() <= 64 && text.chars().all(is_of_name) && !is_random
 }
 
 #[cfg(test)]
@@ -123,6 +137,16 @@ mod tests {
             [(0, 2, 16, name("KEY")), (1, 3, 43, name("B")), (0, 4, 57, None)]
         );
         assert!(found(b"", &["secret-one"]).is_empty());
+    }
+
+    #[test]
+    fn every_text_has_places_of_its_own() {
+        let text = "secret-one\n".repeat(150) + "KEY-0a1b2c3d4e5f6a7b8c=secret-two\n";
+        let finders: Vec<_> = ["secret-one", "secret-two"].map(Finder::new).into();
+        let found = search(text.as_bytes(), &finders).unwrap();
+        assert_eq!((found.counts, found.hits.len()), (vec![150, 1], MOST + 1));
+        let last = found.hits.last().unwrap();
+        assert_eq!((last.needle, last.line, &last.name), (1, 151, &None), "its name is another secret");
     }
 
     /// Wherever it is with respect to the parts that are read, a text is found once.

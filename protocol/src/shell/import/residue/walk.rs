@@ -18,8 +18,10 @@ pub(super) struct Walk {
     pub(super) files: Vec<PathBuf>,
     /// What cannot be searched, and why.
     pub(super) unread: Vec<(PathBuf, String)>,
-    /// How many links were not followed.
-    pub(super) links: usize,
+    /// The links that were not followed.
+    pub(super) links: Vec<PathBuf>,
+    /// The files that were searched as they are, and not what is compressed in them.
+    pub(super) compressed: Vec<PathBuf>,
 }
 
 impl Walk {
@@ -59,8 +61,13 @@ impl Walk {
     fn add(&mut self, path: &Path, kind: io::Result<fs::FileType>, depth: usize) {
         match kind {
             Ok(kind) if kind.is_dir() => self.add_folder(path, depth),
-            Ok(kind) if kind.is_symlink() => self.links += 1,
-            Ok(kind) if kind.is_file() && self.files.len() < FILES => self.files.push(path.to_owned()),
+            Ok(kind) if kind.is_symlink() => self.links.push(path.to_owned()),
+            Ok(kind) if kind.is_file() && self.files.len() < FILES => {
+                if is_compressed(path) {
+                    self.compressed.push(path.to_owned());
+                }
+                self.files.push(path.to_owned());
+            }
             Ok(kind) if kind.is_file() => {
                 self.unread.push((path.to_owned(), format!("there are more than {FILES} files")));
             }
@@ -69,4 +76,10 @@ impl Walk {
             Err(error) => self.unread.push((path.to_owned(), words(&error))),
         }
     }
+}
+
+/// Whether the name of a file says that it is compressed.
+fn is_compressed(path: &Path) -> bool {
+    let end = path.extension().and_then(|end| end.to_str()).unwrap_or_default().to_ascii_lowercase();
+    ["gz", "tgz", "bz2", "xz", "zst", "zip", "7z"].contains(&end.as_str())
 }
