@@ -479,12 +479,12 @@ fn what_is_left_is_named_by_its_place() {
     let plan = desk.write("plan.json", r#"{"generatedBy": "secretref-keychain", "importedIds": ["other"]}"#);
     let run =
         desk.run(&["import", "--residue", "--plan", &plan]).env("OPENCLAW_STATE_DIR", desk.path("other"));
-    let plain = run.end();
-    said(&plain, 1, &["2 places still have a value"]);
+    let bare = run.end();
+    said(&bare, 1, &["2 places still have a value"]);
     let want = ["gateway.auth.token", "hooks.token"].map(|name| {
         format!("{root}/other/openclaw.json: {name}: a credential in plaintext, which has no id here")
     });
-    assert_eq!(plain.stdout.lines().collect::<Vec<_>>(), want, "{plain:?}");
+    assert_eq!(bare.stdout.lines().collect::<Vec<_>>(), want, "{bare:?}");
 
     let clean = desk.import(&["--residue", "--only", "other"]);
     said(&clean, 0, &["no value was found"]);
