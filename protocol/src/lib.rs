@@ -69,6 +69,8 @@ mod process;
 #[cfg(feature = "cli")]
 mod profile;
 #[cfg(feature = "cli")]
+mod profile_ids;
+#[cfg(feature = "cli")]
 mod profile_permissions;
 #[cfg(feature = "net")]
 pub mod program;

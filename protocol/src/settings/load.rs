@@ -55,6 +55,12 @@ impl Settings {
     }
 }
 
+/// How long a process may run before its settings are known, and if they cannot be read.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The maximum size of a response, in bytes, if the settings cannot be read.
+pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;
+
 /// Flags by key, as they were typed.
 pub type Flags = Vec<(&'static str, Vec<String>)>;
 

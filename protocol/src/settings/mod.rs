@@ -21,7 +21,7 @@ use crate::store::{Kind, Setting};
 #[cfg(feature = "net")]
 pub(crate) use credential::warn_if_exposed;
 use family::{ALLOW, FAMILY, MAX_OUTPUT, TIMEOUT};
-pub use load::{Flags, check, timeout_of};
+pub use load::{DEFAULT_MAX_OUTPUT, DEFAULT_TIMEOUT, Flags, check, timeout_of};
 pub(crate) use passed::CredentialPlace;
 use value::Value;
 
@@ -295,9 +295,3 @@ impl Settings {
         self.given.iter().find(|given| given.setting.key == key)
     }
 }
-
-/// How long a process may run before its settings are known, and if they cannot be read.
-pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The maximum size of a response, in bytes, if the settings cannot be read.
-pub const DEFAULT_MAX_OUTPUT: usize = 1 << 20;

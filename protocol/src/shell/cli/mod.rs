@@ -1,5 +1,6 @@
 //! The command line, made from the table of settings.
 
+mod arguments;
 mod commands;
 mod help;
 mod import_args;

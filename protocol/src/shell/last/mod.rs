@@ -1,0 +1,182 @@
+//! `doctor --last [NAME]`: what the last runs under a gateway did, from the system's log or the `log_file` of the profile.
+
+mod logs;
+mod ran;
+
+use std::os::unix::fs::MetadataExt as _;
+use std::path::PathBuf;
+
+use super::output::{fail, print, print_note};
+use super::style::Style;
+use crate::deadline::Deadline;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::settings::Settings;
+use crate::settings::family::LOG_FILE;
+use crate::store::Store;
+use logs::{of_file, of_journal};
+use ran::Ran;
+
+/// The arguments of `doctor --last`.
+#[derive(Debug)]
+pub(super) struct LastArgs {
+    /// The gateway's name of the provider; all if there is none.
+    pub(super) provider: Option<String>,
+    pub(super) json: bool,
+    /// Whether to show ids.
+    pub(super) names: bool,
+}
+
+/// How many runs are shown.
+const SHOWN: usize = 20;
+
+/// Prints the last runs, the newest last.
+pub(super) fn last(store: &Store, args: &LastArgs, settings: Option<&Settings>, deadline: Deadline) -> Exit {
+    let log_file = settings.and_then(log_file);
+    let found = match &log_file {
+        Some(path) => of_file(path),
+        None => of_journal(store.binary, &uids(settings)),
+    };
+    let is_asked = |ran: &Ran| args.provider.is_none() || ran.provider == args.provider;
+    let mut runs: Vec<_> = match found {
+        Ok(found) => found.into_iter().filter(is_asked).collect(),
+        Err(failure) => return fail(None, &failure),
+    };
+    runs.drain(..runs.len().saturating_sub(SHOWN));
+    if !args.names {
+        for ran in &mut runs {
+            ran.ids.clear();
+        }
+    }
+    if args.json {
+        let text = serde_json::to_string(&runs).unwrap_or_default();
+        return print(&format!("{text}\n"), deadline).unwrap_or_else(|| exit(&runs));
+    }
+    if runs.is_empty() {
+        let of = args.provider.as_ref().map(|name| format!(" of the provider {name}")).unwrap_or_default();
+        let log = log_file.map_or_else(|| "the system's log".to_owned(), |path| path.display().to_string());
+        let what = format!("{log} has no run of {}{of}", store.binary);
+        return fail(None, &Failure::not_found(what, NO_RUN));
+    }
+    let style = Style::for_stdout();
+    let text: String = runs.iter().map(|ran| ran.text(args.names, style)).collect();
+    let cut = print(&text, deadline);
+    story(&runs).iter().for_each(print_note);
+    if runs.iter().all(Ran::is_bad) {
+        print_note("runs that succeed are in the log only with `log = \"all\"` in the profile");
+    }
+    cut.unwrap_or_else(|| exit(&runs))
+}
+
+/// Returns the file of the profile, if it names one.
+fn log_file(settings: &Settings) -> Option<PathBuf> {
+    settings.profile()?;
+    settings.path(&LOG_FILE).ok().flatten()
+}
+
+/// Returns the users whose records count: the one who runs this, and the owner of the profile. Any other user can write records
+/// with the name of a resolver.
+fn uids(settings: Option<&Settings>) -> Vec<u32> {
+    let own = rustix::process::geteuid().as_raw();
+    let profile = settings.and_then(Settings::profile).and_then(|path| path.metadata().ok());
+    let owner = profile.map(|metadata| metadata.uid()).filter(|owner| *owner != own);
+    owner.into_iter().chain([own]).collect()
+}
+
+/// What to do if the log has nothing.
+const NO_RUN: &str = "a run that succeeds writes no line unless `log = \"all\"` is in the profile; with `log = \"off\"` none \
+                      does. Only the runs of the profile's owner and your own are shown: name the profile with --profile. The journal of another user \
+                      needs root, or the group systemd-journal. Without a journal the lines are \
+                      in the file of the syslog daemon";
+
+/// Ends with the code of the newest run.
+fn exit(runs: &[Ran]) -> Exit {
+    match runs.last() {
+        None => Exit::IdFailed,
+        Some(ran) if ran.is_bad() => Exit::IdFailed,
+        Some(_) => Exit::Done,
+    }
+}
+
+/// Returns when the store failed and when it answered again, from runs in their order.
+fn story(runs: &[Ran]) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut since: Option<&Ran> = None;
+    for ran in runs {
+        match since {
+            None if ran.is_down() => since = Some(ran),
+            Some(first) if !ran.is_down() => {
+                told.push(format!(
+                    "no value from {} to {}; then the store answers again",
+                    first.clock(),
+                    ran.clock()
+                ));
+                since = None;
+            }
+            _ => {}
+        }
+    }
+    if let Some(first) = since {
+        let codes = runs.last().map(|ran| ran.codes.join(", ")).unwrap_or_default();
+        told.push(format!(
+            "no value since {} ({codes}); `doctor` shows the step that fails now",
+            first.clock()
+        ));
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::logs::read;
+    use super::*;
+
+    const RECORDS: &str = r#"
+{"__REALTIME_TIMESTAMP":"1796029815000000","SECRETREF_RUN":"1","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"0","SECRETREF_EXIT":"0","SECRETREF_MS":"5","MESSAGE":"m"}
+{"__REALTIME_TIMESTAMP":"1796029816000000","MESSAGE":"another line"}
+{"__REALTIME_TIMESTAMP":"1796029817000000","SECRETREF_RUN":"2","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"2","SECRETREF_EXIT":"5","SECRETREF_CODE":"UNAVAILABLE","SECRETREF_ID":["a/b","c"],"SECRETREF_MS":"9","_SYSTEMD_UNIT":"gateway.service"}
+{"__REALTIME_TIMESTAMP":"1796029818000000","SECRETREF_RUN":"3","SECRETREF_PROVIDER":"vault","SECRETREF_ASKED":"2","SECRETREF_FAILED":"1","SECRETREF_EXIT":"0","SECRETREF_CODE":["NOT_FOUND","\u001b[31mNO_CODE"],"SECRETREF_ID":"c","SECRETREF_MS":"7"}
+"#;
+
+    #[test]
+    fn each_run_has_a_line_and_the_outage_is_told() {
+        let records = read(RECORDS.as_bytes());
+        let runs: Vec<_> = records.iter().filter_map(Ran::read).collect();
+        let lines: Vec<_> = runs.iter().map(|ran| format!("{} {}", ran.clock(), ran.result())).collect();
+        let want = [
+            "2026-11-30T09:10:15Z 2 ids resolved",
+            "2026-11-30T09:10:17Z 2 of 2 ids failed: UNAVAILABLE",
+            "2026-11-30T09:10:18Z 1 of 2 ids failed: NOT_FOUND",
+        ];
+        assert_eq!(lines, want);
+        assert_eq!(runs[1].ids, ["a/b", "c"]);
+        let back = "no value from 2026-11-30T09:10:17Z to 2026-11-30T09:10:18Z; then the store answers again";
+        assert_eq!(story(&runs), [back]);
+        let down =
+            "no value since 2026-11-30T09:10:17Z (UNAVAILABLE); `doctor` shows the step that fails now";
+        assert_eq!(story(&runs[..2]), [down]);
+        assert_eq!(story(&runs[..1]), [""; 0]);
+        assert_eq!((exit(&runs), exit(&runs[..1]), exit(&[])), (Exit::IdFailed, Exit::Done, Exit::IdFailed));
+    }
+
+    #[test]
+    fn a_line_of_a_file_is_read_like_a_record() {
+        let text = "2026-11-30T09:10:15Z secretref-vault[7]: run 00ff: 2 ids resolved for provider vault in 5 ms: a/b, NOT_FOUND\n\
+             something else\n\
+             2026-11-30T09:10:17Z secretref-vault[8]: run 00fe: 2 of 2 ids failed for provider vault in 9 ms: a/b, c \
+             UNAVAILABLE after 8 ms: no connection\n\
+             2026-11-30T09:10:18Z secretref-vault[9]: run 00fd: 1 of 2 ids failed for provider vault in 7 ms: c NOT_FOUND after 2 ms\n\
+             2026-11-30T09:10:19Z secretref-vault[9]: run 00fc: nothing could be answered in 1 ms: MISCONFIGURED: no file";
+        let runs: Vec<_> = text.lines().filter_map(Ran::read_line).collect();
+        let lines: Vec<_> = runs.iter().map(|ran| format!("{} {}", ran.clock(), ran.result())).collect();
+        let want = [
+            "2026-11-30T09:10:15Z 2 ids resolved",
+            "2026-11-30T09:10:17Z 2 of 2 ids failed: UNAVAILABLE",
+            "2026-11-30T09:10:18Z 1 of 2 ids failed: NOT_FOUND",
+            "2026-11-30T09:10:19Z failed: MISCONFIGURED",
+        ];
+        assert_eq!(lines, want);
+        assert_eq!(runs.iter().map(Ran::is_down).collect::<Vec<_>>(), [false, true, false, true]);
+        assert_eq!((runs[0].millis, runs[0].provider.as_deref()), (Some(5), Some("vault")));
+    }
+}
