@@ -58,6 +58,7 @@ impl Sources {
         let remedy = "name openclaw.json, a .env file or auth-profiles.json";
         let wrong = |what: String| Failure::misconfigured(what, remedy);
         let text = text.expose().trim_start_matches('\u{feff}');
+        let known = self.found.len();
         match json5::parse(text).map_err(wrong)? {
             Value::Object(mut members) if members.get("profiles").is_some_and(Value::is_object) => {
                 if let Some(Value::Object(profiles)) = members.remove("profiles") {
@@ -68,15 +69,16 @@ impl Sources {
                             .filter_map(|(id, profile)| of_profile(&agent, id, profile, fields)),
                     );
                 }
-                Ok(())
             }
             value @ Value::Object(_) => {
                 self.add_providers(&value);
                 self.walk(value, &mut Vec::new(), fields);
-                Ok(())
             }
-            _ => Err(wrong("it is not an object".to_owned())),
+            _ => return Err(wrong("it is not an object".to_owned())),
         }
+        // Ids are numbered in this order, which must not depend on how a JSON library keeps members.
+        self.found[known..].sort_by(|one, other| one.name.cmp(&other.name));
+        Ok(())
     }
 
     fn add_providers(&mut self, config: &Value) {
