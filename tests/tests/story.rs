@@ -104,7 +104,9 @@ impl Person {
 
     /// What root sees of the last runs.
     fn last(&self) -> Ended {
-        let run = Run::new(self.package.path().join("secretref-vault")).args(["doctor", "--last"]);
+        let profile = self.home(".config/secretref/vault.toml").display().to_string();
+        let run = Run::new(self.package.path().join("secretref-vault"));
+        let run = run.args(["--profile", &profile, "doctor", "--last"]);
         run.env("PATH", "/usr/bin:/bin").end()
     }
 

@@ -106,6 +106,11 @@ fn run<B: Manage>(arguments: &[String], first: Instant) -> Exit {
             Exit::Usage
         }
         Verb::None | Verb::Resolve => serve::<B>(settings, &journal, limits),
+        Verb::Last(args) => {
+            let deadline = Deadline::new(Instant::now(), OUTPUT_TIMEOUT);
+            watchdog.move_to(deadline);
+            last::last(&B::STORE, &args, (line.profile.as_deref(), settings.as_ref().ok()), deadline)
+        }
         verb => with_settings::<B>(verb, settings, (&line.flags, &environment), &run, limits),
     }
 }
@@ -138,11 +143,6 @@ fn with_settings<B: Manage>(
         (Verb::Settings { names }, _) => settings::settings(&B::STORE, &names, limits.deadline),
         (Verb::Completions { shell }, _) => completions::completions::<B>(&shell, limits.deadline),
         (Verb::Man { page }, _) => man::man::<B>(&page, limits.deadline),
-        (Verb::Last(args), settings) => {
-            let deadline = Deadline::new(Instant::now(), OUTPUT_TIMEOUT);
-            limits.watchdog.move_to(deadline);
-            last::last(&B::STORE, &args, settings.as_ref().ok(), deadline)
-        }
         (Verb::Doctor { ids, json, names }, settings) => {
             let args = DoctorArgs { ids, json, names };
             doctor::doctor::<B>(settings.as_ref(), args, (run, environment), limits)

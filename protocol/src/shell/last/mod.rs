@@ -11,6 +11,7 @@ use super::style::Style;
 use crate::deadline::Deadline;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::profile::path_of;
 use crate::settings::Settings;
 use crate::settings::family::LOG_FILE;
 use crate::store::Store;
@@ -31,11 +32,18 @@ pub(super) struct LastArgs {
 const SHOWN: usize = 20;
 
 /// Prints the last runs, the newest last.
-pub(super) fn last(store: &Store, args: &LastArgs, settings: Option<&Settings>, deadline: Deadline) -> Exit {
+///
+/// Root cannot read the settings of another user's profile, but sees the runs of its owner.
+pub(super) fn last(
+    store: &Store,
+    args: &LastArgs,
+    (profile, settings): (Option<&str>, Option<&Settings>),
+    deadline: Deadline,
+) -> Exit {
     let log_file = settings.and_then(log_file);
     let found = match &log_file {
         Some(path) => of_file(path),
-        None => of_journal(store.binary, &uids(settings)),
+        None => of_journal(store.binary, &uids(profile)),
     };
     let is_asked = |ran: &Ran| args.provider.is_none() || ran.provider == args.provider;
     let mut runs: Vec<_> = match found {
@@ -76,11 +84,11 @@ fn log_file(settings: &Settings) -> Option<PathBuf> {
 
 /// Returns the users whose records count: the one who runs this, and the owner of the profile. Any other user can write records
 /// with the name of a resolver.
-fn uids(settings: Option<&Settings>) -> Vec<u32> {
+fn uids(profile: Option<&str>) -> Vec<u32> {
     let own = rustix::process::geteuid().as_raw();
-    let profile = settings.and_then(Settings::profile).and_then(|path| path.metadata().ok());
-    let owner = profile.map(|metadata| metadata.uid()).filter(|owner| *owner != own);
-    owner.into_iter().chain([own]).collect()
+    let profile = profile.and_then(|argument| path_of(argument, own).ok());
+    let owner = profile.and_then(|path| path.metadata().ok()).map(|metadata| metadata.uid());
+    owner.filter(|owner| *owner != own).into_iter().chain([own]).collect()
 }
 
 /// What to do if the log has nothing.
