@@ -41,6 +41,8 @@ mod backend;
 #[cfg(feature = "cli")]
 mod base_profile;
 #[cfg(feature = "cli")]
+mod child_group;
+#[cfg(feature = "cli")]
 mod deadline;
 #[cfg(feature = "cli")]
 mod environment;

@@ -4,21 +4,15 @@
 use std::ffi::OsStr;
 use std::io::{ErrorKind, Read as _};
 use std::os::unix::fs::MetadataExt as _;
-use std::os::unix::process::CommandExt as _;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::process::{ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, kill_process_group};
-
+use crate::child_group::ChildGroup;
 use crate::secret::Secret;
 
 /// The most bytes that are read.
 const LIMIT: usize = 64 << 10;
-
-/// How long to wait for a program that was ended.
-const LAST_WAIT: Duration = Duration::from_millis(50);
 
 /// How often the program is looked at.
 const INTERVAL: Duration = Duration::from_millis(2);
@@ -33,12 +27,6 @@ pub enum NoOutput {
     NotStarted(&'static str),
     /// It was not run, or it failed. This repeats nothing that it printed.
     Failed(String),
-}
-
-/// A running program. With this value its whole process group ends, unless it has ended by itself.
-struct Running {
-    child: Child,
-    is_over: bool,
 }
 
 /// Returns what `program` prints until it ends, in less than `left`. It gets a home and a usual `PATH`, in a process group of
@@ -56,12 +44,12 @@ pub async fn output(
     if is_exposed(program) {
         return Err(NoOutput::Failed("can be changed by every user, so it is not run".to_owned()));
     }
-    let child = start(program, arguments, home).map_err(|error| match error.kind() {
+    let mut group = start(program, arguments, home).map_err(|error| match error.kind() {
         ErrorKind::NotFound => NoOutput::NotStarted("is not there, or its interpreter is not"),
         ErrorKind::PermissionDenied => NoOutput::NotStarted("may not be run by this user"),
         _ => NoOutput::Failed("cannot be started".to_owned()),
     })?;
-    Running { child, is_over: false }.output(end).await.map_err(NoOutput::Failed)
+    read_to_end(&mut group, end).await.map_err(NoOutput::Failed)
 }
 
 /// Whether any user may write the program.
@@ -74,69 +62,42 @@ fn start(
     program: &Path,
     arguments: impl IntoIterator<Item = impl AsRef<OsStr>>,
     home: Option<&str>,
-) -> std::io::Result<Child> {
-    Command::new(program)
+) -> std::io::Result<ChildGroup> {
+    let mut command = Command::new(program);
+    command
         .args(arguments)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs(home.map(|home| ("HOME", home)))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .process_group(0)
-        .spawn()
+        .stderr(Stdio::null());
+    ChildGroup::start(&mut command)
 }
 
-impl Running {
-    /// Returns what it prints until it ends.
-    async fn output(&mut self, end: Instant) -> Result<Secret, String> {
-        let mut stdout = self.child.stdout.take().ok_or("has no output")?;
-        set_nonblocking(&stdout)?;
-        let mut bytes = Vec::new();
-        while !read(&mut stdout, &mut bytes)? {
-            self.pause(end).await?;
-        }
-        loop {
-            match self.child.try_wait().map_err(|_| "cannot be waited for")? {
-                Some(status) if status.success() => break,
-                Some(status) => return Err(format!("failed with exit code {}", status.code().unwrap_or(-1))),
-                None => self.pause(end).await?,
-            }
-        }
-        self.is_over = true;
-        String::from_utf8(bytes).map(Secret::new).map_err(|_| "does not print text".to_owned())
+/// Returns what it prints until it ends.
+async fn read_to_end(group: &mut ChildGroup, end: Instant) -> Result<Secret, String> {
+    let stdout = group.take_stdout().map_err(|_| "has no output that can be read")?;
+    let mut stdout = stdout.ok_or("has no output")?;
+    let mut bytes = Vec::new();
+    while !read(&mut stdout, &mut bytes)? {
+        pause(end).await?;
     }
-
-    async fn pause(&self, end: Instant) -> Result<(), String> {
-        if Instant::now() >= end {
-            return Err("did not end in time and was ended".to_owned());
+    loop {
+        match group.try_wait().map_err(|_| "cannot be waited for")? {
+            Some(status) if status.success() => break,
+            Some(status) => return Err(format!("failed with exit code {}", status.code().unwrap_or(-1))),
+            None => pause(end).await?,
         }
-        tokio::time::sleep(INTERVAL).await;
-        Ok(())
     }
+    group.leave_alone();
+    String::from_utf8(bytes).map(Secret::new).map_err(|_| "does not print text".to_owned())
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        // It may have left the group.
-        let _ = self.child.kill();
-        // The system removes what is left when this process ends.
-        let end = Instant::now() + LAST_WAIT;
-        while matches!(self.child.try_wait(), Ok(None)) && Instant::now() < end {
-            std::thread::sleep(INTERVAL);
-        }
+async fn pause(end: Instant) -> Result<(), String> {
+    if Instant::now() >= end {
+        return Err("did not end in time and was ended".to_owned());
     }
-}
-
-fn set_nonblocking(stdout: &ChildStdout) -> Result<(), String> {
-    let set = fcntl_getfl(stdout).and_then(|flags| fcntl_setfl(stdout, flags | OFlags::NONBLOCK));
-    set.map_err(|_| "has no output that can be read".to_owned())
+    tokio::time::sleep(INTERVAL).await;
+    Ok(())
 }
 
 /// Reads what there is. Returns whether that was all.

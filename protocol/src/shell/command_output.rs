@@ -1,13 +1,11 @@
 //! Runs a command that a person asked for, and reads what it prints while it runs.
 
 use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::process::CommandExt as _;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdout, Command, ExitStatus};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
-use rustix::process::{Pid, Signal, kill_process_group};
+use crate::child_group::ChildGroup;
 
 /// How often the command is looked at.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -20,12 +18,6 @@ pub(super) struct CommandOutput {
     pub(super) stdout: Vec<u8>,
 }
 
-/// A command that runs. With this value its process group ends, unless the command has ended by itself.
-struct Running {
-    child: Child,
-    is_over: bool,
-}
-
 /// Runs a command in a process group of its own, for at most `limit`, and keeps the first `most` bytes that it prints. Its end
 /// counts, not that of a child which keeps its output open.
 ///
@@ -36,20 +28,18 @@ pub(super) fn command_output(
     limit: Duration,
     most: usize,
 ) -> io::Result<CommandOutput> {
-    let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0).spawn()?;
-    let mut running = Running { child, is_over: false };
+    let mut group = ChildGroup::start(command)?;
     let end = Instant::now() + limit;
-    let (mut stdout, mut bytes) = (running.child.stdout.take(), Vec::new());
-    if let Some(stdout) = &stdout {
-        fcntl_setfl(stdout, fcntl_getfl(stdout)? | OFlags::NONBLOCK)?;
-    }
+    let (mut stdout, mut bytes) = (group.take_stdout()?, Vec::new());
     loop {
         // Its last words are read after its end.
-        let status = running.child.try_wait()?;
+        let status = group.try_wait()?;
         if stdout.as_mut().is_some_and(|stdout| drain(stdout, &mut bytes, most)) {
             stdout = None;
         }
-        running.is_over = status.is_some();
+        if status.is_some() {
+            group.leave_alone();
+        }
         if status.is_some() || Instant::now() >= end {
             return Ok(CommandOutput { status, stdout: bytes });
         }
@@ -72,18 +62,6 @@ fn drain(stdout: &mut ChildStdout, bytes: &mut Vec<u8>, most: usize) -> bool {
     false
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        if self.is_over {
-            return;
-        }
-        if let Some(group) = i32::try_from(self.child.id()).ok().and_then(Pid::from_raw) {
-            let _ = kill_process_group(group, Signal::KILL);
-        }
-        let _ = self.child.wait();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -102,6 +80,8 @@ mod tests {
         let start = Instant::now();
         assert_eq!(run("sleep 50 & printf abc", long), (Some(0), 3));
         assert_eq!(run("sleep 50 & sleep 50", Duration::from_millis(50)), (None, 0));
+        // Its child leaves the process group.
+        assert_eq!(run("exec setsid -w sleep 50", Duration::from_millis(50)), (None, 0));
         assert_eq!(run("while :; do echo x; done", Duration::from_millis(50)).0, None);
         assert!(start.elapsed() < Duration::from_secs(30));
     }

@@ -206,37 +206,22 @@ fn call(
 
 /// `a{o(oayays)}`.
 fn secrets(body: &[u8]) -> Vec<(String, String)> {
-    let mut reader = Reader(body, 0);
-    let end = reader.u32() as usize;
-    reader.align(8);
-    let end = reader.1 + end;
-    let mut found = Vec::new();
-    while reader.1 < end {
-        reader.align(8);
+    Reader(body, 0).array(|reader| {
         let path = reader.string();
         reader.align(8);
         reader.string();
         reader.bytes();
         let value = reader.bytes();
         reader.string();
-        found.push((path, String::from_utf8(value).expect("text")));
-    }
-    found
+        (path, String::from_utf8(value).expect("text"))
+    })
 }
 
 /// `v` with `a{ss}` in it.
 fn attributes(body: &[u8]) -> Vec<(String, String)> {
     let mut reader = Reader(body, 0);
     reader.signature();
-    let end = reader.u32() as usize;
-    reader.align(8);
-    let end = reader.1 + end;
-    let mut found = Vec::new();
-    while reader.1 < end {
-        reader.align(8);
-        found.push((reader.string(), reader.string()));
-    }
-    found
+    reader.array(|reader| (reader.string(), reader.string()))
 }
 
 /// A message that is being written: numbers little-endian, each at a multiple of its size.
@@ -280,6 +265,19 @@ impl Body {
 struct Reader<'b>(&'b [u8], usize);
 
 impl Reader<'_> {
+    /// The entries of an array, each at a multiple of 8.
+    fn array<T>(&mut self, entry: impl Fn(&mut Self) -> T) -> Vec<T> {
+        let length = self.u32() as usize;
+        self.align(8);
+        let end = self.1 + length;
+        let mut found = Vec::new();
+        while self.1 < end {
+            self.align(8);
+            found.push(entry(self));
+        }
+        found
+    }
+
     fn align(&mut self, to: usize) {
         self.1 = self.1.next_multiple_of(to);
     }
