@@ -5,6 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use secretref_protocol::fuzz::Id;
 use secretref_protocol::net::Response;
 use secretref_protocol::{Failure, Kind, Name};
+use serde_json::Value;
 
 /// A secret of an input, which must not appear in a message.
 pub const CANARY: &str = "hvs.canary";
@@ -54,6 +55,24 @@ pub fn response(input: &[u8]) -> Option<(&str, Name, Response)> {
     };
     let headers: HeaderMap = lines.filter_map(header).take(8).collect();
     Some((word, name, Response { status, headers, body: parts.next().unwrap_or_default().to_vec() }))
+}
+
+/// The JSON of a body. A member that is not read need not be UTF-8.
+pub fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_str(&String::from_utf8_lossy(body)).ok()
+}
+
+/// The same, for its structure alone: nor need an escape in such a member be one, as half a surrogate pair is none. Each
+/// escape then reads as a slash.
+pub fn outline(body: &[u8]) -> Option<Value> {
+    let text = String::from_utf8_lossy(body);
+    let mut text = text.chars();
+    let mut plain = String::new();
+    while let Some(c) = text.next() {
+        let is_escape = c == '\\' && text.next().is_some();
+        plain.push(if is_escape { '/' } else { c });
+    }
+    json(body).or_else(|| serde_json::from_str(&plain).ok())
 }
 
 /// A failure is not a bug, does not control a terminal, and repeats only those parts of the input that may be `quoted`.

@@ -6,7 +6,7 @@
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use secretref_aws::fuzz::{locate, understand, understand_batch};
-use secretref_fuzz::{check_failure, check_value, response};
+use secretref_fuzz::{check_failure, check_value, json, outline, response};
 use secretref_protocol::outcome::accept;
 use secretref_protocol::{Document, Failure, Field, Kind, Retry};
 use serde_json::Value;
@@ -37,7 +37,7 @@ fuzz_target!(|input: &[u8]| {
 
 /// Only an error of Secrets Manager can say that there is no secret, and a stranger is asked again only if it fails.
 fn check_refusal(failure: &Failure, body: &[u8], status: StatusCode) {
-    let is_json = serde_json::from_slice::<Value>(body).is_ok();
+    let is_json = outline(body).is_some();
     if failure.kind().is_verdict() && failure.kind() != Kind::InvalidValue {
         assert!(is_json || !status.is_success(), "{status}: {failure}");
     }
@@ -53,7 +53,7 @@ fn check_refusal(failure: &Failure, body: &[u8], status: StatusCode) {
 /// The value is one that `serde_json` finds in the body, in an object with the name or the ARN that was asked for.
 fn check_document(document: &Document, body: &[u8], is_batch: bool, id: &str) {
     let Ok(value) = Field::Whole.take(document, true) else { return };
-    let Ok(known) = serde_json::from_slice::<Value>(body) else { return };
+    let Some(known) = json(body) else { return };
     let entries: Vec<&Value> = if is_batch {
         known["SecretValues"].as_array().into_iter().flatten().collect()
     } else {

@@ -6,10 +6,9 @@
 use http::StatusCode;
 use libfuzzer_sys::fuzz_target;
 use secretref_azure::fuzz::{has_token, locate, understand};
-use secretref_fuzz::{check_failure, check_value, response};
+use secretref_fuzz::{check_failure, check_value, json, outline, response};
 use secretref_protocol::outcome::accept;
 use secretref_protocol::{Document, Failure, Field, Kind, Retry};
-use serde_json::Value;
 
 fuzz_target!(|input: &[u8]| {
     let Some((_, name, reply)) = response(input) else { return };
@@ -37,15 +36,10 @@ fuzz_target!(|input: &[u8]| {
     }
 });
 
-/// The JSON of a body. A member that is not read need not be UTF-8.
-fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_str(&String::from_utf8_lossy(body)).ok()
-}
-
 /// A token is in JSON, and nowhere else.
 fn check_token(body: &[u8]) {
     if has_token(body) {
-        let known = json(body).expect("JSON");
+        let known = outline(body).expect("JSON");
         let token = known["access_token"].as_str().expect("a token");
         assert!(!token.is_empty() && token.bytes().all(|byte| byte.is_ascii_graphic()), "{token:?}");
     }
@@ -53,7 +47,7 @@ fn check_token(body: &[u8]) {
 
 /// Only an error of Key Vault can say that there is no secret, and a stranger is asked again only if it fails.
 fn check_refusal(failure: &Failure, body: &[u8], status: StatusCode) {
-    let is_error = json(body).is_some_and(|body| body["error"]["code"].is_string());
+    let is_error = outline(body).is_some_and(|body| body["error"]["code"].is_string());
     if matches!(failure.kind(), Kind::NotFound | Kind::AccessDenied | Kind::Unauthenticated) {
         assert!(is_error && status.is_client_error(), "{status}: {failure}");
     }
