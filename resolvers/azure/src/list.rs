@@ -1,14 +1,13 @@
 //! Lists the secrets of a vault.
 
 use azure_core::time::OffsetDateTime;
-use azure_security_keyvault_secrets::ResourceExt as _;
 use azure_security_keyvault_secrets::models::{
     SecretAttributes, SecretClientListSecretPropertiesOptions as Options, SecretProperties,
 };
 use futures_util::TryStreamExt as _;
 use secretref_protocol::{Failure, Field, Listed, Listing, Name};
 
-use crate::locator::{Defaults, SecretName, beginning};
+use crate::locator::{Defaults, SecretName, beginning, resource};
 use crate::refusal::{self, LIST};
 use crate::session::Session;
 use crate::time;
@@ -54,7 +53,7 @@ pub(crate) async fn probe(session: &Session, vault: &Vault) -> Result<(), Failur
 
 /// The entry of a listing, if its name begins with `name`, without case as in Key Vault itself.
 fn found(secret: SecretProperties, vault: &Vault, before: &str, name: &str) -> Option<Listed> {
-    let own = secret.resource_id().ok()?.name;
+    let own = resource(secret.id.as_ref(), &secret)?.name;
     let begins = own.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
     if !begins || SecretName::parse(&own).is_err() {
         return None;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+use azure_security_keyvault_secrets::{ResourceExt, ResourceId};
 use secretref_protocol::{Allow, Failure, Field, Kind, Name};
 
 use crate::cloud::Cloud;
@@ -152,6 +153,13 @@ impl SecretName {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Takes the id that a vault gives a secret apart. One that is not ASCII is none: Key Vault has no such names, and the parser of
+/// URLs, which has no IDNA here, panics on some of them in a debug build.
+pub(crate) fn resource(id: Option<&String>, secret: &impl ResourceExt) -> Option<ResourceId> {
+    id.filter(|id| id.is_ascii())?;
+    secret.resource_id().ok()
 }
 
 fn version(text: &str) -> Result<String, Failure> {

@@ -2,14 +2,14 @@
 
 use azure_core::http::headers::HeaderName;
 use azure_core::time::OffsetDateTime;
+use azure_security_keyvault_secrets::SecretClient;
 use azure_security_keyvault_secrets::models::{
     Secret as Read, SecretAttributes, SecretClientGetSecretOptions,
 };
-use azure_security_keyvault_secrets::{ResourceExt as _, SecretClient};
 use secretref_protocol::{Document, Failure, Kind, Metadata, Run, Secret, Stage};
 
 use crate::change::{recover, until};
-use crate::locator::Locator;
+use crate::locator::{Locator, resource};
 use crate::refusal::{self, GET};
 use crate::session::{Caller, Session};
 use crate::time;
@@ -125,7 +125,7 @@ fn warn_before_end(run: &Run, locator: &Locator, expires: Option<OffsetDateTime>
 
 /// The version in an answer, if the answer is about the secret and version that were asked for.
 fn version_of(read: &Read, locator: &Locator) -> Option<String> {
-    let id = read.resource_id().ok()?;
+    let id = resource(read.id.as_ref(), read)?;
     let is_asked = |version: &String| locator.version.as_ref().is_none_or(|asked| asked == version);
     let is_vault = !locator.vault.is_known() || id.vault_url.eq_ignore_ascii_case(locator.vault.origin());
     let version = id.version.map(|version| version.to_ascii_lowercase()).filter(is_asked);
