@@ -3,20 +3,26 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::json;
 use tempfile::TempDir;
 
+use crate::gateway::Running;
 use crate::resolver::{self, Run};
+
+/// The program of runc.
+const RUNC: &str = "/usr/sbin/runc";
 
 /// A container that can be started several times.
 #[derive(Debug)]
 pub struct Container {
     place: TempDir,
     uid: u32,
+    environment: Vec<String>,
     mounts: BTreeMap<&'static str, PathBuf>,
     /// The folders that it can write.
     volumes: BTreeMap<String, PathBuf>,
@@ -28,15 +34,28 @@ impl Container {
     pub fn of(name: &str, uid: u32) -> Self {
         assert!(rustix::process::geteuid().is_root(), "needs root, for a container");
         let place = tempfile::tempdir().expect("a folder");
-        let container = Self { place, uid, mounts: BTreeMap::new(), volumes: BTreeMap::new() };
-        let binary = resolver::path(name);
-        container.copy(&binary, &format!("usr/local/bin/{name}"));
-        let linked = Command::new("ldd").arg(&binary).output().expect("ldd");
+        let container =
+            Self { place, uid, environment: Vec::new(), mounts: BTreeMap::new(), volumes: BTreeMap::new() };
+        container.program(&resolver::path(name), &format!("/usr/local/bin/{name}"))
+    }
+
+    /// With a program in it, and the libraries that it links.
+    #[must_use]
+    pub fn program(self, binary: &Path, path: &str) -> Self {
+        self.copy(binary, path);
+        let linked = Command::new("ldd").arg(binary).output().expect("ldd");
         let linked = String::from_utf8(linked.stdout).expect("UTF-8");
         for library in linked.split_whitespace().filter(|word| word.starts_with('/')) {
-            container.copy(Path::new(library), library);
+            self.copy(Path::new(library), library);
         }
-        container
+        self
+    }
+
+    /// With a variable in its environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push(format!("{name}={value}"));
+        self
     }
 
     /// With a file of the user's in it.
@@ -62,18 +81,40 @@ impl Container {
         self
     }
 
-    /// Runs this in the container, with nothing in its environment.
+    /// Runs this in the container, with nothing in its environment but what [`Container::env`] put there.
     #[must_use]
     pub fn run(&self, arguments: &[&str]) -> Run {
+        Run::new(RUNC).args(self.runc("run")).args(self.bundle(arguments))
+    }
+
+    /// Starts this in the container, with its output in a log.
+    #[must_use]
+    pub fn start(&self, arguments: &[&str]) -> Started<'_> {
+        let bundle = self.bundle(arguments);
+        let log = Path::new(&bundle[1]).join("log");
+        let output = fs::File::create(&log).expect("a log");
+        let mut command = Command::new(RUNC);
+        command.args(self.runc("run")).args(&bundle).stdin(Stdio::null()).process_group(0);
+        command.stdout(output.try_clone().expect("a log")).stderr(output);
+        let running = Running::of(command.spawn().expect("runc starts"), log);
+        Started { container: self, id: bundle[2].clone(), running }
+    }
+
+    /// The arguments of a command of runc.
+    fn runc(&self, command: &str) -> Vec<String> {
+        ["--root", &self.place.path().join("state").display().to_string(), command]
+            .map(str::to_owned)
+            .to_vec()
+    }
+
+    /// Writes the configuration of one run. Returns the arguments that name it, its id last.
+    fn bundle(&self, arguments: &[&str]) -> [String; 3] {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let id = format!("secretref-kit-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed));
         let bundle = self.place.path().join(&id);
         fs::create_dir(&bundle).expect("a folder");
         fs::write(bundle.join("config.json"), self.configuration(arguments)).expect("a file");
-        let state = self.place.path().join("state");
-        Run::new("/usr/sbin/runc")
-            .args(["--root".as_ref(), state.as_os_str(), "run".as_ref(), "--bundle".as_ref()])
-            .args([bundle.as_os_str(), id.as_ref()])
+        ["--bundle".to_owned(), bundle.display().to_string(), id]
     }
 
     /// <https://github.com/opencontainers/runtime-spec/blob/main/config.md>
@@ -90,6 +131,7 @@ impl Container {
             "ociVersion": "1.0.0",
             "process": {
                 "user": {"uid": self.uid, "gid": self.uid}, "args": arguments, "cwd": "/", "noNewPrivileges": true,
+                "env": self.environment,
             },
             "root": {"path": self.root(), "readonly": true},
             "mounts": std::iter::once(proc).chain(folders).chain(volumes).collect::<Vec<_>>(),
@@ -110,5 +152,20 @@ impl Container {
         let to = self.root().join(path.trim_start_matches('/'));
         let installed = Command::new("install").arg("-D").args(options).args([file, &to]).status();
         assert!(installed.expect("install").success(), "no {path}");
+    }
+}
+
+/// What runs in a container. It ends with this value.
+#[derive(Debug)]
+pub struct Started<'c> {
+    container: &'c Container,
+    id: String,
+    /// Its log.
+    pub running: Running,
+}
+
+impl Drop for Started<'_> {
+    fn drop(&mut self) {
+        let _ = Command::new(RUNC).args(self.container.runc("delete")).args(["--force", &self.id]).output();
     }
 }

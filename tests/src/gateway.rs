@@ -161,7 +161,7 @@ impl Gateway {
         let output = || fs::OpenOptions::new().append(true).open(&log).expect("the log");
         command.env("PATH", "/usr/bin:/bin").current_dir(self.folder()).process_group(0).stdin(Stdio::null());
         let process = command.stdout(output()).stderr(output()).spawn().expect("the gateway starts");
-        Running { process, log }
+        Running::of(process, log)
     }
 
     /// A folder with a command `openclaw`, which uses the configuration, for a shell.
@@ -241,6 +241,11 @@ pub struct Running {
 }
 
 impl Running {
+    /// A process that leads its group and writes to this log.
+    pub(crate) fn of(process: Child, log: PathBuf) -> Self {
+        Self { process, log }
+    }
+
     /// The log so far.
     #[must_use]
     pub fn log(&self) -> String {

