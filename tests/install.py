@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """Installs the real servers and the real gateway that tests run against, each once, under target/servers.
 
-usage: tests/install.py [NAME]...
+usage: tests/install.py [--benchmarks] [NAME]...
 
-A name is that of a function: here for what several stores share, otherwise in src/stores/STORE/install.py. Without an
-argument everything is installed. Prints the path of each. Every version is pinned, and a file with a known hash is
-checked by it.
+A name is that of a function: here for what several stores share, otherwise in src/stores/STORE/install.py. Without a name
+everything that tests need is installed, and with --benchmarks what only they need, too. Prints the path of each. Every
+version is pinned, and a file with a known hash is checked by it.
 """
 
 import hashlib
@@ -132,7 +132,9 @@ def installers():
 
 if __name__ == "__main__":
     found = installers()
-    wanted = sys.argv[1:] or list(found)
+    with_all = "--benchmarks" in sys.argv[1:]
+    wanted = [word for word in sys.argv[1:] if word != "--benchmarks"]
+    wanted = wanted or [name for name in found if with_all or not hasattr(found[name], "is_for_benchmarks")]
     unknown = [name for name in wanted if name not in found]
     if unknown:
         sys.exit(f"{__doc__}\nunknown: {', '.join(unknown)}; known: {', '.join(found)}")

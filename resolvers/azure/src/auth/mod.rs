@@ -54,7 +54,9 @@ impl Auth {
             Some(named) => {
                 settings.check_used_by(named)?;
                 match named {
-                    "client_secret" => by_secret(settings, client, cloud)?,
+                    "client_secret" => {
+                        by_secret(settings, client, cloud, settings.credential(&CLIENT_SECRET)?)?
+                    }
                     "client_certificate" => by_certificate(settings, client, cloud)?,
                     "workload_identity" => by_federation(settings, client, cloud)?,
                     "managed_identity" => managed(settings, client, cloud, "")?,
@@ -133,8 +135,9 @@ fn is_token(text: &str) -> bool {
 /// The first method that is configured. A method that is configured in part is a failure: the next is not tried in its place,
 /// so that a run never reads as another identity than its author meant.
 fn first(settings: &Settings, client: &Arc<Client>, cloud: &'static Cloud) -> Result<Method, Failure> {
-    if settings.credential(&CLIENT_SECRET)?.is_some() || !settings.relies_on(&CLIENT_SECRET).is_empty() {
-        return by_secret(settings, client, cloud);
+    let secret = settings.credential(&CLIENT_SECRET)?;
+    if secret.is_some() || !settings.relies_on(&CLIENT_SECRET).is_empty() {
+        return by_secret(settings, client, cloud, secret);
     }
     if settings.path(&CLIENT_CERTIFICATE)?.is_some() {
         return by_certificate(settings, client, cloud);
@@ -156,8 +159,12 @@ fn first(settings: &Settings, client: &Arc<Client>, cloud: &'static Cloud) -> Re
 const UNSET: &str = "client_secret: `client_secret_file` is not set; client_certificate: `client_certificate` is not set; \
                      workload_identity: `federated_token_file` is not set; managed_identity: ";
 
-fn by_secret(settings: &Settings, client: &Client, cloud: &'static Cloud) -> Result<Method, Failure> {
-    let found = settings.credential(&CLIENT_SECRET)?;
+fn by_secret(
+    settings: &Settings,
+    client: &Client,
+    cloud: &'static Cloud,
+    found: Option<(Secret, String)>,
+) -> Result<Method, Failure> {
     let (secret, origin) = found.ok_or_else(|| settings.no_credential("client secret", &CLIENT_SECRET))?;
     if secret.expose().trim().is_empty() || secret.expose().contains(char::is_control) {
         return Err(Failure::misconfigured(

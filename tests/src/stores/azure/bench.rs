@@ -4,6 +4,8 @@ use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
+use serde_json::json;
+
 use super::entra::TENANT;
 use super::servers::{CLIENT, SECRET};
 use crate::bench::{Contestant, Race, Report};
@@ -18,6 +20,7 @@ const SOCKETS: &str = "hand-written sockets, sign-in";
 const SOCKETS_TOKEN: &str = "hand-written sockets, token";
 const CURL: &str = "curl, sign-in";
 const PYTHON: &str = "Microsoft's Python client";
+const CLI: &str = "az keyvault secret show, kept token";
 
 /// Signs in and reads with Microsoft's client.
 const BY_PYTHON: &str = "import os
@@ -102,7 +105,7 @@ impl Place {
         let python = Contestant::new(PYTHON, "/usr/bin/env", 1)
             .args(["python3", "-c", BY_PYTHON])
             .env("PATH", std::env::var("PATH").unwrap_or_default())
-            .env("PYTHONPATH", packages().display().to_string())
+            .env("PYTHONPATH", packages("azure-keyvault-secrets-4.12.0"))
             .env("KIT_URL", &self.url)
             .env("KIT_CA", &ca)
             .env("KIT_TENANT", TENANT)
@@ -114,8 +117,57 @@ impl Place {
             sockets(SOCKETS_TOKEN, "-", &self.token()),
             self.curl(&ca),
             python.seldom(),
+            self.cli(&ca).seldom(),
         ]);
         all
+    }
+
+    /// The Azure CLI, as `az login --service-principal` leaves it. Its first run keeps the token for the others.
+    fn cli(&self, ca: &str) -> Contestant {
+        let folder = self.path("az");
+        let write = |name: &str, text: String| std::fs::write(folder.join(name), text).expect("a file");
+        std::fs::create_dir(&folder).expect("a folder");
+        let config =
+            "[core]\ninstance_discovery = false\ncollect_telemetry = false\nencrypt_token_cache = false\n";
+        write("config", format!("{config}[cloud]\nname = kit\n"));
+        let url = &self.url;
+        write(
+            "clouds.config",
+            format!(
+                "[kit]\nendpoint_active_directory = {url}\nendpoint_resource_manager = {url}\nendpoint_management = {url}\n\
+                 endpoint_active_directory_resource_id = https://management.azure.com/\n\
+                 suffix_keyvault_dns = .vault.azure.net\n"
+            ),
+        );
+        let subscription = json!({
+            "id": TENANT, "tenantId": TENANT, "name": "kit", "state": "Enabled", "isDefault": true,
+            "environmentName": "kit", "user": {"name": CLIENT, "type": "servicePrincipal"},
+        });
+        write(
+            "azureProfile.json",
+            json!({"installationId": "kit", "subscriptions": [subscription]}).to_string(),
+        );
+        let entry = json!([{"client_id": CLIENT, "tenant": TENANT, "client_secret": SECRET}]);
+        write("service_principal_entries.json", entry.to_string());
+        Contestant::new(CLI, "/usr/bin/env", 1)
+            .args([
+                "python3",
+                "-m",
+                "azure.cli",
+                "keyvault",
+                "secret",
+                "show",
+                "--query",
+                "value",
+                "--output",
+                "tsv",
+            ])
+            .args(["--id".to_owned(), format!("{url}/secrets/bench-n0")])
+            .env("PATH", std::env::var("PATH").unwrap_or_default())
+            .env("PYTHONPATH", packages("azure-cli-2.91.0"))
+            .env("AZURE_CONFIG_DIR", folder.display().to_string())
+            .env("REQUESTS_CA_BUNDLE", ca)
+            .env("HOME", folder.display().to_string())
     }
 
     /// A token for the contestant that does not sign in.
@@ -155,11 +207,11 @@ impl Place {
     }
 }
 
-/// Microsoft's Python packages.
-fn packages() -> PathBuf {
-    let folder = resolver::repository().join("target/servers/azure-keyvault-secrets-4.12.0");
-    assert!(folder.exists(), "missing: {} (tests/install.py azure installs it)", folder.display());
-    folder
+/// Microsoft's Python packages in a folder of `tests/install.py`.
+fn packages(name: &str) -> String {
+    let folder = resolver::repository().join("target/servers").join(name);
+    assert!(folder.exists(), "missing: {} (tests/install.py --benchmarks installs it)", folder.display());
+    folder.display().to_string()
 }
 
 impl Drop for Place {
