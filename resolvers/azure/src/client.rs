@@ -32,6 +32,8 @@ struct Http {
     origin: Origin,
     transport: Arc<Own>,
     audience: &'static str,
+    /// The header with the token, made once for all requests.
+    authorization: Value,
 }
 
 /// The token of the session, for the SDK.
@@ -45,7 +47,10 @@ pub(crate) fn of_vault(
     audience: &'static str,
 ) -> Result<SecretClient, Failure> {
     let origin = vault.origin().parse::<Url>().map_err(|_| invalid())?.origin();
-    let http = Http { origin, transport: client.at(VAULT, vault.origin())?, audience };
+    let bearer = Secret::new(format!("Bearer {}", token.expose()));
+    let mut authorization = Value::from_str(bearer.expose()).map_err(|_| invalid())?;
+    authorization.set_sensitive(true);
+    let http = Http { origin, transport: client.at(VAULT, vault.origin())?, audience, authorization };
     over(vault, Arc::new(http), token)
 }
 
@@ -86,8 +91,27 @@ impl HttpClient for Http {
         if request.headers().get_optional_str(&AUTHORIZATION).is_none() {
             return Ok(challenge(self.audience));
         }
-        let sent = async { self.transport.send(translated(request)?).await };
+        let sent = async { self.transport.send(self.translated(request)?).await };
         sent.await.map(answered).map_err(|failure| Error::new(ErrorKind::Other, failure))
+    }
+}
+
+impl Http {
+    /// The request for our transport. Its token is that of the session, as the SDK's is.
+    fn translated(&self, request: &azure_core::http::Request) -> Result<Request, Failure> {
+        let invalid = || Failure::internal("a request of the SDK that is no HTTP request");
+        let method = Method::from_bytes(request.method().as_ref().as_bytes()).map_err(|_| invalid())?;
+        let Body::Bytes(body) = request.body() else { return Err(invalid()) };
+        let mut headers = vec![(http::header::AUTHORIZATION, self.authorization.clone())];
+        for (name, value) in request.headers().iter().filter(|(name, _)| **name != AUTHORIZATION) {
+            let value = Value::from_str(value.as_str()).map_err(|_| invalid())?;
+            headers.push((Name::from_bytes(name.as_str().as_bytes()).map_err(|_| invalid())?, value));
+        }
+        let replay = if method.is_safe() { Replay::Safe } else { Replay::Never };
+        Ok(Request::new(method, &request.url()[Position::BeforePath..Position::AfterQuery])
+            .headers(headers)
+            .body(body.clone())
+            .replay(replay))
     }
 }
 
@@ -96,23 +120,6 @@ pub(crate) fn challenge(audience: &str) -> AsyncRawResponse {
     let mut headers = Headers::new();
     headers.insert(WWW_AUTHENTICATE, format!("Bearer resource=\"{audience}\""));
     AsyncRawResponse::from_bytes(401.into(), headers, Vec::new())
-}
-
-fn translated(request: &azure_core::http::Request) -> Result<Request, Failure> {
-    let invalid = || Failure::internal("a request of the SDK that is no HTTP request");
-    let method = Method::from_bytes(request.method().as_ref().as_bytes()).map_err(|_| invalid())?;
-    let Body::Bytes(body) = request.body() else { return Err(invalid()) };
-    let mut headers = Vec::new();
-    for (name, value) in request.headers().iter() {
-        let mut value_sent = Value::from_str(value.as_str()).map_err(|_| invalid())?;
-        value_sent.set_sensitive(*name == AUTHORIZATION);
-        headers.push((Name::from_bytes(name.as_str().as_bytes()).map_err(|_| invalid())?, value_sent));
-    }
-    let replay = if method.is_safe() { Replay::Safe } else { Replay::Never };
-    Ok(Request::new(method, &request.url()[Position::BeforePath..Position::AfterQuery])
-        .headers(headers)
-        .body(body.clone())
-        .replay(replay))
 }
 
 pub(crate) fn answered(response: Response) -> AsyncRawResponse {
