@@ -66,10 +66,20 @@ fn last_runs() {
     assert!(notes.contains("no value since 20") && notes.contains("(MISCONFIGURED)"), "{notes}");
     assert!(!said.contains("openai") && !said.contains("missing") && !said.contains("value-of"), "{said}");
 
+    // The same record, once more: by another user it does not count.
+    let copy = "journalctl --quiet -t secretref-keychain -n 1 -o export | grep -a '^[A-Z]' >record\n";
+    let other = "setpriv --reuid=65534 --regid=65534 --clear-groups logger --journald <record\n";
+    let shown = "./keychain.toml doctor --last | wc -l\n";
+    let ended = type_in(
+        place.path(),
+        &(copy.to_owned() + other + &after(4, shown) + "logger --journald <record\n" + &after(5, shown)),
+    );
+    assert_eq!(text(&ended.stdout), "3\n4\n", "{ended:?}");
+
     let back = "ask openai\nrm store\nmv gone store\nask openai\n";
     let commands = "./keychain.toml doctor --last keys --names; ./keychain.toml doctor --last other; \
                     ./keychain.toml doctor --last --json >report";
-    let ended = type_in(place.path(), &(back.to_owned() + &after(2, commands)));
+    let ended = type_in(place.path(), &(back.to_owned() + &after(7, commands)));
     let (said, notes) = (text(&ended.stdout), text(&ended.stderr));
     assert_eq!(ended.status.code(), Some(0), "{said}{notes}");
     assert!(said.contains("1 id resolved for provider keys") && said.contains(": openai"), "{said}");
