@@ -43,7 +43,7 @@ pub fn read_secret(path: &Path, setting: &str) -> Result<Secret, Failure> {
 /// Reads a credential, and returns the owner and mode of its file too.
 pub(crate) fn read_secret_with_metadata(path: &Path, setting: &str) -> Result<(Secret, Metadata), Failure> {
     let wrong = |why: &str| {
-        let remedy = "write the credential to it as UTF-8 text";
+        let remedy = "write the credential to it as UTF-8 text without a byte order mark";
         Failure::misconfigured(format!("{} {why}", named(path, setting)), remedy)
     };
     let (bytes, metadata) = read_with_metadata(path, setting)?;
@@ -53,6 +53,9 @@ pub(crate) fn read_secret_with_metadata(path: &Path, setting: &str) -> Result<(S
     let text = Secret::new(String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8"))?);
     match text.expose().trim() {
         "" => Err(wrong("is empty")),
+        marked if marked.starts_with('\u{feff}') => {
+            Err(wrong("begins with a byte order mark, so it was not sent"))
+        }
         trimmed => Ok((Secret::new(trimmed.to_owned()), metadata)),
     }
 }

@@ -22,6 +22,8 @@ const TYPED: [(&str, &str); 17] = [
     ("completions z", "completions zsh"),
     ("--ca-cert comp", "--ca-cert company.pem"),
     ("--profile rese", "--profile research"),
+    // A file of this folder is no name.
+    ("--profile scri", "--profile ./script"),
     ("help comp", "help completions"),
     ("settings max", "settings max_output"),
     // Flags that are refused with a profile are not offered: --tls-skip-verify and --token-file would be others with a t.

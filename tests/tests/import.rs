@@ -412,6 +412,37 @@ fn every_store_that_can_be_written_takes_a_file() {
     }
 }
 
+/// The second value would replace the first.
+#[test]
+fn two_entries_of_one_secret_are_refused_before_anything_is_stored() {
+    let place = Place::new();
+    let both = place.import("{\"colk\": \"seeded-1\", \"openclaw/colk\": \"seeded-2\"}");
+    let left = place.import("{\"colk\": \"seeded-1\"}");
+    said(&left, 0, &["stored 1 of 1"]);
+    if left.stderr.contains("openclaw/colk") {
+        said(&both, 3, &["colk and openclaw/colk are the same secret in this store", "nothing was stored"]);
+    }
+    // Key Vault compares names without case, and has no underscores.
+    let folder = tempfile::tempdir().unwrap();
+    let azure = stores::ALL.iter().find(|store| store.name == "azure").expect("a store");
+    let counted = (azure.budget.start)(folder.path());
+    fs::write(folder.path().join("profile.toml"), counted.profile("each")).expect("a profile");
+    let run = |arguments: &[&str]| {
+        let run = Run::new(resolver::path("secretref-azure"));
+        run.args(["--profile".into(), folder.path().join("profile.toml")]).args(arguments).end()
+    };
+    for text in ["API_KEY=seeded-1\nAPI-KEY=seeded-2\n", "API_KEY=seeded-1\napi-key=seeded-2\n"] {
+        fs::write(folder.path().join("env"), text).expect("a file");
+        let file = folder.path().join("env").display().to_string();
+        for more in [&["--dry-run"][..], &[]] {
+            let refused = run(&[&["import", &file], more].concat());
+            said(&refused, 3, &["are the same secret in this store", "rename one of them"]);
+        }
+        said(&run(&["check", "API-KEY"]), 1, &[]);
+        said(&run(&["import", &file, "--only", "API_KEY", "--dry-run"]), 0, &["would store 1 of 1"]);
+    }
+}
+
 /// A name alone has no field in Vault: the failure says how to give it one.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -476,6 +476,21 @@ fn a_copy_of_the_program_is_named_where_no_first_line_can() {
     );
 }
 
+/// `sudo` can keep the `HOME` of the user.
+#[test]
+fn root_makes_no_folder_in_that_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let home = tempfile::tempdir().expect("a folder");
+    std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).expect("an owner");
+    let set = keychain().args(["--store", "file", "set", "openai"]).env("HOME", home.path());
+    let set = set.args(["--folder".into(), home.path().join(".local/share/secretref")]);
+    let set = end(set.stdin("value-1"));
+    assert!(set.code == Some(3) && set.stderr.contains("run this as the user"), "{set:?}");
+    assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
+}
+
 /// `install` removes only a copy that it made and that no other profile needs, and replaces none that it did not make.
 #[test]
 fn a_copy_that_install_did_not_make_stays() {

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 // `File::sync_all` calls this on macOS, because fsync alone may leave data in the memory of the disk.
@@ -12,6 +13,7 @@ use rustix::fs::fcntl_fullfsync as fsync;
 use rustix::fs::fsync;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use rustix::process::geteuid;
 
 use super::{Access, Links, Problem, Rules, read};
 
@@ -105,11 +107,15 @@ pub fn make_folder(path: &Path) -> io::Result<()> {
 /// Makes a folder and its parents, each for its user only, and writes their names to the disk.
 ///
 /// # Errors
-/// The error of the system.
+/// The error of the system; `EPERM` if root would make a folder in that of another user, who could then not use it. `sudo` can
+/// keep the user's `HOME`.
 pub fn make_folders(path: &Path) -> io::Result<()> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     if !parent.exists() {
         make_folders(parent)?;
+    }
+    if !path.exists() && geteuid().is_root() && parent.metadata()?.uid() != 0 {
+        return Err(Errno::PERM.into());
     }
     make_folder(path)?;
     let _ = File::open(parent).and_then(|parent| parent.sync_all());

@@ -286,7 +286,7 @@ fn not_started(error: &std::io::Error) -> Failure {
         ErrorKind::PermissionDenied => {
             "the user cannot enter a folder, the file is not executable, or its file system is mounted noexec"
         }
-        _ => "check the first line of the file",
+        _ => "check the first line of the file, and that the program in it is for this machine's processor",
     };
     Failure::misconfigured(format!("the system cannot start the command ({})", words(error)), remedy)
 }

@@ -43,7 +43,7 @@ fn say(sorted: &SortedListing, prefix: &str) {
         let begins = if prefix.is_empty() {
             String::new()
         } else {
-            format!(" that begin with {}", printable(prefix.to_owned()))
+            format!(" that begin with {}; `check` tries a whole id", printable(prefix.to_owned()))
         };
         print_note(format!("found no ids{begins}"));
     }

@@ -1,6 +1,6 @@
 //! `import FILE`: stores every secret in a `.env` or JSON file under its name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 use std::time::Instant;
@@ -20,6 +20,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::file;
 use crate::outcome::accept;
+use crate::resolve::locate;
 use crate::secret::Secret;
 use crate::settings::Settings;
 use crate::text::{plural, printable};
@@ -51,9 +52,13 @@ pub(super) fn import_file<B: Manage>(settings: &Settings, args: &FileArgs, watch
         Ok(prepared) => prepared,
         Err(failure) => return fail(None, &failure),
     };
+    let ids: Vec<_> =
+        entries.iter().map(|entry| of_name(&backend, settings, &args.prefix, &entry.name)).collect();
+    if let Err(failure) = apart(&backend, settings, &entries, &ids) {
+        return fail(None, &failure);
+    }
     let (mut stored, mut exit) = (0, Exit::Done);
-    for entry in &entries {
-        let id = of_name(&backend, settings, &args.prefix, &entry.name);
+    for (entry, id) in entries.iter().zip(ids) {
         let done = id.and_then(|id| {
             if args.dry_run {
                 would_store(&id, &entry.value, watchdog)
@@ -102,6 +107,30 @@ fn chosen(entries: Entries, only: &[String]) -> Result<Entries, Failure> {
         None
     };
     Ok(entries.filter_map(is_last).collect())
+}
+
+/// Fails if two entries have the same place in the store, where the second value would replace the first.
+fn apart<B: Manage>(
+    backend: &B,
+    settings: &Settings,
+    entries: &Entries,
+    ids: &[Result<String, Failure>],
+) -> Result<(), Failure> {
+    let mut taken = HashMap::new();
+    for (entry, id) in entries.iter().zip(ids) {
+        let Ok(id) = id else { continue };
+        let Ok(place) = locate(backend, settings, &settings.allow(), id) else { continue };
+        if let Some(other) = taken.insert(place, &entry.name) {
+            return Err(Failure::misconfigured(
+                format!(
+                    "{other} and {} are the same secret in this store, {id}; nothing was stored",
+                    entry.name
+                ),
+                "rename one of them, or choose with --only",
+            ));
+        }
+    }
+    Ok(())
 }
 
 /// Prints what would be stored.

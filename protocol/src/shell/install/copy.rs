@@ -86,8 +86,12 @@ impl Place {
     /// Whether the folder has another profile, which may need the copy of the program.
     fn has_other_profile(&self, copy: &Path) -> bool {
         let is_profile = |file: &PathBuf| {
-            file.extension().is_some_and(|extension| extension == "toml")
-                || text_of(file).is_some_and(|text| needs_copy(&text))
+            // One that names its program does not need the copy.
+            let is_other = |text: String| !text.starts_with("#!") || needs_copy(&text);
+            match file.extension().is_some_and(|extension| extension == "toml") {
+                true => text_of(file).is_none_or(is_other),
+                false => text_of(file).is_some_and(|text| needs_copy(&text)),
+            }
         };
         let Some(files) = self.files() else { return true };
         files.iter().filter(|file| *file != copy).any(is_profile)

@@ -6,8 +6,9 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::io::Errno;
 
-use super::text::{is_own, names};
+use super::text::{has_copy, is_own, names};
 use super::unit::user;
 use crate::backend::Manage;
 use crate::failure::Failure;
@@ -170,7 +171,13 @@ impl Place {
             Some(text) => {
                 fs::remove_file(&self.path).map_err(|error| self.problem(&error))?;
                 let copy = self.remove_copy(binary, &text);
-                let and_copy = copy.map(|copy| format!(" and {}", copy.display())).unwrap_or_default();
+                let and_copy = match copy {
+                    Some(copy) => format!(" and {}", copy.display()),
+                    None if has_copy(binary, &text) && self.copy_path(binary).exists() => {
+                        ", but not its copy of the program: another file there may need it".to_owned()
+                    }
+                    None => String::new(),
+                };
                 Ok(format!("removed {path}{and_copy}; also remove its provider from the gateway's config"))
             }
         }
@@ -188,6 +195,10 @@ impl Place {
                 format!("it belongs to another user: run chown {user} {path} as root"),
             );
         }
-        Failure::misconfigured(what, "check the permissions of its folder, or name another place with --to")
+        let remedy = match Errno::from_io_error(error) {
+            Some(Errno::NOSPC | Errno::DQUOT) => "free some space there, or name another place with --to",
+            _ => "check the permissions of its folder, or name another place with --to",
+        };
+        Failure::misconfigured(what, remedy)
     }
 }

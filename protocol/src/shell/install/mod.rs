@@ -277,12 +277,17 @@ fn place<B: Manage>(args: &InstallArgs, environment: &Environment) -> Result<Pla
     }
     let path = match &args.to {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
-        None => environment
-            .home_variable()
-            .map_or_else(|| recorded_home(environment.uid), Ok)
-            .map_err(|failure| failure.hint("or name the file with --to"))?
-            .join(".config/secretref")
-            .join(format!("{name}.toml")),
+        None => {
+            let recorded = recorded_home(environment.uid);
+            let home = environment.home_variable().map_or_else(|| recorded.clone(), Ok);
+            let home = home.map_err(|failure| failure.hint("or name the file with --to"))?;
+            if recorded.is_ok_and(|recorded| recorded != home) {
+                print_note(
+                    "HOME is not your recorded home, where `--profile NAME` looks: name this profile by its path",
+                );
+            }
+            home.join(".config/secretref").join(format!("{name}.toml"))
+        }
     };
     Place::new(path, args.name.clone(), environment.uid)
 }

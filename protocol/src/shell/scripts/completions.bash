@@ -57,7 +57,11 @@
   fi
   if [[ $values == '<profile>' || $values == '<file>' ]]; then
     IFS=$'\n'
-    COMPREPLY+=($(compgen -f -- "$word"))
+    for this in $(compgen -f -- "$word"); do
+      # A profile without a slash is a name.
+      [[ $values == '<profile>' && $this != */* ]] && this=./$this
+      COMPREPLY+=("$this")
+    done
     compopt -o filenames 2>/dev/null
   fi
 }

@@ -47,7 +47,11 @@ impl Key {
     pub(super) fn parse(bytes: Vec<u8>) -> Result<Self, &'static str> {
         let bytes = Zeroizing::new(bytes);
         let text = std::str::from_utf8(&bytes).map_err(|_| "is not text")?;
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+        let lines = text
+            .trim_start_matches('\u{feff}')
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'));
         let mut keys = lines.map(str::parse);
         match (keys.next(), keys.next()) {
             (Some(Ok(identity)), None) => Ok(Self(identity)),
