@@ -10,7 +10,7 @@ use secretref_tests::resolver;
 use tempfile::TempDir;
 
 /// The typed words after the command, and the words after the Tab key.
-const TYPED: [(&str, &str); 17] = [
+const TYPED: [(&str, &str); 18] = [
     ("do", "doctor"),
     ("delete --y", "delete --yes"),
     ("--auth appr", "--auth approle"),

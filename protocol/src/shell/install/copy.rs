@@ -88,9 +88,10 @@ impl Place {
         let is_profile = |file: &PathBuf| {
             // One that names its program does not need the copy.
             let is_other = |text: String| !text.starts_with("#!") || needs_copy(&text);
-            match file.extension().is_some_and(|extension| extension == "toml") {
-                true => text_of(file).is_none_or(is_other),
-                false => text_of(file).is_some_and(|text| needs_copy(&text)),
+            if file.extension().is_some_and(|extension| extension == "toml") {
+                text_of(file).is_none_or(is_other)
+            } else {
+                text_of(file).is_some_and(|text| needs_copy(&text))
             }
         };
         let Some(files) = self.files() else { return true };

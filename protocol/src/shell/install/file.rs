@@ -8,15 +8,30 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 
+use super::super::output::print_note;
 use super::text::{has_copy, is_own, names};
 use super::unit::user;
 use crate::backend::Manage;
+use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::gateway;
 use crate::private_files::{Access, Folder, Links, Sync, make_folders};
 use crate::profile_permissions::check_place;
 use crate::system_error::words;
 use crate::text::shell_word;
+
+/// Returns the folder of profiles in the home that `HOME` names, or else in the recorded one.
+pub(super) fn in_home(environment: &Environment) -> Result<PathBuf, Failure> {
+    let recorded = recorded_home(environment.uid);
+    let home = environment.home_variable().map_or_else(|| recorded.clone(), Ok);
+    let home = home.map_err(|failure| failure.hint("or name the file with --to"))?;
+    if recorded.is_ok_and(|recorded| recorded != home) {
+        print_note(
+            "HOME is not your recorded home, where `--profile NAME` looks: name this profile by its path",
+        );
+    }
+    Ok(home.join(".config/secretref"))
+}
 
 /// The place of a profile.
 pub(super) struct Place {

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use super::cli::CommandLine;
 use super::output::{explain, fail, print_note, warn};
 use crate::backend::Manage;
-use crate::environment::{Environment, recorded_home};
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::gateway::{self, Config, FirstLine, Form};
@@ -27,7 +27,7 @@ use crate::store::Store;
 use crate::streams::{say, stdin_is_terminal};
 use crate::text::quote;
 use crate::watchdog::Watchdog;
-use file::Place;
+use file::{Place, in_home};
 use hints::{missing, with_flags};
 use text::Start;
 use trial::Plan;
@@ -277,17 +277,7 @@ fn place<B: Manage>(args: &InstallArgs, environment: &Environment) -> Result<Pla
     }
     let path = match &args.to {
         Some(path) => std::path::absolute(path).unwrap_or_else(|_| path.clone()),
-        None => {
-            let recorded = recorded_home(environment.uid);
-            let home = environment.home_variable().map_or_else(|| recorded.clone(), Ok);
-            let home = home.map_err(|failure| failure.hint("or name the file with --to"))?;
-            if recorded.is_ok_and(|recorded| recorded != home) {
-                print_note(
-                    "HOME is not your recorded home, where `--profile NAME` looks: name this profile by its path",
-                );
-            }
-            home.join(".config/secretref").join(format!("{name}.toml"))
-        }
+        None => in_home(environment)?.join(format!("{name}.toml")),
     };
     Place::new(path, args.name.clone(), environment.uid)
 }
