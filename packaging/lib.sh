@@ -3,6 +3,7 @@
 set -euo pipefail
 umask 022
 export LC_ALL=C
+unset CDPATH
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 # Where packages are made, and what goes into them.
@@ -34,12 +35,14 @@ binary() {
     # One by one: a build of the whole workspace would unify their features.
     cargo build --quiet --locked --release -p "secretref-$1" >&2
   fi
-  echo "${SECRETREF_BIN:-${CARGO_TARGET_DIR:-target}/release}/secretref-$1"
+  local built=${CARGO_TARGET_DIR:-target}${CARGO_BUILD_TARGET:+/$CARGO_BUILD_TARGET}/release
+  echo "${SECRETREF_BIN:-$built}/secretref-$1"
 }
 
 # Prints the path of a tool for cargo, such as cargo-deb 3.8.0, and installs it into target/ first if it is missing.
 tool() {
-  [[ -x target/tools/bin/$1 ]] || cargo install --quiet --locked --root target/tools "$1@$2" >&2
+  grep -qF "\"$1 $2 " target/tools/.crates.toml 2> /dev/null ||
+    cargo install --quiet --locked --force --root target/tools "$1@$2" >&2
   echo "$PWD/target/tools/bin/$1"
 }
 
