@@ -10,7 +10,7 @@ use secretref_tests::resolver;
 use tempfile::TempDir;
 
 /// The typed words after the command, and the words after the Tab key.
-const TYPED: [(&str, &str); 18] = [
+const TYPED: [(&str, &str); 19] = [
     ("do", "doctor"),
     ("delete --y", "delete --yes"),
     ("--auth appr", "--auth approle"),
@@ -23,7 +23,8 @@ const TYPED: [(&str, &str); 18] = [
     ("--ca-cert comp", "--ca-cert company.pem"),
     ("--profile rese", "--profile research"),
     // A file of this folder is no name.
-    ("--profile scri", "--profile ./script"),
+    ("--profile scri", "--profile scri"),
+    ("--profile ./scri", "--profile ./script"),
     ("help comp", "help completions"),
     ("settings max", "settings max_output"),
     // Flags that are refused with a profile are not offered: --tls-skip-verify and --token-file would be others with a t.

@@ -486,7 +486,7 @@ fn root_makes_no_folder_in_that_of_another_user() {
     std::os::unix::fs::chown(home.path(), Some(65534), Some(65534)).expect("an owner");
     let set = keychain().args(["--store", "file", "set", "openai"]).env("HOME", home.path());
     let set = set.args(["--folder".into(), home.path().join(".local/share/secretref")]);
-    let set = end(set.stdin("value-1"));
+    let set = set.stdin("value-1").end();
     assert!(set.code == Some(3) && set.stderr.contains("run this as the user"), "{set:?}");
     assert_eq!(fs::read_dir(home.path()).expect("a folder").count(), 0);
 }

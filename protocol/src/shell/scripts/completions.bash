@@ -55,13 +55,10 @@
       [[ $this != '*' && $this == "$word"* ]] && COMPREPLY+=("$this")
     done
   fi
-  if [[ $values == '<profile>' || $values == '<file>' ]]; then
+  # A profile without a slash is a name.
+  if [[ $values == '<file>' || $values == '<profile>' && $word == */* ]]; then
     IFS=$'\n'
-    for this in $(compgen -f -- "$word"); do
-      # A profile without a slash is a name.
-      [[ $values == '<profile>' && $this != */* ]] && this=./$this
-      COMPREPLY+=("$this")
-    done
+    COMPREPLY+=($(compgen -f -- "$word"))
     compopt -o filenames 2>/dev/null
   fi
 }

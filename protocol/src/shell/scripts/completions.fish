@@ -29,7 +29,8 @@ for line in (string split \n -- $table)
             case '<file>'
                 set -a what -r -F
             case '<profile>'
-                set -a what -r -F -a '(string replace -fr "^(.*)\.toml\$" "\$1" (command ls ~/.config/secretref/ 2>/dev/null))'
+                # A profile without a slash is a name.
+                set -a what -x -a '(set -l word (string replace -r "^--profile=" "" -- (commandline -ct)); string match -q "*/*" -- $word; and __fish_complete_path $word) (string replace -fr "^(.*)\.toml\$" "\$1" (command ls ~/.config/secretref/ 2>/dev/null))'
             case '<*'
                 set -a what -x
             case '*'

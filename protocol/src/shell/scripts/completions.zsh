@@ -44,7 +44,8 @@
   local -a names
   names=(~/.config/secretref/*.toml(N:t:r))
   compadd -a names
-  _files
+  # A profile without a slash is a name.
+  [[ $PREFIX == */* ]] && _files
 }
 if [[ $funcstack[1] == (@FUNCTION@|_@BINARY@) ]]; then
   @FUNCTION@ "$@"
