@@ -77,6 +77,13 @@ pub(crate) fn check_place(path: &Path, uid: u32) -> Result<(), Failure> {
     ))
 }
 
+/// Returns the folder or link by which users other than root and `uid` can put another file in the place of `path`.
+pub(crate) fn replaceable_in(path: &Path, uid: u32) -> Option<PathBuf> {
+    flaw(path, uid).map(|flaw| match flaw {
+        Flaw::Folder { folder, .. } | Flaw::Link(folder) => folder,
+    })
+}
+
 /// The most links that a path may lead through, as in the kernel.
 const LINKS: usize = 40;
 

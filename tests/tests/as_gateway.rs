@@ -202,3 +202,78 @@ fn root_sees_what_another_user_would_get() {
     let unknown = place.doctor(&["--user", "no-such-user", "openai"]);
     assert!(unknown.stderr.contains("there is no user no-such-user"), "{unknown:?}");
 }
+
+/// A file of another user would run with the rights of the person who asks what is wrong with it.
+#[test]
+fn nothing_that_another_user_can_change_is_started() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    fs::set_permissions(place.0.path(), Permissions::from_mode(0o755)).expect("a mode");
+    let theirs = place.path("theirs");
+    fs::create_dir(&theirs).expect("a folder");
+    let (profile, ran) = (theirs.join("p.toml"), place.path("theirs/ran"));
+    let is_left_out = |what: &str, step: &str, more: &[&str]| {
+        let profile = profile.display().to_string();
+        let line = ["--profile", &profile, "doctor", "--as-gateway", "--names"];
+        let ended = place.run(&line).args(more).args(["openai"]).end();
+        assert!(!ran.exists(), "{what}: {ended:?}");
+        assert_eq!(ended.code, Some(3), "{what}: {ended:?}");
+        for step in [step, "skipped  start"] {
+            assert!(ended.stdout.contains(step), "{what}: {ended:?}");
+        }
+        assert!(ended.stdout.contains("another user could decide what runs"), "{what}: {ended:?}");
+    };
+    let script = format!("#!/bin/sh\n>{}\n", ran.display());
+    let write = |path: &std::path::Path, text: &str, (owner, mode): (u32, u32)| {
+        fs::write(path, text).expect("a file");
+        fs::set_permissions(path, Permissions::from_mode(mode)).expect("a mode");
+        chown(path, Some(owner), None).expect("an owner");
+    };
+    write(&profile, &script, (NOBODY, 0o755));
+    is_left_out("a file of another user", "failed   command", &[]);
+    is_left_out("a third user", "failed   command", &["--user", "daemon"]);
+    write(&profile, &script, (0, 0o777));
+    is_left_out("a file that all users can write", "failed   command", &[]);
+    let interpreter = theirs.join("interpreter");
+    write(&interpreter, &script, (NOBODY, 0o755));
+    write(&profile, &format!("#!{} --profile\n", interpreter.display()), (0, 0o755));
+    is_left_out("an interpreter of another user", "ok       command", &[]);
+    write(&profile, "store = \"file\"\nfolder = \"../store\"\n", (0, 0o600));
+    resolver::copy("secretref-keychain", &theirs.join("secretref-keychain"));
+    chown(theirs.join("secretref-keychain"), Some(NOBODY), None).expect("an owner");
+    is_left_out("a copy of another user", "skipped  copy", &[]);
+    fs::remove_file(theirs.join("secretref-keychain")).expect("a file");
+    write(&profile, &script, (0, 0o755));
+    chown(&theirs, Some(NOBODY), None).expect("an owner");
+    is_left_out("a folder of another user", "failed   first line", &[]);
+}
+
+/// A profile of another user names the variables of its choice.
+#[test]
+fn no_value_of_this_shell_goes_to_another_user() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path("theirs");
+    fs::create_dir(&folder).expect("a folder");
+    for (name, text) in [
+        ("show", format!("#!/bin/sh\nexport >{}/seen\n", folder.display())),
+        ("p.toml", format!("#!{}/show --profile\nenv = [\"DBUS_SESSION_BUS_ADDRESS\"]\n", folder.display())),
+    ] {
+        fs::write(folder.join(name), text).expect("a file");
+        fs::set_permissions(folder.join(name), Permissions::from_mode(0o700)).expect("a mode");
+    }
+    for path in [place.0.path(), &folder, &folder.join("show"), &folder.join("p.toml")] {
+        chown(path, Some(NOBODY), None).expect("an owner");
+    }
+    let profile = folder.join("p.toml").display().to_string();
+    let line = ["--profile", &profile, "doctor", "--as-gateway", "--user", "nobody"];
+    let ended = place.run(&line).env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/of-root").end();
+    let seen = fs::read_to_string(folder.join("seen")).expect("it ran");
+    assert!(seen.contains("OPENCLAW_CLI") && !seen.contains("unix:path=/of-root"), "{seen}");
+    let said = "left out, because the value in this shell is another user's: DBUS_SESSION_BUS_ADDRESS";
+    assert!(ended.stdout.contains(said), "{ended:?}");
+}

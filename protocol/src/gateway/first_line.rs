@@ -1,7 +1,9 @@
 //! The first line of an executable profile: `#!/usr/bin/secretref-NAME --profile`.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read as _;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::binary::own_path;
@@ -100,6 +102,16 @@ impl FirstLine {
             _ => Self::Other(program.into()),
         }
     }
+}
+
+/// Returns the program that the kernel starts for a file, if the file has a first line, also one that starts no resolver.
+pub(super) fn interpreter(path: &Path) -> Option<PathBuf> {
+    let mut start = Vec::with_capacity(LINE_LIMIT + 1);
+    File::open(path).ok()?.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
+    let line = start.strip_prefix(b"#!")?.trim_ascii_start();
+    let end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\0');
+    let program = line.split(end).next().filter(|program| !program.is_empty())?;
+    Some(OsStr::from_bytes(program).into())
 }
 
 #[cfg(test)]

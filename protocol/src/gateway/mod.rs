@@ -10,6 +10,7 @@ mod first_line;
 pub(crate) mod json5;
 mod provider;
 mod start;
+mod start_check;
 
 pub(crate) use binary::{is_same, own_path};
 pub(crate) use command::clauses;
@@ -18,3 +19,4 @@ pub(crate) use fields::{CredentialFields, FieldKind};
 pub(crate) use first_line::FirstLine;
 pub(crate) use provider::{Form, Provider, ROOM, is_alias};
 pub(crate) use start::{Ended, Start};
+pub(crate) use start_check::{NoStart, check_start};

@@ -1,6 +1,7 @@
 //! `doctor --as-gateway`: applies the gateway's rule to the command, and starts it as the gateway does.
 
-use std::io::ErrorKind;
+mod started;
+
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -10,22 +11,21 @@ use nix::unistd::User;
 use super::cli::CommandLine;
 use super::doctor::{DoctorArgs, Reporter, always, redact, redact_failure, redact_ids};
 use super::load;
-use super::output::{fail, micros};
+use super::output::fail;
 use super::report::Finding;
 use super::snippet;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::exit::Exit;
-use crate::failure::{Failure, Kind};
-use crate::gateway::{Ended, FirstLine, ROOM, Start, clauses, is_same, own_path};
+use crate::failure::Failure;
+use crate::gateway::{Ended, FirstLine, NoStart, ROOM, Start, check_start, clauses, is_same, own_path};
 use crate::profile::path_of;
 use crate::run::Run;
 use crate::settings::{DEFAULT_TIMEOUT, Settings};
-use crate::system_error::words;
 use crate::text::shell_word;
 use crate::watchdog::Watchdog;
-use crate::wire;
+use started::{not_tried, started};
 
 /// How much later than the gateway the watchdog ends a run that hangs.
 const SLACK: Duration = Duration::from_secs(2);
@@ -50,6 +50,7 @@ pub(super) fn as_gateway<B: Manage>(
         Ok(user) => user,
         Err(failure) => return fail(None, &failure),
     };
+    let user = user.filter(|(uid, _)| *uid != process.uid);
     let uid = user.map_or(process.uid, |(uid, _)| uid);
     let environment = Environment::new(uid, move |name| process.variable(name));
     let settings = load::<B>(line, &environment, run).map_err(|(failure, _)| failure);
@@ -61,10 +62,14 @@ pub(super) fn as_gateway<B: Manage>(
     };
     run.redact("command", start.command.display().to_string());
     watchdog.move_to(Deadline::new(Instant::now(), start.timeout + SLACK));
-    let mut found =
-        vec![rule(&start.command, uid), first_line::<B>(&start), shell(&settings, &environment, &start)];
+    let startable = check_start(&start.command, uid);
+    let mut found = vec![
+        rule(&start.command, uid),
+        first_line::<B>(&start, &startable),
+        shell::<B>(&settings, &environment, &start),
+    ];
     let mut exit = if found.iter().any(Finding::is_failed) { Exit::Configuration } else { Exit::Done };
-    let (started, ended) = started(&start, ids);
+    let (started, ended) = startable.as_ref().map_or_else(not_tried, |()| started(&start, ids));
     found.extend(started);
     exit = if exit == Exit::Done { ended } else { exit };
     let deadline = Deadline::new(Instant::now(), SLACK);
@@ -98,13 +103,14 @@ fn start<B: Manage>(
 ) -> Result<Start, Failure> {
     let profile = line.profile.as_deref().map(|argument| path_of(argument, environment.uid)).transpose()?;
     let (command, first) = command::<B>(profile.as_deref())?;
-    let settings = settings.as_ref();
+    // No value of this shell is for another user.
+    let own = settings.as_ref().ok().filter(|_| user.is_none());
     Ok(Start {
         command,
         args: first.into_iter().chain(snippet::words(&line.flags)).collect(),
-        variables: settings.map(|settings| passed::<B>(settings, environment)).unwrap_or_default(),
+        variables: own.map(|settings| passed::<B>(settings, environment)).unwrap_or_default(),
         user,
-        timeout: settings.map_or(DEFAULT_TIMEOUT, Settings::timeout) + ROOM,
+        timeout: settings.as_ref().map_or(DEFAULT_TIMEOUT, Settings::timeout) + ROOM,
     })
 }
 
@@ -153,13 +159,18 @@ fn rule(command: &Path, uid: u32) -> Finding {
 }
 
 /// What the kernel starts.
-fn first_line<B: Manage>(start: &Start) -> Finding {
+fn first_line<B: Manage>(start: &Start, startable: &Result<(), NoStart>) -> Finding {
     let is_own = |program: &Path| own_path().is_ok_and(|own| is_same(&own, program));
     let line = match FirstLine::read(&start.command) {
         _ if is_own(&start.command) => {
             return Finding::of("first line", None, vec!["the command is the program itself".into()], None);
         }
-        Some(FirstLine::None) if !start.args.is_empty() => return of_copy::<B>(start),
+        Some(FirstLine::None) if !start.args.is_empty() => {
+            return match startable {
+                Err(NoStart::Unsafe(why)) => Finding::left_out("copy", why),
+                _ => of_copy::<B>(start),
+            };
+        }
         Some(line) => line,
         None => {
             let failure =
@@ -199,13 +210,20 @@ fn of_copy<B: Manage>(start: &Start) -> Finding {
 }
 
 /// What differs from this shell.
-fn shell(settings: &Result<Settings, Failure>, environment: &Environment, start: &Start) -> Finding {
+fn shell<B: Manage>(
+    settings: &Result<Settings, Failure>,
+    environment: &Environment,
+    start: &Start,
+) -> Finding {
     let facts = settings.as_ref().map_or_else(
         |_| Vec::new(),
         |settings| {
-            let names = start.variables.iter().map(|(name, _)| name.as_str()).collect();
+            let passed = passed::<B>(settings, environment);
+            let names: Vec<_> = passed.iter().map(|(name, _)| name.as_str()).collect();
+            let left_out = if start.user.is_some() { names.clone() } else { Vec::new() };
             let lists = [
                 ("passEnv must have", names),
+                ("left out, because the value in this shell is another user's", left_out),
                 ("set in this shell, and not passed on", settings.ignored(environment)),
                 ("listed in `env` but not set here", settings.absent()),
             ];
@@ -214,86 +232,4 @@ fn shell(settings: &Result<Settings, Failure>, environment: &Environment, start:
         },
     );
     Finding::of("environment", None, facts, settings.as_ref().err())
-}
-
-/// Starts the command, and returns the finding of the start and one for each id.
-fn started(start: &Start, ids: &[String]) -> (Vec<Finding>, Exit) {
-    let began = Instant::now();
-    let ended = start.run(&wire::request("doctor", ids));
-    let took = Some(micros(began.elapsed()));
-    let budget = format!("the gateway waits {} ms", start.timeout.as_millis());
-    let (failure, exit) = match ended {
-        Ended::NotStarted(error) => (not_started(&error), Exit::Configuration),
-        Ended::Late => {
-            let remedy =
-                "set `timeout` below the gateway's timeoutMs; `doctor` shows the step that takes long";
-            let what = "the gateway ended the run at its time limit";
-            (Failure::new(Kind::Timeout, what, remedy), Exit::Deadline)
-        }
-        Ended::Exited { code, stdout, stderr } => match wire::read_response(&stdout, ids) {
-            Some(results) => return answered(code, &results, ids, (took, budget)),
-            None => (no_response(&stderr), Exit::Configuration),
-        },
-    };
-    (vec![Finding::of("start", took, vec![budget], Some(&failure))], exit)
-}
-
-fn no_response(stderr: &str) -> Failure {
-    let said = stderr.lines().next().unwrap_or("it printed nothing");
-    Failure::misconfigured(
-        format!("the output is not a response: {said}"),
-        "if a shell has run the file, correct its first line: see above",
-    )
-}
-
-/// Returns the findings of a start that answered. An id without a value has a code and a message.
-fn answered(
-    code: Option<i32>,
-    results: &[wire::Answered],
-    ids: &[String],
-    (took, budget): (Option<u64>, String),
-) -> (Vec<Finding>, Exit) {
-    let well = results.iter().filter(|result| result.is_ok()).count();
-    let mut facts =
-        vec![budget, format!("exit {}", code.map_or_else(|| "by a signal".into(), |code| code.to_string()))];
-    if !ids.is_empty() {
-        facts.push(format!("{well} of {} have a value", ids.len()));
-    }
-    let discarded = (code != Some(0)).then(|| {
-        let what = "the gateway discards the answer, because no id could be resolved";
-        Failure::misconfigured(what, "see the ids below")
-    });
-    let each = ids.iter().zip(results).enumerate().map(|(at, (id, result))| {
-        let failure = result.as_ref().err().map(|(code, message)| of_id(code, message));
-        Finding::of(format!("id {}", at + 1), None, vec![id.clone()], failure.as_ref())
-    });
-    let none = ids.is_empty().then(|| Finding::left_out("ids", "name an id to see whether it has a value"));
-    let start = Finding::of("start", took, facts, discarded.as_ref());
-    let all = std::iter::once(start).chain(each).chain(none).collect();
-    let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
-    let exit = match of_code.unwrap_or(Exit::Internal) {
-        Exit::Done if well < ids.len() => Exit::IdFailed,
-        exit => exit,
-    };
-    (all, exit)
-}
-
-fn not_started(error: &std::io::Error) -> Failure {
-    let remedy = match error.kind() {
-        ErrorKind::NotFound => {
-            "the program in the first line is gone, or the file itself: see the first line above"
-        }
-        ErrorKind::PermissionDenied => {
-            "the user cannot enter a folder, the file is not executable, or its file system is mounted noexec"
-        }
-        _ => "check the first line of the file, and that the program in it is for this machine's processor",
-    };
-    Failure::misconfigured(format!("the system cannot start the command ({})", words(error)), remedy)
-}
-
-/// The failure of an id, as the resolver has written it into its answer.
-fn of_id(code: &str, message: &str) -> Failure {
-    let kind = Kind::TABLE.iter().map(|(kind, _)| *kind).find(|kind| kind.code() == code);
-    // The message has the remedy too; where it begins is not marked.
-    Failure::new(kind.unwrap_or(Kind::Internal), message, "`doctor`, as the gateway's user, shows each step")
 }
