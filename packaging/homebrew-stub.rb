@@ -31,7 +31,7 @@ class Pathname
 end
 
 class Formula
-  KNOWN = [:desc, :homepage, :url, :sha256, :license, :head, :depends_on].freeze
+  KNOWN = [:desc, :homepage, :url, :version, :sha256, :license, :head, :depends_on].freeze
   class << self
     attr_reader :values, :test_steps
 
