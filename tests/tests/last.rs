@@ -12,11 +12,15 @@ use tempfile::TempDir;
 
 /// A folder with an encrypted store of one secret, and a profile that logs every run.
 fn place() -> TempDir {
+    place_with("log = \"all\"\n")
+}
+
+/// The same, with these settings.
+fn place_with(settings: &str) -> TempDir {
     let place = tempfile::tempdir().expect("a folder");
     let profile = place.path().join("keychain.toml");
     let binary = resolver::path("secretref-keychain");
-    let text =
-        format!("#!{} --profile\nstore = \"file\"\nfolder = \"store\"\nlog = \"all\"\n", binary.display());
+    let text = format!("#!{} --profile\nstore = \"file\"\nfolder = \"store\"\n{settings}", binary.display());
     fs::write(&profile, text).expect("a profile");
     fs::set_permissions(&profile, Permissions::from_mode(0o700)).expect("a mode");
     let stored = Run::new(&profile).args(["set", "openai"]).stdin("value-of-openai").end();
@@ -125,7 +129,95 @@ fn without_a_journal_the_log_is_said() {
         Run::new(resolver::path("secretref-keychain")).args(["doctor", "--last"]).env("PATH", "/nonexistent");
     let ended = ended.end();
     assert_eq!(ended.code, Some(3), "{ended:?}");
-    for words in ["journalctl cannot be started", "no journal", "/var/log/syslog"] {
+    for words in ["journalctl cannot be started", "no journal", "set `log_file`", "/var/log/syslog"] {
         assert!(ended.stderr.contains(words), "{words}: {ended:?}");
     }
+    assert!(!ended.stderr.contains("macOS"), "{ended:?}");
+}
+
+/// Whether the store came back is unknown then: a success has no line.
+#[test]
+fn without_log_all_the_newest_failure_is_only_the_last_in_the_log() {
+    let place = place_with("log_file = \"runs.log\"\n");
+    type_in(place.path(), "mv store gone; touch store; ask openai; rm store; mv gone store; ask openai");
+    let last = Run::new(place.path().join("keychain.toml")).args(["doctor", "--last"]).end();
+    assert_eq!(last.code, Some(0), "{last:?}");
+    assert!(last.stdout.starts_with("failed  20") && last.stdout.lines().count() == 1, "{last:?}");
+    for words in ["the last failure in the log is of 20", "(MISCONFIGURED)", "set `log = \"all\"`"] {
+        assert!(last.stderr.contains(words), "{words}: {last:?}");
+    }
+    assert!(!last.stderr.contains("no value since"), "{last:?}");
+}
+
+#[test]
+fn a_test_of_a_person_is_no_run_of_the_gateway() {
+    let place = place_with("log = \"all\"\nlog_file = \"runs.log\"\n");
+    let doctor =
+        |words: &[&str]| Run::new(place.path().join("keychain.toml")).args(["doctor"]).args(words).end();
+    type_in(place.path(), "ask openai");
+    let tested = doctor(&["--as-gateway", "missing"]);
+    assert_eq!(tested.code, Some(1), "{tested:?}");
+    let last = doctor(&["--last"]);
+    assert!(last.code == Some(0) && last.stdout.lines().count() == 1, "{last:?}");
+    let of_doctor = doctor(&["--last", "doctor"]);
+    assert!(
+        of_doctor.code == Some(1) && of_doctor.stdout.contains("  doctor  1 of 1 id failed"),
+        "{of_doctor:?}"
+    );
+}
+
+#[test]
+fn a_pipe_is_not_read_as_a_log() {
+    let place = place_with("log_file = \"runs.log\"\n");
+    let made = Command::new("mkfifo").arg(place.path().join("runs.log")).status().expect("mkfifo");
+    assert!(made.success());
+    let last = Run::new(place.path().join("keychain.toml")).args(["doctor", "--last"]).end();
+    assert_eq!(last.code, Some(3), "{last:?}");
+    assert!(last.stderr.contains("it is not a regular file"), "{last:?}");
+}
+
+/// The user of tests that another user takes part in.
+const OTHER: u32 = 65534;
+
+#[test]
+#[ignore = "needs root: tests/run has it"]
+fn a_log_of_another_user_gets_no_line() {
+    let place = place_with("log_file = \"runs.log\"\n");
+    let log = place.path().join("runs.log");
+    fs::write(&log, "2026-11-30T09:10:15Z secretref-keychain[7]: run 00ff: 1 id resolved in 5 ms: a\n")
+        .expect("a log");
+    let before = fs::read(&log).expect("the log");
+    std::os::unix::fs::chown(&log, Some(OTHER), None).expect("an owner");
+    type_in(place.path(), "ask missing");
+    assert_eq!(fs::read(&log).expect("the log"), before);
+    let profile = place.path().join("keychain.toml");
+    let doctor = Run::new(&profile).args(["doctor", "openai"]).end();
+    assert!(
+        doctor.stdout.contains("cannot be written (it belongs to another user, uid 65534)"),
+        "{doctor:?}"
+    );
+    let last = Run::new(&profile).args(["doctor", "--last"]).end();
+    assert!(last.code == Some(3) && last.stderr.contains("it belongs to another user"), "{last:?}");
+}
+
+#[test]
+#[ignore = "needs root: tests/run has it"]
+fn root_reads_the_log_file_of_another_users_profile() {
+    let place = place_with("log_file = \"runs.log\"\n");
+    type_in(place.path(), "mv store gone; touch store; ask openai");
+    for name in ["", "keychain.toml", "runs.log"] {
+        std::os::unix::fs::chown(place.path().join(name), Some(OTHER), None).expect("an owner");
+    }
+    let profile = place.path().join("keychain.toml").display().to_string();
+    let last = || {
+        let run = Run::new(resolver::path("secretref-keychain"));
+        run.args(["--profile", &profile, "doctor", "--last"]).env("PATH", "/nonexistent").end()
+    };
+    let read = last();
+    assert!(read.code == Some(0) && read.stdout.contains("failed: MISCONFIGURED"), "{read:?}");
+    // What the other user makes of it leads root to no other file.
+    fs::remove_file(place.path().join("runs.log")).expect("the log");
+    std::os::unix::fs::symlink("/etc/shadow", place.path().join("runs.log")).expect("a link");
+    let led = last();
+    assert!(led.code == Some(3) && led.stderr.contains("cannot be read"), "{led:?}");
 }

@@ -1,19 +1,41 @@
 //! The line in a file that the profile names, where there is no system log.
 
 use std::fs::File;
-use std::io::{self, Write as _};
+use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, geteuid, getrlimit};
 
-/// Opens the file, and makes it if it is not there. A pipe or a device could block the process, so it must be a file.
-pub(super) fn open(path: &Path) -> io::Result<File> {
-    let flags = OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = flags | OFlags::NOCTTY | OFlags::CLOEXEC;
-    let file = File::from(rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR)?);
-    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("not a regular file")) }
+use crate::system_error::words;
+
+/// Opens the file, and makes it if it is not there.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(super) fn open(path: &Path) -> Result<File, String> {
+    open_of(path, OFlags::WRONLY | OFlags::APPEND | OFlags::CREATE, &[geteuid().as_raw()])
+}
+
+/// Opens the file of one of these users. Another user could read its lines, and write others. A pipe or a device could
+/// block the process, so it must be a file.
+///
+/// # Errors
+/// Why it cannot be used.
+pub(crate) fn open_of(path: &Path, flags: OFlags, owners: &[u32]) -> Result<File, String> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::RUSR | Mode::WUSR);
+    let file = File::from(opened.map_err(|error| words(&error.into()))?);
+    let metadata = file.metadata().map_err(|error| words(&error))?;
+    if !metadata.is_file() {
+        return Err("it is not a regular file".to_owned());
+    }
+    match metadata.uid() {
+        owner if owners.contains(&owner) => Ok(file),
+        owner => Err(format!("it belongs to another user, uid {owner}")),
+    }
 }
 
 /// Appends a line with the time. It is not an error if that fails: the answer is out already.

@@ -22,8 +22,7 @@ use crate::settings::Settings;
 use crate::settings::family::{LOG, LOG_FILE};
 use crate::store::Store;
 use crate::streams::{ready, stdin_is_terminal};
-use crate::system_error::words;
-pub(crate) use log_file::utc;
+pub(crate) use log_file::{open_of, utc};
 use record::{Head, LogRecord};
 
 /// The socket of journald, which takes records with fields.
@@ -151,8 +150,8 @@ pub fn file_problem(settings: &Settings) -> Option<String> {
     if settings.profile().is_none() {
         return Some("`log_file` counts only in a profile".to_owned());
     }
-    let error = log_file::open(&path).err()?;
-    Some(format!("`log_file` {} cannot be written ({})", path.display(), words(&error)))
+    let why = log_file::open(&path).err()?;
+    Some(format!("`log_file` {} cannot be written ({why}), so that no run has a line", path.display()))
 }
 
 /// Sends the record to the first log that takes it at once. It is not an error if none does.

@@ -5,15 +5,20 @@ mod ran;
 
 use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
+use std::time::Instant;
+
+use rustix::process::geteuid;
 
 use super::output::{fail, print, print_note};
 use super::style::Style;
 use crate::deadline::Deadline;
+use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::profile::path_of;
+use crate::profile::{Profile, path_of};
+use crate::run::Run;
 use crate::settings::Settings;
-use crate::settings::family::LOG_FILE;
+use crate::settings::family::{LOG, LOG_FILE};
 use crate::store::Store;
 use logs::{of_file, of_journal};
 use ran::Ran;
@@ -31,25 +36,32 @@ pub(super) struct LastArgs {
 /// How many runs are shown.
 const SHOWN: usize = 20;
 
+/// The provider's name in the runs of `doctor --as-gateway`, which no gateway has started.
+const OF_DOCTOR: &str = "doctor";
+
 /// Prints the last runs, the newest last.
-///
-/// Root cannot read the settings of another user's profile, but sees the runs of its owner.
 pub(super) fn last(
     store: &Store,
     args: &LastArgs,
     (profile, settings): (Option<&str>, Option<&Settings>),
     deadline: Deadline,
 ) -> Exit {
+    let of_owner = profile.filter(|_| settings.is_none()).and_then(|profile| of_owner(store, profile));
+    let settings = settings.or(of_owner.as_ref());
     let log_file = settings.and_then(log_file);
     let found = match &log_file {
-        Some(path) => of_file(path),
+        Some(path) => of_file(path, &uids(profile)),
         None => of_journal(store.binary, &uids(profile)),
     };
-    let is_asked = |ran: &Ran| args.provider.is_none() || ran.provider == args.provider;
+    let is_asked = |ran: &Ran| match &args.provider {
+        None => ran.provider.as_deref() != Some(OF_DOCTOR),
+        asked => ran.provider == *asked,
+    };
     let mut runs: Vec<_> = match found {
         Ok(found) => found.into_iter().filter(is_asked).collect(),
         Err(failure) => return fail(None, &failure),
     };
+    let log = Log::of(settings);
     runs.drain(..runs.len().saturating_sub(SHOWN));
     if !args.names {
         for ran in &mut runs {
@@ -58,22 +70,19 @@ pub(super) fn last(
     }
     if args.json {
         let text = serde_json::to_string(&runs).unwrap_or_default();
-        return print(&format!("{text}\n"), deadline).unwrap_or_else(|| exit(&runs));
+        return print(&format!("{text}\n"), deadline).unwrap_or_else(|| exit(&runs, log));
     }
     if runs.is_empty() {
         let of = args.provider.as_ref().map(|name| format!(" of the provider {name}")).unwrap_or_default();
-        let log = log_file.map_or_else(|| "the system's log".to_owned(), |path| path.display().to_string());
-        let what = format!("{log} has no run of {}{of}", store.binary);
+        let place = log_file.map_or_else(|| "the system's log".to_owned(), |path| path.display().to_string());
+        let what = format!("{place} has no run of {}{of}", store.binary);
         return fail(None, &Failure::not_found(what, NO_RUN));
     }
     let style = Style::for_stdout();
     let text: String = runs.iter().map(|ran| ran.text(args.names, style)).collect();
     let cut = print(&text, deadline);
-    story(&runs).iter().for_each(print_note);
-    if runs.iter().all(Ran::is_bad) {
-        print_note("runs that succeed are in the log only with `log = \"all\"` in the profile");
-    }
-    cut.unwrap_or_else(|| exit(&runs))
+    story(&runs, log).iter().for_each(print_note);
+    cut.unwrap_or_else(|| exit(&runs, log))
 }
 
 /// Returns the file of the profile, if it names one.
@@ -82,10 +91,21 @@ fn log_file(settings: &Settings) -> Option<PathBuf> {
     settings.path(&LOG_FILE).ok().flatten()
 }
 
+/// Returns the settings of another user's profile as its owner reads them, for root.
+fn of_owner(store: &Store, argument: &str) -> Option<Settings> {
+    let own = geteuid().as_raw();
+    let path = path_of(argument, own).ok().filter(|_| own == 0)?;
+    let owner = path.metadata().ok()?.uid();
+    // The variables of root's shell are not those of the owner.
+    let environment = Environment::new(owner, |_| None);
+    let profile = Profile::read(store, path.to_str().filter(|_| owner != own)?, &environment).ok()?;
+    Settings::load(store, &Vec::new(), Some(profile), &environment, &Run::new(Instant::now())).ok()
+}
+
 /// Returns the users whose records count: the one who runs this, and the owner of the profile. Any other user can write records
 /// with the name of a resolver.
 fn uids(profile: Option<&str>) -> Vec<u32> {
-    let own = rustix::process::geteuid().as_raw();
+    let own = geteuid().as_raw();
     let profile = profile.and_then(|argument| path_of(argument, own).ok());
     let owner = profile.and_then(|path| path.metadata().ok()).map(|metadata| metadata.uid());
     owner.filter(|owner| *owner != own).into_iter().chain([own]).collect()
@@ -94,20 +114,36 @@ fn uids(profile: Option<&str>) -> Vec<u32> {
 /// What to do if the log has nothing.
 const NO_RUN: &str = "a run that succeeds writes no line unless `log = \"all\"` is in the profile; with `log = \"off\"` none \
                       does. Only the runs of the profile's owner and your own are shown: name the profile with --profile. The journal of another user \
-                      needs root, or the group systemd-journal. Without a journal the lines are \
-                      in the file of the syslog daemon";
+                      needs root, or the group systemd-journal. Without a journal, set `log_file` in the profile";
 
-/// Ends with the code of the newest run.
-fn exit(runs: &[Ran]) -> Exit {
+/// Which runs have a line in the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Log {
+    All,
+    /// Those that failed, or it is not known.
+    Failures,
+}
+
+impl Log {
+    fn of(settings: Option<&Settings>) -> Self {
+        match settings.and_then(|settings| settings.text(&LOG)) {
+            Some("all") => Self::All,
+            _ => Self::Failures,
+        }
+    }
+}
+
+/// Ends with 1 if the newest run failed, and if there is none. If a success has no line, no run is known to be the newest.
+fn exit(runs: &[Ran], log: Log) -> Exit {
     match runs.last() {
         None => Exit::IdFailed,
-        Some(ran) if ran.is_bad() => Exit::IdFailed,
+        Some(ran) if ran.is_bad() && log == Log::All => Exit::IdFailed,
         Some(_) => Exit::Done,
     }
 }
 
 /// Returns when the store failed and when it answered again, from runs in their order.
-fn story(runs: &[Ran]) -> Vec<String> {
+fn story(runs: &[Ran], log: Log) -> Vec<String> {
     let mut told = Vec::new();
     let mut since: Option<&Ran> = None;
     for ran in runs {
@@ -124,13 +160,21 @@ fn story(runs: &[Ran]) -> Vec<String> {
             _ => {}
         }
     }
-    if let Some(first) = since {
-        let codes = runs.last().map(|ran| ran.codes.join(", ")).unwrap_or_default();
-        told.push(format!(
-            "no value since {} ({codes}); `doctor` shows the step that fails now",
-            first.clock()
-        ));
-    }
+    let codes = || runs.last().map(|ran| ran.codes.join(", ")).unwrap_or_default();
+    told.extend(match (log, since, runs.last()) {
+        (Log::All, Some(first), _) => Some(format!(
+            "no value since {} ({}); `doctor` shows the step that fails now",
+            first.clock(),
+            codes()
+        )),
+        (Log::Failures, _, Some(ran)) if ran.is_bad() => Some(format!(
+            "the last failure in the log is of {} ({}); a later success would not be there: set `log = \"all\"` in the \
+             profile; `doctor` shows whether it works now",
+            ran.clock(),
+            codes()
+        )),
+        _ => None,
+    });
     told
 }
 
@@ -159,12 +203,26 @@ mod tests {
         assert_eq!(lines, want);
         assert_eq!(runs[1].ids, ["a/b", "c"]);
         let back = "no value from 2026-11-30T09:10:17Z to 2026-11-30T09:10:18Z; then the store answers again";
-        assert_eq!(story(&runs), [back]);
+        assert_eq!(story(&runs, Log::All), [back]);
         let down =
             "no value since 2026-11-30T09:10:17Z (UNAVAILABLE); `doctor` shows the step that fails now";
-        assert_eq!(story(&runs[..2]), [down]);
-        assert_eq!(story(&runs[..1]), [""; 0]);
-        assert_eq!((exit(&runs), exit(&runs[..1]), exit(&[])), (Exit::IdFailed, Exit::Done, Exit::IdFailed));
+        assert_eq!(story(&runs[..2], Log::All), [down]);
+        assert_eq!(story(&runs[..1], Log::All), [""; 0]);
+        assert_eq!(story(&runs[..1], Log::Failures), [""; 0]);
+        let code = |runs: &[Ran]| [exit(runs, Log::All), exit(runs, Log::Failures)];
+        assert_eq!(code(&runs), [Exit::IdFailed, Exit::Done]);
+        assert_eq!(code(&runs[..1]), [Exit::Done; 2]);
+        assert_eq!(code(&[]), [Exit::IdFailed; 2]);
+    }
+
+    /// The store may have come back since: by default, a success has no line.
+    #[test]
+    fn a_failure_is_only_the_last_in_the_log_if_successes_are_not_there() {
+        let records = read(RECORDS.as_bytes());
+        let runs: Vec<_> = records.iter().filter_map(Ran::read).collect();
+        let told = story(&runs[..2], Log::Failures);
+        let words = "the last failure in the log is of 2026-11-30T09:10:17Z (UNAVAILABLE); a later success would not be there";
+        assert!(told.len() == 1 && told[0].starts_with(words), "{told:?}");
     }
 
     #[test]
