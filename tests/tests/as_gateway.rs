@@ -117,13 +117,20 @@ fn what_keeps_the_gateway_from_it_is_named() {
 #[test]
 fn a_first_line_of_another_program_is_named_with_the_right_one() {
     let place = Place::new();
-    let right = format!("make #!{} --profile the first line", place.path("secretref-keychain").display());
-    for line in ["#!/bin/sh", "#!/usr/bin/env -S secretref-keychain --profile", "#!/bin/cat"] {
+    let program = place.path("secretref-keychain").display().to_string();
+    let right = format!("make #!{program} --profile the first line");
+    // `install` corrects a line that names the resolver.
+    let install = format!("run {program} install --yes --to {}", place.path("p.toml").display());
+    for (line, right) in [
+        ("#!/bin/sh", &right),
+        ("#!/usr/bin/env -S secretref-keychain --profile", &install),
+        ("#!/bin/cat", &right),
+    ] {
         let rest = place.text();
         place.write(&format!("{line}\n{}", rest.split_once('\n').expect("a line").1));
         let found = place.doctor(&["--names", "openai"]);
         assert_finds(&found, 3, "first line", "and not a resolver with --profile");
-        assert!(found.stdout.contains(&right), "{line}: {found:?}");
+        assert!(found.stdout.contains(right), "{line}: {found:?}");
     }
 }
 

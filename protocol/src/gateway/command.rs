@@ -4,6 +4,10 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
+use nix::unistd::{Uid, User};
+
+use crate::text::shell_word;
+
 /// One clause of the rule, and what it says of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Clause {
@@ -43,7 +47,7 @@ pub(crate) fn clauses(command: &Path, uid: u32) -> Vec<Clause> {
     match fs::symlink_metadata(command) {
         Ok(file) => [is_absolute, Clause { name: exists, broken: None }]
             .into_iter()
-            .chain(of_file(&Facts::from(&file), uid))
+            .chain(of_file(&Facts::from(&file), uid, command))
             .collect(),
         Err(error) => {
             let why = format!("it cannot be examined ({})", crate::system_error::words(&error));
@@ -53,13 +57,12 @@ pub(crate) fn clauses(command: &Path, uid: u32) -> Vec<Clause> {
     }
 }
 
-fn of_file(file: &Facts, uid: u32) -> [Clause; 5] {
+fn of_file(file: &Facts, uid: u32, command: &Path) -> [Clause; 5] {
     let Facts { owner, mode, .. } = *file;
     let clause = |name, is_kept: bool, why: String, remedy: String| Clause {
         name,
         broken: (!is_kept).then_some((why, remedy)),
     };
-    let by_root = if uid == 0 { "; or run the gateway as its owner" } else { "" };
     [
         clause(
             "is not a symbolic link",
@@ -83,9 +86,7 @@ fn of_file(file: &Facts, uid: u32) -> [Clause; 5] {
             "belongs to the gateway's user",
             owner == uid,
             format!("it belongs to uid {owner}, and the gateway runs as uid {uid}; root is no exception"),
-            format!(
-                "run `install` as the gateway's user, and name that profile as the command; or `chown` a profile that is there{by_root}"
-            ),
+            take_over(command, uid),
         ),
         clause(
             "is executable",
@@ -94,6 +95,19 @@ fn of_file(file: &Facts, uid: u32) -> [Clause; 5] {
             "chmod 700 it".into(),
         ),
     ]
+}
+
+/// What to do about a command of another user: a profile can change its owner, and the program of a package cannot.
+fn take_over(command: &Path, uid: u32) -> String {
+    let user =
+        User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
+    let is_program =
+        command.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"secretref-"));
+    let by_root = if uid == 0 { "; or run the gateway as its owner" } else { "" };
+    if is_program {
+        return format!("run `install` as {user}, and name that profile as the command{by_root}");
+    }
+    format!("run as root: chown {user} {}{by_root}", shell_word(&command.display().to_string()))
 }
 
 #[cfg(test)]
@@ -112,11 +126,15 @@ mod tests {
             (1000, 0o777, true, false, &["is not a symbolic link"]),
             (1000, 0o700, false, false, &["is a regular file"]),
         ] {
-            let found = of_file(&Facts { is_link, is_file, owner, mode }, 1000);
+            let found = of_file(&Facts { is_link, is_file, owner, mode }, 1000, Path::new("/p.toml"));
             let found: Vec<_> =
                 found.iter().filter(|clause| clause.broken.is_some()).map(|clause| clause.name).collect();
             assert_eq!(found, broken, "{owner} {mode:o}");
         }
+        let remedy = |path: &str| take_over(Path::new(path), 4_000_000);
+        assert_eq!(remedy("/etc/my p.toml"), "run as root: chown 4000000 '/etc/my p.toml'");
+        let of_package = remedy("/usr/bin/secretref-vault");
+        assert!(of_package.starts_with("run `install` as 4000000") && !of_package.contains("chown"));
         let missing = clauses(Path::new("/no/such/file"), 0);
         assert!(missing[1].broken.is_some());
     }

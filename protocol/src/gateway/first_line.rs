@@ -1,12 +1,15 @@
 //! The first line of an executable profile: `#!/usr/bin/secretref-NAME --profile`.
 
 use std::ffi::OsStr;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
 use super::binary::own_path;
+use crate::profile::Profile;
+use crate::store::Store;
+use crate::text::shell_word;
 
 /// The most bytes that the kernel of Linux reads of a first line, with `#!`.
 const LINE_LIMIT: usize = 255;
@@ -48,32 +51,36 @@ impl FirstLine {
         Some(Self::parse(&start))
     }
 
-    /// Returns why the kernel does not start a resolver with the file as its profile, and what to do; `None` if it does.
-    pub(crate) fn fault(&self) -> Option<(String, String)> {
-        let (why, remedy) = match self {
+    /// Returns why the kernel does not start a resolver with `file` as its profile, and what to do; `None` if it does.
+    pub(crate) fn fault(&self, store: &Store, file: &Path) -> Option<(String, String)> {
+        let why = match self {
             Self::Profile(program) if program.exists() => return None,
-            Self::Profile(program) => {
-                (format!("names {}, which does not exist", program.display()), Self::remedy())
-            }
+            Self::Profile(program) => format!("names {}, which does not exist", program.display()),
             Self::Other(program) => {
-                (format!("starts {}, and not a resolver with --profile", program.display()), Self::remedy())
+                format!("starts {}, and not a resolver with --profile", program.display())
             }
-            Self::Wrong(why, remedy) => ((*why).to_owned(), (*remedy).to_owned()),
-            Self::None => ("is missing, so a shell runs the file".to_owned(), Self::remedy()),
+            Self::Wrong(why, _) => (*why).to_owned(),
+            Self::None => "is missing, so a shell runs the file".to_owned(),
         };
-        Some((why, remedy))
+        Some((why, self.remedy(store, file)))
     }
 
-    /// Returns what to do about a wrong line: the line that starts this program.
-    fn remedy() -> String {
-        let own = own_path().ok().and_then(|program| Self::write(&program).ok());
-        own.map_or_else(
-            || {
-                "write it with `install --copy`, because the path of this program fits no first line"
-                    .to_owned()
-            },
-            |line| format!("make {line} the first line, with nothing before it"),
-        )
+    /// Returns the command that corrects the line of a profile. `install` does not touch the line of another program.
+    fn remedy(&self, store: &Store, file: &Path) -> String {
+        let text = fs::read_to_string(file).unwrap_or_default();
+        let is_profile = Profile::is_of(store, &text);
+        match self {
+            Self::None if is_profile => correct(store.binary, file, " --force"),
+            _ if is_profile && names(store.binary, &text) => correct(store.binary, file, ""),
+            Self::Wrong(_, remedy) => (*remedy).to_owned(),
+            _ => own_path().ok().and_then(|program| Self::write(&program).ok()).map_or_else(
+                || {
+                    "write it with `install --copy`, because the path of this program fits no first line"
+                        .to_owned()
+                },
+                |line| format!("make {line} the first line, with nothing before it"),
+            ),
+        }
     }
 
     fn parse(start: &[u8]) -> Self {
@@ -114,9 +121,38 @@ pub(super) fn interpreter(path: &Path) -> Option<PathBuf> {
     Some(OsStr::from_bytes(program).into())
 }
 
+/// Returns the command that corrects the first line of a profile, with this flag.
+pub(crate) fn correct(binary: &str, file: &Path, flag: &str) -> String {
+    let own = own_path().unwrap_or_else(|_| binary.into());
+    let copy = if FirstLine::write(&own).is_ok() { "" } else { " --copy" };
+    let is_in_path =
+        ["/usr/bin", "/usr/local/bin"].iter().any(|folder| Path::new(folder).join(binary) == own);
+    let own = if is_in_path { binary.to_owned() } else { shell_word(&own.display().to_string()) };
+    format!("run {own} install --yes{copy}{flag} --to {}", shell_word(&file.display().to_string()))
+}
+
+/// Whether the first line of a text names this resolver.
+pub(crate) fn names(binary: &str, text: &str) -> bool {
+    let first = text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or_default();
+    let is_it = |word: &str| word.rsplit('/').next() == Some(binary);
+    first.split_whitespace().any(is_it)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::NameKeys;
+
+    const STORE: Store = Store {
+        binary: "secretref-x",
+        version: "1.2.3",
+        about: "",
+        settings: &[],
+        name_keys: NameKeys::Only(&[]),
+        form: "name[#field]",
+        examples: "",
+        profile: "",
+    };
 
     #[test]
     fn a_first_line_is_read_as_the_kernel_reads_it() {
@@ -144,7 +180,8 @@ mod tests {
     #[test]
     fn only_a_line_that_starts_a_resolver_has_no_fault() {
         let own = own_path().unwrap();
-        let fault = |start: &str| FirstLine::parse(start.as_bytes()).fault();
+        let fault =
+            |start: &str| FirstLine::parse(start.as_bytes()).fault(&STORE, Path::new("/no/such/profile"));
         assert_eq!(fault(&format!("#!{} --profile\n", own.display())), None);
         for (start, words) in [
             ("#!/no/such/x --profile\n", "names /no/such/x, which does not exist"),

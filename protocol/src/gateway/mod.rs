@@ -16,7 +16,7 @@ pub(crate) use binary::{is_same, own_path};
 pub(crate) use command::clauses;
 pub(crate) use config::{Config, ExecProvider, Reference};
 pub(crate) use fields::{CredentialFields, FieldKind};
-pub(crate) use first_line::FirstLine;
+pub(crate) use first_line::{FirstLine, correct, names};
 pub(crate) use provider::{Form, Provider, ROOM, is_alias};
 pub(crate) use start::{Ended, Start};
 pub(crate) use start_check::{NoStart, check_start};

@@ -185,8 +185,9 @@ fn first_line<B: Manage>(start: &Start, startable: &Result<(), NoStart>) -> Find
         FirstLine::Profile(program) => vec![format!("it names {}", program.display())],
         _ => Vec::new(),
     };
+    let failure = line.fault(&B::STORE, &start.command);
     let failure =
-        line.fault().map(|(why, remedy)| Failure::misconfigured(format!("the first line {why}"), remedy));
+        failure.map(|(why, remedy)| Failure::misconfigured(format!("the first line {why}"), remedy));
     Finding::of("first line", None, facts, failure.as_ref())
 }
 

@@ -10,6 +10,7 @@ use super::help::start_of;
 use crate::backend::Manage;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::gateway;
 use crate::journal::Journal;
 use crate::serve::serve;
 use crate::shell::output::{explain, print};
@@ -109,13 +110,13 @@ fn bad_first_line(binary: &str, arguments: &[String]) -> Option<Failure> {
             format!(
                 "the first line of {profile} ends in CRLF, and the kernel reads the CR as part of the flag"
             ),
-            "save the profile with LF line endings",
+            gateway::correct(binary, Path::new(profile), ""),
         )),
         [flag, profile, ..] if flag.starts_with("--profile ") => Some(Failure::misconfigured(
             format!(
                 "the first line of {profile} has words after --profile, and the kernel passes them as one argument"
             ),
-            format!("end it after --profile: #!/path/to/{binary} --profile"),
+            gateway::correct(binary, Path::new(profile), ""),
         )),
         [word, ..] if word.contains('/') && Path::new(word).is_file() => Some(Failure::misconfigured(
             format!("{word} is a file, not a command or flag"),

@@ -4,6 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use rustix::fs::{Access, access};
+
 use super::super::cli::{CommandLine, Verb, read};
 use super::super::load;
 use crate::answer::answer;
@@ -64,6 +66,8 @@ pub(in crate::shell) fn check<B: Manage, T: Send + 'static>(
     let run = Run::traced(Instant::now());
     let settings = start.and_then(|first| settings::<B>(first, provider, &environment, &run));
     match settings {
+        // What the rule says is then the cause of this failure, too.
+        Err(_) if !checked.failures.is_empty() && access(&provider.command, Access::READ_OK).is_err() => {}
         Err(failure) => checked.failures.push(failure),
         Ok(settings) => {
             checked.warnings = differences(&settings, provider);
@@ -97,7 +101,7 @@ fn start(command: &Path, store: &Store) -> Option<Result<Vec<String>, Failure>> 
         None if is_toml(command) => return Some(Ok(vec!["--profile".to_owned(), path])),
         line => line?,
     };
-    match line.fault() {
+    match line.fault(store, command) {
         None => Some(Ok(vec!["--profile".to_owned(), path])),
         Some(_) if !is_meant(command, store) => None,
         Some((why, remedy)) => {

@@ -68,7 +68,7 @@ struct OfProvider {
     expires_in: BTreeMap<&'static str, u64>,
     #[serde(skip)]
     exit: Exit,
-    /// Whether it works: at least one of its ids has a value, or nothing asks it for any.
+    /// Whether it answers, even if each id failed by itself.
     ok: bool,
 }
 
@@ -126,11 +126,8 @@ impl Report {
                 i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
             );
         }
-        let has_value = checked.ids.is_empty() || checked.ids.iter().any(|(_, answered)| answered.ok);
         self.providers.push(OfProvider {
-            ok: has_value
-                && checked.failures.is_empty()
-                && matches!(checked.exit, Exit::Done | Exit::IdFailed),
+            ok: checked.failures.is_empty() && matches!(checked.exit, Exit::Done | Exit::IdFailed),
             name: name.to_owned(),
             command: checked.command.display().to_string(),
             micros: micros(checked.took),

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::failure::Failure;
+pub(super) use crate::gateway::names;
 use crate::profile::Profile;
 use crate::settings::Settings;
 use crate::store::Store;
@@ -79,13 +80,6 @@ pub(super) fn has_copy(binary: &str, text: &str) -> bool {
 /// Whether a text says that its command is the program in its folder, even if it was changed since.
 pub(super) fn needs_copy(text: &str) -> bool {
     text.contains(COPY) || text.contains(FOUND)
-}
-
-/// Whether the first line of a text names this resolver.
-pub(super) fn names(binary: &str, text: &str) -> bool {
-    let first = text.lines().next().and_then(|line| line.strip_prefix("#!")).unwrap_or_default();
-    let is_it = |word: &str| word.rsplit('/').next() == Some(binary);
-    first.split_whitespace().any(is_it)
 }
 
 /// Whether a file is a profile of this store whose settings are kept: its first line says so, or `--force`, if it has none.
