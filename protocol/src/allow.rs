@@ -17,19 +17,21 @@ pub struct Allow(Vec<List>);
 struct List {
     patterns: Vec<String>,
     called: String,
+    /// What else a person can do about an id that it does not allow.
+    hint: &'static str,
 }
 
 impl Allow {
     /// Takes the patterns that the profile lists.
     #[must_use]
     pub fn new(patterns: Vec<String>) -> Self {
-        Self(vec![List { patterns, called: "`allow`".to_owned() }])
+        Self(vec![List { patterns, called: "`allow`".to_owned(), hint: FROM_CONFIG }])
     }
 
     /// Adds the patterns of the profile's base.
     #[must_use]
     pub(crate) fn and_of_base(mut self, patterns: Vec<String>, base: &Path) -> Self {
-        self.0.push(List { patterns, called: format!("`allow` in the base {}", base.display()) });
+        self.0.push(List { patterns, called: format!("`allow` in the base {}", base.display()), hint: "" });
         self
     }
 
@@ -64,26 +66,29 @@ impl Allow {
 
 impl List {
     fn check(&self, id: &Id) -> Result<(), Failure> {
-        let Self { patterns, called } = self;
+        let Self { patterns, called, hint } = self;
         if patterns.iter().any(|pattern| matches(pattern, id.as_str())) {
             return Ok(());
         }
         let no_match = || format!("no pattern of {called} matches the id");
         let (what, remedy) = match nearest(patterns, id.as_str()) {
             _ if patterns.is_empty() => {
-                (format!("{called} is an empty list, which allows no id"), ADD.to_owned())
+                (format!("{called} is an empty list, which allows no id"), format!("{ADD}{hint}"))
             }
             Some((pattern, why)) => (
                 no_match(),
-                format!("the closest is `{pattern}`, but {why}, if this gateway may have the secret"),
+                format!("the closest is `{pattern}`, but {why}, if this gateway may have the secret{hint}"),
             ),
-            None => (no_match(), ADD.to_owned()),
+            None => (no_match(), format!("{ADD}{hint}")),
         };
         Err(Failure::new(Kind::NotAllowed, what, remedy))
     }
 }
 
 const ADD: &str = "add one, if this gateway may have the secret";
+
+/// `install` takes the ids from the gateway's config.
+const FROM_CONFIG: &str = ", or run `install --yes --to PROFILE --config openclaw.json` again";
 
 fn matches(pattern: &str, text: &str) -> bool {
     let mut whole = false;
@@ -245,7 +250,9 @@ mod tests {
             allow.check(&Id::parse("a/b").unwrap()).map_err(|failure| failure.to_string())
         };
         assert_eq!(check("a/*", "**"), Ok(()));
-        assert!(check("c", "**").unwrap_err().starts_with("no pattern of `allow` matches"));
+        let own = check("c", "**").unwrap_err();
+        assert!(own.starts_with("no pattern of `allow` matches") && own.contains("--config"), "{own}");
+        assert!(!check("**", "c").unwrap_err().contains("--config"), "a profile cannot change its base");
         assert!(
             check("**", "c")
                 .unwrap_err()

@@ -143,6 +143,9 @@ pub trait Manage: Backend {
     /// is left out.
     const ASKED: &'static [&'static str] = &[];
 
+    /// The keys among them that must have a value, each with the ways to sign in that need it; none if all do.
+    const REQUIRED: &'static [(&'static str, &'static [&'static str])] = &[];
+
     /// Whether `delete` has the flag `--force`, which deletes a secret for good.
     const HAS_FORCE: bool = false;
 

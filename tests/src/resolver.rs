@@ -93,6 +93,12 @@ impl Run {
         self
     }
 
+    /// With this argument.
+    #[must_use]
+    pub fn arg(self, arg: impl AsRef<std::ffi::OsStr>) -> Self {
+        self.args([arg])
+    }
+
     /// With this variable in the environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl AsRef<std::ffi::OsStr>) -> Self {

@@ -246,6 +246,23 @@ fn what_cannot_be_checked_is_said() {
     assert!(keychain().args(wrong).end().stderr.contains("such as 30d"));
 }
 
+/// Its providers decide which files are read.
+#[test]
+fn a_config_that_others_can_write_is_not_followed() {
+    let place = Place::new();
+    let config = place.path("openclaw.json");
+    fs::write(&config, "{}").expect("a config");
+    for mode in [0o666, 0o664, 0o602] {
+        fs::set_permissions(&config, Permissions::from_mode(mode)).expect("a mode");
+        let ended = keychain().args(["check", "--config"]).arg(&config).end();
+        assert_eq!(ended.code, Some(3), "{mode:o}: {ended:?}");
+        assert!(
+            ended.stderr.contains("is writable by other users") && ended.stderr.contains("chmod go-w"),
+            "{ended:?}"
+        );
+    }
+}
+
 #[test]
 #[ignore = "needs root, to give a file away"]
 fn the_config_of_another_user_is_not_followed() {

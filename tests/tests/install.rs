@@ -3,7 +3,7 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use secretref_tests::gateway::is_root;
 use secretref_tests::resolver::{self, Ended, Run};
@@ -126,15 +126,30 @@ fn the_profile_allows_what_the_config_asks_for() {
     let config = place.path("openclaw.json");
     let reference =
         |provider: &str, id: &str| format!("{{ source: 'exec', provider: '{provider}', id: '{id}' }}");
-    let references =
-        [reference("keychain", "openai"), reference("other", "mail"), reference("keychain", "b")];
+    // The last one is no reference: it is in a place of free form, where its id can be any text.
+    let references = [
+        reference("keychain", "openai"),
+        reference("other", "mail"),
+        reference("keychain", "b"),
+        reference("keychain", "**"),
+    ];
     fs::write(&config, format!("{{ a: [{}] }}", references.join(", "))).expect("a config");
     let written = place.install(&["--config", &config]);
     assert_eq!(written.code, Some(0), "{written:?}");
     let text = fs::read_to_string(place.profile()).expect("a profile");
-    assert!(text.contains("allow = [\"openai\", \"b\"]"), "{text}");
+    assert!(text.contains("allow = [\"openai\", \"b\"]\n"), "{text}");
+    assert!(written.stderr.contains("cannot be one: \"**\""), "{written:?}");
     let denied = end(Run::new(place.profile()).args(["get", "mail"]));
     assert!(denied.stderr.contains("(NOT_ALLOWED)"), "{denied:?}");
+    assert!(denied.stderr.contains("run `install --yes --to PROFILE --config openclaw.json`"), "{denied:?}");
+    // Another user could add a reference, and have it allowed.
+    fs::set_permissions(&config, Permissions::from_mode(0o666)).expect("a mode");
+    for more in [&["--config", &config][..], &["--config", &config, "--timeout", "3s"]] {
+        let to = place.path("made/keychain.toml");
+        let refused = end(keychain().args(["install", "--to", &to, "--yes"]).args(more));
+        assert!(refused.code == Some(3) && refused.stderr.contains("chmod go-w"), "{refused:?}");
+    }
+    fs::set_permissions(&config, Permissions::from_mode(0o600)).expect("a mode");
     fs::write(&config, "{}").expect("a config");
     let none = place.install(&["--config", &config]);
     assert!(none.stderr.contains("has no reference to the provider keychain"), "{none:?}");
@@ -277,6 +292,13 @@ fn without_a_setting_only_the_first_line_is_corrected() {
     let with_config = ["install", "--yes", "--to", &to, "--config", &config];
     let told = end(keychain().args(with_config));
     assert!(told.code == Some(3) && told.stderr.contains("allow = [\"openai\"]"), "{told:?}");
+    assert!(told.stderr.contains("add --force, which keeps the rest"), "{told:?}");
+    // With --force it replaces only that.
+    fs::write(place.profile(), format!("{line}{own}allow = [\n  'x', # mine\n]\n")).expect("a profile");
+    let forced = end(keychain().args(with_config).args(["--force"]));
+    assert_eq!(forced.code, Some(0), "{forced:?}");
+    let text = fs::read_to_string(place.profile()).expect("a profile");
+    assert_eq!(text, format!("{line}{own}allow = [\"openai\"]\n"));
     assert_eq!(place.install(&["--force"]).code, Some(0));
     assert_eq!(end(keychain().args(with_config)).code, Some(0));
     let text = fs::read_to_string(place.profile()).expect("a profile");
@@ -408,9 +430,9 @@ fn a_person_is_asked_for_what_is_missing() {
 #[test]
 fn every_store_asks_for_settings_that_it_has() {
     for (binary, first) in [
-        ("secretref-vault", "address [none]: "),
+        ("secretref-vault", "address (required): "),
         ("secretref-aws", "region ["),
-        ("secretref-azure", "vault [none]: "),
+        ("secretref-azure", "vault (required): "),
         ("secretref-keychain", "store [the keychain of the system]: "),
     ] {
         let place = tempfile::tempdir().expect("a folder");
@@ -432,7 +454,7 @@ fn a_way_to_sign_in_is_asked_for_with_what_it_uses() {
     let to = place.path().join("made/p.toml").display().to_string();
     let run = Run::new(resolver::path("secretref-vault")).args(["install", "--to", &to]);
     let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
-    session.until("address [none]: ", 1);
+    session.until("address (required): ", 1);
     session.keys("https://vault.test\n");
     session.until("auth [the first token found]: ", 1);
     session.keys("\u{4}");
@@ -441,6 +463,135 @@ fn a_way_to_sign_in_is_asked_for_with_what_it_uses() {
     assert!(line.contains("uses") && line.contains("role_id, secret_id_file"), "{shown}");
     let line = shown.lines().find(|line| line.trim_start().starts_with("token ")).unwrap_or_default();
     assert!(line.contains("VAULT_TOKEN") && line.contains("for a file, choose token_file"), "{shown}");
+}
+
+/// An empty answer to a question about a required setting is no answer.
+#[test]
+fn a_required_setting_is_asked_for_until_it_has_a_value() {
+    let place = tempfile::tempdir().expect("a folder");
+    let to = place.path().join("made/p.toml").display().to_string();
+    let run = Run::new(resolver::path("secretref-vault")).args(["install", "--no-test", "--to", &to]);
+    let session = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On { stdout: false, ..On::ALL });
+    let answer = |question: &str, times: usize, text: &str| {
+        session.until(question, times);
+        session.keys(text);
+    };
+    answer("address (required): ", 1, "\n");
+    session.until("`address` is required", 1);
+    answer("address (required): ", 2, "https://vault.test\n");
+    answer("auth [the first token found]: ", 1, "approle\n");
+    answer("role_id (required): ", 1, "\n");
+    answer("role_id (required): ", 2, "r\n");
+    answer("secret_id_file [", 1, "s\n");
+    answer("ca_cert [", 1, "\n");
+    let left = session.end();
+    assert_eq!(left.code, Some(0), "{left:?}");
+    let text = fs::read_to_string(&to).expect("a profile");
+    assert!(text.contains("role_id = \"r\"\n"), "{text}");
+}
+
+/// A variable is named only if the profile has its value or its name.
+#[test]
+fn only_variables_that_the_profile_has_are_called_taken() {
+    let place = tempfile::tempdir().expect("a folder");
+    let to = place.path().join("made/p.toml").display().to_string();
+    let taken = |more: &[&str]| {
+        let run =
+            Run::new(resolver::path("secretref-vault")).args(["install", "--yes", "--no-test", "--force"]);
+        let run = run.args(["--to", &to]).args(more).env("BAO_TOKEN", "value-of-token");
+        let ended = end(run.env("VAULT_ADDR", "https://vault.test").env("VAULT_ROLE_ID", "r"));
+        assert!(ended.code == Some(0) && !ended.stderr.contains("value-of"), "{ended:?}");
+        let line = ended.stderr.lines().find_map(|line| line.split_once("this shell's environment: "));
+        line.map(|(_, names)| names.to_owned()).unwrap_or_default()
+    };
+    assert_eq!(taken(&["--auth", "token"]), "BAO_TOKEN, VAULT_ADDR");
+    assert_eq!(taken(&["--auth", "token_file", "--token-file", "/t"]), "VAULT_ADDR");
+    assert_eq!(taken(&["--token-file", "/t"]), "VAULT_ROLE_ID, VAULT_ADDR");
+    assert_eq!(taken(&["--auth", "approle", "--secret-id-file", "/s"]), "VAULT_ROLE_ID, VAULT_ADDR");
+}
+
+/// Other users may read a profile.
+#[test]
+fn a_password_in_an_address_is_not_written() {
+    let place = tempfile::tempdir().expect("a folder");
+    let to = place.path().join("made/p.toml");
+    let install = |more: &[&str]| {
+        let run = Run::new(resolver::path("secretref-vault")).args(["install", "--yes", "--to"]);
+        run.arg(&to).args(["--token-file", "/t"]).args(more)
+    };
+    let address = ["--address", "https://vault.test"];
+    for (run, called) in [
+        (install(&address).env("HTTPS_PROXY", "http://u:sk-pass@127.0.0.1:9"), "`HTTPS_PROXY`"),
+        (install(&address).env("HTTP_PROXY", "u:sk-pass@127.0.0.1:9"), "`HTTP_PROXY`"),
+        (install(&address).args(["--proxy", "http://u:sk-pass@127.0.0.1:9"]), "`proxy`"),
+        (install(&[]).env("VAULT_ADDR", "https://u:sk-pass@vault.test"), "`VAULT_ADDR`"),
+    ] {
+        let refused = end(run.arg("--no-test"));
+        assert_eq!(refused.code, Some(3), "{called}: {refused:?}");
+        let words = format!("{called} has a user name or password in it");
+        assert!(refused.stderr.contains(&words) && !refused.stderr.contains("sk-pass"), "{refused:?}");
+        assert!(!to.exists());
+    }
+}
+
+/// In a container, numbers of processes repeat: a draft of a killed run is in the way of none, and is removed.
+#[test]
+fn a_killed_install_blocks_no_other() {
+    let place = Place::new();
+    let folder = place.0.path().join("made");
+    fs::create_dir(&folder).expect("a folder");
+    fs::set_permissions(&folder, Permissions::from_mode(0o700)).expect("a mode");
+    let drafts = "cd \"$1\" && shift && for file in k.toml secretref-keychain; do printf x >.$file.$$; done; exec \"$@\"";
+    fs::write(folder.join(".other.toml.5"), "x").expect("a file");
+    let line = ["install", "--copy", "--to", "k.toml", "--yes", "--store", "file", "--folder"];
+    let run = Run::new("/bin/sh").args(["-c", drafts, "sh"]).arg(&folder);
+    let ended = end(run.arg(resolver::path("secretref-keychain")).args(line).arg(place.path("store")));
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let mut left: Vec<_> =
+        fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").file_name()).collect();
+    left.sort_unstable();
+    assert_eq!(left, [".other.toml.5", "k.toml", "secretref-keychain"]);
+}
+
+/// A pipe would keep the command waiting, and a file without an end would fill the memory.
+#[test]
+fn what_cannot_be_a_profile_is_not_read() {
+    let place = Place::new();
+    let pipe = Command::new("mkfifo").arg(place.path("pipe")).status().expect("mkfifo");
+    assert!(pipe.success());
+    fs::File::create(place.path("long")).and_then(|file| file.set_len(1 << 40)).expect("a file");
+    for (name, words) in [("pipe", "is not a regular file"), ("long", "is longer than 1 MiB")] {
+        for more in [&["--remove"][..], &["--yes", "--force", "--store", "file"]] {
+            let refused = end(keychain().args(["install", "--to", &place.path(name)]).args(more));
+            assert!(refused.code == Some(3) && refused.stderr.contains(words), "{refused:?}");
+        }
+    }
+}
+
+/// A stranger's folder decides nothing, and a file of another user is no profile of root.
+#[test]
+fn root_follows_no_file_of_another_user() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let shared = place.0.path().join("shared");
+    fs::create_dir(&shared).expect("a folder");
+    fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
+    assert_eq!(place.install(&[]).code, Some(0));
+    symlink(place.0.path().join("made"), shared.join("link")).expect("a link");
+    std::os::unix::fs::lchown(shared.join("link"), Some(65534), None).expect("an owner");
+    let to = shared.join("link/keychain.toml").display().to_string();
+    let refused = end(keychain().args(["install", "--remove", "--to", &to]));
+    assert!(refused.code == Some(3) && refused.stderr.contains("is a link of another user"), "{refused:?}");
+    assert!(place.profile().exists());
+    // In a sticky folder, root could replace the file of another user by its own.
+    let theirs = shared.join("keychain.toml");
+    fs::copy(place.profile(), &theirs).expect("a copy");
+    std::os::unix::fs::chown(&theirs, Some(65534), None).expect("an owner");
+    let refused = end(keychain().args(["install", "--yes", "--to"]).arg(&theirs));
+    assert!(refused.code == Some(3) && refused.stderr.contains("belongs to "), "{refused:?}");
+    assert_eq!(fs::metadata(&theirs).expect("a file").uid(), 65534);
 }
 
 /// For a folder whose path is too long for a first line.

@@ -5,6 +5,7 @@ use std::fs::{self, Permissions};
 use std::io::{BufRead as _, BufReader};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use secretref_tests::gateway::{self, Gateway, NOBODY};
 use secretref_tests::openbao::{OpenBao, ROOT};
@@ -228,6 +229,20 @@ fn credentials_are_stored_once_and_the_plan_has_no_secret() {
     let again = desk.import(&files);
     said(&again, 0, &["env.TALK has this value already", "stored 0, and had 7 already, of 7"]);
     assert_eq!(desk.plan(), written);
+
+    // In a container, the number of a killed process repeats; its draft is in the way of none.
+    let script = "printf x >.plan.json.$$; exec \"$@\"";
+    let run = desk.run(&[&["import"], &files[..]].concat()).command();
+    let mut run_again = Command::new("/bin/sh");
+    run_again
+        .args(["-c", script, "sh"])
+        .arg(run.get_program())
+        .args(run.get_args())
+        .current_dir(desk.path(""));
+    let again = run_again.env_clear().env("HOME", desk.path("home")).output().unwrap();
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    let names = fs::read_dir(desk.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+    assert!(!names.into_iter().any(|name| name.to_string_lossy().starts_with(".plan.json")));
 
     let other = desk.write("other.json", CONFIG.replace("seeded-openai", "seeded-rotated"));
     let other = ["--from", &other, "--plan", &plan, "--only", "models.providers.openai.apiKey"];

@@ -1,21 +1,25 @@
 //! The config of a gateway, `openclaw.json`: its exec providers, and the references that ask them for ids.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::fs::CWD;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::provider::OUTPUT;
 use crate::failure::Failure;
+use crate::id::Id;
+use crate::private_files::{Access, Links, Rules, read};
 use crate::system_error::words;
 
 /// How long a gateway lets a provider run if its config does not say so.
 const TIMEOUT: u64 = 5000;
+
+/// The most that is read of a config, in MiB.
+const LIMIT: u64 = 16;
 
 /// What a gateway's config says about exec providers. It can hold secrets in other places, so it is not kept.
 pub(crate) struct Config {
@@ -69,37 +73,31 @@ impl Config {
     /// Reads a config.
     ///
     /// # Errors
-    /// `MISCONFIGURED` if the file cannot be read or is not a config.
+    /// `MISCONFIGURED` if every user can write the file, if it cannot be read, or if it is not a config.
     pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
-        Self::open(path, |_| Ok(()))
+        Self::open(path, Access::NotWorldWritable, 0)
     }
 
-    /// Reads a config whose `args` are to be followed: they decide which file a credential is read from, and where it is
-    /// sent. So it must belong to the user `uid`, who runs this, or to root.
+    /// Reads a config that is to be followed: its `args` decide which file a credential is read from and where it is sent, and
+    /// its references what a profile allows. So only root and the user `uid`, who runs this, may own and write it.
     ///
     /// # Errors
-    /// `MISCONFIGURED` if the file belongs to another user, cannot be read or is not a config.
+    /// `MISCONFIGURED` if another user owns it or can write it, if it cannot be read, or if it is not a config.
     pub(crate) fn read_own(path: &Path, uid: u32) -> Result<Self, Failure> {
-        Self::open(path, |file| match file.metadata().map_err(|error| unreadable(&error))?.uid() {
-            owner if owner == uid || owner == 0 => Ok(()),
-            owner => {
-                let what = format!("belongs to uid {owner}, and this runs as uid {uid}");
-                Err(Failure::misconfigured(what, format!("run this as its owner: sudo -u '#{owner}'")))
-            }
-        })
+        Self::open(path, Access::OnlyOwnWriters, uid)
     }
 
-    fn open(path: &Path, check: impl FnOnce(&File) -> Result<(), Failure>) -> Result<Self, Failure> {
-        let mut text = String::new();
-        let read = File::open(path).map_err(|error| unreadable(&error)).and_then(|mut file| {
-            check(&file)?;
-            file.read_to_string(&mut text).map_err(|error| unreadable(&error))
-        });
-        read.and_then(|_| Self::parse(&text)).map_err(|failure| failure.context(path.display()))
+    fn open(path: &Path, access: Access, uid: u32) -> Result<Self, Failure> {
+        let rules = Rules { links: Links::Follow, access, uid, limit: LIMIT };
+        let (bytes, _) = read(CWD, path, &rules).map_err(|problem| match &problem.error {
+            Some(error) => unreadable(error).context(path.display()),
+            None => problem.failure(path.display(), path),
+        })?;
+        let text = String::from_utf8(bytes).map_err(|_| wrong("it is not UTF-8".to_owned()));
+        text.and_then(|text| Self::parse(&text)).map_err(|failure| failure.context(path.display()))
     }
 
     fn parse(text: &str) -> Result<Self, Failure> {
-        let wrong = |what: String| Failure::misconfigured(what, "run `openclaw config validate`");
         let config = super::json5::parse(text).map_err(wrong)?;
         if !config.is_object() {
             return Err(wrong("it is not an object".to_owned()));
@@ -125,6 +123,16 @@ impl Config {
         }
         ids
     }
+
+    /// Returns those of them that a gateway can ask for, as patterns that match nothing else, and those that it cannot. Also
+    /// an object in a place of free form looks like a reference, and its `id` can be any text, such as `**`.
+    pub(crate) fn patterns(&self, provider: &str) -> (Vec<String>, Vec<String>) {
+        self.ids(provider).into_iter().partition(|id| Id::parse(id).is_ok())
+    }
+}
+
+fn wrong(what: String) -> Failure {
+    Failure::misconfigured(what, "run `openclaw config validate`")
 }
 
 fn unreadable(error: &io::Error) -> Failure {
@@ -261,6 +269,17 @@ mod tests {
         assert_eq!(config.variables.get("VAULT_TOKEN").map(String::as_str), Some("t"));
         assert!(!config.includes);
         assert!(Config::parse("{ a: { $include: './b.json5' } }").unwrap().includes);
+    }
+
+    /// A pattern of `allow` matches only the id that it was made of.
+    #[test]
+    fn only_ids_become_patterns() {
+        let reference = |id: &str| format!("{{ source: 'exec', provider: 'vault', id: '{id}' }}");
+        let ids = ["a/b#c", "**", "a/*", "", "a/../b", "a b", "@x"].map(reference).join(", ");
+        let config = Config::parse(&format!("{{ agents: {{ params: [{ids}] }} }}")).unwrap();
+        let (patterns, left_out) = config.patterns("vault");
+        assert_eq!(patterns, ["a/b#c"]);
+        assert_eq!(left_out, ["**", "a/*", "", "a/../b", "a b", "@x"]);
     }
 
     #[test]

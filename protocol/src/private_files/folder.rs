@@ -44,6 +44,13 @@ impl Folder {
         &self.path
     }
 
+    /// Whether this folder is the one at `path` now.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        let (Ok(own), Ok(there)) = (rustix::fs::fstat(self), rustix::fs::stat(path)) else { return false };
+        (own.st_dev, own.st_ino) == (there.st_dev, there.st_ino)
+    }
+
     /// Reads a file of the folder; `None` if it does not exist.
     ///
     /// # Errors

@@ -1,12 +1,13 @@
 //! Replacing a file as a whole: the new content is written to a draft, which is then renamed.
 
-use std::fs::{File, Permissions};
+use std::fs::{File, Metadata, Permissions};
+use std::hash::{BuildHasher as _, RandomState};
 use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
-use rustix::process::{Resource, getrlimit};
+use rustix::process::{Resource, geteuid, getrlimit};
 
 use super::Folder;
 
@@ -58,13 +59,35 @@ impl Folder {
         Ok(Draft { folder: self, name, locked: file })
     }
 
-    /// Whether a draft was left by a process that has ended. A writer locks its draft before it writes to it.
+    /// Replaces the file `name` as a whole, and writes that to the disk. Its mode is 0600 if none is given.
+    ///
+    /// The name of the draft is random: in a container, numbers of processes repeat, so that the draft of a killed process
+    /// would be in the way of the next one. Such drafts are removed.
+    ///
+    /// # Errors
+    /// The error of the system. The old file is then unchanged.
+    pub fn replace_file(&self, name: &str, bytes: &[u8], mode: Option<u32>) -> io::Result<()> {
+        for draft in self.names().filter(|draft| is_draft_of(name, draft) && self.is_abandoned(draft)) {
+            self.remove(&draft);
+        }
+        let draft = format!(".{name}.{}", RandomState::new().hash_one(0));
+        let draft = self.write_draft(draft, bytes, Sync::Disk, |_| {})?;
+        let draft = match mode {
+            Some(mode) => draft.with_mode(mode)?,
+            None => draft,
+        };
+        draft.replace(name)?;
+        self.sync()
+    }
+
+    /// Whether a draft of this user was left by a process that has ended. A writer locks its draft before it writes to it.
     #[must_use]
     pub fn is_abandoned(&self, draft: &str) -> bool {
         let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = rustix::fs::openat(self, draft, flags, Mode::empty()).map(File::from);
         file.is_ok_and(|file| {
-            file.metadata().is_ok_and(|metadata| metadata.len() > 0) && file.try_lock().is_ok()
+            let is_written = |metadata: Metadata| metadata.len() > 0 && metadata.uid() == geteuid().as_raw();
+            file.metadata().is_ok_and(is_written) && file.try_lock().is_ok()
         })
     }
 }
@@ -92,6 +115,12 @@ impl Draft<'_> {
             errno.into()
         })
     }
+}
+
+fn is_draft_of(name: &str, draft: &str) -> bool {
+    let rest = draft.strip_prefix('.').and_then(|rest| rest.strip_prefix(name));
+    let number = rest.and_then(|rest| rest.strip_prefix('.'));
+    number.is_some_and(|number| number.parse::<u64>().is_ok())
 }
 
 fn write(mut file: &File, bytes: &[u8], sync: Sync, step: fn(&'static str)) -> io::Result<()> {

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::value::Value;
-use super::{Settings, Source};
+use super::{Given, Settings, Source};
 use crate::failure::Failure;
 use crate::file;
 use crate::store::{Kind, Setting};
@@ -73,15 +73,35 @@ impl Settings {
     /// relative path becomes absolute, since a profile's paths start from its own folder.
     ///
     /// # Errors
-    /// `MISCONFIGURED` if a value has a control character.
+    /// `MISCONFIGURED` if a value has a control character, or a password in a URL: other users may read a profile.
     pub(crate) fn as_toml(&self) -> Result<Vec<(&'static str, String)>, Failure> {
-        let set = self.given.iter().filter(|given| {
-            let is_secret = matches!(given.setting.kind, Kind::Secret(_));
-            let is_used = given.source == Source::Written
-                || self.is_in_use(given.setting) && !self.is_set_otherwise(given.setting);
-            given.source > Source::Default && !is_secret && is_used
+        let lines = self.given.iter().filter(|given| self.is_for_profile(given)).map(|given| {
+            if matches!(&given.value, Value::Text(text) if has_login(text)) {
+                return Err(with_login(given));
+            }
+            Ok((given.setting.key, given.value.toml(given.setting)?))
         });
-        set.map(|given| Ok((given.setting.key, given.value.toml(given.setting)?))).collect()
+        lines.collect()
+    }
+
+    /// Returns the variables of which a profile with these lines has the value, or the name.
+    pub(crate) fn taken(&self) -> Vec<&'static str> {
+        let listed = self.passed_secrets();
+        let is_listed = |given: &Given| given.variable.is_some_and(|name| listed.contains(&name));
+        let is_taken = |given: &&Given| self.is_for_profile(given) || is_listed(given);
+        let mut names: Vec<_> =
+            self.given.iter().filter(is_taken).filter_map(|given| given.variable).collect();
+        // One variable can set several settings, one after the other in the tables.
+        names.dedup();
+        names
+    }
+
+    /// Whether a flag or a variable sets it, and the value belongs into a profile.
+    fn is_for_profile(&self, given: &Given) -> bool {
+        let is_secret = matches!(given.setting.kind, Kind::Secret(_));
+        let is_used = given.source == Source::Written
+            || self.is_in_use(given.setting) && !self.is_set_otherwise(given.setting);
+        given.source > Source::Default && !is_secret && is_used
     }
 
     /// Returns the value of a setting as a person would type it, if it is a text and no secret.
@@ -136,5 +156,50 @@ impl Settings {
         let Kind::Secret(name) = setting.kind else { return false };
         let is_there = self.credentials.as_ref().is_some_and(|folder| file::is_there(&folder.join(name)));
         is_there && self.given(setting.key).is_none() && !self.is_set_otherwise(setting)
+    }
+}
+
+/// Whether a text is an address with a user name or password in it: `https://user:password@host`, or for a proxy also
+/// `user:password@host`.
+fn has_login(text: &str) -> bool {
+    let (scheme, rest) = text.split_once("://").map_or((None, text), |(scheme, rest)| (Some(scheme), rest));
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_address = scheme.is_none_or(|scheme| scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+    let login = authority.rsplit_once('@').map(|(login, _)| login);
+    is_address && login.is_some_and(|login| scheme.is_some() || login.contains(':'))
+}
+
+fn with_login(given: &Given) -> Failure {
+    let called = given.variable.unwrap_or(given.setting.key);
+    let what =
+        format!("`{called}` has a user name or password in it, which other users can read in a profile");
+    let remedy = if given.setting.key.ends_with("proxy") {
+        "write user:password to a file, name it with --proxy-auth-file, and leave them out of the address"
+    } else {
+        "leave them out of the address"
+    };
+    Failure::misconfigured(what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_with_a_login_is_known() {
+        for (text, want) in [
+            ("http://u:p@proxy:3128", true),
+            ("HTTPS://u@v", true),
+            ("u:p@proxy:3128", true),
+            ("https://v:8200", false),
+            ("https://v/a@b", false),
+            ("https://v?a=u:p@x", false),
+            ("jo@example.com", false),
+            ("proxy:3128", false),
+            ("arn:aws:iam::1:role/a@b", false),
+            ("get --url https://u:p@v", false),
+        ] {
+            assert_eq!(has_login(text), want, "{text}");
+        }
     }
 }

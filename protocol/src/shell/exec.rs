@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
+use super::code_variables::is_code;
 use super::output::{explain, explain_all, print_note};
 use super::progress::Progress;
 use crate::answer::{Answer, answer};
@@ -56,93 +57,6 @@ impl Variable {
         }
         Ok(Self { name: name.to_owned(), id: id.to_owned() })
     }
-}
-
-/// Beginnings of names that loaders and shells read.
-const CODE_PREFIXES: [&str; 5] = ["LD_", "DYLD_", "BASH_FUNC_", "GIT_CONFIG", "NPM_CONFIG_"];
-
-/// The usual names, in capitals, that decide which code a program loads or runs, or whom it trusts. Who can write a secret
-/// could otherwise run code as the person who reads it.
-const CODE: [&str; 67] = [
-    // Where programs and their files are found.
-    "PATH",
-    "HOME",
-    "SHELL",
-    "CDPATH",
-    "XDG_CONFIG_HOME",
-    "XDG_DATA_HOME",
-    "XDG_DATA_DIRS",
-    // What a shell runs or how it splits words.
-    "IFS",
-    "ENV",
-    "BASH_ENV",
-    "BASHOPTS",
-    "SHELLOPTS",
-    "PS1",
-    "PS4",
-    "PROMPT_COMMAND",
-    "ZDOTDIR",
-    // What the C library loads.
-    "GCONV_PATH",
-    "GLIBC_TUNABLES",
-    "LOCPATH",
-    "NLSPATH",
-    "HOSTALIASES",
-    "OPENSSL_CONF",
-    "OPENSSL_ENGINES",
-    "OPENSSL_MODULES",
-    // What interpreters load.
-    "NODE_OPTIONS",
-    "NODE_PATH",
-    "PYTHONPATH",
-    "PYTHONHOME",
-    "PYTHONSTARTUP",
-    "PERL5LIB",
-    "PERL5OPT",
-    "PERL5DB",
-    "RUBYLIB",
-    "RUBYOPT",
-    "CLASSPATH",
-    "JAVA_TOOL_OPTIONS",
-    "JDK_JAVA_OPTIONS",
-    "_JAVA_OPTIONS",
-    "MAVEN_OPTS",
-    "DOTNET_STARTUP_HOOKS",
-    "LUA_INIT",
-    "PHPRC",
-    "VIMINIT",
-    "RUSTC_WRAPPER",
-    // What programs start.
-    "EDITOR",
-    "VISUAL",
-    "PAGER",
-    "MANPAGER",
-    "LESSOPEN",
-    "BROWSER",
-    "SSH_ASKPASS",
-    "SUDO_ASKPASS",
-    "GIT_ASKPASS",
-    "GIT_EDITOR",
-    "GIT_EXEC_PATH",
-    "GIT_EXTERNAL_DIFF",
-    "GIT_PAGER",
-    "GIT_PROXY_COMMAND",
-    "GIT_SEQUENCE_EDITOR",
-    "GIT_SSH",
-    "GIT_SSH_COMMAND",
-    "GIT_TEMPLATE_DIR",
-    // Where programs send what they have, and whom they trust.
-    "KUBECONFIG",
-    "HTTP_PROXY",
-    "HTTPS_PROXY",
-    "ALL_PROXY",
-    "SSL_CERT_FILE",
-];
-
-fn is_code(name: &str) -> bool {
-    // npm reads its names in small letters, and curl those of proxies.
-    let name = name.to_ascii_uppercase();
-    CODE.contains(&name.as_str()) || CODE_PREFIXES.iter().any(|prefix| name.starts_with(prefix))
 }
 
 /// Resolves the ids and becomes the command. If an id has no value, nothing is started.

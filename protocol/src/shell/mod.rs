@@ -4,6 +4,7 @@ mod as_gateway;
 mod change;
 mod check;
 mod cli;
+mod code_variables;
 mod command_output;
 mod completions;
 mod config_check;

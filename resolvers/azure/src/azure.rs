@@ -117,6 +117,14 @@ impl Manage for Azure {
         "federated_token_file",
     ];
 
+    const REQUIRED: &'static [(&'static str, &'static [&'static str])] = &[
+        ("vault", &[]),
+        ("tenant_id", &["client_secret", "client_certificate", "workload_identity"]),
+        ("client_id", &["client_secret", "client_certificate", "workload_identity"]),
+        ("client_certificate", &["client_certificate"]),
+        ("federated_token_file", &["workload_identity"]),
+    ];
+
     /// A name has only letters, digits and dashes.
     fn new_id(path: &[String]) -> String {
         path.join("-").replace(['.', '_'], "-")

@@ -129,6 +129,14 @@ impl Manage for Vault {
         "ca_cert",
     ];
 
+    const REQUIRED: &'static [(&'static str, &'static [&'static str])] = &[
+        ("address", &[]),
+        ("role", &["kubernetes", "aws"]),
+        ("role_id", &["approle"]),
+        ("username", &["userpass", "ldap"]),
+        ("token_file", &["token_file"]),
+    ];
+
     async fn list(&self, session: &Session, prefix: &str) -> Result<Listing, Failure> {
         list::list(session, &Folder::new(prefix, &self.defaults)?).await
     }

@@ -18,10 +18,19 @@ impl Place {
         self.folder().join(binary)
     }
 
+    /// Fails if the path of the copy is that of the profile.
+    pub(super) fn check_copy(&self, binary: &str) -> Result<(), Failure> {
+        let copy = self.copy_path(binary);
+        if copy != self.path() {
+            return Ok(());
+        }
+        let what = format!("{} is the path of the profile and of the copy of the program", copy.display());
+        Err(Failure::misconfigured(what, "give the profile another name with --to"))
+    }
+
     /// Decides whether `install --copy` makes the copy. `before` is the profile that is there.
     ///
-    /// Fails if the path of the copy is that of the profile or of the program itself, or if it has a file that `install` did not
-    /// make.
+    /// Fails if the path of the copy is that of the program itself, or if it has a file that `install` did not make.
     pub(super) fn plan_copy(
         &self,
         program: &Path,
@@ -29,11 +38,6 @@ impl Place {
         (before, force): (Option<&str>, bool),
     ) -> Result<Start<'static>, Failure> {
         let copy = self.copy_path(binary);
-        if copy == self.path() {
-            let what =
-                format!("{} is the path of the profile and of the copy of the program", copy.display());
-            return Err(Failure::misconfigured(what, "give the profile another name with --to"));
-        }
         if is_same(&copy, program) {
             let what = format!("{} is this program, and cannot be a copy of itself", copy.display());
             return Err(Failure::misconfigured(what, "leave out --copy, or choose another folder with --to"));

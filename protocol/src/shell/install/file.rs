@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{StatVfsMountFlags, statvfs};
+use rustix::fs::{CWD, StatVfsMountFlags, statvfs};
 use rustix::io::Errno;
 
 use super::super::output::print_note;
@@ -15,10 +15,13 @@ use crate::backend::Manage;
 use crate::environment::{Environment, recorded_home};
 use crate::failure::Failure;
 use crate::gateway;
-use crate::private_files::{Access, Folder, Links, Sync, make_folders};
+use crate::private_files::{Access, Folder, Links, Rules, make_folders, read};
 use crate::profile_permissions::check_place;
 use crate::system_error::words;
 use crate::text::shell_word;
+
+/// The most bytes of a file that may be a profile, in MiB.
+const LIMIT: u64 = 1;
 
 /// Returns the folder of profiles in the home that `HOME` names, or else in the recorded one.
 pub(super) fn in_home(environment: &Environment) -> Result<PathBuf, Failure> {
@@ -85,9 +88,7 @@ impl Place {
     /// Makes the folder. Fails if other users could replace a profile in it, or if the kernel would not start a program in it.
     pub(super) fn prepare(&self) -> Result<(), Failure> {
         let folder = self.folder.display();
-        if let Some(there) = self.folder.ancestors().find(|folder| folder.exists()) {
-            check_place(&there.join(&self.file), self.uid)?;
-        }
+        self.check()?;
         make_folders(&self.folder).map_err(|error| {
             let what = format!("the folder {folder} cannot be created ({})", words(&error));
             Failure::misconfigured(
@@ -105,9 +106,22 @@ impl Place {
         self.open().map(drop)
     }
 
+    /// Fails if other users could replace a profile in the folder, or in the part of its path that there is.
+    fn check(&self) -> Result<(), Failure> {
+        let there = self.folder.ancestors().find(|folder| folder.exists());
+        there.map_or(Ok(()), |there| check_place(&there.join(&self.file), self.uid))
+    }
+
+    /// Opens the folder, and checks its path after that: another user could have been faster in making it.
     fn open(&self) -> Result<Folder, Failure> {
-        Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid)
-            .map_err(|problem| problem.failure(format!("the folder {}", self.folder.display()), &self.folder))
+        let thing = || format!("the folder {}", self.folder.display());
+        let folder = Folder::open(&self.folder, Links::Follow, Access::NotWorldWritable, self.uid)
+            .map_err(|problem| problem.failure(thing(), &self.folder))?;
+        check_place(&self.path, self.uid)?;
+        if folder.is_at(&self.folder) {
+            return Ok(folder);
+        }
+        Err(Failure::misconfigured(format!("{} was replaced meanwhile", thing()), "run this again"))
     }
 
     /// Fails if the file that is there may not be replaced: `install` of this resolver has not written it.
@@ -139,17 +153,32 @@ impl Place {
         Ok(if before.is_some() { Done::Replaced } else { Done::Written })
     }
 
-    /// Returns the text of the file that is there. What is not text was not written by `install`.
+    /// Returns the text of the file that is there, unless other users could replace it. What is not text was not written by `install`.
     pub(super) fn before(&self) -> Result<Option<String>, Failure> {
+        self.check()?;
         if self.path.is_symlink() {
             let what = format!("{} is a symbolic link, which a gateway refuses", self.path.display());
             return Err(Failure::misconfigured(what, "remove it, or name another place with --to"));
         }
-        match fs::read(&self.path) {
-            Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(self.problem(&error)),
+        let (links, access, uid) = (Links::Refuse, Access::NotWorldWritable, self.uid);
+        match read(CWD, &self.path, &Rules { links, access, uid, limit: LIMIT }) {
+            Ok((bytes, _)) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+            Err(problem) if problem.is_missing() => Ok(None),
+            Err(problem) => Err(match &problem.error {
+                Some(error) => self.problem(error),
+                None => problem.failure(self.path.display(), &self.path),
+            }),
         }
+    }
+
+    /// Fails if the file belongs to another user: root would make the text of that user a profile of root.
+    pub(super) fn check_owner(&self) -> Result<(), Failure> {
+        let metadata = fs::symlink_metadata(&self.path).map_err(|error| self.problem(&error))?;
+        if metadata.uid() == self.uid || metadata.uid() == 0 {
+            return Ok(());
+        }
+        let what = format!("{} belongs to {}", self.path.display(), user(metadata.uid()));
+        Err(Failure::misconfigured(what, "give every setting as a flag, or name another place with --to"))
     }
 
     fn correct(&self, mode: u32) -> Result<Done, Failure> {
@@ -163,14 +192,7 @@ impl Place {
     }
 
     pub(super) fn put(&self, file: &str, bytes: &[u8], mode: u32) -> Result<(), Failure> {
-        let folder = self.open()?;
-        let draft = format!(".{file}.{}", std::process::id());
-        let written = folder
-            .write_draft(draft, bytes, Sync::Disk, |_| {})
-            .and_then(|draft| draft.with_mode(mode))
-            .and_then(|draft| draft.replace(file))
-            .and_then(|()| folder.sync());
-        written.map_err(|error| self.problem(&error))
+        self.open()?.replace_file(file, bytes, Some(mode)).map_err(|error| self.problem(&error))
     }
 
     /// Removes the profile, if `install` has written it, and the copy of the program that is its command. Returns a sentence
@@ -215,5 +237,32 @@ impl Place {
             _ => "check the permissions of its folder, or name another place with --to",
         };
         Failure::misconfigured(what, remedy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::chown;
+
+    use super::*;
+
+    /// As if another user had made the folder after the first check.
+    #[test]
+    fn root_writes_nothing_into_a_folder_of_another_user() {
+        if !nix::unistd::geteuid().is_root() {
+            return;
+        }
+        let shared = std::env::temp_dir().join(format!("secretref-install-{}", std::process::id()));
+        let folder = shared.join("new");
+        fs::create_dir_all(&folder).expect("a folder");
+        fs::set_permissions(&shared, Permissions::from_mode(0o1777)).expect("a mode");
+        chown(&folder, Some(65534), Some(65534)).expect("an owner");
+        let place = Place::new(folder.join("x.toml"), None, 0).expect("a place");
+        let written = place.put("x.toml", b"text", 0o700);
+        let files = fs::read_dir(&folder).expect("a folder").count();
+        fs::remove_dir_all(&shared).expect("a folder");
+        let told = written.expect_err("a refusal").to_string();
+        assert!(told.contains("other users could replace"), "{told}");
+        assert_eq!(files, 0);
     }
 }

@@ -3,6 +3,7 @@
 
 mod copy;
 mod file;
+mod from_config;
 mod hints;
 mod other_user;
 mod questions;
@@ -18,16 +19,14 @@ use crate::backend::Manage;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::gateway::{self, Config, FirstLine, Form};
+use crate::gateway::{self, FirstLine, Form};
 use crate::profile::Profile;
 use crate::run::Run;
-use crate::settings::family::ALLOW;
 use crate::settings::{Flags, Settings};
-use crate::store::Store;
 use crate::streams::{say, stdin_is_terminal};
-use crate::text::quote;
 use crate::watchdog::Watchdog;
 use file::{Place, in_home};
+use from_config::{allowed, keep};
 use hints::{missing, with_flags};
 use text::Start;
 use trial::Plan;
@@ -132,6 +131,9 @@ fn plan<B: Manage>(
     let first = FirstLine::write(&program).map_err(|why| {
         Failure::misconfigured(why, "add --copy, which copies the program next to the profile")
     });
+    if is_copied {
+        place.check_copy(store.binary)?;
+    }
     let before = place.before()?;
     let line = if is_copied { String::new() } else { first? };
     let start = if is_copied {
@@ -172,13 +174,16 @@ fn text<B: Manage>(
     let sets_nothing = flags.is_empty() && args.extends.is_none();
     if let Some(there) = before.filter(|text| sets_nothing && text::may_keep(store, text, start, args.force))
     {
-        return keep(there, start, args, (store, place, &alias)).map(|text| Some((text, Vec::new())));
+        let kept = keep(there, start, args, (store, place, &alias, environment.uid));
+        return kept.map(|text| Some((text, Vec::new())));
     }
     if !args.force {
         place.check_replacement(store.binary, before)?;
     }
     let asked = asked::<B>(flags.clone(), args, environment, (run, watchdog))?;
-    let Some(flags) = asked.map(|flags| allowed(flags, args, &alias)).transpose()? else { return Ok(None) };
+    let Some(flags) = asked.map(|flags| allowed(flags, args, &alias, environment.uid)).transpose()? else {
+        return Ok(None);
+    };
     let given = Settings::load(store, &flags, None, environment, run)?;
     let text = text::profile(store.binary, start, &given, args.extends.as_deref())?;
     if let Some(keys) = before
@@ -188,7 +193,7 @@ fn text<B: Manage>(
     {
         warn(format!("--force drops settings of {}: {}", place.path().display(), keys.join(", ")));
     }
-    Ok(Some((text, given.variables())))
+    Ok(Some((text, given.taken())))
 }
 
 /// Returns the settings of the profile, unless it could not work.
@@ -232,40 +237,6 @@ fn asked<B: Manage>(
         return Ok(None);
     }
     questions::ask::<B>(flags, environment, run, watchdog).map(Some)
-}
-
-/// Returns the text of the profile that is there, with a first line that works, and with `allow` of the gateway's config.
-fn keep(
-    there: &str,
-    start: Start<'_>,
-    args: &InstallArgs,
-    (store, place, alias): (&Store, &Place, &str),
-) -> Result<String, Failure> {
-    let allow = args.config.as_ref().map(|config| Ok(Config::read(config)?.ids(alias))).transpose()?;
-    let allow = allow.filter(|ids| !ids.is_empty());
-    if let Some(ids) = allow.as_ref().filter(|_| !text::is_own(store.binary, there)) {
-        let what = format!("{} was not written by `install`, or was changed since", place.path().display());
-        let ids: Vec<_> = ids.iter().map(|id| quote(id)).collect();
-        return Err(Failure::misconfigured(what, format!("write into it: allow = [{}]", ids.join(", "))));
-    }
-    print_note(format!(
-        "no setting was given, so {} keeps its own; give all as flags to replace them",
-        place.path().display()
-    ));
-    Ok(text::kept(store.binary, start, there, allow.as_deref()))
-}
-
-/// Adds the ids that the gateway's config asks this provider for as `allow`, unless a flag sets it.
-fn allowed(mut flags: Flags, args: &InstallArgs, alias: &str) -> Result<Flags, Failure> {
-    let is_set = flags.iter().any(|(key, _)| *key == ALLOW.key);
-    let Some(path) = args.config.as_ref().filter(|_| !is_set) else { return Ok(flags) };
-    let ids = Config::read(path)?.ids(alias);
-    if ids.is_empty() {
-        warn(format!("the config has no reference to the provider {alias}, so the profile has no `allow`"));
-    } else {
-        flags.push((ALLOW.key, ids));
-    }
-    Ok(flags)
 }
 
 /// Returns the place of the profile: the given one, or that of its name.

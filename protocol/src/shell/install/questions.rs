@@ -38,7 +38,17 @@ pub(super) fn ask<B: Manage>(
             continue;
         }
         let now = settings.shown(setting.key);
-        while let Some(text) = line(&prompt(&B::STORE, setting, now.as_deref()), deadline)? {
+        let is_required = is_required::<B>(setting, &settings) && now.is_none();
+        let prompt = prompt(&B::STORE, setting, (now.as_deref(), is_required));
+        loop {
+            let Some(text) = line(&prompt, deadline)? else {
+                if !is_required {
+                    break;
+                }
+                let what = format!("`{}` is required", setting.key);
+                complain(&Failure::misconfigured(what, "write a value, or press Ctrl-C to write no profile"));
+                continue;
+            };
             flags.push((setting.key, vec![text]));
             match load(&flags) {
                 Ok(_) => break,
@@ -50,17 +60,28 @@ pub(super) fn ask<B: Manage>(
     Ok(flags)
 }
 
+/// Whether a profile cannot do without a setting, with the chosen way to sign in.
+fn is_required<B: Manage>(setting: &Setting, settings: &Settings) -> bool {
+    let is_needed = |methods: &[&str]| {
+        methods.is_empty() || settings.auth().is_some_and(|method| methods.contains(&method))
+    };
+    B::REQUIRED.iter().any(|(key, methods)| *key == setting.key && is_needed(methods))
+}
+
 /// Returns the question: what the setting is, its words, what each way to sign in uses, and the value that an empty answer
 /// keeps.
-fn prompt(store: &Store, setting: &Setting, now: Option<&str>) -> String {
+fn prompt(store: &Store, setting: &Setting, (now, is_required): (Option<&str>, bool)) -> String {
     let words = match setting.kind {
         Kind::Choice(words) => format!(" ({})", words.join(", ")),
         _ => String::new(),
     };
     let default = setting.help.split_once("default: ").map(|(_, default)| default);
-    let now = now.or(default).unwrap_or("none");
+    let now = match now.or(default) {
+        _ if is_required => "(required)".to_owned(),
+        now => format!("[{}]", now.unwrap_or("none")),
+    };
     let methods = methods(store, setting);
-    format!("{}: {}{words}\n{methods}{} [{now}]: ", setting.key, setting.help, setting.key)
+    format!("{}: {}{words}\n{methods}{} {now}: ", setting.key, setting.help, setting.key)
 }
 
 /// Reads a line from the terminal; `None` if it is empty.

@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+use serde::Deserialize;
+use toml::Spanned;
+
 use crate::failure::Failure;
 pub(super) use crate::gateway::names;
 use crate::profile::Profile;
@@ -50,26 +53,52 @@ pub(super) fn profile(
     Ok(marked(binary, &head(start), &lines))
 }
 
-/// Returns the text of a profile that is there already, with another start. If `install` has written it, also with
-/// another `allow`, if there is one.
-pub(super) fn kept(binary: &str, start: Start<'_>, text: &str, allow: Option<&[String]>) -> String {
+/// Returns the text of a profile that is there already, with another start, and with another `allow`, if there is one. Of a
+/// profile that `install` did not write, nothing else changes.
+pub(super) fn kept(binary: &str, start: Start<'_>, text: &str, patterns: Option<&[String]>) -> String {
     let rest = match text.split_once('\n') {
         Some((line, rest)) if line.starts_with("#!") => rest,
         _ => text,
     };
     if !is_own(binary, text) {
-        return if let Start::Line(first) = start { format!("{first}\n{rest}") } else { rest.to_owned() };
+        let rest = patterns.map_or_else(|| rest.to_owned(), |patterns| with_allow(rest, patterns));
+        return if let Start::Line(first) = start { format!("{first}\n{rest}") } else { rest };
     }
-    let is_replaced = |line: &&str| line.starts_with('#') || allow.is_some() && line.starts_with("allow = ");
+    let is_replaced =
+        |line: &&str| line.starts_with('#') || patterns.is_some() && line.starts_with("allow = ");
     let mut lines = String::new();
     for line in rest.lines().filter(|line| !is_replaced(line)) {
         let _ = writeln!(lines, "{line}");
     }
-    if let Some(patterns) = allow {
-        let patterns: Vec<_> = patterns.iter().map(|pattern| quote(pattern)).collect();
-        let _ = writeln!(lines, "allow = [{}]", patterns.join(", "));
+    if let Some(patterns) = patterns {
+        let _ = writeln!(lines, "{}", allow(patterns));
     }
     marked(binary, &head(start), &lines)
+}
+
+/// Returns the line `allow` of a profile.
+pub(super) fn allow(patterns: &[String]) -> String {
+    format!("allow = {}", list(patterns))
+}
+
+fn list(patterns: &[String]) -> String {
+    let patterns: Vec<_> = patterns.iter().map(|pattern| quote(pattern)).collect();
+    format!("[{}]", patterns.join(", "))
+}
+
+/// The key `allow` of a profile, with its place in the text.
+#[derive(Deserialize)]
+struct Allowed {
+    allow: Option<Spanned<toml::Value>>,
+}
+
+/// Returns a text with these patterns in place of those of `allow`, however they are written; or with a first line for them.
+fn with_allow(text: &str, patterns: &[String]) -> String {
+    let span = toml::from_str::<Allowed>(text).ok().and_then(|found| found.allow).map(|allow| allow.span());
+    match span {
+        Some(span) => format!("{}{}{}", &text[..span.start], list(patterns), &text[span.end..]),
+        None => format!("{}\n{text}", allow(patterns)),
+    }
 }
 
 /// Whether the command of a profile that `install` wrote is the copy of the program that it made.
@@ -134,6 +163,23 @@ fn mark(text: &str) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// In a profile that a person has changed, only the patterns change.
+    #[test]
+    fn another_allow_leaves_the_rest_of_a_text() {
+        let patterns = ["x/y".to_owned(), "z".to_owned()];
+        for (text, want) in [
+            (
+                "a = 1 # mine\nallow = [\n  \"b\", # why\n] # end\n[ids]\nc = \"d\"\n",
+                "a = 1 # mine\nallow = [\"x/y\", \"z\"] # end\n[ids]\nc = \"d\"\n",
+            ),
+            ("'allow' = []\r\na = 1\r\n", "'allow' = [\"x/y\", \"z\"]\r\na = 1\r\n"),
+            ("[ids]\nallow = \"d\"\n", "allow = [\"x/y\", \"z\"]\n[ids]\nallow = \"d\"\n"),
+            ("# allow = [\"é\"]\n", "allow = [\"x/y\", \"z\"]\n# allow = [\"é\"]\n"),
+        ] {
+            assert_eq!(with_allow(text, &patterns), want);
+        }
+    }
 
     #[test]
     fn a_text_is_known_until_it_is_changed() {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::found::PlanTarget;
 use super::is_below;
 use crate::failure::Failure;
-use crate::private_files::{Access, Folder, Links, Rules, Sync, read};
+use crate::private_files::{Access, Folder, Links, Rules, read};
 use crate::system_error::words;
 
 /// The most that the gateway reads of a plan, in MiB.
@@ -77,13 +77,8 @@ impl PlanFile {
         keep(&self.before, &mut plan, except);
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         let folder = self.folder()?;
-        let draft = format!(".{name}.{}", std::process::id());
         let text = format!("{plan:#}\n");
-        let written = folder
-            .write_draft(draft, text.as_bytes(), Sync::Disk, |_| {})
-            .and_then(|draft| draft.replace(name))
-            .and_then(|()| folder.sync());
-        written.map_err(|error| {
+        folder.replace_file(name, text.as_bytes(), None).map_err(|error| {
             let what = format!("the plan {} cannot be written ({})", self.path.display(), words(&error));
             Failure::misconfigured(what, "name another file with --plan, and run this again")
         })
