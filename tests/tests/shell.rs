@@ -894,6 +894,63 @@ fn doctor_names_the_step_that_fails() {
     }
 }
 
+/// A server that is stopped takes connections, and does not answer: the token may be any.
+#[test]
+fn doctor_does_not_call_a_token_well_that_no_store_has_seen() {
+    let silent: TcpListener = port::listen();
+    let folder = tempfile::tempdir().expect("a folder");
+    fs::write(folder.path().join("token"), "hvs.any-token").expect("a token");
+    fs::set_permissions(folder.path().join("token"), Permissions::from_mode(0o600)).expect("a mode");
+    let address = silent.local_addr().expect("an address");
+    let profile = folder.path().join("vault.toml");
+    let lines = format!("address = \"http://{address}\"\ntoken_file = \"token\"\ntimeout = \"700ms\"\n");
+    fs::write(&profile, lines).expect("a profile");
+    let profile = profile.display().to_string();
+    let doctor = |line: &[&str]| {
+        Run::new(resolver::path("secretref-vault")).args(["--profile", &profile, "doctor"]).args(line).end()
+    };
+    let told = doctor(&["--json", "a#k"]);
+    let report: Value = serde_json::from_str(&told.stdout).expect("JSON");
+    let steps = steps(&report);
+    let status = |name: &str| steps.iter().find(|(step, _)| step == name).map(|(_, status)| status.as_str());
+    assert_eq!(told.code, Some(6), "{report:#}");
+    assert_eq!(
+        [status("connection"), status("sign-in"), status("read")],
+        [Some("ok"), Some("skipped"), Some("failed")],
+        "{report:#}"
+    );
+    let text = doctor(&["a#k"]).stdout;
+    let line = text.lines().find(|line| line.starts_with("skipped  sign-in")).expect("a line");
+    assert!(line.ends_with("not verified: the store did not answer") && !line.contains("ms"), "{text}");
+}
+
+/// The hint is a command, and it is there once.
+#[test]
+#[ignore = "needs OpenBao: tests/run installs it"]
+fn an_unknown_token_is_explained_once_with_a_command() {
+    let shell = Shell::new();
+    let file = shell.file("ended", "hvs.ended-token").display().to_string();
+    shell.profile("token_file = \"ended\"");
+    let told = shell.run(&["doctor", "--names", "a#k"]);
+    assert_eq!(told.code, Some(4), "{told:#?}");
+    let hint =
+        format!("hint: write a new token there: bao token create -orphan -policy=NAME -field=token > {file}");
+    for (words, count) in [("does not know the token of", 1), (&*hint, 1), ("num_uses", 0), ("hvs.", 0)] {
+        assert_eq!(told.stdout.matches(words).count(), count, "{words}: {told:#?}");
+    }
+    let home = shell.folder.path().display().to_string();
+    shell.file(".vault-token", "hvs.ended-token");
+    for (name, value, words) in [
+        ("HOME", home.as_str(), "run `bao login`, or `vault login`"),
+        ("VAULT_TOKEN", "hvs.ended-token", "set VAULT_TOKEN to a new token: `bao token create -orphan"),
+    ] {
+        let run = Run::new(resolver::path("secretref-vault")).env("VAULT_ADDR", &shell.server.http);
+        let got = run.env(name, value).args(["get", "a#k"]).end();
+        assert!(got.code == Some(4) && got.stderr.contains(words), "{got:#?}");
+        assert!(!got.stderr.contains("num_uses") && !got.stderr.contains("hvs."), "{got:#?}");
+    }
+}
+
 /// Several ids are reported one by one, also if names are hidden.
 #[test]
 #[ignore = "needs OpenBao: tests/run installs it"]

@@ -191,7 +191,7 @@ fn a_token_used_up_by_the_version_lookup_is_reported() {
     server.api("sys/policies/acl/narrow", Some(&policy));
     for (policy, uses, kv_version, code, words) in [
         ("reader", 1, "auto", 4, "its last use went into finding the KV version of old/"),
-        ("narrow", 1, "auto", 4, "if a token may be used only once (`num_uses`), set `kv_version`"),
+        ("narrow", 1, "auto", 4, "it has expired, is revoked or used up"),
         ("narrow", 1, "1", 0, ""),
         ("reader", 2, "auto", 0, ""),
         ("reader", 1, "1", 0, ""),

@@ -18,6 +18,7 @@ use crate::environment::{Environment, recorded_home};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::journal::file_problem;
+use crate::outcome::Outcome;
 use crate::run::{Run, Stage, Step};
 use crate::selector::Field;
 use crate::settings::Settings;
@@ -185,6 +186,20 @@ pub(super) fn failure_of(steps: &[Step]) -> Option<&Failure> {
     Stage::ALL.iter().filter_map(last).filter_map(|step| step.failure.as_ref()).next_back()
 }
 
+/// Whether the credential was only read here: the sign-in opened no connection, and the run was over before the store
+/// answered a read, after which it is asked about the credential.
+fn is_unverified(outcomes: &[Outcome], steps: &[Step]) -> bool {
+    let of = |stage: Stage| steps.iter().filter(move |step| step.stage == stage);
+    let Some(read) = of(Stage::Read).next() else { return false };
+    let is_within = |other: &Step, step: &Step| {
+        other.began >= step.began && other.began <= step.began + step.took.unwrap_or_default()
+    };
+    let was_sent = of(Stage::SignIn)
+        .any(|step| step.began > read.began || of(Stage::Connection).any(|other| is_within(other, step)));
+    let is_silent = |outcome: &Outcome| outcome.as_ref().is_err_and(|failure| !failure.kind().is_verdict());
+    !was_sent && of(Stage::Read).all(|step| step.failure.is_some()) && outcomes.iter().all(is_silent)
+}
+
 /// Prints a report.
 pub(super) struct Reporter {
     pub(super) args: DoctorArgs,
@@ -199,9 +214,14 @@ impl Reporter {
     fn report(&self, answer: Option<&Answer>) -> Exit {
         let (steps, warnings) = (self.steps(), self.run.warnings());
         let outcomes = answer.map_or(&[][..], |answer| &answer.outcomes);
+        let is_unverified = (self.always)(Stage::Connection) && is_unverified(outcomes, &steps);
         let stages = Stage::ALL.iter().filter(|stage| **stage < Stage::Read);
-        let mut findings: Vec<_> =
-            stages.flat_map(|stage| Finding::all(*stage, &steps, &warnings, (self.always)(*stage))).collect();
+        let mut findings = Vec::new();
+        for stage in stages {
+            let found = Finding::all(*stage, &steps, &warnings, (self.always)(*stage)).into_iter();
+            let is_open = *stage == Stage::SignIn && is_unverified;
+            findings.extend(found.map(|finding| if is_open { finding.unverified() } else { finding }));
+        }
         match &self.args.ids[..] {
             [] => {}
             [_] => findings.push(Finding::from_read(outcomes.first(), &steps)),
@@ -250,5 +270,44 @@ impl Reporter {
             );
         }
         cut
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+    use crate::failure::Kind;
+
+    /// The run of a sign-in and a read that the store does not answer.
+    fn run(sends: bool, asks: bool) -> Vec<Step> {
+        let run = Run::traced(Instant::now());
+        let sign_in = run.begin(Stage::SignIn);
+        if sends {
+            let _ = run.end(run.begin(Stage::Connection), Ok(()));
+        }
+        let _ = run.end(sign_in, Ok(()));
+        let read = run.begin(Stage::Read);
+        let _ = run.end(run.begin(Stage::Connection), Ok(()));
+        let _ = run.end::<()>(read, Err(Failure::unavailable("silent", "wait")));
+        if asks {
+            let _ = run.end(run.begin(Stage::SignIn), Ok(()));
+        }
+        run.steps()
+    }
+
+    #[test]
+    fn a_credential_is_unverified_only_if_the_store_said_nothing() {
+        let silent = || Err(Failure::unavailable("silent", "wait"));
+        let denied = Err(Failure::new(Kind::AccessDenied, "denied", "grant it"));
+        for (sends, asks, outcomes, want) in [
+            (false, false, vec![silent()], true),
+            (true, false, vec![silent()], false),
+            (false, true, vec![silent()], false),
+            (false, false, vec![silent(), denied], false),
+        ] {
+            assert_eq!(is_unverified(&outcomes, &run(sends, asks)), want, "{sends} {asks}");
+        }
     }
 }

@@ -140,6 +140,15 @@ impl Finding {
         Self { status: Status::Skipped, ..Self::of(step, None, vec![why.to_owned()], None) }
     }
 
+    /// Returns the finding of a sign-in that sent nothing, in a run in which the store never answered.
+    pub(super) fn unverified(mut self) -> Self {
+        if matches!(self.status, Status::Ok | Status::Warning) {
+            self.facts.insert(0, "not verified: the store did not answer".to_owned());
+            (self.status, self.micros) = (Status::Skipped, None);
+        }
+        self
+    }
+
     fn skipped(stage: Stage) -> Self {
         Self { status: Status::Skipped, ..Self::of(stage.to_string(), None, Vec::new(), None) }
     }

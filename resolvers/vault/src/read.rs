@@ -8,7 +8,6 @@ use http::StatusCode;
 use secretref_protocol::net::{Request, Response};
 use secretref_protocol::{Document, Failure, Kind};
 
-use crate::auth::Token;
 use crate::kv_response::{Found, VersionMetadata, found, is_time, version, versioned};
 use crate::locator::{COLON, Kv, Locator, Mount};
 use crate::mounts::Engine;
@@ -56,19 +55,7 @@ pub(crate) async fn read(
         {
             Err(used_up(&locator.mount))
         }
-        Engine::Hidden | Engine::Other => {
-            let settled = settle(session, locator, kv, &response).await;
-            settled.map_err(|failure| {
-                // A refusal does not say whether the token was known before it.
-                let may_be_used_up = said.is_none() && matches!(session.token(), Token::Given { .. });
-                match failure.kind() {
-                    Kind::Unauthenticated if may_be_used_up => {
-                        failure.hint("if a token may be used only once (`num_uses`), set `kv_version`, too")
-                    }
-                    _ => failure,
-                }
-            })
-        }
+        Engine::Hidden | Engine::Other => settle(session, locator, kv, &response).await,
     }
 }
 

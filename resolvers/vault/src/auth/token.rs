@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use secretref_protocol::session_cache::CachedSession;
-use secretref_protocol::{Failure, Secret, Settings, file};
+use secretref_protocol::{Failure, Secret, Settings, file, shell_word};
 
 use super::Auth;
 use super::shape::{Found, word};
@@ -55,24 +55,25 @@ impl Token {
     }
 
     /// The message and the remedy if the server does not know the token.
-    pub(crate) fn unknown(&self) -> (String, &'static str) {
+    pub(crate) fn unknown(&self) -> (String, String) {
         match self {
             Self::Given { origin, .. } => (
                 format!(
                     "the server does not know the token of {origin}: it has expired, is revoked or used up, or belongs to another server"
                 ),
-                "write a new token there; a token ends with the one that created it, unless it was created with -orphan",
+                renew(origin),
             ),
             Self::Granted { origin, .. } => (
                 format!(
                     "the token issued to {origin} is no longer valid: it is used up, revoked or bound to another address"
                 ),
-                "check the role's token_ttl, token_num_uses and token_bound_cidrs",
+                "check the role's token_ttl, token_num_uses and token_bound_cidrs".to_owned(),
             ),
             Self::Agent => (
                 "the agent sends requests without a token, or with one that the server does not know"
                     .to_owned(),
-                "set `use_auto_auth_token = true` in the agent's config and check that it has signed in, or set another `auth`",
+                "set `use_auto_auth_token = true` in the agent's config and check that it has signed in, or set another `auth`"
+                    .to_owned(),
             ),
         }
     }
@@ -89,6 +90,19 @@ impl Token {
     pub(crate) fn is_kept_for(&self, age: Duration) -> bool {
         self.held().is_some_and(|held| held.age.is_some_and(|kept| kept >= age))
     }
+}
+
+/// What to do about a token of this origin that the server does not know.
+fn renew(origin: &str) -> String {
+    const CREATE: &str = "bao token create -orphan -policy=NAME -field=token";
+    let orphan = "without -orphan it ends with the token that created it";
+    if origin.ends_with("/.vault-token") {
+        return "sign in again as this user: run `bao login`, or `vault login`, which writes a new token there".to_owned();
+    }
+    if !origin.starts_with('/') {
+        return format!("set {origin} to a new token: `{CREATE}` prints one; {orphan}");
+    }
+    format!("write a new token there: {CREATE} > {}; {orphan}", shell_word(origin))
 }
 
 /// The first token found: `token_file` as a flag or in the profile, `VAULT_TOKEN`, `VAULT_TOKEN_FILE`, `vault-token` in
