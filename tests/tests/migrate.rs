@@ -443,6 +443,9 @@ fn what_is_left_is_named_by_its_place() {
     desk.write("state/commented.json", format!("{{ // {raw}\n  a: '{raw}', b: {{}}, 'c{raw}': 1 }}"));
     desk.write("state/a\nb", raw);
     desk.write("state/backup.gz", "x");
+    for number in 0..4 {
+        desk.write(&format!("state/assets/{number}.js.gz"), "x");
+    }
     desk.write("state/many", format!("{raw}\n").repeat(102));
     desk.write("elsewhere/x", raw);
     desk.write("far/x", raw);
@@ -463,7 +466,8 @@ fn what_is_left_is_named_by_its_place() {
             "absent: ",
             "2 symbolic links not followed: ",
             "state/link-to-file",
-            "1 compressed file not opened: ",
+            "5 compressed files not opened: 4 in ",
+            "state/assets, 1 in ",
             "115 places still have a value",
         ],
     );

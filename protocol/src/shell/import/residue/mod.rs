@@ -8,7 +8,8 @@ mod plaintext;
 mod search;
 mod walk;
 
-use std::collections::BTreeSet;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -30,8 +31,8 @@ use walk::Walk;
 /// How many ids are read at once.
 const AT_ONCE: usize = 50;
 
-/// How many files of a kind are named that were passed over.
-const NAMED: usize = 10;
+/// How many files or folders are named of what was passed over.
+const NAMED: usize = 3;
 
 /// The arguments of `import --residue`.
 #[derive(Debug)]
@@ -99,19 +100,10 @@ fn end(walk: &Walk, count: usize, needles: &[Needle]) {
         warn(format!("{} was not searched: {why}", name(path)));
     }
     for (what, paths) in [("symbolic link", &walk.links), ("compressed file", &walk.compressed)] {
-        let names: Vec<_> = paths.iter().take(NAMED).map(name).collect();
         let done = if what == "symbolic link" { "followed" } else { "opened" };
-        let more = match paths.len().saturating_sub(NAMED) {
-            0 => String::new(),
-            more => format!(", and {more} more"),
-        };
-        if !names.is_empty() {
-            print_note(format!(
-                "{} {what}{} not {done}: {}{more}",
-                paths.len(),
-                plural(paths.len()),
-                names.join(", ")
-            ));
+        if !paths.is_empty() {
+            let count = paths.len();
+            print_note(format!("{count} {what}{} not {done}: {}", plural(count), listed(paths, name)));
         }
     }
     print_note(match count {
@@ -123,6 +115,27 @@ fn end(walk: &Walk, count: usize, needles: &[Needle]) {
             if count == 1 { "has" } else { "have" }
         ),
     });
+}
+
+/// Returns the paths if they are few, and else the folders with the most of them.
+fn listed(paths: &[PathBuf], name: impl Fn(&PathBuf) -> String) -> String {
+    if paths.len() <= NAMED {
+        return paths.iter().map(name).collect::<Vec<_>>().join(", ");
+    }
+    let mut folders: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for path in paths {
+        *folders.entry(path.parent().unwrap_or(path).to_owned()).or_default() += 1;
+    }
+    let mut folders: Vec<_> = folders.into_iter().collect();
+    folders.sort_by_key(|(_, count)| Reverse(*count));
+    let others = folders.split_off(folders.len().min(NAMED));
+    let mut words: Vec<_> =
+        folders.iter().map(|(folder, count)| format!("{count} in {}", name(folder))).collect();
+    if !others.is_empty() {
+        let count: usize = others.iter().map(|(_, count)| count).sum();
+        words.push(format!("{count} in {} other folder{}", others.len(), plural(others.len())));
+    }
+    words.join(", ")
 }
 
 /// Reads the values from the store. The exit code says whether an id has none.
@@ -188,4 +201,23 @@ fn without(text: &str, needles: &[Needle]) -> String {
 fn nothing(what: String) -> Failure {
     let remedy = "set OPENCLAW_STATE_DIR to the gateway's state folder, or name the plan with --plan, or ids with --only";
     Failure::misconfigured(what, remedy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn many_files_are_counted_by_folder() {
+        let list = |paths: &[String]| {
+            let paths: Vec<_> = paths.iter().map(PathBuf::from).collect();
+            listed(&paths, |path| path.display().to_string())
+        };
+        let of =
+            |folder: &'static str, count: usize| (0..count).map(move |at| format!("/s/{folder}/{at}.gz"));
+        assert_eq!(list(&of("a", 2).collect::<Vec<_>>()), "/s/a/0.gz, /s/a/1.gz");
+        assert_eq!(list(&of("a", 510).collect::<Vec<_>>()), "510 in /s/a");
+        let many = of("a", 2).chain(of("b", 30)).chain(of("c", 1)).chain(of("d", 1)).chain(of("e", 1));
+        assert_eq!(list(&many.collect::<Vec<_>>()), "30 in /s/b, 2 in /s/a, 1 in /s/c, 2 in 2 other folders");
+    }
 }
