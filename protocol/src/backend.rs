@@ -28,6 +28,9 @@ pub trait Backend: Sized + 'static {
     /// cannot shut them out.
     const LIBRARY_VARIABLES: &'static [&'static str] = &[];
 
+    /// The ways to sign in (`auth`) that start a program. A gateway's start has them only from a profile.
+    const PROGRAMS: &'static [&'static str] = &[];
+
     /// Whether every read needs a connection. Then `doctor` shows the connection as a step even if the run did not get there.
     const CONNECTS: bool = true;
 

@@ -45,6 +45,8 @@ mod child_group;
 #[cfg(feature = "cli")]
 mod deadline;
 #[cfg(feature = "cli")]
+mod detached;
+#[cfg(feature = "cli")]
 mod environment;
 #[cfg(feature = "cli")]
 mod exit;

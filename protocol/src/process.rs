@@ -18,9 +18,7 @@ pub const WIPING: ZeroAlloc<System> = ZeroAlloc(System);
 /// Keeps secrets out of core dumps and away from other processes of the same user, and keeps a panic from printing its
 /// message.
 pub(crate) fn harden() {
-    // If the kernel refuses, as in some containers, the resolve goes on. macOS protects a process without this.
-    #[cfg(target_os = "linux")]
-    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+    hide();
     let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     // Only the first panic: a bug that occurs again and again would fill a pipe.
     let is_said = AtomicBool::new(false);
@@ -29,6 +27,13 @@ pub(crate) fn harden() {
             say(format!("a bug at {}:{}: please report it", place.file(), place.line()));
         }
     }));
+}
+
+/// Keeps other processes of the same user from examining this one.
+pub(crate) fn hide() {
+    // If the kernel refuses, as in some containers, the resolve goes on. macOS protects a process without this.
+    #[cfg(target_os = "linux")]
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
 /// Ends the process at once, without waiting for anything that still hangs.

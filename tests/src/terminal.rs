@@ -14,6 +14,15 @@ use rustix::termios::{Winsize, tcgetattr, tcsetwinsize};
 
 use crate::resolver::Run;
 
+/// A program that writes `ran` into the file `seen` of its folder, after a line for the terminal of another session that it
+/// has, and one for the descriptor 9 of another process.
+pub const TYPES: &str = "#!/bin/sh\n\
+    exec 2>/dev/null\n\
+    seen=$(dirname \"$0\")/seen\n\
+    if ( : </dev/tty ); then echo terminal >>\"$seen\"; fi\n\
+    if ( : <&9 ); then echo descriptor >>\"$seen\"; fi\n\
+    echo ran >>\"$seen\"\n";
+
 /// The time limit for an expected output.
 const PATIENCE: Duration = Duration::from_secs(20);
 

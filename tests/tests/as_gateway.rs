@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use secretref_tests::gateway::{NOBODY, is_root};
 use secretref_tests::resolver::{self, Ended, Run};
+use secretref_tests::terminal::{On, Session, TYPES};
 use tempfile::TempDir;
 
 /// A folder with the program, an encrypted store with one secret, and a profile for it.
@@ -283,4 +284,34 @@ fn no_value_of_this_shell_goes_to_another_user() {
     assert!(seen.contains("OPENCLAW_CLI") && !seen.contains("unix:path=/of-root"), "{seen}");
     let said = "left out, because the value in this shell is another user's: DBUS_SESSION_BUS_ADDRESS";
     assert!(ended.stdout.contains(said), "{ended:?}");
+}
+
+/// The gateway's user types nothing into root's terminal, and reads nothing that root's shell has open.
+#[test]
+fn another_user_gets_neither_the_terminal_nor_a_descriptor() {
+    if !is_root() {
+        return;
+    }
+    let place = Place::new();
+    let folder = place.path("theirs");
+    fs::create_dir(&folder).expect("a folder");
+    fs::write(folder.join("p.toml"), TYPES).expect("a program");
+    fs::set_permissions(folder.join("p.toml"), Permissions::from_mode(0o700)).expect("a mode");
+    for path in [place.0.path(), &folder, &folder.join("p.toml")] {
+        chown(path, Some(NOBODY), None).expect("an owner");
+    }
+    let program = place.path("secretref-keychain").display().to_string();
+    let profile = folder.join("p.toml").display().to_string();
+    for user in [&["--user", "nobody"][..], &[]] {
+        let line = ["-c", "exec \"$0\" \"$@\" 9</etc/shadow", &program, "--profile", &profile, "doctor"];
+        let run = Run::new("/bin/sh").args(line).args(["--as-gateway"]).args(user);
+        let ended = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On::ALL).end();
+        assert_eq!(ended.code, Some(3), "{ended:?}");
+        let seen = fs::read_to_string(folder.join("seen")).unwrap_or_else(|_| panic!("{ended:?}"));
+        assert_eq!(seen, "ran\n", "{user:?}: {ended:?}");
+        fs::remove_file(folder.join("seen")).expect("a file");
+        chown(folder.join("p.toml"), Some(0), None).expect("an owner");
+        chown(&folder, Some(0), None).expect("an owner");
+        chown(place.0.path(), Some(0), None).expect("an owner");
+    }
 }

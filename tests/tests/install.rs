@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use secretref_tests::gateway::is_root;
 use secretref_tests::resolver::{self, Ended, Run};
-use secretref_tests::terminal::{On, Session};
+use secretref_tests::terminal::{On, Session, TYPES};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -787,6 +787,38 @@ fn root_installs_for_another_user() {
     assert!(of_root.status.code() == Some(3) && told.contains(&format!("chown nobody {to}")), "{told}");
     let unknown = end(Run::new(&program).args(line).args(["--user", "no-such-user"]));
     assert!(unknown.stderr.contains("there is no user no-such-user"), "{unknown:?}");
+}
+
+/// A program that the new profile names runs as the service's user: not with root's terminal, nor with what root's shell has
+/// open.
+#[test]
+fn a_program_of_another_user_gets_neither_the_terminal_nor_a_descriptor() {
+    if !is_root() {
+        return;
+    }
+    let place = tempfile::tempdir().expect("a folder");
+    let (program, theirs) = (place.path().join("secretref-aws"), place.path().join("theirs"));
+    resolver::copy("secretref-aws", &program);
+    fs::create_dir(&theirs).expect("a folder");
+    fs::write(theirs.join("print"), TYPES).expect("a program");
+    for path in [program.as_path(), place.path(), &theirs.join("print")] {
+        fs::set_permissions(path, Permissions::from_mode(0o755)).expect("a mode");
+    }
+    std::os::unix::fs::chown(&theirs, Some(65534), Some(65534)).expect("an owner");
+    let (command, to) = (theirs.join("print").display().to_string(), theirs.join("aws.toml"));
+    let (program, to) = (program.display().to_string(), to.display().to_string());
+    let line =
+        ["-c", "exec \"$0\" \"$@\" 9</etc/shadow", &program, "install", "--user", "nobody", "--to", &to];
+    let run = Run::new("/bin/sh").args(line).args(["--yes", "--region", "eu-west-1", "--auth", "process"]);
+    let run = run.args(["--credential-process", &command]);
+    let ended = Session::start(env!("CARGO_BIN_EXE_in-session"), run, On::ALL).end();
+    let seen = fs::read_to_string(theirs.join("seen")).unwrap_or_else(|_| panic!("{ended:?}"));
+    assert_eq!(seen, "ran\n", "{ended:?}");
+    assert!(ended.code != Some(0) && ended.shown.contains("nothing was written"), "{ended:?}");
+    // A program that the user cannot start makes no profile.
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).expect("a mode");
+    let closed = end(Run::new(&program).args(["install", "--user", "nobody", "--to", &to, "--yes"]));
+    assert!(closed.stderr.contains("nobody cannot run this program (permission denied)"), "{closed:?}");
 }
 
 /// What the settings in force need, and nothing else.

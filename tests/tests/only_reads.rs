@@ -7,9 +7,11 @@ use std::os::fd::OwnedFd;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use secretref_tests::fault::{Act, Answer, Asked, Server, Setup};
 use secretref_tests::resolver::{self, Run};
 use secretref_tests::terminal::{On, Session};
 use tempfile::TempDir;
@@ -229,4 +231,98 @@ fn a_refusal_answers_the_request() {
     assert_eq!(child.wait().unwrap().code(), Some(REFUSED));
     let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
     assert_eq!(answer["errors"]["openai"]["code"], "MISCONFIGURED", "{answer}");
+}
+
+/// A request that comes while the store is read still stops the change: the store itself sends it here.
+#[test]
+fn a_request_that_comes_late_stops_a_deletion() {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
+    let writer = Mutex::new(Some(File::from(writer)));
+    let others = Arc::new(Mutex::new(Vec::new()));
+    let asked_for = Arc::clone(&others);
+    let answer = move |asked: &Asked| {
+        if asked.method != "GET" {
+            asked_for.lock().unwrap().push(asked.what());
+        }
+        if !asked.path.starts_with("/v1/secret/data/") {
+            return Answer::new(404, r#"{"errors":[]}"#);
+        }
+        // Once: the read may be tried again.
+        if let Some(mut writer) = writer.lock().unwrap().take() {
+            writer.write_all(REQUEST.as_bytes()).unwrap();
+        }
+        let document =
+            r#""data":{"key":"seeded-4"},"metadata":{"created_time":"2026-01-01T00:00:00Z","version":1}"#;
+        Answer::new(200, format!(r#"{{"lease_duration":0,"data":{{{document}}}}}"#))
+    };
+    let server = Server::start(Setup::default(), Arc::new(answer), Arc::new(|act: Act, _| act));
+    let run = Run::new(resolver::path("secretref-vault")).args(["--address", &server.url()]);
+    let mut command = run.env("VAULT_TOKEN", "t").args(["delete", "openai#key", "--yes"]).command();
+    let ended = command.stdin(Stdio::from(reader)).output().unwrap();
+    let said = String::from_utf8(ended.stderr).unwrap();
+    assert_eq!(ended.status.code(), Some(REFUSED), "{said}");
+    assert!(said.contains("delete refused, nothing was changed"), "{said}");
+    assert_eq!(*others.lock().unwrap(), [""; 0]);
+}
+
+/// Flags of a gateway's `args` that choose a program for the sign-in.
+#[test]
+fn a_gateway_starts_no_program_that_no_profile_names() {
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name).display().to_string();
+    let (program, ran) = (path("program"), place.path().join("ran"));
+    fs::write(&program, format!("#!/bin/sh\n>{}\n", ran.display())).unwrap();
+    fs::set_permissions(&program, Permissions::from_mode(0o700)).unwrap();
+    let aws = ["--region", "eu-west-1", "--auth", "process", "--credential-process", &program];
+    let azure = ["--vault", "corp", "--auth", "cli", "--cli-path", &program];
+    let profiles = [
+        format!("region = \"eu-west-1\"\nauth = \"process\"\ncredential_process = \"{program}\"\n"),
+        format!("vault = \"corp\"\nauth = \"cli\"\ncli_path = \"{program}\"\n"),
+    ];
+    for ((name, flags), lines) in [("aws", aws), ("azure", azure)].into_iter().zip(profiles) {
+        let binary = resolver::path(&format!("secretref-{name}"));
+        let run = |line: &[&str], stdin: Stdio| {
+            let ended = Run::new(&binary).args(line).command().stdin(stdin).output().unwrap();
+            let said = [ended.stdout, ended.stderr].map(|text| String::from_utf8(text).unwrap());
+            (said, ended.status.code(), fs::remove_file(&ran).is_ok())
+        };
+        for verb in [&[][..], &["resolve"], &["get", "openai"], &["check", "openai"], &["doctor", "openai"]] {
+            let line = [&flags[..], verb].concat();
+            for stdin in [socket(), pipe(&[(0, REQUEST.as_bytes())])] {
+                let (said, _, has_run) = run(&line, stdin);
+                assert!(!has_run, "{line:?}: {said:?}");
+                assert!(said.concat().contains("may not choose one"), "{line:?}: {said:?}");
+            }
+            if !verb.contains(&"resolve") && !verb.is_empty() {
+                assert!(run(&line, Stdio::null()).2, "a person types {line:?}");
+            }
+        }
+        let ([answer, _], code, _) = run(&flags, pipe(&[(0, REQUEST.as_bytes())]));
+        let answer: serde_json::Value = serde_json::from_str(&answer).unwrap();
+        assert_eq!(
+            (answer["errors"]["openai"]["code"].as_str(), code),
+            (Some("MISCONFIGURED"), Some(REFUSED))
+        );
+        // A person's own check does what the gateway would do.
+        let words: Vec<_> = flags.iter().map(|word| format!("\"{word}\"")).collect();
+        let (command, words) = (binary.display(), words.join(","));
+        let config = format!(
+            r#"{{"secrets":{{"providers":{{"px":{{"source":"exec","command":"{command}","args":[{words}]}}}}}},
+                "models":{{"providers":{{"a":{{"apiKey":{{"source":"exec","provider":"px","id":"openai"}}}}}}}}}}"#
+        );
+        fs::write(place.path().join("openclaw.json"), config).unwrap();
+        let (said, _, has_run) = run(&["check", "--config", &path("openclaw.json")], Stdio::null());
+        assert!(!has_run && said.concat().contains("may not choose one"), "{said:?}");
+        // With a profile, only that decides.
+        fs::write(place.path().join("p.toml"), lines).unwrap();
+        fs::set_permissions(path("p.toml"), Permissions::from_mode(0o600)).unwrap();
+        assert!(run(&["--profile", &path("p.toml")], socket()).2, "{name}");
+    }
+}
+
+/// A gateway's socket, with its whole request.
+fn socket() -> Stdio {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    ours.write_all(REQUEST.as_bytes()).unwrap();
+    Stdio::from(OwnedFd::from(theirs))
 }

@@ -1,16 +1,17 @@
-//! Starts a command as a gateway does: without a shell, with sockets, a short environment and a time limit.
+//! Starts a command as a gateway does: without a shell or a terminal, with sockets, a short environment and a time limit.
 
 use std::io::{self, Read as _, Write as _};
 use std::net::Shutdown;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::Child;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::detached::{self, not_started};
 
 /// The most bytes that are read of the output.
 const LIMIT: usize = 20 << 20;
@@ -58,6 +59,9 @@ impl Start {
         let output = read_until(stdout, end);
         while Instant::now() < end {
             if let Some(status) = child.try_wait()? {
+                if let Some(error) = not_started(status.code(), &stdin) {
+                    return Err(error);
+                }
                 let stderr = String::from_utf8_lossy(&read_now(stderr)).into_owned();
                 return Ok(Ended::Exited { code: status.code(), stdout: output, stderr });
             }
@@ -67,16 +71,12 @@ impl Start {
         Ok(Ended::Late)
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a person asked for this start; it is no resolve")]
     fn spawn(&self, [stdin, stdout, stderr]: [UnixStream; 3]) -> io::Result<Child> {
-        let mut command = Command::new(&self.command);
-        command.args(&self.args).env_clear().process_group(0);
+        let folder = self.command.parent().unwrap_or(Path::new("/"));
+        let mut command = detached::command(&self.command, folder, self.user)?;
+        command.args(&self.args).env_clear();
         command.envs(self.variables.iter().map(|(name, value)| (name, value))).env("OPENCLAW_CLI", "1");
-        command.current_dir(self.command.parent().unwrap_or(Path::new("/")));
         command.stdin(OwnedFd::from(stdin)).stdout(OwnedFd::from(stdout)).stderr(OwnedFd::from(stderr));
-        if let Some((uid, gid)) = self.user {
-            command.uid(uid).gid(gid);
-        }
         command.spawn()
     }
 }
@@ -116,5 +116,7 @@ fn stop(child: &mut Child) {
         }
         sleep(wait);
     }
+    // It may not have a group of its own yet.
+    let _ = child.kill();
     let _ = child.wait();
 }

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::edit::edited;
 use super::oddity::oddity;
+use super::only_reads::check_again;
 use crate::backend::{Backend, Manage};
 use crate::deadline::Deadline;
 use crate::document::{Metadata, Value};
@@ -91,6 +92,7 @@ pub(super) async fn change<B: Manage>(
     match put(backend, settings, deadline, session, target, value).await? {
         Left::Some(rest) => Ok(format!("{word} {id}{rest}")),
         Left::Nothing(over) => {
+            check_again("delete");
             let run = settings.run();
             let deleted = if for_good {
                 backend.delete_for_good(session, &target.locator, &over).await
@@ -131,6 +133,7 @@ async fn put<B: Manage>(
         return Ok(Left::Nothing(before.map(|before| before.metadata().clone()).unwrap_or_default()));
     };
     let over = before.as_ref().map(Value::metadata);
+    check_again(if value.is_some() { "set" } else { "delete" });
     let run = settings.run();
     let undo = run.end(run.begin(Stage::Write), backend.put(session, locator, &content, over).await)?;
     let kept = match edited.kept.as_slice() {

@@ -6,6 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 
 use super::code_variables::is_code;
+use super::only_reads::check_again;
 use super::output::{explain, explain_all, print_note};
 use super::progress::Progress;
 use crate::answer::{Answer, answer};
@@ -77,6 +78,7 @@ pub(super) fn exec<B: Backend>(settings: &Settings, args: ExecArgs, limits: Limi
             print_note("the command was not started");
             return answer.shell_exit();
         }
+        check_again("exec");
         watchdog.release();
         become_command(&typed(words), &variables, &answer)
     })

@@ -1,5 +1,6 @@
 //! `logout`: deletes the cached sessions and revokes them in the store.
 
+use super::only_reads::check_again;
 use super::output::{explain, print_note};
 use crate::answer::configure;
 use crate::backend::Backend;
@@ -37,6 +38,7 @@ type Ended = Vec<Result<Option<&'static str>, Failure>>;
 fn sign_out<B: Backend>(settings: &Settings, deadline: Deadline) -> Result<Ended, Failure> {
     let backend = configure::<B>(settings)?;
     let scopes = scopes(&backend, settings)?;
+    check_again("logout");
     runtime::run(async {
         let mut ended = Vec::new();
         for scope in &scopes {

@@ -42,6 +42,7 @@ use std::time::{Duration, Instant};
 
 use crate::backend::Manage;
 use crate::deadline::Deadline;
+use crate::detached;
 use crate::environment::Environment;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -57,7 +58,7 @@ use crate::streams::{say, stdin_is_terminal};
 use crate::watchdog::{Limits, Watchdog};
 use cli::{CommandLine, Verb};
 use doctor::DoctorArgs;
-use output::explain;
+use output::{explain, fail};
 use session_task::OUTPUT_TIMEOUT;
 
 /// The time limit of `list` if `timeout` is not set: it reads every folder of a store, and no gateway waits for it.
@@ -67,8 +68,12 @@ const LIST_TIMEOUT: Duration = Duration::from_mins(1);
 pub fn main<B: Manage>() -> ! {
     let started = Instant::now();
     process::harden();
+    let arguments = match detached::arguments(std::env::args_os()) {
+        Ok(arguments) => arguments,
+        Err(error) => process::exit(fail(None, &install::cannot_become(&error))),
+    };
     let arguments: Vec<String> =
-        std::env::args_os().skip(1).map(|text| text.to_string_lossy().into_owned()).collect();
+        arguments.into_iter().map(|text| text.to_string_lossy().into_owned()).collect();
     process::exit(run::<B>(&arguments, started))
 }
 
@@ -94,7 +99,7 @@ fn run<B: Manage>(arguments: &[String], first: Instant) -> Exit {
     if let Some(exit) = without_settings::<B>(arguments, &line, &environment, (&run, &watchdog)) {
         return exit;
     }
-    let settings = load::<B>(&line, &environment, &run);
+    let settings = load::<B>(&line, &environment, &run).and_then(only_reads::without_program::<B>);
     let timeout = settings.as_ref().map_or(so_far, Settings::timeout);
     let deadline = Deadline::new(started, timeout);
     if timeout != so_far {

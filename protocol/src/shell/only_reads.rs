@@ -1,14 +1,18 @@
 //! A gateway may only read: a command that changes something is refused if a gateway started it.
 //!
 //! An agent may have written the gateway's `args`, which can name any command. But `args` cannot change stdin: a gateway
-//! uses a socket, and other programs that use the protocol use a pipe that contains a request.
+//! uses a socket, and other programs that use the protocol use a pipe that contains a request. For the same reason, flags without
+//! a profile cannot choose a program to start.
 
 use std::time::{Duration, Instant};
 
 use super::cli::Verb;
 use super::output::explain;
+use crate::backend::Backend;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::process;
+use crate::settings::Settings;
 use crate::streams::{Glimpse, glimpse_stdin};
 use crate::text::printable;
 use crate::wire::{begins_request, is_request};
@@ -33,6 +37,46 @@ pub(super) fn check(verb: &Verb, started: Instant) -> Result<Instant, Failure> {
         Glimpse::Hidden if reads == Reads::Nothing => Err(refusal(name, "is a pipe with data in it")),
         _ => Ok(Instant::now()),
     }
+}
+
+/// Ends the process if a request has come since the check: right before a command changes something.
+pub(super) fn check_again(name: &str) {
+    let is_request = match glimpse_stdin(Duration::ZERO) {
+        Glimpse::Socket | Glimpse::Hidden => true,
+        Glimpse::Bytes(bytes) => begins_request(&bytes),
+        Glimpse::Nothing => false,
+    };
+    if is_request {
+        process::exit(stop(name));
+    }
+}
+
+/// Fails if a gateway may have started a command without a profile whose flags choose a program to start: `args` would then
+/// start any program.
+pub(super) fn without_program<B: Backend>(settings: Settings) -> Result<Settings, (Failure, Exit)> {
+    if starts_program::<B>(&settings).is_none() {
+        return Ok(settings);
+    }
+    match glimpse_stdin(WAIT) {
+        Glimpse::Nothing => Ok(settings),
+        Glimpse::Bytes(bytes) if !begins_request(&bytes) => Ok(settings),
+        _ => refuse_program::<B>(settings).map_err(|failure| (failure, Exit::Refused)),
+    }
+}
+
+/// Fails if settings that a gateway's `args` have made start a program.
+pub(super) fn refuse_program<B: Backend>(settings: Settings) -> Result<Settings, Failure> {
+    let Some(auth) = starts_program::<B>(&settings) else { return Ok(settings) };
+    Err(Failure::misconfigured(
+        format!("`auth` = {auth} starts a program, and a gateway's `args` may not choose one"),
+        "write the settings into a profile: `install` does it",
+    ))
+}
+
+/// Returns the way to sign in, if it starts a program and no profile has chosen it.
+fn starts_program<B: Backend>(settings: &Settings) -> Option<&str> {
+    let auth = settings.auth().filter(|auth| B::PROGRAMS.contains(auth))?;
+    settings.profile().is_none().then_some(auth)
 }
 
 /// Ends a command whose value is a request.

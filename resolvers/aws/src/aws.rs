@@ -31,6 +31,7 @@ pub(crate) struct SecretsManager {
 impl Backend for SecretsManager {
     const STORE: Store = STORE;
     const LIBRARY_VARIABLES: &'static [&'static str] = secretref_aws_credentials::LIBRARY_VARIABLES;
+    const PROGRAMS: &'static [&'static str] = &["process"];
     type Locator = Locator;
     type Scope = Scope;
     type Session = Session;

@@ -28,6 +28,7 @@ pub(crate) struct Azure {
 
 impl Backend for Azure {
     const STORE: Store = STORE;
+    const PROGRAMS: &'static [&'static str] = &["cli"];
     type Locator = Locator;
     /// A token is for all vaults of a cloud.
     type Scope = ();

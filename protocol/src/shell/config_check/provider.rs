@@ -8,6 +8,7 @@ use rustix::fs::{Access, access};
 
 use super::super::cli::{CommandLine, Verb, read};
 use super::super::load;
+use super::super::only_reads::refuse_program;
 use crate::answer::answer;
 use crate::backend::Manage;
 use crate::deadline::Deadline;
@@ -157,7 +158,9 @@ fn settings<B: Manage>(
     let line: CommandLine =
         read::<B>(&words).map_err(|_| wrong(format!("{} cannot read its `args`", B::STORE.binary)))?;
     match line.verb {
-        Verb::None | Verb::Resolve => load::<B>(&line, environment, run).map_err(|(failure, _)| failure),
+        Verb::None | Verb::Resolve => {
+            load::<B>(&line, environment, run).map_err(|(failure, _)| failure).and_then(refuse_program::<B>)
+        }
         _ => Err(wrong("the `args` have a command other than `resolve`".to_owned())),
     }
 }

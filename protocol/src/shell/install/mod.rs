@@ -28,6 +28,7 @@ use crate::watchdog::Watchdog;
 use file::{Place, in_home};
 use from_config::{allowed, keep};
 use hints::{missing, with_flags};
+pub(super) use other_user::cannot_become;
 use text::Start;
 use trial::Plan;
 
@@ -96,7 +97,8 @@ pub(super) fn install<B: Manage>(
     if let Some(user) = &args.user {
         let default = format!("{}.toml", args.name.as_deref().unwrap_or(B::STORE.name()));
         let system = (user.is_system && args.to.is_none()).then_some(default);
-        return fail(None, &other_user::run_as(&user.name, arguments, system.as_deref(), environment));
+        let done = other_user::run_as(&user.name, arguments, system.as_deref(), environment, watchdog);
+        return done.unwrap_or_else(|failure| fail(None, &failure));
     }
     let place = match place::<B>(args, environment) {
         Ok(place) => place,

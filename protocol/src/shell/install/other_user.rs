@@ -1,18 +1,22 @@
-//! `install --user NAME`: root's command becomes the same command of another user, so that nothing in that user's folders
-//! is followed or written with the rights of root.
+//! `install --user NAME`: root's command starts the same command as another user, so that nothing in that user's folders
+//! is followed or written with the rights of root. It has no terminal of its own, into which that user's programs could type.
 
 use std::fs::{self, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _, lchown};
-use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Instant;
 
 use nix::unistd::User;
 
+use super::questions::PATIENCE;
+use crate::deadline::Deadline;
+use crate::detached;
 use crate::environment::Environment;
+use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::system_error::words;
+use crate::watchdog::Watchdog;
 
 /// The flag that names the user.
 const FLAG: &str = "--user";
@@ -24,37 +28,30 @@ const KEPT: [&str; 2] = ["TERM", "NO_COLOR"];
 const SYSTEM: &str = "/etc/secretref";
 
 /// Runs this command line again as the user `name`, with that user's home and without variables of this shell. `system` is
-/// the name of a profile in the user's folder below `/etc/secretref`. Returns only if it fails.
+/// the name of a profile in the user's folder below `/etc/secretref`. Returns how it ended.
 pub(super) fn run_as(
     name: &str,
     arguments: &[String],
     system: Option<&str>,
     environment: &Environment,
-) -> Failure {
+    watchdog: &Watchdog,
+) -> Result<Exit, Failure> {
     let Ok(Some(user)) = User::from_name(name) else {
-        return Failure::misconfigured(format!("there is no user {name}"), "check the name");
+        return Err(Failure::misconfigured(format!("there is no user {name}"), "check the name"));
     };
     if environment.uid != 0 {
         let what = format!("only root can run a command as {name}");
-        return Failure::misconfigured(what, "use sudo, or run it as that user without --user");
+        return Err(Failure::misconfigured(what, "use sudo, or run it as that user without --user"));
     }
     let mut words: Vec<_> = without_user(arguments).into_iter().cloned().collect();
     words.push("--unit".to_owned());
     if let Some(file) = system {
-        match system_folder(&user) {
-            Ok(folder) => words.extend(["--to".to_owned(), folder.join(file).display().to_string()]),
-            Err(failure) => return failure,
-        }
+        let path = system_folder(&user)?.join(file);
+        words.extend(["--to".to_owned(), path.display().to_string()]);
     }
-    let error = std::env::current_exe().map_or_else(
-        |error| error,
-        |program| {
-            let mut command = again(&program, &words, &user);
-            command.envs(KEPT.iter().filter_map(|name| Some((*name, environment.variable(name)?))));
-            command.exec()
-        },
-    );
-    cannot(name, &error)
+    // The command has a time limit of its own.
+    watchdog.move_to(Deadline::new(Instant::now(), PATIENCE * 2));
+    again(&words, &user, environment).map_err(|error| cannot(name, &error))
 }
 
 /// Makes the user's folder below `/etc/secretref`, where only root can make folders. A folder that is there must be the
@@ -86,12 +83,19 @@ fn system_folder(user: &User) -> Result<PathBuf, Failure> {
 }
 
 /// The command stays in the folder of root's shell, so that a relative path is the one that was typed.
-#[expect(clippy::disallowed_methods, reason = "the process becomes another user's; a resolve never does")]
-fn again(program: &Path, arguments: &[String], user: &User) -> Command {
-    let mut command = Command::new(program);
-    command.args(arguments).env_clear().env("HOME", &user.dir);
-    command.uid(user.uid.as_raw()).gid(user.gid.as_raw());
-    command
+fn again(arguments: &[String], user: &User, environment: &Environment) -> io::Result<Exit> {
+    let mut command = detached::go_on_as((user.uid.as_raw(), user.gid.as_raw()), arguments)?;
+    command.env_clear().env("HOME", &user.dir);
+    command.envs(KEPT.iter().filter_map(|name| Some((*name, environment.variable(name)?))));
+    let code = command.status()?.code();
+    let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
+    Ok(of_code.unwrap_or(Exit::Internal))
+}
+
+/// Returns the failure of a process that has just become another user, or could not.
+pub(in crate::shell) fn cannot_become(error: &io::Error) -> Failure {
+    let user = User::from_uid(nix::unistd::getuid()).ok().flatten();
+    cannot(user.as_ref().map_or("the user", |user| &user.name), error)
 }
 
 fn cannot(name: &str, error: &io::Error) -> Failure {

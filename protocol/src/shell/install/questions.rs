@@ -15,7 +15,7 @@ use crate::streams::{Got, read_on, say, whisper};
 use crate::watchdog::{GRACE, Watchdog};
 
 /// How long a person may take for all answers.
-const PATIENCE: Duration = Duration::from_hours(24);
+pub(super) const PATIENCE: Duration = Duration::from_hours(24);
 
 /// Asks for each setting that the store names and no flag sets, and returns the flags with the answers.
 pub(super) fn ask<B: Manage>(

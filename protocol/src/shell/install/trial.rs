@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::super::doctor::failure_of;
+use super::super::only_reads::check_again;
 use super::super::output::{fail, print, print_note, warn};
 use super::super::snippet::{SnippetArgs, block, has_credential, warn_if_refused};
 use super::file::{Done, Place};
@@ -83,6 +84,7 @@ enum Tested {
 
 /// Writes the profile, and prints the block.
 fn end<B: Manage>(plan: &Plan, tested: &Tested, (uid, has_unit): (u32, bool), deadline: Deadline) -> Exit {
+    check_again("install");
     let text = match write::<B>(plan, uid) {
         Ok(text) => text,
         Err(failure) => return fail(None, &failure),

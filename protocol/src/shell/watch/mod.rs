@@ -11,6 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::config_check::check;
+use super::only_reads::check_again;
 use super::output::{explain, fail, print, print_note};
 use super::session_task::OUTPUT_TIMEOUT;
 use crate::backend::Manage;
@@ -66,6 +67,7 @@ fn watch_once<B: Manage>(
         print_note(nothing_to_do(known, &changes));
         return Ok(cut.unwrap_or(exit));
     }
+    check_again("watch");
     match reload::reload(&args.openclaw, args.config.as_deref()) {
         Ok(reloaded) => {
             file.write(&State { due: false, ..state })?;
