@@ -276,9 +276,13 @@ fn without_a_setting_only_the_first_line_is_corrected() {
     let own = format!("# mine\nstore = \"file\"\nfolder = \"{}\"\n", place.path("store"));
     let to = place.path("made/keychain.toml");
     let line = format!("#!{} --profile\n", resolver::path("secretref-keychain").display());
-    for (first, more) in
-        [("", &["--force"][..]), ("#!/gone/secretref-keychain --profile\n", &[]), (&line, &[])]
-    {
+    let marked = format!("\u{feff}{line}");
+    for (first, more) in [
+        ("", &["--force"][..]),
+        ("#!/gone/secretref-keychain --profile\n", &[]),
+        (&line, &[]),
+        (&marked, &[]),
+    ] {
         fs::write(place.profile(), format!("{first}{own}")).expect("a profile");
         let corrected = end(keychain().args(["install", "--yes", "--to", &to]).args(more));
         assert_eq!(corrected.code, Some(0), "{corrected:?}");

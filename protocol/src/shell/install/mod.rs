@@ -174,6 +174,8 @@ fn text<B: Manage>(
 ) -> Result<Option<(String, Vec<&'static str>)>, Failure> {
     let (store, alias) = (&B::STORE, place.alias::<B>());
     let sets_nothing = flags.is_empty() && args.extends.is_none();
+    // Windows editors write a byte order mark, with which the kernel reads no first line.
+    let before = before.map(|text| text.trim_start_matches('\u{feff}'));
     if let Some(there) = before.filter(|text| sets_nothing && text::may_keep(store, text, start, args.force))
     {
         let kept = keep(there, start, args, (store, place, &alias, environment.uid));
