@@ -10,7 +10,6 @@ use rustix::fs::FileType;
 use rustix::io::{Errno, ioctl_fionread};
 
 use crate::deadline::Deadline;
-use crate::wire::REQUEST_LIMIT;
 
 /// The most bytes that can be written without waiting to a pipe that `poll` calls writable: POSIX's `PIPE_BUF`, as on Linux,
 /// else the least that POSIX allows.
@@ -91,7 +90,7 @@ pub fn glimpse_stdin(wait: Duration) -> Glimpse {
 fn copy_of_pipe(pipe: BorrowedFd<'_>) -> Option<Vec<u8>> {
     use rustix::pipe::{PipeFlags, SpliceFlags, pipe_with, tee};
     let (reader, writer) = pipe_with(PipeFlags::CLOEXEC).ok()?;
-    let count = tee(pipe, writer, REQUEST_LIMIT, SpliceFlags::NONBLOCK).ok()?;
+    let count = tee(pipe, writer, crate::wire::REQUEST_LIMIT, SpliceFlags::NONBLOCK).ok()?;
     let mut bytes = Vec::with_capacity(count);
     while bytes.len() < count && rustix::io::read(&reader, spare_capacity(&mut bytes)).ok()? > 0 {}
     Some(bytes)

@@ -14,7 +14,9 @@ use crate::locator::Locator;
 use crate::native::Native;
 #[cfg(target_os = "linux")]
 use crate::secret_service::{self, Bus, Service, Wire};
-use crate::settings::{BUS, CREDENTIALS, FOLDER, IDENTITY_FILE, KEYCHAIN_TYPE, SERVICE, SESSION, STORE};
+#[cfg(target_os = "linux")]
+use crate::settings::{BUS, SESSION};
+use crate::settings::{CREDENTIALS, FOLDER, IDENTITY_FILE, KEYCHAIN_TYPE, SERVICE, STORE};
 use crate::systemd;
 
 /// A keychain, and the service of ids that leave it out.

@@ -63,6 +63,10 @@ impl Manage for Keychain {
         .map(|()| None)
     }
 
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(unused_variables, reason = "only the Secret Service has one")
+    )]
     async fn caution(&self, open: &Open, locator: &Locator) -> Option<String> {
         match open {
             #[cfg(target_os = "linux")]
@@ -94,6 +98,10 @@ impl Manage for Keychain {
 }
 
 impl Keychain {
+    #[cfg_attr(
+        not(target_os = "linux"),
+        expect(clippy::unused_async, reason = "only the Secret Service waits")
+    )]
     async fn unlock(
         &self,
         open: &Open,

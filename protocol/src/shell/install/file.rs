@@ -5,7 +5,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{CWD, StatVfsMountFlags, statvfs};
+use rustix::fs::CWD;
 use rustix::io::Errno;
 
 use super::super::output::print_note;
@@ -22,6 +22,18 @@ use crate::text::shell_word;
 
 /// The most bytes of a file that may be a profile, in MiB.
 const LIMIT: u64 = 1;
+
+#[cfg(target_os = "linux")]
+fn is_noexec(folder: &Path) -> bool {
+    use rustix::fs::{StatVfsMountFlags, statvfs};
+    statvfs(folder).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::NOEXEC))
+}
+
+/// Only Linux says it.
+#[cfg(not(target_os = "linux"))]
+fn is_noexec(_: &Path) -> bool {
+    false
+}
 
 /// Returns the folder of profiles in the home that `HOME` names, or else in the recorded one.
 pub(super) fn in_home(environment: &Environment) -> Result<PathBuf, Failure> {
@@ -96,9 +108,7 @@ impl Place {
                 "check its path and its permissions, or name another place with --to",
             )
         })?;
-        let is_noexec =
-            statvfs(&self.folder).is_ok_and(|system| system.f_flag.contains(StatVfsMountFlags::NOEXEC));
-        if is_noexec {
+        if is_noexec(&self.folder) {
             let what =
                 format!("{folder} is on a file system that is mounted noexec, where no program can start");
             return Err(Failure::misconfigured(what, "name a place on another file system with --to"));

@@ -1,7 +1,9 @@
 //! What is remembered of a value: its version, or a keyed mark if its store has no versions. Never the value.
 
+use std::fs::File;
+use std::io::Read as _;
+
 use hmac::{Hmac, Mac as _};
-use rustix::rand::{GetRandomFlags, getrandom};
 use sha2::Sha256;
 
 use crate::document::Value;
@@ -24,11 +26,13 @@ impl Key {
     /// The system has no random bytes.
     pub(super) fn new() -> Result<Self, Failure> {
         let mut bytes = [0; 32];
-        match getrandom(&mut bytes, GetRandomFlags::empty()) {
-            Ok(count) if count == bytes.len() => Ok(Self::read(hex(&bytes))),
-            Ok(_) => Err(Failure::internal("the system gave too few random bytes")),
-            Err(errno) => Err(Failure::internal(format!("no random bytes ({})", words(&errno.into())))),
-        }
+        // Every system has it, and it never gives fewer.
+        let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
+        read.map_err(|error| {
+            let what = format!("/dev/urandom cannot be read ({})", words(&error));
+            Failure::misconfigured(what, "a container needs the usual devices in /dev")
+        })?;
+        Ok(Self::read(hex(&bytes)))
     }
 
     /// Takes a key from a state file.
