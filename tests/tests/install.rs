@@ -150,6 +150,18 @@ fn the_profile_allows_what_the_config_asks_for() {
         assert!(refused.code == Some(3) && refused.stderr.contains("chmod go-w"), "{refused:?}");
     }
     fs::set_permissions(&config, Permissions::from_mode(0o600)).expect("a mode");
+    // Without an id that is one, the profile would allow everything.
+    fs::write(&config, format!("{{ a: [{}] }}", reference("keychain", "**"))).expect("a config");
+    for more in [&[][..], &["--force"]] {
+        let refused = place.install(&[&["--config", &config][..], more].concat());
+        assert!(
+            refused.code == Some(3) && refused.stderr.contains("name the ids with --allow"),
+            "{refused:?}"
+        );
+        assert_eq!(fs::read_to_string(place.profile()).expect("a profile"), text);
+    }
+    let named = place.install(&["--config", &config, "--allow", "openai"]);
+    assert_eq!(named.code, Some(0), "{named:?}");
     fs::write(&config, "{}").expect("a config");
     let none = place.install(&["--config", &config]);
     assert!(none.stderr.contains("has no reference to the provider keychain"), "{none:?}");

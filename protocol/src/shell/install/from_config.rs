@@ -53,14 +53,23 @@ pub(super) fn allowed(mut flags: Flags, args: &InstallArgs, alias: &str, uid: u3
 }
 
 /// Returns the ids that the gateway's config asks this provider for, and warns of those that are none.
+///
+/// # Errors
+/// The config has no other: without `allow`, the profile would allow every id.
 fn patterns(config: &Path, alias: &str, uid: u32) -> Result<Vec<String>, Failure> {
     let (ids, left_out) = Config::read_own(config, uid)?.patterns(alias);
-    if !left_out.is_empty() {
-        let left_out: Vec<_> = left_out.iter().map(|id| quote(id)).collect();
-        warn(format!(
-            "`allow` leaves out what the config has as an id of the provider {alias} and cannot be one: {}",
-            left_out.join(", ")
-        ));
+    if left_out.is_empty() {
+        return Ok(ids);
     }
+    let left_out: Vec<_> = left_out.iter().map(|id| quote(id)).collect();
+    let what = format!(
+        "`allow` leaves out what the config has as an id of the provider {alias} and cannot be one: {}",
+        left_out.join(", ")
+    );
+    if ids.is_empty() {
+        let what = format!("nothing was written: {what}, and the config has no other id of it");
+        return Err(Failure::misconfigured(what, "correct the config, or name the ids with --allow"));
+    }
+    warn(what);
     Ok(ids)
 }
