@@ -42,6 +42,12 @@ pub enum Exit {
 }
 
 impl Exit {
+    /// Returns the meaning of the code with which a resolver ended; a bug if it has none, or if a signal ended it.
+    pub(crate) fn of_code(code: Option<i32>) -> Self {
+        let found = Self::TABLE.iter().find(|(exit, ..)| Some(exit.code()) == code);
+        found.map_or(Self::Internal, |(exit, ..)| *exit)
+    }
+
     /// Every code with its name and meaning, in order, for help and documentation.
     pub const TABLE: [(Self, &str, &str); 15] = [
         (Self::Done, "answered", "answered; a gateway reads errors of single ids in the response"),

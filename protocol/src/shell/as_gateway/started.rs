@@ -74,8 +74,7 @@ fn answered(
     let none = ids.is_empty().then(|| Finding::left_out("ids", "name an id to see whether it has a value"));
     let start = Finding::of("start", took, facts, discarded.as_ref());
     let all = std::iter::once(start).chain(each).chain(none).collect();
-    let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
-    let exit = match of_code.unwrap_or(Exit::Internal) {
+    let exit = match Exit::of_code(code) {
         Exit::Done if well < ids.len() => Exit::IdFailed,
         exit => exit,
     };

@@ -87,9 +87,7 @@ fn again(arguments: &[String], user: &User, environment: &Environment) -> io::Re
     let mut command = detached::go_on_as((user.uid.as_raw(), user.gid.as_raw()), arguments)?;
     command.env_clear().env("HOME", &user.dir);
     command.envs(KEPT.iter().filter_map(|name| Some((*name, environment.variable(name)?))));
-    let code = command.status()?.code();
-    let of_code = Exit::TABLE.iter().map(|(exit, ..)| *exit).find(|exit| Some(exit.code()) == code);
-    Ok(of_code.unwrap_or(Exit::Internal))
+    Ok(Exit::of_code(command.status()?.code()))
 }
 
 /// Returns the failure of a process that has just become another user, or could not.

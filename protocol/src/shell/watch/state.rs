@@ -1,6 +1,5 @@
 //! The state file of `watch`: what was seen, and whether the gateway still has to reload.
 
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +11,7 @@ use super::seen::Seen;
 use crate::environment::{Environment, recorded_home};
 use crate::failure::{Failure, Kind};
 use crate::hex;
-use crate::private_files::{Access, Folder, Links, Lock, LockError, Rules, Sync, make_folders};
+use crate::private_files::{Access, Folder, Links, Lock, LockError, Rules, make_folders};
 use crate::system_error::words;
 
 /// How long a run waits for another one.
@@ -114,18 +113,7 @@ impl StateFile {
             let what = format!("the state of {} references is longer than {LIMIT} MiB", state.seen.len());
             return Err(Failure::misconfigured(what, "check that the config has references that you know"));
         }
-        let draft = format!("{}.new", self.name);
-        // The lock is held: a draft of this name was left by a run that was killed. A folder of this name stays.
-        self.folder.remove(&draft);
-        let own = format!("{draft}.{}", std::process::id());
-        let written = match self.folder.write_draft(draft, &bytes, Sync::Disk, |_| ()) {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                self.folder.write_draft(own, &bytes, Sync::Disk, |_| ())
-            }
-            written => written,
-        };
-        let replaced = written.and_then(|draft| draft.replace(&self.name));
-        replaced.and_then(|()| self.folder.sync()).map_err(|error| {
+        self.folder.replace_file(&self.name, &bytes, None).map_err(|error| {
             let what = format!("{} cannot be written ({})", self.path().display(), words(&error));
             Failure::misconfigured(what, "check the disk; the next run tries again")
         })
