@@ -86,7 +86,7 @@ fn of_file(file: &Facts, uid: u32, command: &Path) -> [Clause; 5] {
             "belongs to the gateway's user",
             owner == uid,
             format!("it belongs to uid {owner}, and the gateway runs as uid {uid}; root is no exception"),
-            take_over(command, uid),
+            take_over(command, owner, uid),
         ),
         clause(
             "is executable",
@@ -97,14 +97,15 @@ fn of_file(file: &Facts, uid: u32, command: &Path) -> [Clause; 5] {
     ]
 }
 
-/// What to do about a command of another user: a profile can change its owner, and the program of a package cannot.
-fn take_over(command: &Path, uid: u32) -> String {
+/// What to do about a command of another user: a profile of root can change its owner. The program of a package cannot, and
+/// what a third user wrote is not to become the gateway's.
+fn take_over(command: &Path, owner: u32, uid: u32) -> String {
     let user =
         User::from_uid(Uid::from_raw(uid)).ok().flatten().map_or_else(|| uid.to_string(), |user| user.name);
     let is_program =
         command.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"secretref-"));
     let by_root = if uid == 0 { "; or run the gateway as its owner" } else { "" };
-    if is_program {
+    if is_program || owner != 0 {
         return format!("run `install` as {user}, and name that profile as the command{by_root}");
     }
     format!("run as root: chown {user} {}{by_root}", shell_word(&command.display().to_string()))
@@ -131,10 +132,12 @@ mod tests {
                 found.iter().filter(|clause| clause.broken.is_some()).map(|clause| clause.name).collect();
             assert_eq!(found, broken, "{owner} {mode:o}");
         }
-        let remedy = |path: &str| take_over(Path::new(path), 4_000_000);
+        let remedy = |path: &str| take_over(Path::new(path), 0, 4_000_000);
         assert_eq!(remedy("/etc/my p.toml"), "run as root: chown 4000000 '/etc/my p.toml'");
         let of_package = remedy("/usr/bin/secretref-vault");
         assert!(of_package.starts_with("run `install` as 4000000") && !of_package.contains("chown"));
+        let of_third = take_over(Path::new("/home/x/p.toml"), 5_000_000, 4_000_000);
+        assert!(of_third.starts_with("run `install` as 4000000") && !of_third.contains("chown"));
         let missing = clauses(Path::new("/no/such/file"), 0);
         assert!(missing[1].broken.is_some());
     }

@@ -234,13 +234,16 @@ impl Place {
         let path = self.path.display();
         let what = format!("{path} cannot be written ({})", words(error));
         let owner = fs::symlink_metadata(&self.path).ok().map(|file| file.uid());
-        if owner.is_some_and(|owner| owner != self.uid) {
-            let user = user(self.uid);
-            let path = shell_word(&path.to_string());
-            return Failure::misconfigured(
-                what,
-                format!("it belongs to another user: run chown {user} {path} as root"),
-            );
+        if let Some(owner) = owner.filter(|owner| *owner != self.uid) {
+            let (user, path) = (user(self.uid), shell_word(&path.to_string()));
+            // What a third user wrote is not to become this user's.
+            let remedy = match owner {
+                0 => format!("it belongs to another user: run chown {user} {path} as root"),
+                _ => format!(
+                    "it belongs to uid {owner}: let that user remove it, or name another place with --to"
+                ),
+            };
+            return Failure::misconfigured(what, remedy);
         }
         let remedy = match Errno::from_io_error(error) {
             Some(Errno::NOSPC | Errno::DQUOT) => "free some space there, or name another place with --to",
