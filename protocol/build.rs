@@ -1,4 +1,4 @@
-//! For a resolver's binary (feature `cli`): tells it which build it is, and links the unwinder into it.
+//! For a resolver's binary (feature `cli`): tells it which build it is, links the unwinder into it, and orders its functions.
 
 #![expect(
     clippy::disallowed_methods,
@@ -15,6 +15,7 @@ fn main() {
     if env::var_os("CARGO_FEATURE_CLI").is_some() {
         name_the_build();
         link_the_unwinder();
+        order_the_functions();
     }
 }
 
@@ -74,4 +75,36 @@ fn link_the_unwinder() {
     {
         println!("cargo::rustc-link-search=native={folder}");
     }
+}
+
+/// Has the linker place the functions that a resolve runs side by side, if it takes `start-order.ld`, as lld does. That
+/// leaves out half of the pages which a start touches.
+fn order_the_functions() {
+    println!("cargo::rerun-if-changed=start-order.ld");
+    if env::var("PROFILE").as_deref() == Ok("release") && the_linker_takes_it() == Some(true) {
+        println!("cargo::rustc-link-search=native={}", env!("CARGO_MANIFEST_DIR"));
+        println!("cargo::rustc-link-lib=dylib:+verbatim=start-order.ld");
+    }
+}
+
+/// Links an empty program with it, as cargo would.
+fn the_linker_takes_it() -> Option<bool> {
+    let folder = env::var("OUT_DIR").ok()?;
+    let program = Path::new(&folder).join("empty.rs");
+    fs::write(&program, "fn main() {}").ok()?;
+    let mut rustc = Command::new(env::var_os("RUSTC")?);
+    rustc.args([
+        "--target",
+        &env::var("TARGET").ok()?,
+        "--out-dir",
+        &folder,
+        "-L",
+        env!("CARGO_MANIFEST_DIR"),
+    ]);
+    rustc.args(["-l", "dylib:+verbatim=start-order.ld"]).arg(&program);
+    if let Ok(linker) = env::var("RUSTC_LINKER") {
+        rustc.args(["-C", &format!("linker={linker}")]);
+    }
+    rustc.args(env::var("CARGO_ENCODED_RUSTFLAGS").ok()?.split('\u{1f}').filter(|flag| !flag.is_empty()));
+    Some(rustc.output().ok()?.status.success())
 }

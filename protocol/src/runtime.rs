@@ -1,6 +1,7 @@
 //! The async runtime of one process: a single thread, and no wait at its end.
 
 use std::future::Future;
+use std::pin::pin;
 
 use crate::failure::Failure;
 
@@ -15,7 +16,8 @@ pub fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
         Failure::too_many_files(&error)
             .unwrap_or_else(|| Failure::internal("the runtime could not be started"))
     })?;
-    let done = runtime.block_on(work);
+    // Pinned here: moved, its state would be copied over several pages of the stack.
+    let done = runtime.block_on(pin!(work));
     // The process ends now, so the runtime need not be dropped.
     std::mem::forget(runtime);
     Ok(done)

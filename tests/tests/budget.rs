@@ -2,7 +2,8 @@
 //!
 //! Callgrind counts over all threads of the process, from the loader to the exit. Valgrind shows a process a processor
 //! of its own, the same on every x86-64 machine that has AVX2, so that ring and the C library choose the same code on
-//! all of them. `tests/budget` prints the counts. The budgets are in `tests/src/stores/NAME/budget.rs`.
+//! all of them. `tests/budget` prints the counts. The budgets are in `tests/src/stores/NAME/budget.rs`. `tests/start-order`
+//! reads callgrind's reports, from the folder `SECRETREF_REPORTS`.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt as _;
@@ -89,9 +90,12 @@ impl Place {
 
     /// The instructions of one run, which must succeed.
     fn count(&self, cost: &Cost) -> u64 {
-        let report = self.folder.path().join("callgrind.out");
+        let reports =
+            std::env::var_os("SECRETREF_REPORTS").map_or(self.folder.path().to_owned(), PathBuf::from);
+        let report = reports.join(format!("{}: {}", self.store.name, cost.sentence).replace('/', "-"));
         let run = Run::new("valgrind").env("PATH", "/usr/local/bin:/usr/bin:/bin");
-        let run = run.args(["-q", "--tool=callgrind", &format!("--callgrind-out-file={}", report.display())]);
+        let run = run.args(["-q", "--tool=callgrind", "--demangle=no"]);
+        let run = run.args([format!("--callgrind-out-file={}", report.display())]);
         let run = run.args([resolver::path(&self.store.binary())]);
         let run = match cost.way {
             Ok(way) => run.args([Path::new("--profile"), &self.profile(way)]),

@@ -101,9 +101,10 @@ impl Pool {
         }
         if state.may_open() {
             state.opening += 1;
-            // A task of its own, so that the request can take any slot that becomes free first.
+            // A task of its own, so that the request can take any slot that becomes free first. In a box, or its state would
+            // be copied over several pages of the stack.
             let pool = Arc::clone(&self.0);
-            tokio::spawn(async move { open(&pool, pool.connect()).await });
+            tokio::spawn(Box::pin(async move { open(&pool, pool.connect()).await }));
         }
         Ok(None)
     }
