@@ -1,7 +1,8 @@
 //! Key Vault's SDK, over our transport: its limits, deadline and connections.
 //!
-//! The SDK sends its first request to a vault without a token, to learn from the refusal which token to send. We know it, so
-//! that request is answered here and never leaves the process. This also keeps a vault from naming the token that it gets.
+//! The SDK sends its first request to a vault without a token and without a body, to learn from the refusal which token to
+//! send. We know it: every request that leaves the process has it. Where the body is missing, the refusal is made here, and the
+//! SDK sends the whole request. This also keeps a vault from naming the token that it gets.
 
 use std::sync::Arc;
 
@@ -88,7 +89,9 @@ impl HttpClient for Http {
             let failure = Failure::internal("a request to another host than the vault's, which was not sent");
             return Err(Error::new(ErrorKind::Other, failure));
         }
-        if request.headers().get_optional_str(&AUTHORIZATION).is_none() {
+        let is_whole = request.method() == azure_core::http::Method::Get
+            || request.headers().get_optional_str(&AUTHORIZATION).is_some();
+        if !is_whole {
             return Ok(challenge(self.audience));
         }
         let sent = async { self.transport.send(self.translated(request)?).await };
@@ -97,7 +100,7 @@ impl HttpClient for Http {
 }
 
 impl Http {
-    /// The request for our transport. Its token is that of the session, as the SDK's is.
+    /// The request for our transport, with the token of the session.
     fn translated(&self, request: &azure_core::http::Request) -> Result<Request, Failure> {
         let invalid = || Failure::internal("a request of the SDK that is no HTTP request");
         let method = Method::from_bytes(request.method().as_ref().as_bytes()).map_err(|_| invalid())?;
@@ -116,7 +119,7 @@ impl Http {
 }
 
 /// The refusal that a vault sends to a request without a token.
-pub(crate) fn challenge(audience: &str) -> AsyncRawResponse {
+fn challenge(audience: &str) -> AsyncRawResponse {
     let mut headers = Headers::new();
     headers.insert(WWW_AUTHENTICATE, format!("Bearer resource=\"{audience}\""));
     AsyncRawResponse::from_bytes(401.into(), headers, Vec::new())
