@@ -76,6 +76,21 @@ fn response(ended: &Ended) -> Value {
 }
 
 #[test]
+fn a_umask_does_not_shut_the_owner_out() {
+    let place = Place::with(&[("a", "1")]);
+    let binary = resolver::path("secretref-keychain");
+    let set = format!(
+        "umask 0777; exec {} --store file --folder {} set b",
+        binary.display(),
+        place.folder().display()
+    );
+    let ended = Run::new("/bin/sh").args(["-c", &set]).stdin("2").end();
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    assert_eq!(fs::metadata(place.file("store.age")).unwrap().permissions().mode() & 0o7777, 0o600);
+    assert_eq!(place.get("b"), "2");
+}
+
+#[test]
 fn a_writer_that_is_killed_at_any_time_loses_nothing() {
     const KILLS: u32 = 150;
     let place = Place::with(&[("svc/kept", "kept"), ("svc/a", "value-0")]);

@@ -6,6 +6,8 @@ use std::io::Read as _;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Mode, OFlags};
+
 use super::binary::own_path;
 use crate::profile::Profile;
 use crate::store::Store;
@@ -46,9 +48,7 @@ impl FirstLine {
 
     /// Reads the first line of a file; `None` if it cannot be read.
     pub(crate) fn read(path: &Path) -> Option<Self> {
-        let mut start = Vec::with_capacity(LINE_LIMIT + 1);
-        File::open(path).ok()?.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
-        Some(Self::parse(&start))
+        Some(Self::parse(&start_of(path)?))
     }
 
     /// Returns why the kernel does not start a resolver with `file` as its profile, and what to do; `None` if it does.
@@ -111,10 +111,21 @@ impl FirstLine {
     }
 }
 
+/// Returns as much of a file as a first line can be long; `None` if it cannot be read. It does not wait for a pipe.
+fn start_of(path: &Path) -> Option<Vec<u8>> {
+    let flags = OFlags::RDONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    if !file.metadata().ok()?.is_file() {
+        return None;
+    }
+    let mut start = Vec::with_capacity(LINE_LIMIT + 1);
+    file.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
+    Some(start)
+}
+
 /// Returns the program that the kernel starts for a file, if the file has a first line, also one that starts no resolver.
 pub(super) fn interpreter(path: &Path) -> Option<PathBuf> {
-    let mut start = Vec::with_capacity(LINE_LIMIT + 1);
-    File::open(path).ok()?.take(LINE_LIMIT as u64 + 1).read_to_end(&mut start).ok()?;
+    let start = start_of(path)?;
     let line = start.strip_prefix(b"#!")?.trim_ascii_start();
     let end = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\0');
     let program = line.split(end).next().filter(|program| !program.is_empty())?;
@@ -153,6 +164,16 @@ mod tests {
         examples: "",
         profile: "",
     };
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_pipe_is_not_waited_for() {
+        let pipe = std::env::temp_dir().join(format!("secretref-pipe-{}", std::process::id()));
+        rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, Mode::RWXU, 0).unwrap();
+        let read = (FirstLine::read(&pipe), interpreter(&pipe));
+        fs::remove_file(&pipe).unwrap();
+        assert_eq!(read, (None, None));
+    }
 
     #[test]
     fn a_first_line_is_read_as_the_kernel_reads_it() {

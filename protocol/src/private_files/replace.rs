@@ -52,7 +52,9 @@ impl Folder {
         step("a new file is made");
         // Some file systems have no locks.
         let _ = file.try_lock();
-        if let Err(error) = write(&file, bytes, sync, step) {
+        // A umask can leave its owner without access.
+        let readable = file.set_permissions(Permissions::from_mode(0o600));
+        if let Err(error) = readable.and_then(|()| write(&file, bytes, sync, step)) {
             self.remove(&name);
             return Err(error);
         }
