@@ -8,6 +8,7 @@ use std::time::Duration;
 use http::{HeaderValue, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Body as _;
+use tokio::task::yield_now;
 use tokio::time::timeout;
 
 use super::pool::{Body, Permit, Pool};
@@ -57,6 +58,17 @@ impl Transport {
     /// Announces requests, so that the right number of connections is opened from the start.
     pub fn expect(&self, requests: usize) {
         self.pool.expect(requests);
+    }
+
+    /// Starts the first connection before there is a request for it: what its caller does next takes place while the network
+    /// is waited for. A run that is shown step by step connects when it reads.
+    pub async fn connect_ahead(&self) {
+        if !self.route().run.is_traced() && self.pool.open_ahead() {
+            // One turn to connect, and one to send the first bytes.
+            for _ in 0..2 {
+                yield_now().await;
+            }
+        }
     }
 
     /// Sends a request and reads the whole response.

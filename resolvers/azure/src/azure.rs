@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use secretref_protocol::net::Client;
+use secretref_protocol::net::{Client, Transport};
 use secretref_protocol::{
     Backend, Failure, FetchSink, Field, Listing, Manage, Metadata, Name, Run, Secret, Settings, Store,
 };
@@ -65,7 +65,9 @@ impl Backend for Azure {
         planned: &[Vec<Locator>],
         refused: Option<&Session>,
     ) -> Result<Session, Failure> {
-        self.expect(planned.iter().flatten())?;
+        for vault in self.expect(planned.iter().flatten())? {
+            vault.connect_ahead().await;
+        }
         let token = self.auth.token(refused.map(Session::token)).await?;
         Ok(Session::new(&self.client, self.defaults.cloud, token, &self.run))
     }
@@ -90,8 +92,8 @@ impl Backend for Azure {
 }
 
 impl Azure {
-    /// Announces the reads to each vault, so that the right number of connections is opened.
-    fn expect<'l>(&self, planned: impl Iterator<Item = &'l Locator>) -> Result<(), Failure> {
+    /// Announces the reads to each vault, so that the right number of connections is opened, and returns the vaults.
+    fn expect<'l>(&self, planned: impl Iterator<Item = &'l Locator>) -> Result<Vec<Arc<Transport>>, Failure> {
         let mut reads: Vec<(&Vault, usize)> = Vec::new();
         for locator in planned {
             match reads.iter_mut().find(|(vault, _)| **vault == locator.vault) {
@@ -99,10 +101,12 @@ impl Azure {
                 None => reads.push((&locator.vault, 1)),
             }
         }
-        reads.into_iter().try_for_each(|(vault, count)| {
-            self.client.at(TARGET, vault.origin())?.expect(count);
-            Ok(())
-        })
+        let vaults = reads.into_iter().map(|(vault, count)| {
+            let vault = self.client.at(TARGET, vault.origin())?;
+            vault.expect(count);
+            Ok(vault)
+        });
+        vaults.collect()
     }
 }
 

@@ -100,13 +100,27 @@ impl Pool {
             return Err(failure.clone());
         }
         if state.may_open() {
-            state.opening += 1;
-            // A task of its own, so that the request can take any slot that becomes free first. In a box, or its state would
-            // be copied over several pages of the stack.
-            let pool = Arc::clone(&self.0);
-            tokio::spawn(Box::pin(async move { open(&pool, pool.connect()).await }));
+            self.open(&mut state);
         }
         Ok(None)
+    }
+
+    /// Starts the first connection before there is a request for it. Returns whether it did: not if there is one.
+    pub(super) fn open_ahead(&self) -> bool {
+        let mut state = self.0.state();
+        let is_first = state.has_no_connections();
+        if is_first {
+            self.open(&mut state);
+        }
+        is_first
+    }
+
+    /// Starts a connection, in a task of its own, so that a request can take any slot that becomes free first.
+    fn open(&self, state: &mut State) {
+        state.opening += 1;
+        let pool = Arc::clone(&self.0);
+        // In a box, or its state would be copied over several pages of the stack.
+        tokio::spawn(Box::pin(async move { open(&pool, pool.connect()).await }));
     }
 }
 
