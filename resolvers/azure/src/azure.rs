@@ -41,6 +41,10 @@ impl Backend for Azure {
             .map(|text| Vault::parse(text, cloud).map_err(|wrong| wrong.of_setting(settings.called(&VAULT))));
         let defaults = Defaults { vault: vault.transpose()?, cloud, allow: settings.allow() };
         let client = Arc::new(Client::from_settings(settings)?);
+        if let Some(vault) = &defaults.vault {
+            // Reads the trusted certificates, so that a wrong path is a failure of the settings.
+            client.at(TARGET, vault.origin())?;
+        }
         let auth = Auth::from_settings(settings, &client, cloud)?;
         let outside = match settings.text(&OUTSIDE_WINDOW) {
             Some("allow") => OutsideWindow::Allow,

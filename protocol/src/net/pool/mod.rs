@@ -3,7 +3,7 @@
 mod state;
 
 use std::pin::pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -16,7 +16,7 @@ use tokio::sync::Notify;
 use super::connect::connect;
 use super::stream::Io;
 use super::tls::Tls;
-use super::{Route, Versions};
+use super::{Role, Route, Versions};
 use crate::failure::Failure;
 use crate::fetch_sink::caught;
 use state::{Shared, Slot, State};
@@ -29,7 +29,7 @@ pub(super) struct Pool(Arc<Inner>);
 
 struct Inner {
     route: Route,
-    tls: Option<Tls>,
+    tls: OnceLock<Tls>,
     state: Mutex<State>,
     /// Tells waiting requests that a connection was opened, given back or lost.
     changed: Notify,
@@ -42,12 +42,16 @@ pub(super) struct Permit {
 }
 
 impl Pool {
-    /// Creates a pool without connections. Reads the trusted certificates if TLS is needed.
+    /// Creates a pool without connections. Reads the trusted certificates if the store needs TLS. A sign-in reads them when it
+    /// connects: with a cached session it never does.
     pub(super) fn new(route: Route) -> Result<Self, Failure> {
-        let proxy = route.proxy.as_ref();
-        let over_tls = route.address.is_secure() || proxy.is_some_and(|proxy| proxy.address.is_secure());
-        let tls = over_tls.then(|| Tls::new(&route)).transpose()?;
-        Ok(Self(Arc::new(Inner { route, tls, state: Mutex::default(), changed: Notify::new() })))
+        let is_store = route.role == Role::Store;
+        let (tls, state, changed) = (OnceLock::new(), Mutex::default(), Notify::new());
+        let inner = Inner { route, tls, state, changed };
+        if is_store {
+            inner.tls()?;
+        }
+        Ok(Self(Arc::new(inner)))
     }
 
     pub(super) fn route(&self) -> &Route {
@@ -56,7 +60,7 @@ impl Pool {
 
     /// Returns why the server rejects this client, if it ended a connection with such an alert.
     pub(super) fn refusal(&self) -> Option<Failure> {
-        self.0.tls.as_ref()?.refusal(&self.0.route)
+        self.0.tls.get()?.refusal(&self.0.route)
     }
 
     pub(super) fn expect(&self, requests: usize) {
@@ -178,8 +182,21 @@ impl Inner {
         }
     }
 
+    /// Prepares the handshakes, once. `None` if neither the server nor a proxy needs TLS.
+    fn tls(&self) -> Result<Option<&Tls>, Failure> {
+        let proxy = self.route.proxy.as_ref();
+        if !self.route.address.is_secure() && !proxy.is_some_and(|proxy| proxy.address.is_secure()) {
+            return Ok(None);
+        }
+        if let Some(known) = self.tls.get() {
+            return Ok(Some(known));
+        }
+        let made = Tls::new(&self.route)?;
+        Ok(Some(self.tls.get_or_init(|| made)))
+    }
+
     async fn connect(&self) -> Result<Slot, Failure> {
-        let stream = connect(&self.route, self.tls.as_ref(), self.offer()).await?;
+        let stream = connect(&self.route, self.tls()?, self.offer()).await?;
         let opened = if stream.is_h2 { open_h2(stream.io).await } else { open_h1(stream.io).await };
         opened.map_err(|_| {
             let route = &self.route;
