@@ -59,28 +59,43 @@ fn few_connections_carry_many_requests() {
     for (ids, no_h2, most) in
         [(1, false, 1), (100, false, 1), (512, false, 3), (100, true, 32), (512, true, 32)]
     {
-        let folder = tempfile::tempdir().unwrap();
-        let fake = FakeVault::start(
-            folder.path(),
-            Manner { delay: Duration::from_millis(5), no_h2, ..Manner::default() },
-        );
-        fake.mount("secret");
-        fake.token("hvs.seeded-token", Token { denied: "\0", may_look: true });
-        let names: Vec<_> = (0..ids).map(|number| format!("n{number}#k")).collect();
-        for number in 0..ids {
-            fake.put("secret", &format!("n{number}"), &format!("{{\"k\":\"value-{number}\"}}"));
-        }
-        let names: Vec<_> = names.iter().map(String::as_str).collect();
-        let run = Run::new(resolver::path("secretref-vault"))
-            .env("VAULT_ADDR", &fake.https)
-            .env("VAULT_CACERT", &fake.ca);
-        let ended = run.env("VAULT_TOKEN", "hvs.seeded-token").request(&names).end();
-        let response: Value = serde_json::from_str(&ended.stdout).unwrap();
-        assert_eq!(response["values"].as_object().unwrap().len(), ids, "{}", response["errors"]);
-        let (connections, requests) = fake.counts();
+        let (connections, requests) = counts(ids, no_h2, &["--token-file"]);
         assert!(
             connections <= most && requests == ids,
             "{ids} ids, HTTP/1.1 alone {no_h2}: {connections} {requests}"
         );
     }
+}
+
+#[test]
+fn more_connections_are_opened_when_a_sign_in_has_opened_one() {
+    let approle = ["--auth", "approle", "--role-id", "r", "--secret-id-file"];
+    assert_eq!(counts(512, false, &approle), (3, 513));
+}
+
+/// The connections and requests of a run for so many ids. `sign_in` is followed by the file of the credential.
+fn counts(ids: usize, no_h2: bool, sign_in: &[&str]) -> (usize, usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let fake = FakeVault::start(
+        folder.path(),
+        Manner { delay: Duration::from_millis(5), no_h2, ..Manner::default() },
+    );
+    fake.mount("secret");
+    fake.token("hvs.seeded-token", Token { denied: "\0", may_look: true });
+    fake.login("auth/approle/login", "hvs.seeded-token", |_| true);
+    let credential = folder.path().join("credential");
+    std::fs::write(&credential, "hvs.seeded-token").unwrap();
+    let names: Vec<_> = (0..ids).map(|number| format!("n{number}#k")).collect();
+    for number in 0..ids {
+        fake.put("secret", &format!("n{number}"), &format!("{{\"k\":\"value-{number}\"}}"));
+    }
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let run = Run::new(resolver::path("secretref-vault"))
+        .env("VAULT_ADDR", &fake.https)
+        .env("VAULT_CACERT", &fake.ca);
+    let run = run.args(["--keep-session", "off"]).args(sign_in).args([&credential]);
+    let ended = run.request(&names).end();
+    let response: Value = serde_json::from_str(&ended.stdout).unwrap();
+    assert_eq!(response["values"].as_object().unwrap().len(), ids, "{}", response["errors"]);
+    fake.counts()
 }

@@ -88,19 +88,24 @@ impl State {
         }
         self.shared.retain(|shared| !shared.sender.is_closed());
         let least = self.shared.iter().min_by_key(|shared| Arc::strong_count(&shared.load))?;
-        // While other connections are being opened, a full one takes no more requests.
-        let full = Arc::strong_count(&least.load) > STREAMS_PER_CONNECTION && self.opening > 0;
-        (!full).then(|| Slot::Shared(least.clone()))
+        // While others are being opened or can be, a full one takes no more requests.
+        let full = Arc::strong_count(&least.load) > STREAMS_PER_CONNECTION;
+        (!full || self.opening == 0 && !self.has_room()).then(|| Slot::Shared(least.clone()))
     }
 
     /// Whether to open another connection: never more than there are requests waiting for one.
     pub(super) fn may_open(&self) -> bool {
+        self.has_room() && self.opening < self.waiting
+    }
+
+    /// Whether one connection more would help.
+    fn has_room(&self) -> bool {
         let most = match self.version {
             Some(HttpVersion::H1) => H1_CONNECTIONS_LIMIT,
             Some(HttpVersion::H2) | None => self.expected.div_ceil(STREAMS_PER_CONNECTION).max(1),
         };
         let connections = self.open + self.shared.len() + self.opening;
-        connections < self.limit.map_or(most, |limit| limit.min(most)) && self.opening < self.waiting
+        connections < self.limit.map_or(most, |limit| limit.min(most))
     }
 
     /// Whether no connection is open or being opened.
