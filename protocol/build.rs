@@ -78,7 +78,7 @@ fn link_the_unwinder() {
 }
 
 /// Has the linker place the functions that a resolve runs side by side, if it takes `start-order.ld`, as lld does. That
-/// leaves out half of the pages which a start touches.
+/// halves the pages of the program that a start touches.
 fn order_the_functions() {
     println!("cargo::rerun-if-changed=start-order.ld");
     if env::var("PROFILE").as_deref() == Ok("release") && the_linker_takes_it() == Some(true) {
