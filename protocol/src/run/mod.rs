@@ -269,7 +269,7 @@ impl Run {
         failure.leaves_a_change_open() && self.notes().steps.iter().any(|step| step.stage == Stage::Write)
     }
 
-    /// Returns the step that is not over, the last if there are several, and how long it has taken.
+    /// Returns the step that the run waits for, and how long it has taken.
     #[must_use]
     pub fn pending(&self) -> Option<(Stage, Duration)> {
         let now = self.elapsed();
@@ -283,9 +283,16 @@ impl Run {
 }
 
 impl Notes {
-    /// Returns the last step that was begun and is not over.
+    /// Returns the last step that was begun and is not over. A connection that a request waits for is before it, since it may
+    /// have been started ahead of the request.
     fn open(&self) -> Option<&Step> {
-        self.steps.iter().rfind(|step| step.took.is_none())
+        let mut open = self.steps.iter().filter(|step| step.took.is_none());
+        open.clone().rfind(|step| self.holds_up_a_request(step)).or_else(|| open.next_back())
+    }
+
+    fn holds_up_a_request(&self, step: &Step) -> bool {
+        let is_awaited = |origin| self.waiting.iter().any(|(known, count)| known == origin && *count > 0);
+        (Stage::LookUp..=Stage::Tls).contains(&step.stage) && step.origin.as_ref().is_some_and(is_awaited)
     }
 }
 

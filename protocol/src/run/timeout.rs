@@ -72,6 +72,17 @@ mod tests {
     }
 
     #[test]
+    fn a_deadline_names_a_connection_that_was_started_before_the_step_that_waits_for_it() {
+        let run = Run::new(Instant::now());
+        let store = run.at("https://store.test");
+        let _ = store.begin(Stage::Tls);
+        let _ = run.begin(Stage::Read);
+        assert!(run.timeout(Duration::ZERO).what().ends_with("step: read"));
+        store.sent();
+        assert!(run.timeout(Duration::ZERO).what().ends_with("step: TLS (https://store.test)"));
+    }
+
+    #[test]
     fn a_deadline_names_the_origin_that_it_cut_off() {
         let run = Run::traced(Instant::now());
         let limit = Duration::from_millis(700);
