@@ -52,9 +52,7 @@ impl Folder {
         step("a new file is made");
         // Some file systems have no locks.
         let _ = file.try_lock();
-        // A umask can leave its owner without access.
-        let readable = file.set_permissions(Permissions::from_mode(0o600));
-        if let Err(error) = readable.and_then(|()| write(&file, bytes, sync, step)) {
+        if let Err(error) = let_the_owner_in(&file).and_then(|()| write(&file, bytes, sync, step)) {
             self.remove(&name);
             return Err(error);
         }
@@ -123,6 +121,16 @@ fn is_draft_of(name: &str, draft: &str) -> bool {
     let rest = draft.strip_prefix('.').and_then(|rest| rest.strip_prefix(name));
     let number = rest.and_then(|rest| rest.strip_prefix('.'));
     number.is_some_and(|number| number.parse::<u64>().is_ok())
+}
+
+/// A umask can leave the owner of a new file without access. Some file systems refuse any change of a mode.
+fn let_the_owner_in(file: &File) -> io::Result<()> {
+    let owner = 0o600;
+    if file.metadata()?.mode() & owner == owner {
+        Ok(())
+    } else {
+        file.set_permissions(Permissions::from_mode(owner))
+    }
 }
 
 fn write(mut file: &File, bytes: &[u8], sync: Sync, step: fn(&'static str)) -> io::Result<()> {
