@@ -20,8 +20,6 @@ use crate::{change, list, token_status};
 /// The vaults of a cloud, and a way to sign in to it.
 pub(crate) struct Azure {
     defaults: Defaults,
-    /// The connections to the vault of the profile.
-    own: Option<Arc<Transport>>,
     auth: Auth,
     client: Arc<Client>,
     outside: OutsideWindow,
@@ -43,14 +41,16 @@ impl Backend for Azure {
             .map(|text| Vault::parse(text, cloud).map_err(|wrong| wrong.of_setting(settings.called(&VAULT))));
         let defaults = Defaults { vault: vault.transpose()?, cloud, allow: settings.allow() };
         let client = Arc::new(Client::from_settings(settings)?);
-        // Reads the trusted certificates, so that a wrong path is a failure of the settings.
-        let own = defaults.vault.as_ref().map(|vault| client.at(TARGET, vault.origin())).transpose()?;
+        if let Some(vault) = &defaults.vault {
+            // Reads the trusted certificates, so that a wrong path is a failure of the settings.
+            client.at(TARGET, vault.origin())?;
+        }
         let auth = Auth::from_settings(settings, &client, cloud)?;
         let outside = match settings.text(&OUTSIDE_WINDOW) {
             Some("allow") => OutsideWindow::Allow,
             _ => OutsideWindow::Error,
         };
-        Ok(Self { defaults, own, auth, client, outside, run: settings.run().clone() })
+        Ok(Self { defaults, auth, client, outside, run: settings.run().clone() })
     }
 
     fn locate(&self, name: &Name) -> Result<(Locator, Field), Failure> {
@@ -106,10 +106,7 @@ impl Azure {
             }
         }
         let transports = reads.into_iter().map(|(vault, count)| {
-            let transport = match &self.own {
-                Some(own) if self.defaults.vault.as_ref() == Some(vault) => Arc::clone(own),
-                _ => self.client.at(TARGET, vault.origin())?,
-            };
+            let transport = self.client.at(TARGET, vault.origin())?;
             transport.expect(count);
             Ok(transport)
         });
