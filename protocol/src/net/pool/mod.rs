@@ -45,10 +45,8 @@ impl Pool {
     /// Creates a pool without connections. Reads the trusted certificates if the store needs TLS. A sign-in reads them when it
     /// connects: with a cached session it never does.
     pub(super) fn new(route: Route) -> Result<Self, Failure> {
-        let is_store = route.role == Role::Store;
-        let (tls, state, changed) = (OnceLock::new(), Mutex::default(), Notify::new());
-        let inner = Inner { route, tls, state, changed };
-        if is_store {
+        let inner = Inner { route, tls: OnceLock::new(), state: Mutex::default(), changed: Notify::new() };
+        if inner.route.role == Role::Store {
             inner.tls()?;
         }
         Ok(Self(Arc::new(inner)))
